@@ -1,0 +1,559 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The daxfs media format, version 1: what every byte of an image means.
+ *
+ * Owns the layout and nothing else: no function here reads or writes memory.
+ * Everything is little endian and naturally aligned. Every structure states
+ * its size and the place of every member; the compiler checks both.
+ *
+ *      0 +---------------------+
+ *        | superblock    4 KiB | immutable after mkfs
+ * 0x1000 +---------------------+
+ *        | shared state  4 KiB | the few words that change (writable images)
+ * 0x2000 +---------------------+
+ *        | zeros               | other filesystems look for themselves here
+ * 0x120000 +-------------------+
+ *        | branch table        | writable images only
+ *        | mount table         |
+ *        | chunk table         |
+ * 0x200000 +-------------------+ (or after the tables when they are longer)
+ *        | inode table         | immutable, each area with a checksum
+ *        | directories         |
+ *        | xattr sets          |
+ *        | symlink targets     |
+ *        | extents             |
+ *        +---------------------+
+ *        | data                | file contents, block aligned
+ *        +---------------------+ multiple of the chunk size
+ *        | delta               | chunks: log records and blocks of branches
+ *        +---------------------+
+ *        | zeros, 252 KiB      | RAID signatures are looked for here
+ *        | superblock copy     | the last 4 KiB of the image
+ *        +---------------------+
+ *
+ * "Region" is the memory that holds the image; an "offset" is a byte offset
+ * in the region. The image starts at offset 0; the region may be longer.
+ *
+ * An example: the inode table starts at 0x200000, so inode 3 is the 64 bytes
+ * at 0x200000 + (3 - 1) * 64 = 0x200080. When it is a regular file with
+ * in_data = 0x400000 and in_size = 5000, its bytes are those from 0x400000 to
+ * 0x401387, and the bytes 0x401388 to 0x401fff are zero.
+ */
+#ifndef DAXFS_FORMAT_H
+#define DAXFS_FORMAT_H
+
+#include <linux/types.h>
+
+#define DAXFS_AT(type, member, offset) \
+	_Static_assert(__builtin_offsetof(struct type, member) == (offset), \
+		       #type "." #member " has moved")
+#define DAXFS_SIZE(type, size) \
+	_Static_assert(sizeof(struct type) == (size), #type " has changed size")
+
+/* ---- superblock ---- */
+
+/* Like PNG's: shows a transfer that changed line ends. Bytes 3.. are no OEM id. */
+#define DAXFS_SB_MAGIC		"daxfs\r\n\x1a"
+#define DAXFS_SB_MAGIC_LEN		8
+/* statfs f_type: "daxF" read as a little-endian word */
+#define DAXFS_SUPER_MAGIC	0x46786164
+
+#define DAXFS_VERSION		1
+#define DAXFS_SB_SIZE		4096
+#define DAXFS_HEADER_SIZE	0x200000	/* no file's bytes below */
+#define DAXFS_TABLES_OFFSET	0x120000	/* where the tables start */
+#define DAXFS_TRAILER_SIZE	0x40000		/* zeros and the superblock copy */
+#define DAXFS_BLOCK_SIZE	4096		/* the only block size of version 1 */
+#define DAXFS_HUGE_SIZE		0x200000	/* alignment of files this long */
+#define DAXFS_LABEL_LEN		64		/* bytes, NUL padded, not terminated when full */
+
+/*
+ * Feature words. An unknown bit in compat is ignored, in ro_compat refuses
+ * writing, in incompat refuses the mount.
+ */
+#define DAXFS_COMPAT_KNOWN	0x0u
+#define DAXFS_RO_COMPAT_KNOWN	0x0u
+/* Branches: shared state, tables and delta area are there. */
+#define DAXFS_INCOMPAT_DELTA	0x1u
+#define DAXFS_INCOMPAT_KNOWN	DAXFS_INCOMPAT_DELTA
+
+/* Index into sb_areas. */
+enum daxfs_area_id {
+	DAXFS_AREA_SHARED,	/* struct daxfs_shared, one */
+	DAXFS_AREA_BRANCHES,	/* struct daxfs_branch[] */
+	DAXFS_AREA_MOUNTS,	/* struct daxfs_mount[] */
+	DAXFS_AREA_CHUNKS,	/* __le64[], one word per chunk of the delta area */
+	DAXFS_AREA_INODES,	/* struct daxfs_inode[] */
+	DAXFS_AREA_DIRS,	/* arrays of struct daxfs_dirent */
+	DAXFS_AREA_XATTRS,	/* struct daxfs_xattr_set, one after the other */
+	DAXFS_AREA_LINKS,	/* symlink targets, NUL terminated */
+	DAXFS_AREA_EXTENTS,	/* arrays of struct daxfs_extent */
+	DAXFS_AREA_DATA,	/* blocks */
+	DAXFS_AREA_DELTA,	/* chunks */
+	DAXFS_AREA_SPARE,	/* must be zero */
+	DAXFS_AREA_COUNT
+};
+
+/*
+ * An area: a contiguous part of the image. Areas do not overlap. An area that
+ * the image has no use for has offset and length 0.
+ */
+struct daxfs_area {
+	__le64 ar_offset;	/* bytes, multiple of 4096 */
+	__le64 ar_length;	/* bytes in use; the next area starts after it */
+	__le32 ar_checksum;	/* crc32c of ar_length bytes, areas INODES to EXTENTS;
+				 * 0 in the others
+				 */
+	__le32 ar_reserved0;	/* 0 */
+	__le64 ar_reserved1;	/* 0 */
+};
+DAXFS_SIZE(daxfs_area, 32);
+DAXFS_AT(daxfs_area, ar_offset, 0);
+DAXFS_AT(daxfs_area, ar_length, 8);
+DAXFS_AT(daxfs_area, ar_checksum, 16);
+DAXFS_AT(daxfs_area, ar_reserved0, 20);
+DAXFS_AT(daxfs_area, ar_reserved1, 24);
+
+/*
+ * The reserved members at 0x18, 0x36, 0x50, 0x1b0 and 0x600 are zero for ever:
+ * other filesystems' and volume managers' magics are looked for there.
+ */
+struct daxfs_super {
+	__u8   sb_magic[8];	/* DAXFS_SB_MAGIC */
+	__le32 sb_checksum;	/* crc32c of the 4096 bytes, this member as 0 */
+	__le32 sb_version;	/* DAXFS_VERSION; a higher one is not mounted */
+	__le32 sb_block_size;	/* bytes, 4096 */
+	__le32 sb_area_count;	/* DAXFS_AREA_COUNT */
+	__u8   sb_zero0[16];
+	__le64 sb_image_size;	/* bytes, multiple of 4096, with the trailer */
+	__le32 sb_chunk_size;	/* bytes, power of two, 16 KiB to 2 MiB; 0: no delta */
+	__le16 sb_reserved0;	/* 0 */
+	__u8   sb_zero1[10];
+	__le32 sb_compat;	/* DAXFS_COMPAT_* */
+	__le32 sb_ro_compat;	/* DAXFS_RO_COMPAT_* */
+	__le32 sb_incompat;	/* DAXFS_INCOMPAT_* */
+	__le32 sb_reserved1;	/* 0 */
+	__u8   sb_zero2[16];
+	__u8   sb_uuid[16];
+	__u8   sb_label[64];	/* UTF-8 */
+	__le64 sb_inode_count;	/* base inodes; the root is number 1 */
+	__le64 sb_hash_seed;	/* of the names in directories */
+	__le64 sb_data_blocks;	/* blocks of the data area that hold file contents */
+	__le64 sb_created;	/* seconds since 1970 */
+	__le32 sb_branch_count;	/* entries of the branch table, 0 to 65,535 */
+	__le32 sb_mount_count;	/* slots of the mount table */
+	__u8   sb_reserved2[216]; /* 0 */
+	__u8   sb_zero3[720];
+	struct daxfs_area sb_areas[DAXFS_AREA_COUNT];
+	__u8   sb_zero4[2560];
+};
+DAXFS_SIZE(daxfs_super, 4096);
+DAXFS_AT(daxfs_super, sb_magic, 0x0);
+DAXFS_AT(daxfs_super, sb_checksum, 0x8);
+DAXFS_AT(daxfs_super, sb_version, 0xc);
+DAXFS_AT(daxfs_super, sb_block_size, 0x10);
+DAXFS_AT(daxfs_super, sb_area_count, 0x14);
+DAXFS_AT(daxfs_super, sb_zero0, 0x18);
+DAXFS_AT(daxfs_super, sb_image_size, 0x28);
+DAXFS_AT(daxfs_super, sb_chunk_size, 0x30);
+DAXFS_AT(daxfs_super, sb_reserved0, 0x34);
+DAXFS_AT(daxfs_super, sb_zero1, 0x36);
+DAXFS_AT(daxfs_super, sb_compat, 0x40);
+DAXFS_AT(daxfs_super, sb_ro_compat, 0x44);
+DAXFS_AT(daxfs_super, sb_incompat, 0x48);
+DAXFS_AT(daxfs_super, sb_reserved1, 0x4c);
+DAXFS_AT(daxfs_super, sb_zero2, 0x50);
+DAXFS_AT(daxfs_super, sb_uuid, 0x60);
+DAXFS_AT(daxfs_super, sb_label, 0x70);
+DAXFS_AT(daxfs_super, sb_inode_count, 0xb0);
+DAXFS_AT(daxfs_super, sb_hash_seed, 0xb8);
+DAXFS_AT(daxfs_super, sb_data_blocks, 0xc0);
+DAXFS_AT(daxfs_super, sb_created, 0xc8);
+DAXFS_AT(daxfs_super, sb_branch_count, 0xd0);
+DAXFS_AT(daxfs_super, sb_mount_count, 0xd4);
+DAXFS_AT(daxfs_super, sb_reserved2, 0xd8);
+DAXFS_AT(daxfs_super, sb_zero3, 0x1b0);
+DAXFS_AT(daxfs_super, sb_areas, 0x480);
+DAXFS_AT(daxfs_super, sb_zero4, 0x600);
+
+/* ---- base: inodes ---- */
+
+#define DAXFS_ROOT_INO		1u
+/* Base inode numbers fit 32 bits; inodes made in branches come after them. */
+#define DAXFS_MAX_INODES	0xfffffff0u
+#define DAXFS_NAME_MAX		255u
+#define DAXFS_SYMLINK_MAX	4095u
+
+/* in_flags */
+#define DAXFS_IN_EXTENTS	0x1u	/* regular file: in_data is an extent array */
+#define DAXFS_IN_KNOWN		DAXFS_IN_EXTENTS
+
+/*
+ * Inode number n is entry n - 1 of the inode table. What in_data, in_count and
+ * in_unit mean depends on the type in in_mode:
+ *
+ *   regular      in_data  offset of the contents in DATA, block aligned; 0 when
+ *                         in_size is 0
+ *   regular with DAXFS_IN_EXTENTS
+ *                in_data  offset of in_count extents in EXTENTS, 0 for none
+ *   directory    in_data  offset of in_count entries in DIRS, 64-byte aligned,
+ *                         0 for none; in_unit: size of an entry in 64 bytes;
+ *                         in_size = in_count * in_unit * 64
+ *   symlink      in_data  offset of the target in LINKS; in_size its length
+ *   char, block  in_data  major << 32 | minor
+ *   fifo, socket in_data  0
+ */
+struct daxfs_inode {
+	__le16 in_mode;		/* type and permissions as in stat(2) */
+	__le16 in_flags;	/* DAXFS_IN_* */
+	__le32 in_uid;
+	__le32 in_gid;
+	__le32 in_nlink;	/* dirents that name it; directories: 2 + subdirectories */
+	__le64 in_size;		/* bytes */
+	__le64 in_mtime;	/* seconds since 1970, two's complement */
+	__le32 in_mtime_nsec;	/* 0 to 999,999,999 */
+	__le32 in_xattr;	/* 1 + offset in XATTRS / 8; 0: no xattrs */
+	__le64 in_data;
+	__le32 in_count;
+	__le32 in_parent;	/* directory: number of its parent (root: itself); else 0 */
+	__le16 in_unit;		/* directory: 1 to 5; else 0 */
+	__le16 in_reserved0;	/* 0 */
+	__le32 in_reserved1;	/* 0 */
+};
+DAXFS_SIZE(daxfs_inode, 64);
+DAXFS_AT(daxfs_inode, in_mode, 0);
+DAXFS_AT(daxfs_inode, in_flags, 2);
+DAXFS_AT(daxfs_inode, in_uid, 4);
+DAXFS_AT(daxfs_inode, in_gid, 8);
+DAXFS_AT(daxfs_inode, in_nlink, 12);
+DAXFS_AT(daxfs_inode, in_size, 16);
+DAXFS_AT(daxfs_inode, in_mtime, 24);
+DAXFS_AT(daxfs_inode, in_mtime_nsec, 32);
+DAXFS_AT(daxfs_inode, in_xattr, 36);
+DAXFS_AT(daxfs_inode, in_data, 40);
+DAXFS_AT(daxfs_inode, in_count, 48);
+DAXFS_AT(daxfs_inode, in_parent, 52);
+DAXFS_AT(daxfs_inode, in_unit, 56);
+DAXFS_AT(daxfs_inode, in_reserved0, 58);
+DAXFS_AT(daxfs_inode, in_reserved1, 60);
+
+/* ---- base: directories ---- */
+
+#define DAXFS_DIRENT_UNIT	64u	/* entry sizes are multiples of this */
+#define DAXFS_DIRENT_HEADER	10u	/* bytes before the name */
+#define DAXFS_DIRENT_UNITS_MAX	5u	/* 10 + 255 bytes of name fit 320 */
+
+/*
+ * All entries of a directory have the same size, the smallest multiple of 64
+ * that its longest name fits. They are sorted by (de_hash, name as bytes,
+ * shorter first), names are unique. "." and ".." are not stored.
+ */
+struct daxfs_dirent {
+	__le32 de_hash;		/* of the name, with sb_hash_seed; see kmod/core/hash.c */
+	__le32 de_ino;		/* 2 to sb_inode_count */
+	__u8   de_type;		/* DT_* of the inode, as in getdents(2) */
+	__u8   de_len;		/* bytes of the name, 1 to 255 */
+	__u8   de_name[54];	/* may go on past this struct; zeros up to the end */
+};
+DAXFS_SIZE(daxfs_dirent, 64);
+DAXFS_AT(daxfs_dirent, de_hash, 0);
+DAXFS_AT(daxfs_dirent, de_ino, 4);
+DAXFS_AT(daxfs_dirent, de_type, 8);
+DAXFS_AT(daxfs_dirent, de_len, 9);
+DAXFS_AT(daxfs_dirent, de_name, 10);
+
+/* ---- base: extents of sparse files ---- */
+
+/* Sorted by ex_pos, not overlapping; what none covers is a hole. */
+struct daxfs_extent {
+	__le64 ex_pos;		/* byte offset in the file, block aligned */
+	__le64 ex_len;		/* bytes, multiple of the block size, not 0 */
+	__le64 ex_data;		/* offset in DATA, block aligned */
+};
+DAXFS_SIZE(daxfs_extent, 24);
+DAXFS_AT(daxfs_extent, ex_pos, 0);
+DAXFS_AT(daxfs_extent, ex_len, 8);
+DAXFS_AT(daxfs_extent, ex_data, 16);
+
+/* ---- base: extended attributes ---- */
+
+/* xe_prefix: the part of the name that is not stored */
+enum daxfs_xattr_prefix {
+	DAXFS_XATTR_USER = 1,		/* "user." */
+	DAXFS_XATTR_TRUSTED = 2,	/* "trusted." */
+	DAXFS_XATTR_SECURITY = 3,	/* "security." */
+	DAXFS_XATTR_ACL_ACCESS = 4,	/* "system.posix_acl_access", name empty */
+	DAXFS_XATTR_ACL_DEFAULT = 5,	/* "system.posix_acl_default", name empty */
+	DAXFS_XATTR_PREFIXES
+};
+
+#define DAXFS_XATTR_VALUE_MAX	65536u
+#define DAXFS_XATTR_SET_MAX	0x100000u	/* bytes of one set */
+
+/*
+ * A set starts on a multiple of 8 in XATTRS and is shared by all inodes with
+ * equal xattrs. Entries follow the header without gaps, sorted by (prefix,
+ * name); each is padded with zeros to a multiple of 4, the set to one of 8.
+ */
+struct daxfs_xattr_set {
+	__le32 xs_size;		/* bytes with this header, multiple of 8 */
+	__le32 xs_count;	/* entries, not 0 */
+};
+DAXFS_SIZE(daxfs_xattr_set, 8);
+DAXFS_AT(daxfs_xattr_set, xs_size, 0);
+DAXFS_AT(daxfs_xattr_set, xs_count, 4);
+
+/* Followed by xe_name_len bytes of name and xe_value_len bytes of value. */
+struct daxfs_xattr_entry {
+	__u8   xe_prefix;	/* enum daxfs_xattr_prefix */
+	__u8   xe_name_len;	/* bytes without the prefix, no NUL */
+	__le16 xe_reserved0;	/* 0 */
+	__le32 xe_value_len;	/* bytes, at most DAXFS_XATTR_VALUE_MAX */
+};
+DAXFS_SIZE(daxfs_xattr_entry, 8);
+DAXFS_AT(daxfs_xattr_entry, xe_prefix, 0);
+DAXFS_AT(daxfs_xattr_entry, xe_name_len, 1);
+DAXFS_AT(daxfs_xattr_entry, xe_reserved0, 2);
+DAXFS_AT(daxfs_xattr_entry, xe_value_len, 4);
+
+/* ---- shared state and tables of writable images ---- */
+
+/*
+ * Each word is changed by cmpxchg or by the holder of ss_lock only. The first
+ * 64 bytes stay zero, as do 0x1220 and 0x1ff6 of the region, for probers.
+ */
+struct daxfs_shared {
+	__u8   ss_zero0[64];
+	__le64 ss_next_ino;	/* next inode number for a branch; only grows */
+	__le64 ss_commit_seq;	/* grows with each create, commit, abort, switch */
+	__le64 ss_lock;		/* 0 free, else mount slot + 1 | mt_epoch << 32 */
+	__le64 ss_next_gen;	/* next br_gen; only grows */
+	__u8   ss_zero1[4000];
+};
+DAXFS_SIZE(daxfs_shared, 4096);
+DAXFS_AT(daxfs_shared, ss_zero0, 0);
+DAXFS_AT(daxfs_shared, ss_next_ino, 64);
+DAXFS_AT(daxfs_shared, ss_commit_seq, 72);
+DAXFS_AT(daxfs_shared, ss_lock, 80);
+DAXFS_AT(daxfs_shared, ss_next_gen, 88);
+DAXFS_AT(daxfs_shared, ss_zero1, 96);
+
+#define DAXFS_MAIN_BRANCH	0u	/* index of "main", parent of all */
+#define DAXFS_BRANCH_NAME_MAX	47u
+#define DAXFS_BRANCHES_DEFAULT	256u
+#define DAXFS_BRANCHES_MAX	65535u
+#define DAXFS_MOUNTS_DEFAULT	256u
+#define DAXFS_CHUNK_DEFAULT	0x10000u
+#define DAXFS_CHUNK_MIN		0x4000u
+#define DAXFS_CHUNK_MAX		0x200000u
+
+/* Low byte of br_state; the generation is in the upper half. */
+enum daxfs_branch_state {
+	DAXFS_BRANCH_FREE = 0,
+	DAXFS_BRANCH_MAKING = 1,	/* a create that did not finish: free it */
+	DAXFS_BRANCH_LIVE = 2,
+	DAXFS_BRANCH_DEAD = 3,		/* discarded or committed: free its chunks */
+};
+
+/*
+ * One branch. Written by the holder of the volume lock, br_lease by cmpxchg,
+ * br_head and br_tail_hint also by the holder of the lease. A word of another
+ * branch names it by index and generation, so that a reused entry is not
+ * taken for the old one.
+ *
+ * A commit is the store of br_winner in the parent. From then on the parent's
+ * log is its own chain followed by the winner's. What is left to do (join the
+ * chains, relabel chunks, kill the siblings and the winner's entry, clear
+ * br_winner) can be redone from this word any number of times.
+ */
+struct daxfs_branch {
+	__le64 br_state;	/* enum daxfs_branch_state | generation << 32 */
+	__le64 br_parent;	/* index | generation << 32; of main: itself */
+	__le64 br_head;		/* first log chunk + 1; 0: empty log */
+	__le64 br_winner;	/* 0, or child being committed: index | generation << 32 */
+	__le64 br_lease;	/* writer: mount slot + 1 | mt_epoch << 32; 0: none */
+	__le64 br_first_seq;	/* lr_seq of the first record of the log */
+	__le64 br_created;	/* nanoseconds since 1970 */
+	__le64 br_reserved0;	/* 0 */
+	__le32 br_reserved1;	/* 0 */
+	__le32 br_checksum;	/* crc32c of generation, br_parent, br_created, br_name */
+	__u8   br_reserved2[8];	/* 0 */
+	__u8   br_name[48];	/* NUL terminated; [A-Za-z0-9._-], no leading '-' or '.' */
+};
+DAXFS_SIZE(daxfs_branch, 128);
+DAXFS_AT(daxfs_branch, br_state, 0);
+DAXFS_AT(daxfs_branch, br_parent, 8);
+DAXFS_AT(daxfs_branch, br_head, 16);
+DAXFS_AT(daxfs_branch, br_winner, 24);
+DAXFS_AT(daxfs_branch, br_lease, 32);
+DAXFS_AT(daxfs_branch, br_first_seq, 40);
+DAXFS_AT(daxfs_branch, br_created, 48);
+DAXFS_AT(daxfs_branch, br_reserved0, 56);
+DAXFS_AT(daxfs_branch, br_reserved1, 64);
+DAXFS_AT(daxfs_branch, br_checksum, 68);
+DAXFS_AT(daxfs_branch, br_reserved2, 72);
+DAXFS_AT(daxfs_branch, br_name, 80);
+
+/* One mount of the region in any kernel. Written by its owner only, once claimed. */
+struct daxfs_mount {
+	__le64 mt_owner;	/* 0 free; else mt_epoch | 1 << 63: claimed by cmpxchg */
+	__le64 mt_heartbeat;	/* grows at least every second while the mount lives */
+	__le64 mt_seen_seq;	/* ss_commit_seq this mount no longer reads before */
+	__le64 mt_branch;	/* index | generation << 32 */
+	__le64 mt_flags;	/* 1: writable */
+	__u8   mt_host[24];	/* host name, NUL padded, for people */
+};
+DAXFS_SIZE(daxfs_mount, 64);
+DAXFS_AT(daxfs_mount, mt_owner, 0);
+DAXFS_AT(daxfs_mount, mt_heartbeat, 8);
+DAXFS_AT(daxfs_mount, mt_seen_seq, 16);
+DAXFS_AT(daxfs_mount, mt_branch, 24);
+DAXFS_AT(daxfs_mount, mt_flags, 32);
+DAXFS_AT(daxfs_mount, mt_host, 40);
+
+/*
+ * A word of the chunk table:
+ *   bits 0-7    kind
+ *   bits 8-23   branch index        (LOG, DATA)
+ *   bits 32-63  branch generation   (LOG, DATA)
+ *   bits 8-63   low 56 bits of the ss_commit_seq that freed it (FREED)
+ * 0 is a free chunk. Taken by cmpxchg from 0; given back through FREED, which
+ * becomes 0 when every live mount has seen that sequence.
+ */
+enum daxfs_chunk_kind {
+	DAXFS_CHUNK_FREE = 0,
+	DAXFS_CHUNK_LOG = 1,
+	DAXFS_CHUNK_DATA = 2,
+	DAXFS_CHUNK_FREED = 3,
+};
+
+/* The first 64 bytes of a log chunk; records follow. Data chunks have no header. */
+struct daxfs_chunk {
+	__le32 ch_magic;	/* DAXFS_CHUNK_MAGIC */
+	__le32 ch_checksum;	/* crc32c of ch_first_seq, ch_index */
+	__le64 ch_first_seq;	/* lr_seq of the first record in this chunk */
+	__le64 ch_index;	/* this chunk's own number */
+	__le64 ch_next;		/* next chunk of the chain + 1; 0: the last one. One store */
+	__u8   ch_reserved0[32]; /* 0 */
+};
+#define DAXFS_CHUNK_MAGIC	0x4b4e4843u	/* "CHNK" */
+DAXFS_SIZE(daxfs_chunk, 64);
+DAXFS_AT(daxfs_chunk, ch_magic, 0);
+DAXFS_AT(daxfs_chunk, ch_checksum, 4);
+DAXFS_AT(daxfs_chunk, ch_first_seq, 8);
+DAXFS_AT(daxfs_chunk, ch_index, 16);
+DAXFS_AT(daxfs_chunk, ch_next, 24);
+DAXFS_AT(daxfs_chunk, ch_reserved0, 32);
+
+/* ---- the delta log ---- */
+
+/*
+ * A record is one operation: it took place whole, or not at all. It is a
+ * header and the items that follow it without gaps. Items state what holds
+ * after the operation (an inode's attributes, a name, where a block is), not
+ * what was asked for, so that replaying, compacting and reading the index need
+ * to know no operation. Records are contiguous; the log of a chunk ends before
+ * the first record whose checksum or sequence is wrong.
+ */
+struct daxfs_record {
+	__le32 lr_checksum;	/* crc32c of lr_size - 4 bytes from lr_size on */
+	__le32 lr_size;		/* bytes with header and items, multiple of 8 */
+	__le64 lr_seq;		/* one more than that of the record before */
+};
+DAXFS_SIZE(daxfs_record, 16);
+DAXFS_AT(daxfs_record, lr_checksum, 0);
+DAXFS_AT(daxfs_record, lr_size, 4);
+DAXFS_AT(daxfs_record, lr_seq, 8);
+
+enum daxfs_item_type {
+	DAXFS_ITEM_INODE = 1,	/* struct daxfs_item_inode */
+	DAXFS_ITEM_LINK = 2,	/* struct daxfs_item_name: the name names it_ino */
+	DAXFS_ITEM_UNLINK = 3,	/* struct daxfs_item_name: the name is gone */
+	DAXFS_ITEM_MAP = 4,	/* struct daxfs_item_range: these blocks are there */
+	DAXFS_ITEM_UNMAP = 5,	/* struct daxfs_item_range: these blocks are a hole */
+	DAXFS_ITEM_FORGET = 6,	/* struct daxfs_item: the inode has no name and no user */
+	DAXFS_ITEM_SYMLINK = 7,	/* struct daxfs_item_name: target of symlink it_ino */
+	DAXFS_ITEM_XATTR = 8,	/* struct daxfs_item_xattr: set */
+	DAXFS_ITEM_UNXATTR = 9,	/* struct daxfs_item_xattr: removed */
+};
+
+/* Starts every item. */
+struct daxfs_item {
+	__le16 it_type;		/* enum daxfs_item_type */
+	__le16 it_size;		/* bytes with this header, multiple of 8 */
+	__u8   it_kind;		/* LINK: DT_*; XATTR, UNXATTR: enum daxfs_xattr_prefix */
+	__u8   it_len;		/* XATTR, UNXATTR, LINK, UNLINK: bytes of the name */
+	__le16 it_len2;		/* SYMLINK, XATTR: bytes of the target or value */
+	__le64 it_ino;		/* the inode it is about */
+};
+DAXFS_SIZE(daxfs_item, 16);
+DAXFS_AT(daxfs_item, it_type, 0);
+DAXFS_AT(daxfs_item, it_size, 2);
+DAXFS_AT(daxfs_item, it_kind, 4);
+DAXFS_AT(daxfs_item, it_len, 5);
+DAXFS_AT(daxfs_item, it_len2, 6);
+DAXFS_AT(daxfs_item, it_ino, 8);
+
+struct daxfs_item_inode {
+	struct daxfs_item ii_item;
+	__le32 ii_mode;		/* type and permissions */
+	__le32 ii_nlink;	/* 0: open but without a name */
+	__le32 ii_uid;
+	__le32 ii_gid;
+	__le64 ii_size;		/* bytes; blocks past it are gone */
+	__le64 ii_rdev;		/* major << 32 | minor, devices only */
+	__le64 ii_parent;	/* directories: inode number of the parent; else 0 */
+	__le64 ii_atime;	/* seconds since 1970 */
+	__le64 ii_mtime;
+	__le64 ii_ctime;
+	__le32 ii_atime_nsec;	/* 0 to 999,999,999 */
+	__le32 ii_mtime_nsec;
+	__le32 ii_ctime_nsec;
+	__le32 ii_reserved0;	/* 0 */
+};
+DAXFS_SIZE(daxfs_item_inode, 96);
+DAXFS_AT(daxfs_item_inode, ii_item, 0);
+DAXFS_AT(daxfs_item_inode, ii_mode, 16);
+DAXFS_AT(daxfs_item_inode, ii_nlink, 20);
+DAXFS_AT(daxfs_item_inode, ii_uid, 24);
+DAXFS_AT(daxfs_item_inode, ii_gid, 28);
+DAXFS_AT(daxfs_item_inode, ii_size, 32);
+DAXFS_AT(daxfs_item_inode, ii_rdev, 40);
+DAXFS_AT(daxfs_item_inode, ii_parent, 48);
+DAXFS_AT(daxfs_item_inode, ii_atime, 56);
+DAXFS_AT(daxfs_item_inode, ii_mtime, 64);
+DAXFS_AT(daxfs_item_inode, ii_ctime, 72);
+DAXFS_AT(daxfs_item_inode, ii_atime_nsec, 80);
+DAXFS_AT(daxfs_item_inode, ii_mtime_nsec, 84);
+DAXFS_AT(daxfs_item_inode, ii_ctime_nsec, 88);
+DAXFS_AT(daxfs_item_inode, ii_reserved0, 92);
+
+/* Followed by the name or target, zeros up to it_size. */
+struct daxfs_item_name {
+	struct daxfs_item na_item;
+	__le64 na_dir;		/* LINK, UNLINK: the directory; SYMLINK: 0 */
+};
+DAXFS_SIZE(daxfs_item_name, 24);
+DAXFS_AT(daxfs_item_name, na_item, 0);
+DAXFS_AT(daxfs_item_name, na_dir, 16);
+
+struct daxfs_item_range {
+	struct daxfs_item ra_item;
+	__le64 ra_block;	/* first block of the file */
+	__le64 ra_count;	/* blocks */
+	__le64 ra_data;		/* MAP: offset in DELTA, block aligned; UNMAP: 0 */
+};
+DAXFS_SIZE(daxfs_item_range, 40);
+DAXFS_AT(daxfs_item_range, ra_item, 0);
+DAXFS_AT(daxfs_item_range, ra_block, 16);
+DAXFS_AT(daxfs_item_range, ra_count, 24);
+DAXFS_AT(daxfs_item_range, ra_data, 32);
+
+/* Followed by it_len bytes of name and it_len2 bytes of value. */
+struct daxfs_item_xattr {
+	struct daxfs_item xa_item;
+};
+DAXFS_SIZE(daxfs_item_xattr, 16);
+DAXFS_AT(daxfs_item_xattr, xa_item, 0);
+
+#endif
