@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the core needs from the place it runs in: integer types, byte order,
+ * memory copies, allocation, sorting. The only file of the core that knows
+ * whether it is in a kernel or in a process. It decides nothing about bytes.
+ */
+#ifndef DXC_ENV_H
+#define DXC_ENV_H
+
+#ifdef __KERNEL__
+
+#include <linux/types.h>
+#include <linux/compiler.h>
+#include <linux/crc32c.h>
+#include <linux/errno.h>
+#include <linux/limits.h>
+#include <linux/mm.h>
+#include <linux/overflow.h>
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
+#include <linux/sort.h>
+#include <linux/stat.h>
+#include <linux/string.h>
+#include <linux/uaccess.h>
+#include <asm/byteorder.h>
+
+#define dxc_crc32c(crc, p, n)	(~crc32c(~(u32)(crc), p, n))
+
+/* Zeroed memory, NULL when there is none. dxc_free takes NULL. */
+static inline void *dxc_alloc(size_t count, size_t size)
+{
+	return kvcalloc(count, size, GFP_KERNEL);
+}
+
+static inline void dxc_free(void *p)
+{
+	kvfree(p);
+}
+
+static inline void dxc_sort(void *base, size_t n, size_t size,
+			    int (*cmp)(const void *, const void *))
+{
+	sort(base, n, size, cmp, NULL);
+}
+
+/*
+ * Called now and then by loops over the whole image. May sleep. Nonzero when
+ * the caller should stop because somebody wants to kill the task.
+ */
+static inline int dxc_pause(void)
+{
+	cond_resched();
+	return fatal_signal_pending(current) ? -EINTR : 0;
+}
+
+/* Copies from memory that may have poisoned lines: 0 or -EIO. */
+static inline int dxc_copy(void *dst, const void *src, size_t n)
+{
+#ifdef CONFIG_ARCH_HAS_COPY_MC
+	if (copy_mc_to_kernel(dst, src, n))
+		return -EIO;
+#else
+	memcpy(dst, src, n);
+#endif
+	return 0;
+}
+
+#else /* a process */
+
+#include <endian.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <linux/types.h>
+
+typedef uint8_t u8;
+typedef uint16_t u16;
+typedef uint32_t u32;
+typedef uint64_t u64;
+typedef int64_t s64;
+
+#define cpu_to_le16(x)	((__le16)htole16(x))
+#define cpu_to_le32(x)	((__le32)htole32(x))
+#define cpu_to_le64(x)	((__le64)htole64(x))
+#define le16_to_cpu(x)	le16toh((uint16_t)(x))
+#define le32_to_cpu(x)	le32toh((uint32_t)(x))
+#define le64_to_cpu(x)	le64toh((uint64_t)(x))
+
+#ifndef EUCLEAN
+#define EUCLEAN 117
+#endif
+#define barrier()		__asm__ __volatile__("" ::: "memory")
+#define likely(x)		__builtin_expect(!!(x), 1)
+#define unlikely(x)		__builtin_expect(!!(x), 0)
+#define min_t(t, a, b)		((t)(a) < (t)(b) ? (t)(a) : (t)(b))
+#define max_t(t, a, b)		((t)(a) > (t)(b) ? (t)(a) : (t)(b))
+#define check_add_overflow(a, b, r)	__builtin_add_overflow(a, b, r)
+#define check_mul_overflow(a, b, r)	__builtin_mul_overflow(a, b, r)
+
+/* In kmod/core/crc32c.c, which only programs link: the kernel has its own. */
+u32 dxc_crc32c(u32 crc, const void *p, size_t n);
+
+#ifdef DXC_TEST_ENV
+/* Tests count fetches, break memory and run out of it: tests/unit/broken.c. */
+void *dxc_alloc(size_t count, size_t size);
+int dxc_copy(void *dst, const void *src, size_t n);
+#else
+static inline void *dxc_alloc(size_t count, size_t size)
+{
+	return calloc(count ? count : 1, size);
+}
+
+static inline int dxc_copy(void *dst, const void *src, size_t n)
+{
+	memcpy(dst, src, n);
+	return 0;
+}
+#endif
+
+static inline void dxc_free(void *p)
+{
+	free(p);
+}
+
+static inline void dxc_sort(void *base, size_t n, size_t size,
+			    int (*cmp)(const void *, const void *))
+{
+	if (n)
+		qsort(base, n, size, cmp);
+}
+
+static inline int dxc_pause(void)
+{
+	return 0;
+}
+
+#endif /* __KERNEL__ */
+
+#endif

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Findings: filling them in, and what they are called. */
+#include "core.h"
+
+int dxc_found(struct dxc_finding *f, int err, unsigned int code,
+	      unsigned int area, dxc_ino ino, dxc_off offset, u64 detail)
+{
+	if (f) {
+		f->code = code;
+		f->area = area;
+		f->reserved = 0;
+		f->ino = ino;
+		f->offset = offset;
+		f->detail = detail;
+	}
+	return err;
+}
+
+static const char *const texts[DXC_CODES] = {
+	[DXC_OK] = "nothing is wrong",
+	[DXC_SB_SHORT] = "region is too short for a superblock",
+	[DXC_SB_MAGIC] = "no daxfs magic",
+	[DXC_SB_VERSION] = "newer format version than this program knows",
+	[DXC_SB_CHECKSUM] = "bad superblock checksum",
+	[DXC_SB_FEATURE] = "unknown incompatible features",
+	[DXC_SB_BLOCK_SIZE] = "block size is not 4096",
+	[DXC_SB_IMAGE_SIZE] = "impossible image size",
+	[DXC_SB_REGION_SIZE] = "region is smaller than the image",
+	[DXC_SB_RESERVED] = "reserved byte of the superblock is not zero",
+	[DXC_SB_COUNT] = "impossible count in the superblock",
+	[DXC_SB_LABEL] = "label is not plain text",
+	[DXC_SB_AREA_BOUNDS] = "area is outside the image or unaligned",
+	[DXC_SB_AREA_ORDER] = "area overlaps the one before it",
+	[DXC_SB_AREA_LENGTH] = "area's length does not match its count",
+	[DXC_SB_CHUNK_SIZE] = "impossible chunk size",
+	[DXC_SB_DELTA] = "areas for branches do not match the features",
+	[DXC_INO_RANGE] = "no such inode number",
+	[DXC_INO_MODE] = "impossible file type",
+	[DXC_INO_FLAGS] = "unknown inode flags",
+	[DXC_INO_NSEC] = "nanoseconds past a second",
+	[DXC_INO_RESERVED] = "reserved member of the inode is not zero",
+	[DXC_INO_NLINK] = "wrong link count",
+	[DXC_INO_SIZE] = "impossible size",
+	[DXC_INO_DATA] = "contents outside their area or unaligned",
+	[DXC_INO_PARENT] = "impossible parent",
+	[DXC_INO_XATTR] = "xattrs outside their area",
+	[DXC_DE_INO] = "directory entry names an impossible inode",
+	[DXC_DE_TYPE] = "directory entry's type is not the inode's",
+	[DXC_DE_NAME] = "illegal name in a directory",
+	[DXC_DE_PADDING] = "bytes after a name are not zero",
+	[DXC_DE_HASH] = "directory entry has another name's hash",
+	[DXC_DE_ORDER] = "directory is not sorted, or has a name twice",
+	[DXC_EX_ALIGN] = "extent is unaligned or empty",
+	[DXC_EX_ORDER] = "extent overlaps the one before it",
+	[DXC_EX_BOUNDS] = "extent is outside the data area or past the end of the file",
+	[DXC_LINK_TARGET] = "symlink target has a NUL inside, or none at its end",
+	[DXC_XA_SIZE] = "xattr is past the bounds of its set",
+	[DXC_XA_PREFIX] = "unknown xattr namespace",
+	[DXC_XA_NAME] = "illegal xattr name",
+	[DXC_XA_ORDER] = "xattrs are not sorted, or one is there twice",
+	[DXC_XA_PADDING] = "bytes after an xattr are not zero",
+	[DXC_SB_COPY] = "superblock's copy at the end of the image differs",
+	[DXC_AREA_CHECKSUM] = "bad checksum of an area",
+	[DXC_ZERO_AREA] = "bytes that must be zero are not",
+	[DXC_FILE_TAIL] = "bytes after the end of the file are not zero",
+	[DXC_FILE_OVERLAP] = "file shares a part of another file's blocks",
+	[DXC_DIR_OVERLAP] = "directory shares entries with another",
+	[DXC_DIR_LOOP] = "no path from the root leads to the directory",
+	[DXC_DIR_PARENT] = "directory is entered in one that is not its parent",
+	[DXC_DIR_NAMES] = "directory has not exactly one name",
+};
+
+const char *dxc_code_text(unsigned int code)
+{
+	return code < DXC_CODES && texts[code] ? texts[code] : "unknown finding";
+}
+
+static const char *const areas[DAXFS_AREA_COUNT + 1] = {
+	[DAXFS_AREA_SHARED] = "shared",
+	[DAXFS_AREA_BRANCHES] = "branches",
+	[DAXFS_AREA_MOUNTS] = "mounts",
+	[DAXFS_AREA_CHUNKS] = "chunks",
+	[DAXFS_AREA_INODES] = "inodes",
+	[DAXFS_AREA_DIRS] = "directories",
+	[DAXFS_AREA_XATTRS] = "xattrs",
+	[DAXFS_AREA_LINKS] = "symlinks",
+	[DAXFS_AREA_EXTENTS] = "extents",
+	[DAXFS_AREA_DATA] = "data",
+	[DAXFS_AREA_DELTA] = "delta",
+	[DAXFS_AREA_SPARE] = "spare",
+	[DAXFS_AREA_COUNT] = "superblock",
+};
+
+const char *dxc_area_name(unsigned int area)
+{
+	return area <= DAXFS_AREA_COUNT ? areas[area] : "unknown";
+}
