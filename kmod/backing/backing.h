@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Where a region comes from. A backing is opened once per region and kernel,
+ * maps all of it for the kernel, and can say which page frame an offset is in.
+ * It knows nothing of what the bytes mean.
+ */
+#ifndef DAXFS_BACKING_H
+#define DAXFS_BACKING_H
+
+#include "../daxfs.h"
+
+struct daxfs_backing_ops {
+	/* Undoes everything open did. No mapping and no user is left. */
+	void (*close)(struct daxfs_backing *backing);
+};
+
+struct daxfs_backing {
+	const struct daxfs_backing_ops *ops;
+	enum daxfs_backing_kind kind;
+	void *base;			/* kernel address of the region */
+	u64 size;			/* bytes */
+	/*
+	 * Device whose pages the region is, for the kernel's DAX; NULL when
+	 * there are no pages to be had (dma-buf). The region starts at byte
+	 * dax_start of it.
+	 */
+	struct dax_device *dax;
+	u64 dax_start;
+	bool may_vanish;		/* somebody else can kill the dax_device */
+	bool poisons;			/* memory errors are reported, not fatal */
+	/* Identity: a second mount of the same finds the same volume. */
+	phys_addr_t phys;		/* DAXFS_BACKING_PHYS */
+	dev_t dev;			/* DAXFS_BACKING_DAX */
+	struct dma_buf *dmabuf;		/* DAXFS_BACKING_DMABUF */
+};
+
+/*
+ * Each returns a backing or an ERR_PTR, with a sentence in fc's log. The options
+ * stay the caller's; the dma-buf one takes a reference of its own.
+ */
+struct daxfs_backing *daxfs_phys_open(struct fs_context *fc,
+				      const struct daxfs_mount_options *opt);
+struct daxfs_backing *daxfs_dax_open(struct fs_context *fc, bool write);
+struct daxfs_backing *daxfs_dmabuf_open(struct fs_context *fc,
+					const struct daxfs_mount_options *opt);
+
+/*
+ * Between enter and exit the region is mapped: a DAX device cannot go away
+ * under the reader. May sleep in between. Negative when it has gone.
+ */
+static inline int daxfs_backing_enter(const struct daxfs_backing *backing)
+{
+	int id;
+
+	if (likely(!backing->may_vanish))
+		return 0;
+	id = dax_read_lock();
+	if (likely(dax_alive(backing->dax)))
+		return id;
+	dax_read_unlock(id);
+	return -EIO;
+}
+
+static inline void daxfs_backing_exit(const struct daxfs_backing *backing, int id)
+{
+	if (unlikely(backing->may_vanish))
+		dax_read_unlock(id);
+}
+
+/* The page frame of a page-aligned offset inside the region. */
+unsigned long daxfs_backing_pfn(const struct daxfs_backing *backing, dxc_off off);
+
+#endif

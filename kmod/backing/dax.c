@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * source=/dev/pmem0: a block device that is memory. Opened exclusively, so that
+ * nobody makes another file system on it meanwhile; read and written through
+ * its dax_device only.
+ */
+#include <linux/slab.h>
+#include "backing.h"
+
+struct dax_backing {
+	struct daxfs_backing backing;
+	struct daxfs_bdev_handle *handle;
+	bool write;
+};
+
+static struct dax_backing *to_dax(struct daxfs_backing *backing)
+{
+	return container_of(backing, struct dax_backing, backing);
+}
+
+static void dax_close(struct daxfs_backing *backing)
+{
+	struct dax_backing *db = to_dax(backing);
+
+	fs_put_dax(backing->dax, db);
+	daxfs_bdev_close(db->handle, db->write);
+	kfree(db);
+}
+
+static const struct daxfs_backing_ops dax_ops = {
+	.close = dax_close,
+};
+
+/* Maps the whole device; one piece unless it has known bad blocks. */
+static int dax_map(struct fs_context *fc, struct dax_backing *db,
+		   struct block_device *bdev)
+{
+	u64 pages = bdev_nr_bytes(bdev) >> PAGE_SHIFT;
+	long got;
+	int id;
+
+	id = dax_read_lock();
+	got = dax_direct_access(db->backing.dax, db->backing.dax_start >> PAGE_SHIFT,
+				min_t(u64, pages, LONG_MAX), DAX_ACCESS,
+				&db->backing.base, NULL);
+	dax_read_unlock(id);
+	if (got <= 0) {
+		errorf(fc, "daxfs: %s: its memory cannot be mapped: error %ld",
+		       fc->source, got);
+		return got ? got : -EIO;
+	}
+	db->backing.size = (u64)got << PAGE_SHIFT;
+	return 0;
+}
+
+struct daxfs_backing *daxfs_dax_open(struct fs_context *fc, bool write)
+{
+	struct dax_backing *db;
+	struct block_device *bdev;
+	int err;
+
+	db = kzalloc(sizeof(*db), GFP_KERNEL);
+	if (!db)
+		return ERR_PTR(-ENOMEM);
+	db->backing.ops = &dax_ops;
+	db->backing.kind = DAXFS_BACKING_DAX;
+	db->backing.may_vanish = true;
+	db->backing.poisons = true;
+	db->write = write;
+	db->handle = daxfs_bdev_open(fc->source, write, db);
+	if (IS_ERR(db->handle)) {
+		err = PTR_ERR(db->handle);
+		if (err == -ENOTBLK)
+			errorf(fc, "daxfs: %s is no block device; give phys=,size= or a dma-buf, or a pmem device",
+			       fc->source);
+		else if (err == -EBUSY)
+			errorf(fc, "daxfs: %s is in use", fc->source);
+		else
+			errorf(fc, "daxfs: %s cannot be opened: error %d",
+			       fc->source, err);
+		goto free;
+	}
+	bdev = daxfs_bdev_of(db->handle);
+	db->backing.dev = bdev->bd_dev;
+	db->backing.dax = fs_dax_get_by_bdev(bdev, &db->backing.dax_start, db, NULL);
+	if (!db->backing.dax) {
+		err = -EOPNOTSUPP;
+		errorf(fc, "daxfs: %s is no memory (no DAX); an image file on it can be mounted with 'daxfsctl mount FILE DIR'",
+		       fc->source);
+		goto close;
+	}
+	err = dax_map(fc, db, bdev);
+	if (err)
+		goto put;
+	return &db->backing;
+
+put:
+	fs_put_dax(db->backing.dax, db);
+close:
+	daxfs_bdev_close(db->handle, write);
+free:
+	kfree(db);
+	return ERR_PTR(err);
+}

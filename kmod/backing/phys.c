@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * phys=ADDR,size=SIZE: memory that the kernel does not use as its own. It gets
+ * struct pages (memremap_pages) and a dax_device, as fs/fuse/virtio_fs.c does
+ * for its window, so that mappings of it are like those of a pmem device:
+ * futexes, O_DIRECT, ptrace and huge pages work.
+ */
+#include <linux/ioport.h>
+#include <linux/memremap.h>
+#include <linux/slab.h>
+#include "backing.h"
+
+struct phys_backing {
+	struct daxfs_backing backing;
+	struct dev_pagemap pgmap;
+	struct resource *res;
+};
+
+static struct phys_backing *to_phys(struct daxfs_backing *backing)
+{
+	return container_of(backing, struct phys_backing, backing);
+}
+
+static long phys_direct_access(struct dax_device *dax, pgoff_t pgoff, long nr,
+			       enum dax_access_mode mode, void **kaddr,
+			       daxfs_pfn *pfn)
+{
+	struct phys_backing *pb = dax_get_private(dax);
+	u64 off = (u64)pgoff << PAGE_SHIFT;
+
+	if (off >= pb->backing.size)
+		return -ERANGE;
+	if (kaddr)
+		*kaddr = pb->backing.base + off;
+	if (pfn)
+		*pfn = daxfs_phys_to_pfn(pb->backing.phys + off);
+	return min_t(u64, nr, (pb->backing.size - off) >> PAGE_SHIFT);
+}
+
+static int phys_zero_page_range(struct dax_device *dax, pgoff_t pgoff, size_t nr)
+{
+	void *kaddr;
+	long got = dax_direct_access(dax, pgoff, nr, DAX_ACCESS, &kaddr, NULL);
+
+	if (got < 0)
+		return got;
+	memset(kaddr, 0, (size_t)got << PAGE_SHIFT);
+	return 0;
+}
+
+static const struct dax_operations phys_dax_ops = {
+	.direct_access = phys_direct_access,
+	.zero_page_range = phys_zero_page_range,
+};
+
+static void phys_close(struct daxfs_backing *backing)
+{
+	struct phys_backing *pb = to_phys(backing);
+
+	kill_dax(backing->dax);
+	put_dax(backing->dax);
+	memunmap_pages(&pb->pgmap);
+	release_mem_region(backing->phys, backing->size);
+	kfree(pb);
+}
+
+static const struct daxfs_backing_ops phys_ops = {
+	.close = phys_close,
+};
+
+/* Says why the range cannot be one; 0 when it can. */
+static int phys_check(struct fs_context *fc, phys_addr_t phys, u64 size)
+{
+	u64 unit = PAGES_PER_SUBSECTION << PAGE_SHIFT;
+	u64 end;
+
+	if (!size)
+		return invalf(fc, "daxfs: size=0: a region cannot be empty");
+	if (!IS_ALIGNED(phys, unit) || !IS_ALIGNED(size, unit))
+		return invalf(fc, "daxfs: phys=%#llx,size=%#llx: both must be multiples of %lluM",
+			      (u64)phys, size, unit >> 20);
+	if (check_add_overflow((u64)phys, size - 1, &end) ||
+	    end > iomem_resource.end)
+		return invalf(fc, "daxfs: phys=%#llx,size=%#llx is past the end of physical memory",
+			      (u64)phys, size);
+	if (region_intersects(phys, size, IORESOURCE_SYSTEM_RAM,
+			      IORES_DESC_NONE) != REGION_DISJOINT)
+		return invalf(fc, "daxfs: phys=%#llx,size=%#llx is System RAM that this kernel uses; reserve it first (memmap= on the kernel command line)",
+			      (u64)phys, size);
+	return 0;
+}
+
+struct daxfs_backing *daxfs_phys_open(struct fs_context *fc,
+				      const struct daxfs_mount_options *opt)
+{
+	struct phys_backing *pb;
+	int err;
+
+	err = phys_check(fc, opt->phys, opt->size);
+	if (err)
+		return ERR_PTR(err);
+	pb = kzalloc(sizeof(*pb), GFP_KERNEL);
+	if (!pb)
+		return ERR_PTR(-ENOMEM);
+	pb->backing.ops = &phys_ops;
+	pb->backing.kind = DAXFS_BACKING_PHYS;
+	pb->backing.phys = opt->phys;
+	pb->backing.size = opt->size;
+	pb->res = request_mem_region(opt->phys, opt->size, "daxfs");
+	if (!pb->res) {
+		err = -EBUSY;
+		errorf(fc, "daxfs: phys=%#llx,size=%#llx is in use by another driver, see /proc/iomem",
+		       (u64)opt->phys, opt->size);
+		goto free;
+	}
+
+	pb->pgmap.type = MEMORY_DEVICE_FS_DAX;
+	pb->pgmap.range.start = opt->phys;
+	pb->pgmap.range.end = opt->phys + opt->size - 1;
+	pb->pgmap.nr_range = 1;
+	pb->backing.base = memremap_pages(&pb->pgmap, NUMA_NO_NODE);
+	if (IS_ERR(pb->backing.base)) {
+		err = PTR_ERR(pb->backing.base);
+		errorf(fc, "daxfs: phys=%#llx,size=%#llx cannot be given struct pages: error %d",
+		       (u64)opt->phys, opt->size, err);
+		goto release;
+	}
+	pb->backing.dax = alloc_dax(pb, &phys_dax_ops);
+	if (IS_ERR(pb->backing.dax)) {
+		err = PTR_ERR(pb->backing.dax);
+		errorf(fc, "daxfs: no DAX device for phys=%#llx: error %d", (u64)opt->phys, err);
+		goto unmap;
+	}
+	return &pb->backing;
+
+unmap:
+	memunmap_pages(&pb->pgmap);
+release:
+	release_mem_region(opt->phys, opt->size);
+free:
+	kfree(pb);
+	return ERR_PTR(err);
+}

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Every difference between the kernel versions daxfs builds on, and nothing
+ * else. The rest of the module is written for the newest; here it is made true
+ * of the older ones.
+ */
+#ifndef DAXFS_COMPAT_H
+#define DAXFS_COMPAT_H
+
+#include <linux/version.h>
+#include <linux/blkdev.h>
+#include <linux/dax.h>
+#include <linux/dma-buf.h>
+#include <linux/exportfs.h>
+#include <linux/fs.h>
+#include <linux/huge_mm.h>
+#include <linux/iosys-map.h>
+#include <linux/mm.h>
+#include <linux/posix_acl.h>
+#include <linux/xattr.h>
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
+#error "daxfs needs Linux 6.1 or newer"
+#endif
+
+/* ---- inodes ---- */
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
+static inline struct timespec64 inode_set_mtime_to_ts(struct inode *inode,
+						      struct timespec64 ts)
+{
+	return inode->i_mtime = ts;
+}
+
+static inline struct timespec64 inode_set_atime_to_ts(struct inode *inode,
+						      struct timespec64 ts)
+{
+	return inode->i_atime = ts;
+}
+
+#define generic_encode_ino32_fh NULL	/* what exportfs does by itself */
+#endif
+
+/* User namespaces of mounts became id maps of mounts. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
+#define mnt_idmap user_namespace
+#endif
+
+/* The mask argument came a little later than the id map. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
+#define daxfs_fillattr(idmap, mask, inode, stat) \
+	generic_fillattr(idmap, inode, stat)
+#else
+#define daxfs_fillattr generic_fillattr
+#endif
+
+/* ->get_acl was renamed when one with a dentry appeared. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
+#define get_inode_acl get_acl
+#define DAXFS_ACL_HANDLERS \
+	&posix_acl_access_xattr_handler, &posix_acl_default_xattr_handler,
+#else
+#define DAXFS_ACL_HANDLERS	/* the VFS asks ->get_inode_acl by itself */
+#endif
+
+/* Arrays of xattr handlers became const themselves. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
+#define daxfs_xattr_handler_const
+#else
+#define daxfs_xattr_handler_const const
+#endif
+
+/* ---- super blocks ---- */
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 9, 0)
+static inline void super_set_uuid(struct super_block *sb, const u8 *uuid,
+				  unsigned int len)
+{
+	memcpy(&sb->s_uuid, uuid, min_t(unsigned int, len, sizeof(sb->s_uuid)));
+}
+#endif
+
+/* ---- block devices ---- */
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 9, 0)
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0)
+#error "6.5 to 6.8 were never tried: their block device handles differ"
+#endif
+/* An open block device was no file yet; the device itself stands for it. */
+#define daxfs_bdev_handle block_device
+
+static inline struct block_device *daxfs_bdev_open(const char *path, bool write,
+						   void *holder)
+{
+	return blkdev_get_by_path(path, FMODE_READ | FMODE_EXCL |
+				  (write ? FMODE_WRITE : 0), holder);
+}
+
+static inline struct block_device *daxfs_bdev_of(struct block_device *bdev)
+{
+	return bdev;
+}
+
+static inline void daxfs_bdev_close(struct block_device *bdev, bool write)
+{
+	blkdev_put(bdev, FMODE_READ | FMODE_EXCL | (write ? FMODE_WRITE : 0));
+}
+#else
+#define daxfs_bdev_handle file
+
+static inline struct file *daxfs_bdev_open(const char *path, bool write,
+					   void *holder)
+{
+	return bdev_file_open_by_path(path, BLK_OPEN_READ |
+				      (write ? BLK_OPEN_WRITE : 0), holder, NULL);
+}
+
+static inline struct block_device *daxfs_bdev_of(struct file *file)
+{
+	return file_bdev(file);
+}
+
+static inline void daxfs_bdev_close(struct file *file, bool write)
+{
+	bdev_fput(file);
+}
+#endif
+
+/* ---- DAX and mappings ---- */
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 17, 0)
+#include <linux/pfn_t.h>
+#define daxfs_pfn pfn_t
+#define daxfs_phys_to_pfn(phys) phys_to_pfn_t(phys, PFN_DEV | PFN_MAP)
+#define daxfs_vmf_insert_mixed(vma, addr, pfn) \
+	vmf_insert_mixed(vma, addr, __pfn_to_pfn_t(pfn, PFN_DEV))
+#else
+#define daxfs_pfn unsigned long
+#define daxfs_phys_to_pfn(phys) PHYS_PFN(phys)
+#define daxfs_vmf_insert_mixed vmf_insert_mixed
+#endif
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
+typedef enum page_entry_size daxfs_fault_order;
+#define DAXFS_ORDER_PTE PE_SIZE_PTE
+#define daxfs_order_is_pmd(order) ((order) == PE_SIZE_PMD)
+#else
+typedef unsigned int daxfs_fault_order;
+#define DAXFS_ORDER_PTE 0
+#define daxfs_order_is_pmd(order) ((order) == PMD_ORDER)
+#endif
+
+/*
+ * Before 6.2 the DAX code warns when two files map one block for reading, as
+ * equal files of an image do; there daxfs inserts the pages itself.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
+#define DAXFS_DAX_CAN_SHARE 0
+#else
+#define DAXFS_DAX_CAN_SHARE 1
+#endif
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
+static inline void vm_flags_set(struct vm_area_struct *vma, vm_flags_t flags)
+{
+	vma->vm_flags |= flags;
+}
+#endif
+
+/*
+ * A file system on DAX must wait for pinned pages when an inode goes, since
+ * pages are counted like those of other files.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 15, 0)
+static inline void daxfs_break_layout_final(struct inode *inode)
+{
+}
+#else
+#define daxfs_break_layout_final dax_break_layout_final
+#endif
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
+#define copy_splice_read generic_file_splice_read
+#endif
+
+/* ---- dma-buf ---- */
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
+#define dma_buf_vmap_unlocked dma_buf_vmap
+#define dma_buf_vunmap_unlocked dma_buf_vunmap
+#endif
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
+#define DAXFS_IMPORT_NS(ns) MODULE_IMPORT_NS(ns)
+#else
+#define DAXFS_IMPORT_NS(ns) MODULE_IMPORT_NS(#ns)
+#endif
+
+#endif

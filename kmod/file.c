@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Regular files: read and seek. Mappings are in map.c. */
+#include <linux/fiemap.h>
+#include <linux/iomap.h>
+#include <linux/splice.h>
+#include <linux/uio.h>
+#include "daxfs.h"
+#include "backing/backing.h"
+
+/*
+ * Copies from the region to the user. The plain _copy_to_iter is meant: the
+ * region is no slab object that hardened usercopy would know anything about,
+ * and dxc_extent_map() has checked the range.
+ */
+static size_t copy_out(const struct daxfs_backing *backing, dxc_off off,
+		       size_t len, struct iov_iter *to)
+{
+	void *from = backing->base + off;
+
+	return backing->poisons ? _copy_mc_to_iter(from, len, to) :
+				  _copy_to_iter(from, len, to);
+}
+
+/* One contiguous part or hole at pos; bytes copied, or an error if there are none. */
+static ssize_t read_part(struct inode *inode, loff_t pos, struct iov_iter *to)
+{
+	struct daxfs_volume *vol = daxfs_volume_of(inode);
+	const struct dxc_inode *core = &DAXFS_I(inode)->core;
+	size_t len = min_t(u64, iov_iter_count(to), core->size - pos);
+	struct dxc_extent ex;
+	struct dxc_finding f;
+	size_t done;
+	int err;
+
+	/* Most files are contiguous: their inode was checked when it was read. */
+	if (likely(!(core->flags & DAXFS_IN_EXTENTS))) {
+		done = copy_out(vol->backing, core->data + pos, len, to);
+		return done ? done : -EFAULT;
+	}
+	err = dxc_extent_map(&vol->core, core, pos, &ex, &f);
+	if (err) {
+		daxfs_bad(vol, err, &f);
+		return err;
+	}
+	len = min_t(u64, len, ex.len - (pos - ex.pos));
+	if (ex.data)
+		done = copy_out(vol->backing, ex.data + (pos - ex.pos), len, to);
+	else
+		done = iov_iter_zero(len, to);
+	return done ? done : -EFAULT;
+}
+
+static ssize_t daxfs_read_iter(struct kiocb *iocb, struct iov_iter *to)
+{
+	struct inode *inode = file_inode(iocb->ki_filp);
+	const struct daxfs_backing *backing = daxfs_volume_of(inode)->backing;
+	loff_t pos = iocb->ki_pos, size = i_size_read(inode);
+	ssize_t done = 0;
+	int id;
+
+	if (!iov_iter_count(to) || pos >= size)
+		return 0;
+	id = daxfs_backing_enter(backing);
+	if (id < 0)
+		return id;
+	do {
+		done = read_part(inode, pos, to);
+		if (done < 0)
+			break;
+		pos += done;
+	} while (iov_iter_count(to) && pos < size);
+	daxfs_backing_exit(backing, id);
+	if (pos == iocb->ki_pos)
+		return done;
+	done = pos - iocb->ki_pos;
+	iocb->ki_pos = pos;
+	return done;
+}
+
+static loff_t daxfs_llseek(struct file *file, loff_t offset, int whence)
+{
+	struct inode *inode = file->f_mapping->host;
+
+	switch (whence) {
+	case SEEK_HOLE:
+		offset = iomap_seek_hole(inode, offset, &daxfs_iomap_ops);
+		break;
+	case SEEK_DATA:
+		offset = iomap_seek_data(inode, offset, &daxfs_iomap_ops);
+		break;
+	default:
+		return generic_file_llseek(file, offset, whence);
+	}
+	if (offset < 0)
+		return offset;
+	return vfs_setpos(file, offset, inode->i_sb->s_maxbytes);
+}
+
+static int daxfs_fiemap(struct inode *inode, struct fiemap_extent_info *info,
+			u64 start, u64 len)
+{
+	return iomap_fiemap(inode, info, start, len, &daxfs_iomap_ops);
+}
+
+/* Reads never go through a cache, which is all O_DIRECT asks for, nor block. */
+static int daxfs_open(struct inode *inode, struct file *file)
+{
+	file->f_mode |= FMODE_CAN_ODIRECT | FMODE_NOWAIT;
+	return generic_file_open(inode, file);
+}
+
+const struct inode_operations daxfs_file_iops = {
+	.getattr = daxfs_getattr,
+	.listxattr = daxfs_listxattr,
+	.get_inode_acl = daxfs_get_inode_acl,
+	.fiemap = daxfs_fiemap,
+};
+
+const struct file_operations daxfs_file_fops = {
+	.open = daxfs_open,
+	.llseek = daxfs_llseek,
+	.read_iter = daxfs_read_iter,
+	.splice_read = copy_splice_read,
+	.mmap = daxfs_mmap,
+	.get_unmapped_area = thp_get_unmapped_area,
+};

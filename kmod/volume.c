@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Volumes: one per region in this kernel, however many mounts it has. Owns the
+ * backing and the checked superblock.
+ */
+#include <linux/slab.h>
+#include "daxfs.h"
+#include "backing/backing.h"
+
+/*
+ * Guards the list and every volume's validated flag. Held while a backing is
+ * opened and checked, so that two mounts of one region do not both open it;
+ * taken with no other lock of ours held.
+ */
+static DEFINE_MUTEX(daxfs_volumes_lock);
+static LIST_HEAD(daxfs_volumes);
+
+static bool volume_is(const struct daxfs_volume *vol, struct fs_context *fc,
+		      const struct daxfs_mount_options *opt, dev_t dev)
+{
+	const struct daxfs_backing *backing = vol->backing;
+
+	if (opt->dmabuf)
+		return backing->dmabuf == opt->dmabuf;
+	if (opt->has_phys)
+		return backing->kind == DAXFS_BACKING_PHYS &&
+			backing->phys == opt->phys && backing->size == opt->size;
+	return backing->kind == DAXFS_BACKING_DAX && backing->dev == dev;
+}
+
+static struct daxfs_backing *open_backing(struct fs_context *fc,
+					  const struct daxfs_mount_options *opt)
+{
+	if (opt->dmabuf)
+		return daxfs_dmabuf_open(fc, opt);
+	if (opt->has_phys)
+		return daxfs_phys_open(fc, opt);
+	return daxfs_dax_open(fc, false);
+}
+
+/* The name in messages: what a person called it, or else its UUID. */
+static void name_volume(struct daxfs_volume *vol)
+{
+	if (vol->core.label[0])
+		strscpy(vol->name, vol->core.label, sizeof(vol->name));
+	else
+		snprintf(vol->name, sizeof(vol->name), "%pU", vol->core.uuid);
+}
+
+static struct daxfs_volume *open_volume(struct fs_context *fc,
+					const struct daxfs_mount_options *opt)
+{
+	struct daxfs_volume *vol;
+	struct dxc_finding f;
+	int err, id;
+
+	vol = kzalloc(sizeof(*vol), GFP_KERNEL);
+	if (!vol)
+		return ERR_PTR(-ENOMEM);
+	kref_init(&vol->ref);
+	vol->backing = open_backing(fc, opt);
+	if (IS_ERR(vol->backing)) {
+		err = PTR_ERR(vol->backing);
+		goto free;
+	}
+	id = daxfs_backing_enter(vol->backing);
+	if (id < 0) {
+		err = id;
+		goto close;
+	}
+	err = dxc_volume_open(&vol->core, vol->backing->base, vol->backing->size, &f);
+	daxfs_backing_exit(vol->backing, id);
+	if (err) {
+		daxfs_bad_mount(fc, err, &f);
+		goto close;
+	}
+	name_volume(vol);
+	return vol;
+
+close:
+	vol->backing->ops->close(vol->backing);
+free:
+	kfree(vol);
+	return ERR_PTR(err);
+}
+
+struct daxfs_volume *daxfs_volume_get(struct fs_context *fc,
+				      const struct daxfs_mount_options *opt)
+{
+	struct daxfs_volume *vol;
+	dev_t dev = 0;
+	int err;
+
+	if (!opt->dmabuf && !opt->has_phys) {
+		err = lookup_bdev(fc->source, &dev);
+		if (err == -ENOTBLK) {
+			errorf(fc, "daxfs: %s is no block device; give phys=,size= or a dma-buf, or a pmem device",
+			       fc->source);
+			return ERR_PTR(err);
+		}
+		if (err) {
+			errorf(fc, "daxfs: %s cannot be found: error %d", fc->source, err);
+			return ERR_PTR(err);
+		}
+	}
+	mutex_lock(&daxfs_volumes_lock);
+	list_for_each_entry(vol, &daxfs_volumes, list) {
+		if (volume_is(vol, fc, opt, dev)) {
+			kref_get(&vol->ref);
+			goto out;
+		}
+	}
+	vol = open_volume(fc, opt);
+	if (!IS_ERR(vol))
+		list_add(&vol->list, &daxfs_volumes);
+out:
+	mutex_unlock(&daxfs_volumes_lock);
+	return vol;
+}
+
+static void release_volume(struct kref *ref)
+{
+	struct daxfs_volume *vol = container_of(ref, struct daxfs_volume, ref);
+
+	list_del(&vol->list);
+	vol->backing->ops->close(vol->backing);
+	kfree(vol);
+	mutex_unlock(&daxfs_volumes_lock);
+}
+
+void daxfs_volume_put(struct daxfs_volume *vol)
+{
+	kref_put_mutex(&vol->ref, release_volume, &daxfs_volumes_lock);
+}
+
+/* The first finding is enough to refuse; the rest is fsck's business. */
+static int stop_at_first(void *priv, const struct dxc_finding *f)
+{
+	daxfs_bad_mount(priv, -EUCLEAN, f);
+	return f->code == DXC_AREA_CHECKSUM ? -EBADMSG : -EUCLEAN;
+}
+
+int daxfs_volume_validate(struct daxfs_volume *vol, struct fs_context *fc)
+{
+	struct dxc_check chk = { .report = stop_at_first, .priv = fc };
+	int err = 0, id;
+
+	mutex_lock(&daxfs_volumes_lock);
+	if (vol->validated)
+		goto out;
+	id = daxfs_backing_enter(vol->backing);
+	if (id < 0) {
+		err = id;
+		goto out;
+	}
+	err = dxc_check(&vol->core, &chk);
+	daxfs_backing_exit(vol->backing, id);
+	vol->validated = !err;
+out:
+	mutex_unlock(&daxfs_volumes_lock);
+	return err;
+}
