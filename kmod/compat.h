@@ -128,36 +128,28 @@ static inline void daxfs_bdev_close(struct file *file, bool write)
 
 /* ---- DAX and mappings ---- */
 
+/* Page frame numbers lost the flags that went with them. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 17, 0)
 #include <linux/pfn_t.h>
 #define daxfs_pfn pfn_t
-#define daxfs_phys_to_pfn(phys) phys_to_pfn_t(phys, PFN_DEV | PFN_MAP)
-#define daxfs_vmf_insert_mixed(vma, addr, pfn) \
-	vmf_insert_mixed(vma, addr, __pfn_to_pfn_t(pfn, PFN_DEV))
+#define daxfs_paged_pfn(pfn) __pfn_to_pfn_t(pfn, PFN_DEV | PFN_MAP)
+#define daxfs_special_pfn(pfn) __pfn_to_pfn_t(pfn, PFN_DEV)
+#define daxfs_pfn_number(pfn) pfn_t_to_pfn(pfn)
+#define daxfs_pfn_has_page(pfn) pfn_t_devmap(pfn)
 #else
 #define daxfs_pfn unsigned long
-#define daxfs_phys_to_pfn(phys) PHYS_PFN(phys)
-#define daxfs_vmf_insert_mixed vmf_insert_mixed
+#define daxfs_paged_pfn(pfn) (pfn)
+#define daxfs_special_pfn(pfn) (pfn)
+#define daxfs_pfn_number(pfn) (pfn)
+#define daxfs_pfn_has_page(pfn) pfn_valid(pfn)
 #endif
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
 typedef enum page_entry_size daxfs_fault_order;
-#define DAXFS_ORDER_PTE PE_SIZE_PTE
 #define daxfs_order_is_pmd(order) ((order) == PE_SIZE_PMD)
 #else
 typedef unsigned int daxfs_fault_order;
-#define DAXFS_ORDER_PTE 0
 #define daxfs_order_is_pmd(order) ((order) == PMD_ORDER)
-#endif
-
-/*
- * Before 6.2 the DAX code warns when two files map one block for reading, as
- * equal files of an image do; there daxfs inserts the pages itself.
- */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
-#define DAXFS_DAX_CAN_SHARE 0
-#else
-#define DAXFS_DAX_CAN_SHARE 1
 #endif
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
@@ -165,18 +157,6 @@ static inline void vm_flags_set(struct vm_area_struct *vma, vm_flags_t flags)
 {
 	vma->vm_flags |= flags;
 }
-#endif
-
-/*
- * A file system on DAX must wait for pinned pages when an inode goes, since
- * pages are counted like those of other files.
- */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 15, 0)
-static inline void daxfs_break_layout_final(struct inode *inode)
-{
-}
-#else
-#define daxfs_break_layout_final dax_break_layout_final
 #endif
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)

@@ -36,6 +36,7 @@ struct daxfs_volume {
 
 struct daxfs_sb_info {
 	struct daxfs_volume *volume;
+	char *source;			/* what /proc/mounts shows, without "daxfs:" */
 	struct rcu_head rcu;
 };
 
@@ -85,7 +86,6 @@ int daxfs_volume_validate(struct daxfs_volume *vol, struct fs_context *fc);
 struct inode *daxfs_iget(struct super_block *sb, dxc_ino ino);
 struct inode *daxfs_alloc_inode(struct super_block *sb);
 void daxfs_free_inode(struct inode *inode);
-void daxfs_evict_inode(struct inode *inode);
 int daxfs_inode_cache_init(void);
 void daxfs_inode_cache_exit(void);
 int daxfs_getattr(struct mnt_idmap *idmap, const struct path *path,
@@ -97,7 +97,7 @@ extern const struct inode_operations daxfs_file_iops;	/* file.c */
 extern const struct file_operations daxfs_file_fops;	/* file.c */
 extern const struct export_operations daxfs_export_ops;	/* export.c */
 
-/* map.c: mappings and the iomap they share with fiemap and SEEK_HOLE */
+/* map.c */
 extern const struct iomap_ops daxfs_iomap_ops;
 extern const struct address_space_operations daxfs_aops;
 int daxfs_mmap(struct file *file, struct vm_area_struct *vma);

@@ -25,14 +25,6 @@ void daxfs_free_inode(struct inode *inode)
 	kmem_cache_free(inode_cache, DAXFS_I(inode));
 }
 
-void daxfs_evict_inode(struct inode *inode)
-{
-	if (IS_DAX(inode))
-		daxfs_break_layout_final(inode);
-	truncate_inode_pages_final(&inode->i_data);
-	clear_inode(inode);
-}
-
 static void init_once(void *p)
 {
 	struct daxfs_inode_info *info = p;
@@ -164,7 +156,8 @@ static int fill_inode(struct inode *inode, struct dxc_finding *f)
 		inode->i_op = &daxfs_file_iops;
 		inode->i_fop = &daxfs_file_fops;
 		inode->i_mapping->a_ops = &daxfs_aops;
-		if (vol->backing->dax)
+		/* Page faults of such files may map 2 MiB at once. */
+		if (vol->backing->has_pages)
 			inode->i_flags |= S_DAX;
 		break;
 	case S_IFDIR:

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Where the bytes of a file are, told to others: to page tables, and through
- * iomap to the kernel's DAX, to FIEMAP and to SEEK_HOLE.
+ * iomap to FIEMAP and SEEK_HOLE.
  */
-#include <linux/dax.h>
 #include <linux/iomap.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
@@ -11,9 +10,8 @@
 #include "backing/backing.h"
 
 /*
- * For faults the address is that in the DAX device; for those who report
- * (FIEMAP) it is the offset in the region, by which whoever has imported the
- * same dma-buf finds the file.
+ * The address told is the offset in the region, by which whoever has imported
+ * the same dma-buf, or maps the same memory, finds the file.
  */
 static int daxfs_iomap_begin(struct inode *inode, loff_t pos, loff_t length,
 			     unsigned int flags, struct iomap *iomap,
@@ -26,8 +24,6 @@ static int daxfs_iomap_begin(struct inode *inode, loff_t pos, loff_t length,
 	int err, id;
 
 	iomap->flags = 0;
-	iomap->bdev = NULL;
-	iomap->dax_dev = vol->backing->dax;
 	if (pos >= core->size) {
 		iomap->type = IOMAP_HOLE;
 		iomap->addr = IOMAP_NULL_ADDR;
@@ -53,11 +49,6 @@ static int daxfs_iomap_begin(struct inode *inode, loff_t pos, loff_t length,
 	}
 	iomap->type = IOMAP_MAPPED;
 	iomap->addr = ex.data;
-	if (!(flags & IOMAP_REPORT)) {
-		iomap->addr += vol->backing->dax_start;
-		/* Equal files share blocks: no page belongs to one file. */
-		iomap->flags |= IOMAP_F_SHARED;
-	}
 	return 0;
 }
 
@@ -69,28 +60,19 @@ const struct address_space_operations daxfs_aops = {
 	.dirty_folio = noop_dirty_folio,
 };
 
-/* ---- through the kernel's DAX ---- */
+/* ---- mappings ---- */
 
-static vm_fault_t daxfs_dax_huge_fault(struct vm_fault *vmf, daxfs_fault_order order)
-{
-	daxfs_pfn pfn;
-
-	return dax_iomap_fault(vmf, order, &pfn, NULL, &daxfs_iomap_ops);
-}
-
-static vm_fault_t daxfs_dax_fault(struct vm_fault *vmf)
-{
-	return daxfs_dax_huge_fault(vmf, DAXFS_ORDER_PTE);
-}
-
-static const struct vm_operations_struct daxfs_dax_vm_ops = {
-	.fault = daxfs_dax_fault,
-	.huge_fault = daxfs_dax_huge_fault,
-	.page_mkwrite = daxfs_dax_fault,
-	.pfn_mkwrite = daxfs_dax_fault,
-};
-
-/* ---- page frames, for dma-bufs and kernels whose DAX cannot share blocks ---- */
+/*
+ * Page table entries are made here, not by dax_iomap_fault(): fs/dax.c notes an
+ * owner in every struct page it maps and warns when a second file maps the same
+ * page. Equal files of an image share their blocks, several mounts of a region
+ * share all of them, and a hostile image may claim whatever it likes. Nothing
+ * is noted here, so nothing can be contradicted, and one fault may bring in
+ * many pages. Where the memory has struct pages the entries say so (devmap),
+ * so that O_DIRECT and ptrace find them.
+ *
+ * A fault needs no lock: what it maps is base data, which does not move.
+ */
 
 /* Pages that one fault brings in, when they lie side by side in the file. */
 #define FAULT_PAGES 64u
@@ -100,21 +82,23 @@ static vm_fault_t insert_pages(struct vm_fault *vmf, const struct daxfs_backing 
 			       const struct dxc_extent *ex)
 {
 	struct vm_area_struct *vma = vmf->vma;
-	pgoff_t first = max3(round_down(vmf->pgoff, FAULT_PAGES), vma->vm_pgoff,
-			     (pgoff_t)(ex->pos >> PAGE_SHIFT));
-	pgoff_t last = min3(round_down(vmf->pgoff, FAULT_PAGES) + FAULT_PAGES,
-			    vma->vm_pgoff + vma_pages(vma),
+	pgoff_t start = round_down(vmf->pgoff, FAULT_PAGES);
+	pgoff_t first = max3(start, vma->vm_pgoff, (pgoff_t)(ex->pos >> PAGE_SHIFT));
+	pgoff_t last = min3(start + FAULT_PAGES, vma->vm_pgoff + vma_pages(vma),
 			    (pgoff_t)((ex->pos + ex->len) >> PAGE_SHIFT));
 	vm_fault_t ret, result = VM_FAULT_NOPAGE;
-	unsigned long pfn, addr;
+	unsigned long addr;
+	daxfs_pfn pfn;
 	pgoff_t page;
 
 	for (page = first; page < last; page++) {
 		addr = vma->vm_start + ((page - vma->vm_pgoff) << PAGE_SHIFT);
-		pfn = ex->data ? daxfs_backing_pfn(backing, ex->data +
-						   ((u64)page << PAGE_SHIFT) - ex->pos) :
-				 my_zero_pfn(addr);
-		ret = daxfs_vmf_insert_mixed(vma, addr, pfn);
+		if (ex->data)
+			pfn = daxfs_backing_pfn(backing, ex->data - ex->pos +
+						((u64)page << PAGE_SHIFT));
+		else
+			pfn = daxfs_special_pfn(my_zero_pfn(addr));
+		ret = vmf_insert_mixed(vma, addr, pfn);
 		/* Only the page that was asked for can fail the fault. */
 		if (page == vmf->pgoff)
 			result = ret;
@@ -124,14 +108,38 @@ static vm_fault_t insert_pages(struct vm_fault *vmf, const struct daxfs_backing 
 	return result;
 }
 
-static vm_fault_t daxfs_pfn_fault(struct vm_fault *vmf)
+/* Maps 2 MiB at once, if file, memory and address space lie alike. */
+static vm_fault_t insert_huge(struct vm_fault *vmf, const struct daxfs_backing *backing,
+			      const struct dxc_extent *ex)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	unsigned long addr = vmf->address & PMD_MASK;
+	u64 pos, off;
+
+	if (!backing->has_pages || !ex->data)
+		return VM_FAULT_FALLBACK;
+	if (addr < vma->vm_start || vma->vm_end - addr < PMD_SIZE)
+		return VM_FAULT_FALLBACK;
+	/* A private page is copied when it is written to, and one page only. */
+	if (vmf->flags & FAULT_FLAG_WRITE && !(vma->vm_flags & VM_SHARED))
+		return VM_FAULT_FALLBACK;
+	pos = (u64)(vma->vm_pgoff + ((addr - vma->vm_start) >> PAGE_SHIFT)) << PAGE_SHIFT;
+	if (pos < ex->pos || pos - ex->pos > ex->len || ex->len - (pos - ex->pos) < PMD_SIZE)
+		return VM_FAULT_FALLBACK;
+	off = ex->data + (pos - ex->pos);
+	if (!IS_ALIGNED(daxfs_backing_phys(backing, off), PMD_SIZE))
+		return VM_FAULT_FALLBACK;
+	return vmf_insert_pfn_pmd(vmf, daxfs_backing_pfn(backing, off), false);
+}
+
+static vm_fault_t fault(struct vm_fault *vmf, bool huge)
 {
 	struct inode *inode = file_inode(vmf->vma->vm_file);
 	struct daxfs_volume *vol = daxfs_volume_of(inode);
 	const struct dxc_inode *core = &DAXFS_I(inode)->core;
 	struct dxc_extent ex;
 	struct dxc_finding f;
-	vm_fault_t ret;
+	vm_fault_t ret = VM_FAULT_SIGBUS;
 	int err, id;
 
 	if (vmf->pgoff >= DIV_ROUND_UP(core->size, PAGE_SIZE))
@@ -140,30 +148,34 @@ static vm_fault_t daxfs_pfn_fault(struct vm_fault *vmf)
 	if (id < 0)
 		return VM_FAULT_SIGBUS;
 	err = dxc_extent_map(&vol->core, core, (u64)vmf->pgoff << PAGE_SHIFT, &ex, &f);
-	if (!err)
-		ret = insert_pages(vmf, vol->backing, &ex);
-	else
-		ret = VM_FAULT_SIGBUS;
-	daxfs_backing_exit(vol->backing, id);
 	if (err)
 		daxfs_bad(vol, err, &f);
+	else if (huge)
+		ret = insert_huge(vmf, vol->backing, &ex);
+	else
+		ret = insert_pages(vmf, vol->backing, &ex);
+	daxfs_backing_exit(vol->backing, id);
 	return ret;
 }
 
-static const struct vm_operations_struct daxfs_pfn_vm_ops = {
-	.fault = daxfs_pfn_fault,
+static vm_fault_t daxfs_fault(struct vm_fault *vmf)
+{
+	return fault(vmf, false);
+}
+
+static vm_fault_t daxfs_huge_fault(struct vm_fault *vmf, daxfs_fault_order order)
+{
+	return daxfs_order_is_pmd(order) ? fault(vmf, true) : VM_FAULT_FALLBACK;
+}
+
+static const struct vm_operations_struct daxfs_vm_ops = {
+	.fault = daxfs_fault,
+	.huge_fault = daxfs_huge_fault,
 };
 
 int daxfs_mmap(struct file *file, struct vm_area_struct *vma)
 {
-	struct daxfs_volume *vol = daxfs_volume_of(file_inode(file));
-
-	if (vol->backing->dax && DAXFS_DAX_CAN_SHARE) {
-		vma->vm_ops = &daxfs_dax_vm_ops;
-		vm_flags_set(vma, VM_HUGEPAGE);
-	} else {
-		vma->vm_ops = &daxfs_pfn_vm_ops;
-		vm_flags_set(vma, VM_MIXEDMAP);
-	}
+	vma->vm_ops = &daxfs_vm_ops;
+	vm_flags_set(vma, VM_MIXEDMAP | VM_HUGEPAGE);
 	return 0;
 }

@@ -135,6 +135,20 @@ static int daxfs_statfs(struct dentry *dentry, struct kstatfs *buf)
 	return 0;
 }
 
+/*
+ * The first column of /proc/mounts: the device, or for memory without a name
+ * the image's.
+ */
+static int daxfs_show_devname(struct seq_file *m, struct dentry *root)
+{
+	const struct daxfs_sb_info *sbi = DAXFS_SB(root->d_sb);
+
+	if (sbi->volume->backing->kind != DAXFS_BACKING_DAX)
+		seq_puts(m, "daxfs:");
+	seq_escape(m, sbi->source, " \t\n\\#");
+	return 0;
+}
+
 /* What can be given to mount again; a dma-buf is known by no text. */
 static int daxfs_show_options(struct seq_file *m, struct dentry *root)
 {
@@ -157,6 +171,7 @@ static int daxfs_show_options(struct seq_file *m, struct dentry *root)
 static void free_sbi(struct daxfs_sb_info *sbi)
 {
 	daxfs_volume_put(sbi->volume);
+	kfree(sbi->source);
 	kfree_rcu(sbi, rcu);
 }
 
@@ -172,9 +187,9 @@ static void daxfs_kill_sb(struct super_block *sb)
 static const struct super_operations daxfs_super_ops = {
 	.alloc_inode = daxfs_alloc_inode,
 	.free_inode = daxfs_free_inode,
-	.evict_inode = daxfs_evict_inode,
 	.statfs = daxfs_statfs,
 	.show_options = daxfs_show_options,
+	.show_devname = daxfs_show_devname,
 };
 
 static int fill_super(struct super_block *sb, struct fs_context *fc)
@@ -234,6 +249,12 @@ static int daxfs_get_tree(struct fs_context *fc)
 		kfree(sbi);
 		return err;
 	}
+	sbi->source = kstrdup(sbi->volume->backing->kind == DAXFS_BACKING_DAX ?
+			      fc->source : sbi->volume->name, GFP_KERNEL);
+	if (!sbi->source) {
+		err = -ENOMEM;
+		goto free;
+	}
 	if (opt->validate) {
 		err = daxfs_volume_validate(sbi->volume, fc);
 		if (err)
@@ -279,7 +300,7 @@ static int daxfs_reconfigure(struct fs_context *fc)
 			       backing->phys != opt->phys)) ||
 	    (opt->has_size && backing->size != opt->size))
 		return invalf(fc, "daxfs: remount cannot change where the image is");
-	if (!(fc->sb_flags & SB_RDONLY)) {
+	if (fc->sb_flags_mask & SB_RDONLY && !(fc->sb_flags & SB_RDONLY)) {
 		errorf(fc, "daxfs: %s is a read-only image", vol->name);
 		return -EROFS;
 	}

@@ -7,6 +7,8 @@
 #ifndef DAXFS_BACKING_H
 #define DAXFS_BACKING_H
 
+#include <linux/io.h>
+#include <linux/vmalloc.h>
 #include "../daxfs.h"
 
 struct daxfs_backing_ops {
@@ -20,12 +22,12 @@ struct daxfs_backing {
 	void *base;			/* kernel address of the region */
 	u64 size;			/* bytes */
 	/*
-	 * Device whose pages the region is, for the kernel's DAX; NULL when
-	 * there are no pages to be had (dma-buf). The region starts at byte
-	 * dax_start of it.
+	 * The memory has struct pages and is one run of physical memory from
+	 * first_pfn on. Not so a dma-buf, whose pages are its exporter's.
 	 */
-	struct dax_device *dax;
-	u64 dax_start;
+	bool has_pages;
+	unsigned long first_pfn;
+	struct dax_device *dax;		/* DAXFS_BACKING_DAX */
 	bool may_vanish;		/* somebody else can kill the dax_device */
 	bool poisons;			/* memory errors are reported, not fatal */
 	/* Identity: a second mount of the same finds the same volume. */
@@ -67,7 +69,24 @@ static inline void daxfs_backing_exit(const struct daxfs_backing *backing, int i
 		dax_read_unlock(id);
 }
 
-/* The page frame of a page-aligned offset inside the region. */
-unsigned long daxfs_backing_pfn(const struct daxfs_backing *backing, dxc_off off);
+/* Where a page-aligned offset inside the region is in physical memory. */
+static inline phys_addr_t daxfs_backing_phys(const struct daxfs_backing *backing,
+					     dxc_off off)
+{
+	void *p = backing->base + off;
+
+	if (backing->has_pages)
+		return PFN_PHYS(backing->first_pfn) + off;
+	return is_vmalloc_addr(p) ? PFN_PHYS(vmalloc_to_pfn(p)) : virt_to_phys(p);
+}
+
+/* The same as a page frame for vmf_insert_mixed() and vmf_insert_pfn_pmd(). */
+static inline daxfs_pfn daxfs_backing_pfn(const struct daxfs_backing *backing,
+					  dxc_off off)
+{
+	unsigned long pfn = PHYS_PFN(daxfs_backing_phys(backing, off));
+
+	return backing->has_pages ? daxfs_paged_pfn(pfn) : daxfs_special_pfn(pfn);
+}
 
 #endif

@@ -10,6 +10,7 @@
 struct dax_backing {
 	struct daxfs_backing backing;
 	struct daxfs_bdev_handle *handle;
+	u64 start;			/* of a partition, in bytes of the dax_device */
 	bool write;
 };
 
@@ -36,13 +37,14 @@ static int dax_map(struct fs_context *fc, struct dax_backing *db,
 		   struct block_device *bdev)
 {
 	u64 pages = bdev_nr_bytes(bdev) >> PAGE_SHIFT;
+	daxfs_pfn pfn;
 	long got;
 	int id;
 
 	id = dax_read_lock();
-	got = dax_direct_access(db->backing.dax, db->backing.dax_start >> PAGE_SHIFT,
+	got = dax_direct_access(db->backing.dax, db->start >> PAGE_SHIFT,
 				min_t(u64, pages, LONG_MAX), DAX_ACCESS,
-				&db->backing.base, NULL);
+				&db->backing.base, &pfn);
 	dax_read_unlock(id);
 	if (got <= 0) {
 		errorf(fc, "daxfs: %s: its memory cannot be mapped: error %ld",
@@ -50,6 +52,13 @@ static int dax_map(struct fs_context *fc, struct dax_backing *db,
 		return got ? got : -EIO;
 	}
 	db->backing.size = (u64)got << PAGE_SHIFT;
+	if (!daxfs_pfn_has_page(pfn)) {
+		errorf(fc, "daxfs: %s has no struct pages; make its namespace one of mode fsdax (ndctl create-namespace)",
+		       fc->source);
+		return -EOPNOTSUPP;
+	}
+	db->backing.has_pages = true;
+	db->backing.first_pfn = daxfs_pfn_number(pfn);
 	return 0;
 }
 
@@ -82,7 +91,7 @@ struct daxfs_backing *daxfs_dax_open(struct fs_context *fc, bool write)
 	}
 	bdev = daxfs_bdev_of(db->handle);
 	db->backing.dev = bdev->bd_dev;
-	db->backing.dax = fs_dax_get_by_bdev(bdev, &db->backing.dax_start, db, NULL);
+	db->backing.dax = fs_dax_get_by_bdev(bdev, &db->start, db, NULL);
 	if (!db->backing.dax) {
 		err = -EOPNOTSUPP;
 		errorf(fc, "daxfs: %s is no memory (no DAX); an image file on it can be mounted with 'daxfsctl mount FILE DIR'",

@@ -7,7 +7,6 @@
 #include <linux/dma-buf.h>
 #include <linux/iosys-map.h>
 #include <linux/slab.h>
-#include <linux/vmalloc.h>
 #include "backing.h"
 
 struct dmabuf_backing {
@@ -80,11 +79,4 @@ put:
 	dma_buf_put(dmabuf);
 	kfree(db);
 	return ERR_PTR(err);
-}
-
-unsigned long daxfs_backing_pfn(const struct daxfs_backing *backing, dxc_off off)
-{
-	void *p = backing->base + off;
-
-	return is_vmalloc_addr(p) ? vmalloc_to_pfn(p) : PHYS_PFN(virt_to_phys(p));
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * phys=ADDR,size=SIZE: memory that the kernel does not use as its own. It gets
- * struct pages (memremap_pages) and a dax_device, as fs/fuse/virtio_fs.c does
- * for its window, so that mappings of it are like those of a pmem device:
- * futexes, O_DIRECT, ptrace and huge pages work.
+ * struct pages (memremap_pages), as fs/fuse/virtio_fs.c does for its window, so
+ * that mappings of it are like those of a pmem device: O_DIRECT, ptrace and
+ * huge pages work.
  */
 #include <linux/ioport.h>
 #include <linux/memremap.h>
@@ -13,7 +13,6 @@
 struct phys_backing {
 	struct daxfs_backing backing;
 	struct dev_pagemap pgmap;
-	struct resource *res;
 };
 
 static struct phys_backing *to_phys(struct daxfs_backing *backing)
@@ -21,44 +20,10 @@ static struct phys_backing *to_phys(struct daxfs_backing *backing)
 	return container_of(backing, struct phys_backing, backing);
 }
 
-static long phys_direct_access(struct dax_device *dax, pgoff_t pgoff, long nr,
-			       enum dax_access_mode mode, void **kaddr,
-			       daxfs_pfn *pfn)
-{
-	struct phys_backing *pb = dax_get_private(dax);
-	u64 off = (u64)pgoff << PAGE_SHIFT;
-
-	if (off >= pb->backing.size)
-		return -ERANGE;
-	if (kaddr)
-		*kaddr = pb->backing.base + off;
-	if (pfn)
-		*pfn = daxfs_phys_to_pfn(pb->backing.phys + off);
-	return min_t(u64, nr, (pb->backing.size - off) >> PAGE_SHIFT);
-}
-
-static int phys_zero_page_range(struct dax_device *dax, pgoff_t pgoff, size_t nr)
-{
-	void *kaddr;
-	long got = dax_direct_access(dax, pgoff, nr, DAX_ACCESS, &kaddr, NULL);
-
-	if (got < 0)
-		return got;
-	memset(kaddr, 0, (size_t)got << PAGE_SHIFT);
-	return 0;
-}
-
-static const struct dax_operations phys_dax_ops = {
-	.direct_access = phys_direct_access,
-	.zero_page_range = phys_zero_page_range,
-};
-
 static void phys_close(struct daxfs_backing *backing)
 {
 	struct phys_backing *pb = to_phys(backing);
 
-	kill_dax(backing->dax);
-	put_dax(backing->dax);
 	memunmap_pages(&pb->pgmap);
 	release_mem_region(backing->phys, backing->size);
 	kfree(pb);
@@ -106,8 +71,7 @@ struct daxfs_backing *daxfs_phys_open(struct fs_context *fc,
 	pb->backing.kind = DAXFS_BACKING_PHYS;
 	pb->backing.phys = opt->phys;
 	pb->backing.size = opt->size;
-	pb->res = request_mem_region(opt->phys, opt->size, "daxfs");
-	if (!pb->res) {
+	if (!request_mem_region(opt->phys, opt->size, "daxfs")) {
 		err = -EBUSY;
 		errorf(fc, "daxfs: phys=%#llx,size=%#llx is in use by another driver, see /proc/iomem",
 		       (u64)opt->phys, opt->size);
@@ -125,16 +89,10 @@ struct daxfs_backing *daxfs_phys_open(struct fs_context *fc,
 		       (u64)opt->phys, opt->size, err);
 		goto release;
 	}
-	pb->backing.dax = alloc_dax(pb, &phys_dax_ops);
-	if (IS_ERR(pb->backing.dax)) {
-		err = PTR_ERR(pb->backing.dax);
-		errorf(fc, "daxfs: no DAX device for phys=%#llx: error %d", (u64)opt->phys, err);
-		goto unmap;
-	}
+	pb->backing.has_pages = true;
+	pb->backing.first_pfn = PHYS_PFN(opt->phys);
 	return &pb->backing;
 
-unmap:
-	memunmap_pages(&pb->pgmap);
 release:
 	release_mem_region(opt->phys, opt->size);
 free:

@@ -19,12 +19,14 @@ struct seen {
 	u32 parent;
 	u32 mark;	/* of the walk towards the root that came by here */
 	u8 type;	/* DT_*; 0: the inode is bad, nothing more is said of it */
+	bool overlaps;	/* directory with entries of another one */
 };
 
-/* A piece of DATA or DIRS and whose it is. */
+/* A piece of DATA, DIRS or EXTENTS and whose it is. */
 struct piece {
 	dxc_off start;
 	u64 len;
+	u64 size;	/* EXTENTS: of the file */
 	u32 ino;
 };
 
@@ -38,7 +40,7 @@ struct checker {
 	struct dxc_check *chk;
 	struct seen *seen;	/* by inode number - 1 */
 	u8 *set_starts;		/* one bit per 8 bytes of XATTRS */
-	struct pieces data, dirs;
+	struct pieces data, dirs, arrays;
 	u8 *buf;		/* one block */
 };
 
@@ -83,7 +85,7 @@ static int check_copy(struct checker *c)
 	err = dxc_region_read(&c->vol->region, 0, c->buf, DAXFS_SB_SIZE);
 	if (!err)
 		err = dxc_region_read(&c->vol->region, at, copy, DAXFS_SB_SIZE);
-	if (!err && memcmp(c->buf, copy, DAXFS_SB_SIZE))
+	if (!err && memcmp(c->buf, copy, DAXFS_SB_SIZE) != 0)
 		err = found(c, DXC_SB_COPY, DAXFS_AREA_COUNT, 0, at, 0);
 	dxc_free(copy);
 	return err;
@@ -160,7 +162,7 @@ static int check_checksum(struct checker *c, unsigned int area)
 
 /* ---- pieces of areas ---- */
 
-static int remember(struct pieces *p, dxc_off start, u64 len, dxc_ino ino)
+static int remember(struct pieces *p, dxc_off start, u64 len, u64 size, dxc_ino ino)
 {
 	struct piece *bigger;
 	u64 room;
@@ -180,6 +182,7 @@ static int remember(struct pieces *p, dxc_off start, u64 len, dxc_ino ino)
 	}
 	p->list[p->count].start = start;
 	p->list[p->count].len = len;
+	p->list[p->count].size = size;
 	p->list[p->count++].ino = ino;
 	return 0;
 }
@@ -192,12 +195,16 @@ static int piece_cmp(const void *a, const void *b)
 		return x->start < y->start ? -1 : 1;
 	if (x->len != y->len)
 		return x->len < y->len ? -1 : 1;
+	if (x->size != y->size)
+		return x->size < y->size ? -1 : 1;
 	return x->ino < y->ino ? -1 : x->ino > y->ino;
 }
 
 /*
  * Equal files are stored once, so the same piece may be used many times; a
- * part of one may not. Directories share nothing.
+ * part of one may not. Directories share nothing. What is walked afterwards is
+ * only what does not overlap, so that many inodes that claim one long array
+ * cannot make the check as long as the square of the image.
  */
 static int check_overlap(struct checker *c, struct pieces *p, unsigned int code,
 			 unsigned int area, bool may_share)
@@ -209,9 +216,12 @@ static int check_overlap(struct checker *c, struct pieces *p, unsigned int code,
 	dxc_sort(p->list, p->count, sizeof(*p->list), piece_cmp);
 	for (i = 0; i < p->count; i++) {
 		const struct piece *me = &p->list[i];
-		bool same = i && me->start == me[-1].start && me->len == me[-1].len;
+		bool same = i && me->start == me[-1].start &&
+			    me->len == me[-1].len && me->size == me[-1].size;
 
 		if (me->start < end && !(same && may_share)) {
+			if (area == DAXFS_AREA_DIRS)
+				c->seen[me->ino - 1].overlaps = true;
 			err = found(c, code, area, me->ino, me->start, me->start);
 			if (err)
 				return err;
@@ -245,7 +255,7 @@ static int check_tail(struct checker *c, const struct dxc_inode *inode,
 	return 0;
 }
 
-static int check_file(struct checker *c, const struct dxc_inode *inode)
+static int check_extents(struct checker *c, const struct dxc_inode *inode)
 {
 	struct dxc_finding f;
 	struct dxc_extent ex;
@@ -253,15 +263,6 @@ static int check_file(struct checker *c, const struct dxc_inode *inode)
 	u32 i;
 	int err;
 
-	if (!(inode->flags & DAXFS_IN_EXTENTS)) {
-		if (!inode->size)
-			return 0;
-		err = dxc_extent_map(c->vol, inode, 0, &ex, &f);
-		if (err)
-			return decoded(c, err, &f);
-		err = remember(&c->data, ex.data, ex.len, inode->ino);
-		return err ? err : check_tail(c, inode, &ex);
-	}
 	for (i = 0; i < inode->count; i++) {
 		err = breathe(c, i);
 		if (err)
@@ -273,13 +274,62 @@ static int check_file(struct checker *c, const struct dxc_inode *inode)
 			return found(c, DXC_EX_ORDER, DAXFS_AREA_EXTENTS,
 				     inode->ino, inode->data, ex.pos);
 		end = ex.pos + ex.len;
-		err = remember(&c->data, ex.data, ex.len, inode->ino);
+		err = remember(&c->data, ex.data, ex.len, 0, inode->ino);
 		if (!err)
 			err = check_tail(c, inode, &ex);
 		if (err)
 			return err;
 	}
 	return 0;
+}
+
+/* Each array once; those that overlap one before were reported. */
+static int check_arrays(struct checker *c)
+{
+	dxc_off end = 0;
+	u64 i;
+	int err;
+
+	for (i = 0; i < c->arrays.count; i++) {
+		const struct piece *me = &c->arrays.list[i];
+		const struct dxc_inode file = {
+			.ino = me->ino,
+			.mode = S_IFREG,
+			.flags = DAXFS_IN_EXTENTS,
+			.size = me->size,
+			.count = me->len / sizeof(struct daxfs_extent),
+			.data = me->start,
+		};
+
+		if (me->start < end)
+			continue;
+		end = me->start + me->len;
+		err = breathe(c, i);
+		if (!err)
+			err = check_extents(c, &file);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static int check_file(struct checker *c, const struct dxc_inode *inode)
+{
+	struct dxc_finding f;
+	struct dxc_extent ex;
+	int err;
+
+	if (inode->flags & DAXFS_IN_EXTENTS)
+		return remember(&c->arrays, inode->data,
+				(u64)inode->count * sizeof(struct daxfs_extent),
+				inode->size, inode->ino);
+	if (!inode->size)
+		return 0;
+	err = dxc_extent_map(c->vol, inode, 0, &ex, &f);
+	if (err)
+		return decoded(c, err, &f);
+	err = remember(&c->data, ex.data, ex.len, 0, inode->ino);
+	return err ? err : check_tail(c, inode, &ex);
 }
 
 static int check_symlink(struct checker *c, const struct dxc_inode *inode)
@@ -313,14 +363,17 @@ static int check_set(struct checker *c, u32 ref, u32 *size)
 		if (end && cmp <= 0)
 			err = found(c, DXC_XA_ORDER, DAXFS_AREA_XATTRS, 0, xa->value, 0);
 		end = xa->value + xa->value_len;
-		/* After the last entry come zeros up to the end of the set. */
+		/*
+		 * After the last entry come zeros up to the end of the set: up
+		 * to 3 of its own and 4 of the set's.
+		 */
 		pad = (xa->left ? xa->next : xa->end) - end;
 		if (!err && pad) {
-			if (pad > 11)
+			if (pad > 7)
 				err = found(c, DXC_XA_PADDING, DAXFS_AREA_XATTRS, 0, end, pad);
 			else
 				err = dxc_region_read(&c->vol->region, end, c->buf, pad);
-			if (!err && pad <= 11 && first_nonzero(c->buf, pad) < pad)
+			if (!err && pad <= 7 && first_nonzero(c->buf, pad) < pad)
 				err = found(c, DXC_XA_PADDING, DAXFS_AREA_XATTRS, 0, end, pad);
 		}
 		if (err)
@@ -398,7 +451,7 @@ static int check_inode(struct checker *c, dxc_ino ino)
 	if (S_ISLNK(inode.mode))
 		return check_symlink(c, &inode);
 	if (S_ISDIR(inode.mode))
-		return remember(&c->dirs, inode.data, inode.size, ino);
+		return remember(&c->dirs, inode.data, inode.size, 0, ino);
 	return 0;
 }
 
@@ -482,7 +535,7 @@ static int check_directories(struct checker *c)
 		return -ENOMEM;
 	for (i = 0; !err && i < c->vol->inode_count; i++) {
 		err = breathe(c, i);
-		if (!err && c->seen[i].type == S_IFDIR >> 12)
+		if (!err && c->seen[i].type == S_IFDIR >> 12 && !c->seen[i].overlaps)
 			err = check_directory(c, i + 1, de);
 	}
 	dxc_free(de);
@@ -555,6 +608,10 @@ static int check_all(struct checker *c)
 		err = found(c, DXC_INO_MODE, DAXFS_AREA_INODES, DAXFS_ROOT_INO, 0,
 			    c->seen[0].type);
 	if (!err)
+		err = check_overlap(c, &c->arrays, DXC_FILE_OVERLAP, DAXFS_AREA_EXTENTS, true);
+	if (!err)
+		err = check_arrays(c);
+	if (!err)
 		err = check_overlap(c, &c->data, DXC_FILE_OVERLAP, DAXFS_AREA_DATA, true);
 	if (!err)
 		err = check_overlap(c, &c->dirs, DXC_DIR_OVERLAP, DAXFS_AREA_DIRS, false);
@@ -582,6 +639,7 @@ int dxc_check(const struct dxc_volume *vol, struct dxc_check *chk)
 		err = check_all(&c);
 	dxc_free(c.data.list);
 	dxc_free(c.dirs.list);
+	dxc_free(c.arrays.list);
 	dxc_free(c.set_starts);
 	dxc_free(c.buf);
 	dxc_free(c.seen);

@@ -82,7 +82,7 @@ enum dxc_code {
 	DXC_AREA_CHECKSUM,	/* detail: what it should be */
 	DXC_ZERO_AREA,		/* bytes that other filesystems probe are not zero */
 	DXC_FILE_TAIL,		/* last block not zero after the end of the file */
-	DXC_FILE_OVERLAP,	/* two files share blocks, but not all; detail: offset */
+	DXC_FILE_OVERLAP,	/* two files share blocks or extents, not all; detail: offset */
 	DXC_DIR_OVERLAP,	/* two directories share entries; detail: offset */
 	DXC_DIR_LOOP,		/* directory that no path from the root leads to */
 	DXC_DIR_PARENT,		/* is entered in another than its parent; detail: it */
@@ -359,7 +359,8 @@ struct dxc_check {
 
 /*
  * 0: checked to the end (see findings), -ENOMEM, -EINTR, -EIO, or what report
- * returned. Takes about 24 bytes of memory per inode and extent.
+ * returned. Takes about 24 bytes of memory per inode and 32 per file, directory
+ * and extent.
  */
 int dxc_check(const struct dxc_volume *vol, struct dxc_check *chk);
 

@@ -24,7 +24,7 @@ u32 dxc_xattr_split(const char *full_name, u32 *prefix_len)
 	u32 i;
 
 	for (i = 1; i < DAXFS_XATTR_PREFIXES; i++) {
-		if (strncmp(full_name, prefixes[i].text, prefixes[i].len))
+		if (strncmp(full_name, prefixes[i].text, prefixes[i].len) != 0)
 			continue;
 		/* A bare namespace names nothing; nothing comes after a whole name. */
 		if (prefixes[i].whole == !full_name[prefixes[i].len]) {
@@ -35,8 +35,9 @@ u32 dxc_xattr_split(const char *full_name, u32 *prefix_len)
 	return 0;
 }
 
-#define XATTR_BAD(code, detail) \
-	dxc_found(f, -EUCLEAN, code, DAXFS_AREA_XATTRS, inode->ino, xa->next, detail)
+#define XATTR_ERR(err, code, detail) \
+	dxc_found(f, err, code, DAXFS_AREA_XATTRS, inode->ino, xa->next, detail)
+#define XATTR_BAD(code, detail) XATTR_ERR(-EUCLEAN, code, detail)
 
 static int first(const struct dxc_volume *vol, const struct dxc_inode *inode,
 		 struct dxc_xattr *xa, struct dxc_finding *f)
@@ -49,7 +50,7 @@ static int first(const struct dxc_volume *vol, const struct dxc_inode *inode,
 	xa->next = ar->offset + (inode->xattr - 1) * 8ull;
 	err = dxc_region_read(&vol->region, xa->next, &set, sizeof(set));
 	if (err)
-		return XATTR_BAD(DXC_INO_XATTR, inode->xattr);
+		return XATTR_ERR(err, DXC_INO_XATTR, inode->xattr);
 	size = le32_to_cpu(set.xs_size);
 	xa->left = le32_to_cpu(set.xs_count);
 	if (size % 8 || size < sizeof(set) || size > DAXFS_XATTR_SET_MAX ||
@@ -81,7 +82,7 @@ int dxc_xattr_next(const struct dxc_volume *vol, const struct dxc_inode *inode,
 		return XATTR_BAD(DXC_XA_SIZE, xa->left);
 	err = dxc_region_read(&vol->region, xa->next, &raw, sizeof(raw));
 	if (err)
-		return XATTR_BAD(DXC_XA_SIZE, 0);
+		return XATTR_ERR(err, DXC_XA_SIZE, 0);
 	xa->prefix = raw.xe_prefix;
 	xa->name_len = raw.xe_name_len;
 	xa->value_len = le32_to_cpu(raw.xe_value_len);
@@ -95,7 +96,7 @@ int dxc_xattr_next(const struct dxc_volume *vol, const struct dxc_inode *inode,
 	err = dxc_region_read(&vol->region, xa->next + sizeof(raw), xa->name,
 			      xa->name_len);
 	if (err)
-		return XATTR_BAD(DXC_XA_SIZE, size);
+		return XATTR_ERR(err, DXC_XA_SIZE, size);
 	xa->name[xa->name_len] = 0;
 	if (prefixes[xa->prefix].whole ? xa->name_len != 0 :
 	    !xa->name_len || memchr(xa->name, 0, xa->name_len))
