@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# daxfs: the kernel module, daxfsctl and their tests. No configure.
+#
+#	make			daxfsctl, and the module when the headers of the running kernel are there
+#	make module KDIR=DIR	the module, for the kernel whose build tree is DIR
+#	make check		everything that tests something (installs what is missing when root)
+#	make demo		the main job, in a VM
+#	make bench		the benchmark behind the figures of README.md
+#	make install		DESTDIR= PREFIX= honoured
+#
+# V=1 shows commands. W=1 and C=1, C=2 go to kbuild. DEBUG=1: not optimised. SAN=1: with address and undefined-behaviour sanitizers.
+# WERROR=1: warnings are errors.
+
+KDIR	?= /lib/modules/$(shell uname -r)/build
+PREFIX	?= /usr/local
+SBINDIR	?= $(PREFIX)/sbin
+MANDIR	?= $(PREFIX)/share/man
+INSTALL	?= install
+PKG_CONFIG ?= pkg-config
+
+# A sanitized or debug build has its own folder, so that going back and forth rebuilds nothing.
+BUILD	:= build$(if $(SAN),/san)$(if $(DEBUG),/debug)
+PACKAGES := blkid mount smartcols uuid
+
+WARNINGS := -Wall -Wextra -Wformat=2 -Wmissing-prototypes -Wold-style-definition -Wpointer-arith -Wshadow \
+	-Wstrict-prototypes -Wundef -Wvla -Wwrite-strings $(if $(WERROR),-Werror)
+CFLAGS	?= $(if $(DEBUG),-O0 -g3,-O2 -g)
+comma	:= ,
+SANFLAGS := $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+
+# Only what links daxfsctl asks for the libraries: `make module` needs none of them.
+PACKAGE_CFLAGS = $(eval PACKAGE_CFLAGS := $$(shell $(PKG_CONFIG) --cflags $(PACKAGES)))$(PACKAGE_CFLAGS)
+PACKAGE_LIBS = $(eval PACKAGE_LIBS := $$(shell $(PKG_CONFIG) --libs $(PACKAGES)))$(PACKAGE_LIBS)
+ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Iinclude $(WARNINGS) $(SANFLAGS) $(PACKAGE_CFLAGS) \
+	$(CPPFLAGS) $(CFLAGS)
+
+SOURCES	:= $(wildcard daxfsctl/*.c kmod/core/*.c)
+OBJECTS	:= $(SOURCES:%.c=$(BUILD)/obj/%.o)
+LINKS	:= mkdaxfs mkfs.daxfs mount.daxfs fsck.daxfs daxfs-inspect
+PAGES	:= $(wildcard man/*.[58])
+
+Q	:= $(if $(filter 1,$(V)),,@)
+say	= $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' $(1) $(2))
+
+.PHONY: all daxfsctl module check demo bench check-debug setup install uninstall clean
+.DELETE_ON_ERROR:
+
+all: daxfsctl
+	$(Q)if [ -e $(KDIR)/Makefile ]; then $(MAKE) --no-print-directory module; \
+	else echo "daxfs.ko is not built: no kernel headers at $(KDIR) (KDIR= names others)"; fi
+
+daxfsctl: $(BUILD)/daxfsctl $(LINKS:%=$(BUILD)/%)
+
+$(BUILD)/daxfsctl: $(OBJECTS)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(SANFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $(OBJECTS) $(PACKAGE_LIBS) $(LDLIBS)
+
+$(LINKS:%=$(BUILD)/%): $(BUILD)/daxfsctl
+	$(Q)ln -sf daxfsctl $@
+
+$(BUILD)/obj/%.o: %.c $(BUILD)/flags
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# Objects made with other flags, or of sources that are gone, are not linked.
+$(BUILD)/flags: FORCE
+	$(Q)mkdir -p $(@D)
+	$(Q)echo '$(CC) $(ALL_CFLAGS) $(SOURCES)' | cmp -s - $@ || echo '$(CC) $(ALL_CFLAGS) $(SOURCES)' >$@
+.PHONY: FORCE
+FORCE:
+
+-include $(OBJECTS:.o=.d)
+
+module:
+	$(Q)$(MAKE) -C $(KDIR) M=$(CURDIR)/kmod $(if $(V),V=$(V)) $(if $(W),W=$(W)) $(if $(C),C=$(C)) modules
+
+check:
+	$(Q)tests/check
+
+demo:
+	$(Q)tests/demo
+
+bench:
+	$(Q)tests/bench/run
+
+check-debug:
+	$(Q)tests/check --debug-kernel
+
+setup:
+	$(Q)tests/setup
+
+install: daxfsctl
+	$(INSTALL) -d $(DESTDIR)$(SBINDIR)
+	$(INSTALL) -m 755 $(BUILD)/daxfsctl $(DESTDIR)$(SBINDIR)/daxfsctl
+	for link in $(LINKS); do ln -sf daxfsctl $(DESTDIR)$(SBINDIR)/$$link || exit; done
+	for page in $(PAGES); do \
+		$(INSTALL) -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/} || exit; done
+
+uninstall:
+	rm -f $(addprefix $(DESTDIR)$(SBINDIR)/,daxfsctl $(LINKS))
+	for page in $(PAGES); do rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/} || exit; done
+
+clean:
+	rm -rf build
+	$(Q)if [ -e kmod/Kbuild ] && [ -e $(KDIR)/Makefile ]; then $(MAKE) -C $(KDIR) M=$(CURDIR)/kmod clean; fi

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The applet table: one row per applet, from which dispatch, usage, the list
+ * of links, completions and man synopses come.
+ */
+#ifndef DAXFSCTL_APPLET_H
+#define DAXFSCTL_APPLET_H
+
+#include <stdbool.h>
+
+/* One option of an applet, for help and completions. */
+struct applet_option {
+	char short_name;	/* a letter, or 1 to 31 for an option without one: what getopt returns */
+	const char *long_name;
+	const char *argument;	/* placeholder, e.g. "FILE"; NULL: takes none */
+	const char *help;
+};
+
+struct applet {
+	const char *name;		/* the verb */
+	const char *const *links;	/* argv[0] names that lead here, NULL-ended */
+	int (*run)(int argc, char **argv); /* argv[0] is the verb; returns the exit status */
+	const char *synopsis;		/* after the verb; lines separated by '\n' */
+	const char *help;		/* one line */
+	const struct applet_option *options; /* ended by an all-zero row */
+};
+
+/* Exit statuses of mkfs, inspect, list, branch. */
+enum {
+	EXIT_OK = 0,
+	EXIT_FAILED = 1,
+	EXIT_USAGE = 2,
+	EXIT_NOT_FOUND = 3,	/* not daxfs, or no such thing */
+	EXIT_REFUSED = 4,	/* would destroy, busy, stale, frozen */
+};
+
+/* main.c */
+extern const struct applet applets[];	/* ended by a row without name */
+/*
+ * getopt tables made from the row's options; the caller frees nothing. They
+ * hold -h/--help too (getopt returns 'h') where the row does not use these
+ * itself. "--version" alone never reaches an applet.
+ */
+struct option;
+const struct option *applet_long_options(const struct applet *a);
+const char *applet_short_options(const struct applet *a);
+const struct applet *applet_find(const char *name);
+void applet_usage(const struct applet *a);	/* the --help text, to stdout */
+/* "daxfsctl: mkfs: ..." and "Try 'daxfsctl mkfs --help'." to stderr; returns status. */
+int applet_wrong_use(const char *verb, int status, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* The same for what getopt_long() returned '?' or ':' for. */
+int applet_wrong_option(const char *verb, int status, int letter, char **argv);
+
+/* Option tables and functions, each in the file of its applet. */
+extern const struct applet_option mkfs_options[], mount_options[],
+	inspect_options[], fsck_options[];
+int cmd_mkfs(int argc, char **argv);
+int cmd_mount(int argc, char **argv);
+int cmd_inspect(int argc, char **argv);
+int cmd_fsck(int argc, char **argv);
+
+#endif

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Opens a source and the daxfs in it. Prints nothing. */
+#include "image.h"
+
+#include <stdio.h>
+
+#include "message.h"
+
+int image_open(struct image *img, const char *text)
+{
+	int err;
+
+	memset(img, 0, sizeof(*img));
+	err = source_parse(text, &img->src);
+	if (err)
+		return err;
+	err = source_open(&img->src, false);
+	if (!err && img->src.kind != SOURCE_MOUNT)
+		err = dxc_volume_open(&img->vol, img->src.map, img->src.size,
+				      &img->finding);
+	if (err)
+		source_close(&img->src);
+	return err;
+}
+
+void image_close(struct image *img)
+{
+	source_close(&img->src);
+}
+
+bool image_error_is_media(int err)
+{
+	return err == -EUCLEAN || err == -EBADMSG || err == -EOPNOTSUPP;
+}
+
+char *image_strerror(const struct image *img, int err)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out;
+
+	if (img->finding.code == DXC_OK)
+		return strdup(source_strerror(err));
+	if (img->finding.code == DXC_SB_SHORT || img->finding.code == DXC_SB_MAGIC)
+		return strdup("is no daxfs image");
+	out = open_memstream(&text, &size);
+	if (!out)
+		return NULL;
+	message_finding(out, &img->finding);
+	if (fclose(out) != 0) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}

@@ -1,0 +1,396 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * daxfsctl: finds the applet that argv[0] or the first argument names, and runs
+ * it. Owns the applet table and what follows from it: usage, getopt tables,
+ * the links. Knows nothing of what the applets do.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <limits.h>
+#include <locale.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <daxfs/format.h>
+
+#include "applet.h"
+#include "message.h"
+
+#ifndef DAXFS_RELEASE
+#define DAXFS_RELEASE "0.1"
+#endif
+
+#define OPTIONS_MAX 64
+
+static int cmd_help(int argc, char **argv);
+static int cmd_version(int argc, char **argv);
+
+static const char *const mkfs_links[] = { "mkdaxfs", "mkfs.daxfs", NULL };
+static const char *const mount_links[] = { "mount.daxfs", NULL };
+static const char *const inspect_links[] = { "daxfs-inspect", NULL };
+static const char *const fsck_links[] = { "fsck.daxfs", NULL };
+static const char *const no_links[] = { NULL };
+static const struct applet_option no_options[] = { { 0 } };
+
+const struct applet applets[] = {
+	{ "mkfs", mkfs_links, cmd_mkfs,
+	  "[OPTION]... -d DIR -o FILE|DEVICE\n"
+	  "[OPTION]... -d DIR -p ADDR -s SIZE\n"
+	  "[OPTION]... -d DIR -H HEAP [-s SIZE] -m MOUNTPOINT",
+	  "Make a daxfs image from a directory tree.", mkfs_options },
+	{ "mount", mount_links, cmd_mount, "[OPTION]... SOURCE DIR",
+	  "Mount a daxfs: a device, a physical range, or an image file loaded into memory.",
+	  mount_options },
+	{ "inspect", inspect_links, cmd_inspect,
+	  "[OPTION]... SOURCE\n"
+	  "[OPTION]... SOURCE ls|stat|cat|extents PATH",
+	  "Show what an image holds, without mounting it.", inspect_options },
+	{ "fsck", fsck_links, cmd_fsck, "[OPTION]... SOURCE",
+	  "Check an image completely.", fsck_options },
+	{ "help", no_links, cmd_help, "[VERB]", "Explain a verb, or list all.",
+	  no_options },
+	{ "version", no_links, cmd_version, "", "Print the version.", no_options },
+	{ 0 }
+};
+
+const struct applet *applet_find(const char *name)
+{
+	for (const struct applet *a = applets; a->name; a++)
+		if (strcmp(a->name, name) == 0)
+			return a;
+	return NULL;
+}
+
+static const struct applet *find_by_link(const char *name)
+{
+	for (const struct applet *a = applets; a->name; a++)
+		for (const char *const *link = a->links; *link; link++)
+			if (strcmp(*link, name) == 0)
+				return a;
+	return NULL;
+}
+
+static bool has_letter(const struct applet *a, char letter)
+{
+	for (const struct applet_option *o = a->options; o->long_name || o->short_name;
+	     o++)
+		if (o->short_name == letter)
+			return true;
+	return false;
+}
+
+static bool has_long_name(const struct applet *a, const char *name)
+{
+	for (const struct applet_option *o = a->options; o->long_name || o->short_name;
+	     o++)
+		if (o->long_name && strcmp(o->long_name, name) == 0)
+			return true;
+	return false;
+}
+
+const struct option *applet_long_options(const struct applet *a)
+{
+	static struct option table[OPTIONS_MAX + 2];
+	size_t n = 0;
+
+	memset(table, 0, sizeof(table));
+	for (const struct applet_option *o = a->options;
+	     (o->long_name || o->short_name) && n < OPTIONS_MAX; o++) {
+		if (!o->long_name)
+			continue;
+		table[n].name = o->long_name;
+		table[n].has_arg = o->argument ? required_argument : no_argument;
+		table[n].val = (unsigned char)o->short_name;
+		n++;
+	}
+	if (!has_long_name(a, "help")) {
+		table[n].name = "help";
+		table[n].val = 'h';
+	}
+	return table;
+}
+
+const char *applet_short_options(const struct applet *a)
+{
+	static char text[OPTIONS_MAX * 2 + 3];
+	char *p = text;
+
+	/* The applet says what is wrong, in one form; getopt keeps quiet. */
+	*p++ = ':';
+	for (const struct applet_option *o = a->options;
+	     (o->long_name || o->short_name) && p < text + sizeof(text) - 4; o++) {
+		if (!isgraph((unsigned char)o->short_name))
+			continue;
+		*p++ = o->short_name;
+		if (o->argument)
+			*p++ = ':';
+	}
+	if (!has_letter(a, 'h'))
+		*p++ = 'h';
+	*p = '\0';
+	return text;
+}
+
+static void print_option(const struct applet_option *o)
+{
+	char left[80];
+	int n = 0;
+
+	if (isgraph((unsigned char)o->short_name))
+		n = snprintf(left, sizeof(left), "-%c%s", o->short_name,
+			     o->long_name ? ", " : "");
+	else
+		n = snprintf(left, sizeof(left), "    ");
+	if (o->long_name)
+		n += snprintf(left + n, sizeof(left) - n, "--%s", o->long_name);
+	if (o->argument)
+		snprintf(left + n, sizeof(left) - n, " %s", o->argument);
+	printf("  %-26s %s\n", left, o->help);
+}
+
+void applet_usage(const struct applet *a)
+{
+	static const struct applet_option help = { 'h', "help", NULL,
+						   "print this and exit" };
+	const char *line = a->synopsis;
+	const char *head = "Usage:";
+
+	while (line) {
+		const char *end = strchr(line, '\n');
+		int n = end ? (int)(end - line) : (int)strlen(line);
+
+		printf("%-6s daxfsctl %s%s%.*s\n", head, a->name, n ? " " : "", n, line);
+		head = "";
+		line = end ? end + 1 : NULL;
+	}
+	if (a->links[0]) {
+		printf("       as %s", a->links[0]);
+		for (const char *const *link = a->links + 1; *link; link++)
+			printf(" or %s", *link);
+		puts(" with the same arguments");
+	}
+	printf("\n%s\n\nOptions:\n", a->help);
+	for (const struct applet_option *o = a->options; o->long_name || o->short_name;
+	     o++)
+		print_option(o);
+	if (!has_long_name(a, "help"))
+		print_option(&help);
+}
+
+int applet_wrong_use(const char *verb, int status, const char *format, ...)
+{
+	char text[1024];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	message_error("%s", text);
+	fprintf(stderr, "Try 'daxfsctl %s%s--help'.\n", verb ? verb : "",
+		verb ? " " : "");
+	return status;
+}
+
+int applet_wrong_option(const char *verb, int status, int letter, char **argv)
+{
+	const char *last = argv[optind - 1];
+
+	if (letter == ':')
+		return applet_wrong_use(verb, status, "option \"%s\" needs an argument",
+					last);
+	/* Of bundled letters only optopt says which one it was. */
+	if (isgraph(optopt) && strncmp(last, "--", 2) != 0)
+		return applet_wrong_use(verb, status, "unknown option \"-%c\"", optopt);
+	return applet_wrong_use(verb, status, "unknown option \"%s\"", last);
+}
+
+static void print_applets(void)
+{
+	puts("Usage: daxfsctl VERB [ARGUMENT]...\n"
+	     "       daxfsctl --list\n"
+	     "       daxfsctl --install [-s] DIR\n"
+	     "\n"
+	     "Makes, mounts, shows and checks daxfs images.\n"
+	     "\n"
+	     "Verbs:");
+	for (const struct applet *a = applets; a->name; a++)
+		printf("  %-10s %s\n", a->name, a->help);
+	puts("\n"
+	     "Options:\n"
+	     "  --help             print this and exit\n"
+	     "  --version          print the version and exit\n"
+	     "  --list             print the names this program can be called by\n"
+	     "  --install [-s] DIR link itself to these names in DIR; -s: symbolic links\n"
+	     "\n"
+	     "'daxfsctl help VERB' explains a verb.");
+}
+
+static int cmd_help(int argc, char **argv)
+{
+	const struct applet *a;
+
+	if (argc > 2)
+		return applet_wrong_use(NULL, EXIT_USAGE,
+					"one verb at a time, not \"%s\"", argv[2]);
+	if (argc < 2 || strcmp(argv[1], "--help") == 0) {
+		print_applets();
+		return EXIT_OK;
+	}
+	a = applet_find(argv[1]);
+	if (!a)
+		a = find_by_link(argv[1]);
+	if (!a)
+		return applet_wrong_use(NULL, EXIT_USAGE, "there is no verb \"%s\"",
+					argv[1]);
+	applet_usage(a);
+	return EXIT_OK;
+}
+
+static int cmd_version(int argc, char **argv)
+{
+	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+		applet_usage(applet_find("version"));
+		return EXIT_OK;
+	}
+	if (argc > 1)
+		return applet_wrong_use(NULL, EXIT_USAGE, "unexpected argument \"%s\"",
+					argv[1]);
+	printf("daxfsctl %s (media format %u)\n", DAXFS_RELEASE, DAXFS_VERSION);
+	return EXIT_OK;
+}
+
+static int list_links(void)
+{
+	for (const struct applet *a = applets; a->name; a++)
+		for (const char *const *link = a->links; *link; link++)
+			puts(*link);
+	return EXIT_OK;
+}
+
+/* 0 also when the link is there already and leads to this program. */
+static int make_link(const char *self, int dir, const char *name, bool symbolic)
+{
+	struct stat mine, theirs;
+	int err;
+
+	if (symbolic)
+		err = symlinkat(self, dir, name);
+	else
+		err = linkat(AT_FDCWD, self, dir, name, 0);
+	if (!err)
+		return 0;
+	err = -errno;
+	if (err == -EEXIST && stat(self, &mine) == 0 &&
+	    fstatat(dir, name, &theirs, 0) == 0 && mine.st_dev == theirs.st_dev &&
+	    mine.st_ino == theirs.st_ino)
+		return 0;
+	return err;
+}
+
+static int install_links(int argc, char **argv)
+{
+	bool symbolic = argc > 2 && strcmp(argv[2], "-s") == 0;
+	const char *path = argv[symbolic ? 3 : 2];
+	char self[PATH_MAX];
+	int status = EXIT_OK;
+	ssize_t n;
+	int dir;
+
+	if (argc != (symbolic ? 4 : 3) || (path[0] == '-' && path[1]))
+		return applet_wrong_use(
+			NULL, EXIT_USAGE,
+			"--install takes one directory, and -s before it");
+	n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	if (n < 0) {
+		message_error("/proc/self/exe: %s", strerror(errno));
+		return EXIT_FAILED;
+	}
+	self[n] = '\0';
+	dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0) {
+		message_error("%s: %s", path, strerror(errno));
+		return EXIT_FAILED;
+	}
+	for (const struct applet *a = applets; a->name; a++) {
+		for (const char *const *link = a->links; *link; link++) {
+			int err = make_link(self, dir, *link, symbolic);
+
+			if (!err)
+				continue;
+			message_error("%s/%s: cannot be made a link to %s: %s", path,
+				      *link, self, strerror(-err));
+			if (err == -EXDEV)
+				message_hint(
+					"use -s: hard links cannot lead to another filesystem");
+			status = err == -EEXIST ? EXIT_REFUSED : EXIT_FAILED;
+		}
+	}
+	close(dir);
+	return status;
+}
+
+/* Arguments of daxfsctl itself, without an applet. */
+static int run_plain(int argc, char **argv)
+{
+	const struct applet *a;
+
+	if (argc < 2)
+		return applet_wrong_use(NULL, EXIT_USAGE, "no verb given");
+	a = applet_find(argv[1]);
+	if (a) {
+		/* help and version speak for daxfsctl as a whole */
+		if (a->run != cmd_help && a->run != cmd_version)
+			message_set_verb(a->name);
+		if (argc == 3 && strcmp(argv[2], "--version") == 0)
+			return cmd_version(1, argv);
+		return a->run(argc - 1, argv + 1);
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+		print_applets();
+		return EXIT_OK;
+	}
+	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0)
+		return cmd_version(1, argv);
+	if (strcmp(argv[1], "--list") == 0 && argc == 2)
+		return list_links();
+	if (strcmp(argv[1], "--install") == 0)
+		return install_links(argc, argv);
+	return applet_wrong_use(NULL, EXIT_USAGE, "%s \"%s\"",
+				argv[1][0] == '-' ? "unknown option" : "there is no verb",
+				argv[1]);
+}
+
+int main(int argc, char **argv)
+{
+	const struct applet *a;
+	const char *name;
+	int status;
+
+	setlocale(LC_ALL, "");
+	name = argc && argv[0] ? strrchr(argv[0], '/') : NULL;
+	name = name ? name + 1 : argc ? argv[0] : "daxfsctl";
+	a = find_by_link(name);
+	if (a) {
+		message_set_verb(a->name);
+		if (argc == 2 && strcmp(argv[1], "--version") == 0)
+			status = cmd_version(1, argv);
+		else
+			status = a->run(argc, argv);
+	} else {
+		status = run_plain(argc, argv);
+	}
+
+	/* What was to be shown and was not is a failure. */
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		message_error("standard output: %s", strerror(errno));
+		if (status == EXIT_OK)
+			status = EXIT_FAILED;
+	}
+	return status;
+}

@@ -1,0 +1,515 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * daxfsctl mount, and mount.daxfs as mount(8) calls it: finds out what SOURCE
+ * is, makes a mount of it, and attaches that to DIR as the last step, so that
+ * whatever fails leaves nothing behind.
+ */
+#include <fcntl.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <sched.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <unistd.h>
+#include <uuid.h>
+
+#include <daxfs/ioctl.h>
+
+#include "applet.h"
+#include "dmabuf.h"
+#include "image.h"
+#include "message.h"
+#include "mount.h"
+#include "mount_context.h"
+#include "mount_optstr.h"
+
+/* What mount(8) expects of its helpers */
+enum {
+	MOUNT_OK = 0,
+	MOUNT_USAGE = 1, /* or no permission */
+	MOUNT_SYSTEM = 2,
+	MOUNT_FAILED = 32,
+};
+
+const struct applet_option mount_options[] = {
+	{ 'o', "options", "LIST", "mount options, see daxfs(5) and mount(8)" },
+	{ 't', "types", "TYPE", "daxfs; taken from mount(8)" },
+	{ 'f', "fake", NULL, "check the arguments, mount nothing" },
+	{ 's', "sloppy", NULL, "ignore options that the kernel does not know" },
+	{ 'n', "no-mtab", NULL, "taken from mount(8), means nothing" },
+	{ 'N', "namespace", "NS",
+	  "mount in the mount namespace of this process or file" },
+	{ 'v', "verbose", NULL, "say what was mounted" },
+	{ 0 }
+};
+
+#define SOURCE_NAME_LEN 160
+
+struct mount_job {
+	const char *spec; /* as messages name it */
+	const char *dir;
+	const char *namespace;
+	struct mount_optstr opts;
+	bool fake, sloppy, verbose;
+	bool is_helper; /* mount(8) made the arguments */
+	/* found out on the way: */
+	char name[SOURCE_NAME_LEN]; /* what findmnt shows as SOURCE */
+	int dmabuf; /* -1: none */
+};
+
+/* "daxfs:LABEL", or the UUID when there is no label. */
+static void set_name(struct mount_job *job, const char *label, const __u8 uuid[16])
+{
+	char text[37];
+
+	uuid_unparse_lower(uuid, text);
+	snprintf(job->name, sizeof(job->name), "daxfs:%s", *label ? label : text);
+}
+
+static int status_of(int err)
+{
+	switch (-err) {
+	case ENOMEM:
+	case ENFILE:
+	case EMFILE:
+		return MOUNT_SYSTEM;
+	case EPERM:
+	case EACCES:
+		return MOUNT_USAGE;
+	}
+	return MOUNT_FAILED;
+}
+
+static void print_lines(const struct mount_job *job, const char *head, char *lines)
+{
+	char *rest = lines;
+	char *line;
+
+	while ((line = strsep(&rest, "\n")))
+		message_error("%s: %s%s", job->spec, head, line);
+}
+
+/* Words for an errno that the kernel gave without any. */
+static const char *words_for(int err)
+{
+	switch (-err) {
+	case EBUSY:
+		return "is in use";
+	case ENODEV:
+		return "the kernel does not know daxfs";
+	case ENOSYS:
+		return "this kernel is too old: it has no fsopen(2)";
+	case EPERM:
+		return "only root may mount (CAP_SYS_ADMIN)";
+	case EROFS:
+		return "cannot be written to; mount it with -o ro";
+	case EUCLEAN:
+		return "the image is damaged";
+	case EINVAL:
+		return "the kernel refuses these options; its log may say why";
+	}
+	return strerror(-err);
+}
+
+/* Says why the kernel refused; an exit status. */
+static int explain(const struct mount_job *job, struct mount_context *ctx, int err)
+{
+	if (ctx->errors)
+		print_lines(job, "", ctx->errors);
+	else
+		message_error("%s: %s", job->spec, words_for(err));
+	if (err == -ENODEV && !ctx->errors)
+		message_hint("load the module: modprobe daxfs, or insmod kmod/daxfs.ko");
+	return status_of(err);
+}
+
+static int apply_settings(const struct mount_job *job, struct mount_context *ctx)
+{
+	for (size_t i = 0; i < job->opts.count; i++) {
+		const struct mount_setting *set = &job->opts.settings[i];
+		int err;
+
+		/* mount(8) passes "rw" whether or not the user wrote it. */
+		if (job->is_helper && !job->opts.remount && strcmp(set->key, "rw") == 0)
+			continue;
+		err = mount_context_set(ctx, set->key, set->value);
+		if (err == -EINVAL && job->sloppy && ctx->errors &&
+		    strstr(ctx->errors, "Unknown parameter")) {
+			free(ctx->errors);
+			ctx->errors = NULL;
+			continue;
+		}
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* A dma-buf with the image in it; an exit status. */
+static int load_image(struct mount_job *job, const struct image *img)
+{
+	uint64_t size = img->vol.region.size;
+	int err;
+
+	job->dmabuf = dmabuf_alloc(DMABUF_HEAP, size);
+	if (job->dmabuf == -ENODEV) {
+		message_error(
+			"%s: the kernel has neither %s nor /dev/udmabuf to put an image file in",
+			job->spec, DMABUF_HEAP);
+		message_hint("write the image to a pmem device, or to memory for phys=");
+		return MOUNT_FAILED;
+	}
+	if (job->dmabuf < 0) {
+		message_error("%s: no dma-buf of %" PRIu64
+			      " bytes can be had from %s: %s",
+			      job->spec, size, DMABUF_HEAP, strerror(-job->dmabuf));
+		return status_of(job->dmabuf);
+	}
+	err = dmabuf_load(job->dmabuf, img->src.fd, size);
+	if (err) {
+		message_error("%s: cannot be copied into a dma-buf: %s", job->spec,
+			      strerror(-err));
+		return status_of(err);
+	}
+	return MOUNT_OK;
+}
+
+static int prepare_file(struct mount_job *job)
+{
+	struct image img;
+	int err, status;
+
+	err = image_open(&img, job->spec);
+	if (err) {
+		char *text = image_strerror(&img, err);
+
+		message_error("%s: %s", job->spec, text ? text : strerror(-err));
+		free(text);
+		return status_of(err);
+	}
+	set_name(job, img.vol.label, img.vol.uuid);
+	status = job->fake ? MOUNT_OK : load_image(job, &img);
+	image_close(&img);
+	return status;
+}
+
+/* The kernel shows the image's own name, whatever is given here. */
+static int prepare_phys(struct mount_job *job)
+{
+	snprintf(job->name, sizeof(job->name), "%s", job->spec);
+	return MOUNT_OK;
+}
+
+/* SOURCE is a region of physical memory: as options, which is how the kernel takes it. */
+static int set_phys(struct mount_job *job, const struct source *src)
+{
+	char phys[32], size[32];
+
+	snprintf(phys, sizeof(phys), "0x%" PRIx64, src->phys);
+	snprintf(size, sizeof(size), "0x%" PRIx64, src->size);
+	if (mount_optstr_set(&job->opts, "phys", phys) ||
+	    mount_optstr_set(&job->opts, "size", size)) {
+		message_error("%s: %s", job->spec, strerror(ENOMEM));
+		return MOUNT_SYSTEM;
+	}
+	return prepare_phys(job);
+}
+
+/* Finds out what to mount and what to call it; an exit status. */
+static int prepare(struct mount_job *job)
+{
+	struct source src;
+	int err, status = MOUNT_OK;
+
+	if (mount_optstr_find(&job->opts, "phys"))
+		return prepare_phys(job);
+	snprintf(job->name, sizeof(job->name), "none");
+	/* Then the options say what to mount, or the kernel that they do not. */
+	if (strcmp(job->spec, "none") == 0)
+		return MOUNT_OK;
+	err = source_parse(job->spec, &src);
+	if (err) {
+		message_error("%s: %s", job->spec, source_strerror(err));
+		return status_of(err);
+	}
+	switch (src.kind) {
+	case SOURCE_FILE:
+		status = prepare_file(job);
+		break;
+	case SOURCE_PHYS:
+		status = set_phys(job, &src);
+		break;
+	case SOURCE_BLOCK:
+	case SOURCE_DEVDAX:
+		if (strlen(src.path) < sizeof(job->name)) {
+			strcpy(job->name, src.path);
+			break;
+		}
+		message_error("%s: path too long", job->spec);
+		status = MOUNT_FAILED;
+		break;
+	case SOURCE_MOUNT:
+		message_error("%s: is mounted; mount --bind shows it at a second place",
+			      job->spec);
+		status = MOUNT_FAILED;
+		break;
+	}
+	source_close(&src);
+	return status;
+}
+
+/* Everything from fsopen() to move_mount(); an exit status. */
+static int make_mount(struct mount_job *job)
+{
+	struct mount_context ctx;
+	int err, status = MOUNT_OK;
+
+	err = mount_context_open(&ctx, "daxfs");
+	if (!err)
+		err = mount_context_set(&ctx, "source", job->name);
+	if (!err && job->dmabuf >= 0)
+		err = mount_context_set_fd(&ctx, "dmabuf", job->dmabuf);
+	if (!err)
+		err = apply_settings(job, &ctx);
+	if (!err)
+		err = mount_context_create(&ctx, job->opts.attributes);
+	if (err) {
+		status = explain(job, &ctx, err);
+		goto close_context;
+	}
+	if (ctx.warnings)
+		print_lines(job, "warning: ", ctx.warnings);
+	err = mount_context_attach(&ctx, job->dir);
+	if (err) {
+		message_error("%s: cannot be mounted on: %s", job->dir, strerror(-err));
+		status = status_of(err);
+	} else if (job->verbose) {
+		printf("%s mounted on %s as %s\n", job->spec, job->dir, job->name);
+	}
+close_context:
+	mount_context_close(&ctx);
+	return status;
+}
+
+static int change_mount(struct mount_job *job)
+{
+	struct mount_attr attr = {
+		.attr_set = job->opts.attributes,
+		.attr_clr = job->opts.cleared,
+	};
+	struct mount_context ctx;
+	int err, status = MOUNT_OK;
+
+	/* Of mount(8) all options come that shall hold, not only the changed ones. */
+	if (job->is_helper)
+		attr.attr_clr |= MOUNT_OPTSTR_ALL_ATTRIBUTES;
+	/* The kernel takes the access times as one choice. */
+	if (attr.attr_clr & MOUNT_ATTR__ATIME)
+		attr.attr_clr |= MOUNT_ATTR__ATIME;
+	err = mount_context_pick(&ctx, job->dir);
+	if (!err)
+		err = apply_settings(job, &ctx);
+	/* Without settings it is a matter of this mount alone. */
+	if (!err && job->opts.count)
+		err = mount_context_reconfigure(&ctx);
+	if (!err && mount_setattr(AT_FDCWD, job->dir, 0, &attr, sizeof(attr)) < 0)
+		err = -errno;
+	if (err)
+		status = explain(job, &ctx, err);
+	mount_context_close(&ctx);
+	return status;
+}
+
+/* -N: a process id, or the path of a namespace file. */
+static int enter_namespace(const char *namespace)
+{
+	char path[64];
+	int fd, err;
+
+	if (*namespace && strspn(namespace, "0123456789") == strlen(namespace)) {
+		snprintf(path, sizeof(path), "/proc/%.20s/ns/mnt", namespace);
+		namespace = path;
+	}
+	fd = open(namespace, O_RDONLY | O_CLOEXEC);
+	err = fd < 0 || setns(fd, CLONE_NEWNS) < 0 ? -errno : 0;
+	if (err)
+		message_error("%s: cannot enter this mount namespace: %s", namespace,
+			      strerror(-err));
+	if (fd >= 0)
+		close(fd);
+	return err ? status_of(err) : MOUNT_OK;
+}
+
+/* Said before an image is loaded for nothing. */
+static int check_dir(const char *dir)
+{
+	int fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int err = errno;
+
+	if (fd >= 0) {
+		close(fd);
+		return MOUNT_OK;
+	}
+	message_error("%s: cannot be mounted on: %s", dir, strerror(err));
+	return MOUNT_FAILED;
+}
+
+static int run(struct mount_job *job)
+{
+	int status = MOUNT_OK;
+
+	if (job->namespace)
+		status = enter_namespace(job->namespace);
+	if (!status)
+		status = check_dir(job->dir);
+	if (status)
+		return status;
+	if (job->opts.remount)
+		return job->fake ? MOUNT_OK : change_mount(job);
+	status = prepare(job);
+	if (!status && !job->fake)
+		status = make_mount(job);
+	if (job->dmabuf >= 0)
+		close(job->dmabuf);
+	return status;
+}
+
+/* The image in a dma-buf that somebody else made says what it is called. */
+static int name_dmabuf(struct mount_job *job)
+{
+	off_t size = lseek(job->dmabuf, 0, SEEK_END);
+	struct dxc_volume vol;
+	void *map;
+	int err;
+
+	map = size > 0 ? mmap(NULL, size, PROT_READ, MAP_SHARED, job->dmabuf, 0) :
+			 MAP_FAILED;
+	if (map == MAP_FAILED)
+		return -EINVAL;
+	err = dxc_volume_open(&vol, map, size, NULL);
+	if (!err)
+		set_name(job, vol.label, vol.uuid);
+	munmap(map, size);
+	return err;
+}
+
+static int mount_dmabuf(struct mount_job *job)
+{
+	int err = name_dmabuf(job);
+
+	job->spec = job->name;
+	if (!err)
+		return make_mount(job);
+	message_error("the dma-buf: %s",
+		      err == -EINVAL ? "holds no daxfs image" : strerror(-err));
+	return MOUNT_FAILED;
+}
+
+int mount_region(const struct mount_request *rq)
+{
+	struct mount_job job = { .dir = rq->target, .dmabuf = rq->dmabuf_fd };
+	char spec[64];
+	int status;
+
+	if (rq->options && mount_optstr_add(&job.opts, rq->options) != 0) {
+		message_error("\"%s\" is no list of mount options", rq->options);
+		mount_optstr_free(&job.opts);
+		return MOUNT_USAGE;
+	}
+	snprintf(spec, sizeof(spec), "phys:0x%" PRIx64 "+0x%" PRIx64, rq->phys, rq->size);
+	job.spec = rq->source ? rq->source : spec;
+	if (job.dmabuf < 0) {
+		status = run(&job);
+	} else {
+		status = check_dir(job.dir);
+		if (!status)
+			status = mount_dmabuf(&job);
+	}
+	mount_optstr_free(&job.opts);
+	return status;
+}
+
+static int take_option(struct mount_job *job, int letter, char **argv)
+{
+	int err;
+
+	switch (letter) {
+	case 'o':
+		err = mount_optstr_add(&job->opts, optarg);
+		if (err == -ENOMEM) {
+			message_error("%s", strerror(ENOMEM));
+			return MOUNT_SYSTEM;
+		}
+		if (err)
+			return applet_wrong_use("mount", MOUNT_USAGE,
+						"-o \"%s\" is no list of options",
+						optarg);
+		return MOUNT_OK;
+	case 't':
+		if (strcmp(optarg, "daxfs") != 0 && strncmp(optarg, "daxfs.", 6) != 0)
+			return applet_wrong_use("mount", MOUNT_USAGE,
+						"the type is daxfs, not \"%s\"", optarg);
+		return MOUNT_OK;
+	case 'f':
+		job->fake = true;
+		return MOUNT_OK;
+	case 's':
+		job->sloppy = true;
+		return MOUNT_OK;
+	case 'n':
+		return MOUNT_OK;
+	case 'N':
+		job->namespace = optarg;
+		return MOUNT_OK;
+	case 'v':
+		job->verbose = true;
+		return MOUNT_OK;
+	}
+	return applet_wrong_option("mount", MOUNT_USAGE, letter, argv);
+}
+
+/* SOURCE and DIR; for a remount DIR alone is enough. */
+static int take_operands(struct mount_job *job, int argc, char **argv)
+{
+	if (argc == 1 && job->opts.remount) {
+		job->spec = argv[0];
+		job->dir = argv[0];
+		return MOUNT_OK;
+	}
+	if (argc < 2)
+		return applet_wrong_use("mount", MOUNT_USAGE, "no %s given",
+					argc ? "DIR" : "SOURCE");
+	if (argc > 2)
+		return applet_wrong_use("mount", MOUNT_USAGE,
+					"unexpected argument \"%s\"", argv[2]);
+	job->spec = argv[0];
+	job->dir = argv[1];
+	return MOUNT_OK;
+}
+
+int cmd_mount(int argc, char **argv)
+{
+	const struct applet *applet = applet_find("mount");
+	struct mount_job job = { .dmabuf = -1 };
+	int letter, status = MOUNT_OK;
+
+	job.is_helper = strcmp(argv[0], "mount") != 0;
+	while (!status &&
+	       (letter = getopt_long(argc, argv, applet_short_options(applet),
+				     applet_long_options(applet), NULL)) != -1) {
+		if (letter == 'h') {
+			applet_usage(applet);
+			goto out;
+		}
+		status = take_option(&job, letter, argv);
+	}
+	if (!status)
+		status = take_operands(&job, argc - optind, argv + optind);
+	if (!status)
+		status = run(&job);
+out:
+	mount_optstr_free(&job.opts);
+	return status;
+}

@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * SOURCE: decides what a word on the command line means, opens and maps it.
+ * Knows devices and sysfs; does not look at what the region holds.
+ */
+#include "source.h"
+
+#include <blkid.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <daxfs/format.h>
+
+#include "size.h"
+
+/* What an empty file is mapped to: there is a map, of no bytes. */
+static unsigned char no_bytes[1];
+
+/* Is this character device a device DAX one (/dev/daxX.Y)? */
+static bool is_devdax(dev_t dev)
+{
+	char link[64], target[256];
+	const char *name;
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/sys/dev/char/%u:%u/subsystem", major(dev),
+		 minor(dev));
+	n = readlink(link, target, sizeof(target) - 1);
+	if (n < 0)
+		return false;
+	target[n] = '\0';
+	name = strrchr(target, '/');
+	return name && strcmp(name + 1, "dax") == 0;
+}
+
+static int devdax_size(dev_t dev, uint64_t *size)
+{
+	unsigned long long value;
+	char path[64];
+	FILE *file;
+	int fields;
+
+	snprintf(path, sizeof(path), "/sys/dev/char/%u:%u/size", major(dev), minor(dev));
+	file = fopen(path, "re");
+	if (!file)
+		return -errno;
+	fields = fscanf(file, "%llu", &value);
+	fclose(file);
+	if (fields != 1)
+		return -EIO;
+	*size = value;
+	return 0;
+}
+
+static int block_size(int fd, uint64_t *size)
+{
+	if (ioctl(fd, BLKGETSIZE64, size) < 0)
+		return -errno;
+	return 0;
+}
+
+int source_size(const char *path, uint64_t *size)
+{
+	struct stat st;
+	int fd, err;
+
+	if (stat(path, &st) < 0)
+		return -errno;
+	if (S_ISREG(st.st_mode)) {
+		*size = st.st_size;
+		return 0;
+	}
+	if (S_ISCHR(st.st_mode) && is_devdax(st.st_rdev))
+		return devdax_size(st.st_rdev, size);
+	if (!S_ISBLK(st.st_mode))
+		return -ENODEV;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	err = block_size(fd, size);
+	close(fd);
+	return err;
+}
+
+/* ADDR+SIZE */
+static int parse_phys(const char *text, struct source *src)
+{
+	const char *plus = strchr(text, '+');
+	char *addr;
+	int err;
+
+	if (!plus)
+		return -EINVAL;
+	addr = strndup(text, plus - text);
+	if (!addr)
+		return -ENOMEM;
+	err = size_parse(addr, &src->phys);
+	free(addr);
+	if (!err)
+		err = size_parse(plus + 1, &src->size);
+	if (err)
+		return err;
+	if (!src->size)
+		return -EINVAL;
+	if (src->phys + src->size < src->phys)
+		return -ERANGE;
+	src->kind = SOURCE_PHYS;
+	src->path = strdup("/dev/mem");
+	return src->path ? 0 : -ENOMEM;
+}
+
+/* Only the root of a mount answers for the volume. */
+static int check_mount(const char *path)
+{
+	struct statx stx;
+	struct statfs fs;
+
+	if (statfs(path, &fs) < 0)
+		return -errno;
+	if ((unsigned long)fs.f_type != DAXFS_SUPER_MAGIC)
+		return -EISDIR;
+	if (statx(AT_FDCWD, path, 0, STATX_BASIC_STATS, &stx) < 0)
+		return -errno;
+	if ((stx.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT) &&
+	    !(stx.stx_attributes & STATX_ATTR_MOUNT_ROOT))
+		return -EISDIR;
+	return 0;
+}
+
+/* Takes over path. */
+static int parse_path(char *path, struct source *src)
+{
+	struct stat st;
+	int err = 0;
+
+	if (stat(path, &st) < 0)
+		err = -errno;
+	else if (S_ISREG(st.st_mode))
+		src->kind = SOURCE_FILE;
+	else if (S_ISBLK(st.st_mode))
+		src->kind = SOURCE_BLOCK;
+	else if (S_ISCHR(st.st_mode) && is_devdax(st.st_rdev))
+		src->kind = SOURCE_DEVDAX;
+	else if (!S_ISDIR(st.st_mode))
+		err = -ENODEV;
+	else
+		err = check_mount(path);
+	if (err) {
+		free(path);
+		return err;
+	}
+	if (S_ISDIR(st.st_mode))
+		src->kind = SOURCE_MOUNT;
+	src->path = path;
+	return 0;
+}
+
+int source_parse(const char *text, struct source *src)
+{
+	char *path;
+
+	memset(src, 0, sizeof(*src));
+	src->fd = -1;
+	if (!*text)
+		return -ENOENT;
+	if (strncmp(text, "phys:", 5) == 0)
+		return parse_phys(text + 5, src);
+	if (strncmp(text, "UUID=", 5) == 0 || strncmp(text, "LABEL=", 6) == 0) {
+		path = blkid_evaluate_spec(text, NULL);
+		if (!path)
+			return -ENOENT;
+	} else {
+		path = strdup(text);
+		if (!path)
+			return -ENOMEM;
+	}
+	return parse_path(path, src);
+}
+
+static int open_size(struct source *src)
+{
+	struct stat st;
+
+	switch (src->kind) {
+	case SOURCE_PHYS:
+	case SOURCE_MOUNT:
+		return 0;
+	case SOURCE_BLOCK:
+		return block_size(src->fd, &src->size);
+	case SOURCE_FILE:
+	case SOURCE_DEVDAX:
+		break;
+	}
+	if (fstat(src->fd, &st) < 0)
+		return -errno;
+	if (src->kind == SOURCE_DEVDAX)
+		return devdax_size(st.st_rdev, &src->size);
+	src->size = st.st_size;
+	return 0;
+}
+
+int source_open(struct source *src, bool writable)
+{
+	int flags = O_CLOEXEC;
+	void *map;
+	int err;
+
+	flags |= writable && src->kind != SOURCE_MOUNT ? O_RDWR : O_RDONLY;
+	if (src->kind == SOURCE_MOUNT)
+		flags |= O_DIRECTORY;
+	src->fd = open(src->path, flags);
+	if (src->fd < 0)
+		return errno == ENOENT && src->kind == SOURCE_PHYS ? -ENXIO : -errno;
+	err = open_size(src);
+	if (err)
+		goto close_fd;
+	if (src->kind == SOURCE_MOUNT)
+		return 0;
+	if (!src->size) {
+		src->map = no_bytes;
+		return 0;
+	}
+	err = -EFBIG;
+	if (src->size > SIZE_MAX)
+		goto close_fd;
+	/*
+	 * A mounted pmem device changes behind the page cache of its block
+	 * device: what was cached before must not be what is shown now.
+	 */
+	if (src->kind == SOURCE_BLOCK)
+		posix_fadvise(src->fd, 0, 0, POSIX_FADV_DONTNEED);
+	map = mmap(NULL, src->size, PROT_READ | (writable ? PROT_WRITE : 0), MAP_SHARED,
+		   src->fd, (off_t)src->phys);
+	err = -errno;
+	if (map == MAP_FAILED)
+		goto close_fd;
+	src->map = map;
+	return 0;
+
+close_fd:
+	close(src->fd);
+	src->fd = -1;
+	return err;
+}
+
+void source_close(struct source *src)
+{
+	if (src->map && src->map != no_bytes)
+		munmap(src->map, src->size);
+	src->map = NULL;
+	if (src->fd >= 0)
+		close(src->fd);
+	src->fd = -1;
+	free(src->path);
+	src->path = NULL;
+}
+
+const char *source_strerror(int err)
+{
+	switch (-err) {
+	case EISDIR:
+		return "is a directory, but not where a daxfs is mounted";
+	case ENODEV:
+		return "is neither an image file, a block device, a DAX device nor a mount point";
+	case ENXIO:
+		return "there is no /dev/mem to read physical memory through";
+	case EINVAL:
+		return "is not phys:ADDR+SIZE with an address that is a multiple of 4096";
+	case ERANGE:
+		return "number too large";
+	case EFBIG:
+		return "too large for the address space";
+	}
+	return strerror(-err);
+}

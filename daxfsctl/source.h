@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * SOURCE, as every applet takes it: image file | /dev/pmemN | /dev/daxX.Y |
+ * phys:ADDR+SIZE | a mount point | UUID= | LABEL=.
+ */
+#ifndef DAXFSCTL_SOURCE_H
+#define DAXFSCTL_SOURCE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum source_kind {
+	SOURCE_FILE,	/* regular file */
+	SOURCE_BLOCK,	/* block device */
+	SOURCE_DEVDAX,	/* /dev/daxX.Y */
+	SOURCE_PHYS,	/* phys:ADDR+SIZE, through /dev/mem */
+	SOURCE_MOUNT,	/* a mounted daxfs, opened at its root */
+};
+
+struct source {
+	enum source_kind kind;
+	char *path;		/* owned; what to open or mount */
+	uint64_t phys;		/* SOURCE_PHYS: address */
+	uint64_t size;		/* bytes, once known */
+	/* while open: */
+	int fd;
+	unsigned char *map;	/* the region, mapped; NULL for SOURCE_MOUNT */
+};
+
+/* Decides what text means; opens nothing but what it must look at. 0 or -errno. */
+int source_parse(const char *text, struct source *src);
+/* Opens and maps it, read-only unless writable. 0 or -errno. */
+int source_open(struct source *src, bool writable);
+void source_close(struct source *src);
+
+/* Words for an error of the functions here; statically allocated. */
+const char *source_strerror(int err);
+
+/* Size of a device or file; devdax from sysfs. 0 or -errno. */
+int source_size(const char *path, uint64_t *size);
+
+#endif

@@ -1,0 +1,116 @@
+# fsck: finds what is wrong, and says by its exit status what it did about it.
+load setup.bash
+
+setup_file() {
+	load setup.bash
+	make_image
+}
+
+setup() {
+	image=$BATS_FILE_TMPDIR/image
+}
+
+# found STATUS TEXT IMAGE: fsck exits with STATUS, one line of stdout holds TEXT, and the image is unchanged.
+found() {
+	local status=0 before
+	before=$(sha256sum "$3")
+	fsck.daxfs "$3" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" || status=$?
+	if [[ $status != "$1" ]] || ! grep -qF -- "$2" "$BATS_TEST_TMPDIR/out"; then
+		echo "exit status $status, expected $1; expected to read: $2; stdout and stderr were:"
+		cat "$BATS_TEST_TMPDIR/out" "$BATS_TEST_TMPDIR/err"
+		return 1
+	fi
+	[[ $(sha256sum "$3") == "$before" ]]
+}
+
+@test "a fresh image is clean, and one line says so" {
+	run --separate-stderr fsck.daxfs "$image"
+	[[ $status == 0 && ${#lines[@]} == 1 && $output == "$image: clean, "* && ! $stderr ]]
+}
+
+@test "what boot scripts pass is taken, an empty argument too" {
+	for options in -a -A -p -y -n -f -C -V "-a -C" ""; do
+		# shellcheck disable=SC2086
+		fsck.daxfs $options "" "$image"
+	done
+}
+
+@test "progress is shown on a terminal only" {
+	fsck.daxfs -C "$image" 2>"$BATS_TEST_TMPDIR/err"
+	[[ ! -s $BATS_TEST_TMPDIR/err ]]
+}
+
+@test "-V says what is checked" {
+	fsck.daxfs -V "$image" | grep -q "checking [0-9]* inodes, $(stat -c %s "$image") bytes"
+}
+
+@test "a flipped byte anywhere in the metadata is found, exit 4" {
+	for name in inodes directories symlinks extents; do
+		damaged=$(copy_image)
+		offset=$(area "$name")
+		byte=$(od -An -tx1 -j $((offset + 9)) -N1 "$damaged" | tr -d ' ')
+		poke "$damaged" "$offset + 9" "$(printf '%02x' $((0x$byte ^ 1)))"
+		found 4 "$name: bad checksum" "$damaged"
+		found 4 "findings, nothing was changed" "$damaged"
+	done
+}
+
+@test "a flipped byte of the superblock is found, exit 4" {
+	damaged=$(copy_image)
+	poke "$damaged" 0x70 ff
+	found 4 'superblock: bad superblock checksum' "$damaged"
+}
+
+@test "a lost copy of the superblock is found, exit 4" {
+	damaged=$(copy_image)
+	poke "$damaged" "$(stat -c %s "$damaged") - 4096" 00
+	found 4 "superblock's copy" "$damaged"
+}
+
+@test "a byte after the end of a file is found, and names the inode, exit 4" {
+	damaged=$(copy_image)
+	offset=$(daxfsctl inspect --json "$image" extents /hello | jq '.extents[0].offset')
+	inode=$(daxfsctl inspect --json "$image" stat /hello | jq '.inodes[0].inode')
+	poke "$damaged" "$offset + 13" 78
+	found 4 "inode $inode: bytes after the end of the file are not zero" "$damaged"
+}
+
+@test "--json has each finding, and an empty array for a clean image" {
+	fsck.daxfs --json "$image" | jq -e '.schema == 1 and .findings == []'
+	damaged=$(copy_image)
+	poke "$damaged" "$(stat -c %s "$damaged") - 4096" 00
+	status=0
+	fsck.daxfs --json "$damaged" >"$BATS_TEST_TMPDIR/json" || status=$?
+	[[ $status == 4 ]]
+	jq -e '.findings | length == 1 and (.[0] | .area == "superblock" and (.text | length > 0) and (.offset | type) == "number")' "$BATS_TEST_TMPDIR/json"
+}
+
+@test "asked to repair, it says that it cannot, and still exits 4" {
+	damaged=$(copy_image)
+	poke "$damaged" 0x70 ff
+	for option in -p -a -y; do
+		status=0
+		fsck.daxfs "$option" "$damaged" >/dev/null 2>"$BATS_TEST_TMPDIR/err" || status=$?
+		[[ $status == 4 ]]
+		says 'cannot repair'
+	done
+}
+
+@test "what cannot be checked exits 8" {
+	fails 8 fsck.daxfs "$BATS_TEST_TMPDIR/missing"
+	fails 8 fsck.daxfs "$BATS_FILE_TMPDIR/tree/hello"
+	says 'no daxfs'
+	fails 8 fsck.daxfs "$BATS_FILE_TMPDIR/tree"
+	fails 8 fsck.daxfs phys:1
+	status=0
+	fsck.daxfs "$image" >/dev/full 2>/dev/null || status=$?
+	[[ $status == 8 ]]
+}
+
+@test "wrong use exits 16" {
+	misused 16 fsck.daxfs
+	misused 16 fsck.daxfs ''
+	misused 16 fsck.daxfs -Z "$image"
+	says '"-Z"'
+	misused 16 fsck.daxfs "$image" "$image"
+}
