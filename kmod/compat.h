@@ -65,9 +65,9 @@ static inline struct timespec64 inode_set_atime_to_ts(struct inode *inode,
 
 /* Arrays of xattr handlers became const themselves. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
-#define daxfs_xattr_handler_const
+typedef const struct xattr_handler *daxfs_xattr_handler;
 #else
-#define daxfs_xattr_handler_const const
+typedef const struct xattr_handler *const daxfs_xattr_handler;
 #endif
 
 /* ---- super blocks ---- */
@@ -133,15 +133,28 @@ static inline void daxfs_bdev_close(struct file *file, bool write)
 #include <linux/pfn_t.h>
 #define daxfs_pfn pfn_t
 #define daxfs_paged_pfn(pfn) __pfn_to_pfn_t(pfn, PFN_DEV | PFN_MAP)
-#define daxfs_special_pfn(pfn) __pfn_to_pfn_t(pfn, PFN_DEV)
 #define daxfs_pfn_number(pfn) pfn_t_to_pfn(pfn)
 #define daxfs_pfn_has_page(pfn) pfn_t_devmap(pfn)
+#define daxfs_pte_of_page(pte) pte_mkdevmap(pte)
 #else
 #define daxfs_pfn unsigned long
 #define daxfs_paged_pfn(pfn) (pfn)
-#define daxfs_special_pfn(pfn) (pfn)
 #define daxfs_pfn_number(pfn) (pfn)
 #define daxfs_pfn_has_page(pfn) pfn_valid(pfn)
+/* Without flags only folios with a count are found through page tables. */
+#define daxfs_pte_of_page(pte) pte_mkspecial(pte)
+#endif
+
+/* A read-only-until-copied entry; paged: O_DIRECT and ptrace may find the page. */
+static inline pte_t daxfs_make_pte(unsigned long pfn, pgprot_t prot, bool paged)
+{
+	pte_t pte = pfn_pte(pfn, prot);
+
+	return paged ? daxfs_pte_of_page(pte) : pte_mkspecial(pte);
+}
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
+#define ptep_get(pte) (*(pte))
 #endif
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)

@@ -103,7 +103,7 @@ extern const struct address_space_operations daxfs_aops;
 int daxfs_mmap(struct file *file, struct vm_area_struct *vma);
 
 /* xattr.c */
-extern const struct xattr_handler * daxfs_xattr_handler_const daxfs_xattr_handlers[];
+extern daxfs_xattr_handler daxfs_xattr_handlers[];
 ssize_t daxfs_listxattr(struct dentry *dentry, char *list, size_t size);
 struct posix_acl *daxfs_get_inode_acl(struct inode *inode, int type, bool rcu);
 

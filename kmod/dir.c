@@ -33,7 +33,7 @@ static struct dentry *daxfs_lookup(struct inode *dir, struct dentry *dentry,
 {
 	struct daxfs_volume *vol = daxfs_volume_of(dir);
 	struct inode *inode = NULL;
-	struct dxc_dirent de;
+	struct dxc_dirent de dxc_uninitialized;
 	struct dxc_finding f;
 	int err, id;
 
@@ -67,7 +67,7 @@ static int daxfs_iterate(struct file *file, struct dir_context *ctx)
 	struct inode *dir = file_inode(file);
 	struct daxfs_volume *vol = daxfs_volume_of(dir);
 	const struct dxc_inode *core = &DAXFS_I(dir)->core;
-	struct dxc_dirent de;
+	struct dxc_dirent de dxc_uninitialized;
 	struct dxc_finding f;
 	int err = 0, id;
 

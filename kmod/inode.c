@@ -138,8 +138,9 @@ static int fill_inode(struct inode *inode, struct dxc_finding *f)
 	}
 
 	inode->i_mode = core->mode;
-	i_uid_write(inode, core->uid);
-	i_gid_write(inode, core->gid);
+	/* Mounts belong to the initial user namespace: no map to look into. */
+	inode->i_uid = KUIDT_INIT(core->uid);
+	inode->i_gid = KGIDT_INIT(core->gid);
 	set_nlink(inode, core->nlink);
 	inode->i_size = core->size;
 	inode->i_blocks = ALIGN(core->size, DAXFS_BLOCK_SIZE) >> 9;

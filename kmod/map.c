@@ -74,8 +74,40 @@ const struct address_space_operations daxfs_aops = {
  * A fault needs no lock: what it maps is base data, which does not move.
  */
 
-/* Pages that one fault brings in, when they lie side by side in the file. */
-#define FAULT_PAGES 64u
+/*
+ * Pages that a read fault brings in, when they lie side by side in the file: as
+ * many as the kernel maps around a fault in the page cache.
+ */
+#define FAULT_PAGES 16u
+
+struct insertion {
+	const struct daxfs_backing *backing;
+	const struct dxc_extent *ex;
+	struct vm_area_struct *vma;
+};
+
+/* For one entry of a page table, under its lock. */
+static int insert_one(pte_t *pte, unsigned long addr, void *data)
+{
+	const struct insertion *in = data;
+	const struct daxfs_backing *backing = in->backing;
+	struct vm_area_struct *vma = in->vma;
+	u64 pos = (u64)(vma->vm_pgoff + ((addr - vma->vm_start) >> PAGE_SHIFT)) << PAGE_SHIFT;
+	unsigned long pfn;
+	bool paged = false;
+
+	/* Somebody was faster, or has written to his private copy. */
+	if (!pte_none(ptep_get(pte)))
+		return 0;
+	if (in->ex->data) {
+		pfn = PHYS_PFN(daxfs_backing_phys(backing, in->ex->data + (pos - in->ex->pos)));
+		paged = backing->has_pages;
+	} else {
+		pfn = my_zero_pfn(addr);
+	}
+	set_pte_at(vma->vm_mm, addr, pte, daxfs_make_pte(pfn, vma->vm_page_prot, paged));
+	return 0;
+}
 
 /* Maps the page of vmf and its neighbours, as far as vma and extent go. */
 static vm_fault_t insert_pages(struct vm_fault *vmf, const struct daxfs_backing *backing,
@@ -86,26 +118,18 @@ static vm_fault_t insert_pages(struct vm_fault *vmf, const struct daxfs_backing 
 	pgoff_t first = max3(start, vma->vm_pgoff, (pgoff_t)(ex->pos >> PAGE_SHIFT));
 	pgoff_t last = min3(start + FAULT_PAGES, vma->vm_pgoff + vma_pages(vma),
 			    (pgoff_t)((ex->pos + ex->len) >> PAGE_SHIFT));
-	vm_fault_t ret, result = VM_FAULT_NOPAGE;
-	unsigned long addr;
-	daxfs_pfn pfn;
-	pgoff_t page;
+	struct insertion in = { backing, ex, vma };
 
-	for (page = first; page < last; page++) {
-		addr = vma->vm_start + ((page - vma->vm_pgoff) << PAGE_SHIFT);
-		if (ex->data)
-			pfn = daxfs_backing_pfn(backing, ex->data - ex->pos +
-						((u64)page << PAGE_SHIFT));
-		else
-			pfn = daxfs_special_pfn(my_zero_pfn(addr));
-		ret = vmf_insert_mixed(vma, addr, pfn);
-		/* Only the page that was asked for can fail the fault. */
-		if (page == vmf->pgoff)
-			result = ret;
-		if (ret & VM_FAULT_ERROR)
-			break;
+	/* The first touch is a write to a private page: a copy of one is wanted. */
+	if (vmf->flags & FAULT_FLAG_WRITE) {
+		first = vmf->pgoff;
+		last = first + 1;
 	}
-	return result;
+	if (apply_to_page_range(vma->vm_mm,
+				vma->vm_start + ((first - vma->vm_pgoff) << PAGE_SHIFT),
+				(last - first) << PAGE_SHIFT, insert_one, &in))
+		return VM_FAULT_OOM;
+	return VM_FAULT_NOPAGE;
 }
 
 /* Maps 2 MiB at once, if file, memory and address space lie alike. */
@@ -129,7 +153,8 @@ static vm_fault_t insert_huge(struct vm_fault *vmf, const struct daxfs_backing *
 	off = ex->data + (pos - ex->pos);
 	if (!IS_ALIGNED(daxfs_backing_phys(backing, off), PMD_SIZE))
 		return VM_FAULT_FALLBACK;
-	return vmf_insert_pfn_pmd(vmf, daxfs_backing_pfn(backing, off), false);
+	return vmf_insert_pfn_pmd(vmf, daxfs_paged_pfn(PHYS_PFN(daxfs_backing_phys(backing, off))),
+				  false);
 }
 
 static vm_fault_t fault(struct vm_fault *vmf, bool huge)

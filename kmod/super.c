@@ -328,9 +328,11 @@ static const struct fs_context_operations daxfs_context_ops = {
 
 static int daxfs_init_fs_context(struct fs_context *fc)
 {
-	fc->fs_private = kzalloc(sizeof(struct daxfs_mount_options), GFP_KERNEL);
-	if (!fc->fs_private)
+	struct daxfs_mount_options *opt = kzalloc(sizeof(*opt), GFP_KERNEL);
+
+	if (!opt)
 		return -ENOMEM;
+	fc->fs_private = opt;
 	fc->ops = &daxfs_context_ops;
 	return 0;
 }

@@ -69,6 +69,7 @@ static struct daxfs_volume *open_volume(struct fs_context *fc,
 		goto close;
 	}
 	err = dxc_volume_open(&vol->core, vol->backing->base, vol->backing->size, &f);
+	vol->core.region.poisons = vol->backing->poisons;
 	daxfs_backing_exit(vol->backing, id);
 	if (err) {
 		daxfs_bad_mount(fc, err, &f);

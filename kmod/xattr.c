@@ -72,7 +72,7 @@ static const struct xattr_handler security_handler = {
 	.get = daxfs_xattr_get,
 };
 
-const struct xattr_handler * daxfs_xattr_handler_const daxfs_xattr_handlers[] = {
+daxfs_xattr_handler daxfs_xattr_handlers[] = {
 	&user_handler,
 	&trusted_handler,
 	&security_handler,

@@ -80,13 +80,4 @@ static inline phys_addr_t daxfs_backing_phys(const struct daxfs_backing *backing
 	return is_vmalloc_addr(p) ? PFN_PHYS(vmalloc_to_pfn(p)) : virt_to_phys(p);
 }
 
-/* The same as a page frame for vmf_insert_mixed() and vmf_insert_pfn_pmd(). */
-static inline daxfs_pfn daxfs_backing_pfn(const struct daxfs_backing *backing,
-					  dxc_off off)
-{
-	unsigned long pfn = PHYS_PFN(daxfs_backing_phys(backing, off));
-
-	return backing->has_pages ? daxfs_paged_pfn(pfn) : daxfs_special_pfn(pfn);
-}
-
 #endif

@@ -467,7 +467,10 @@ static int check_entry(struct checker *c, const struct dxc_inode *dir,
 
 	if (de->hash != dxc_name_hash(c->vol->hash_seed, dxc_dirent_name(de), de->len))
 		err = found(c, DXC_DE_HASH, DAXFS_AREA_DIRS, dir->ino, at, de->hash);
-	if (!err && first_nonzero(de->raw.bytes + DAXFS_DIRENT_HEADER + de->len, rest) < rest)
+	if (!err)
+		err = dxc_region_read(&c->vol->region, at + dir->entry_size - rest,
+				      c->buf, rest);
+	if (!err && first_nonzero(c->buf, rest) < rest)
 		err = found(c, DXC_DE_PADDING, DAXFS_AREA_DIRS, dir->ino, at, 0);
 	if (err || !child->type)
 		return err;
@@ -519,7 +522,8 @@ static int check_directory(struct checker *c, dxc_ino ino, struct dxc_dirent *de
 			err = found(c, DXC_DE_ORDER, DAXFS_AREA_DIRS, ino, at, i);
 		if (err)
 			return err;
-		memcpy(last, de, offsetof(struct dxc_dirent, raw) + dir.entry_size);
+		memcpy(last, de, offsetof(struct dxc_dirent, raw) +
+		       DAXFS_DIRENT_HEADER + de->len);
 		have_last = true;
 	}
 	return 0;

@@ -111,6 +111,7 @@ const char *dxc_area_name(unsigned int area);
 struct dxc_region {
 	u8 *base;
 	u64 size;		/* bytes */
+	bool poisons;		/* lines of it may be broken: reading reports -EIO */
 };
 
 struct dxc_area {
@@ -159,13 +160,13 @@ static inline bool dxc_range_ok(u64 off, u64 len, u64 base, u64 size)
 static inline int dxc_region_read(const struct dxc_region *rg, dxc_off off,
 				  void *dst, size_t len)
 {
-	int err;
-
 	if (unlikely(!dxc_range_ok(off, len, 0, rg->size)))
 		return -EUCLEAN;
-	err = dxc_copy(dst, rg->base + off, len);
+	if (unlikely(rg->poisons))
+		return dxc_copy(dst, rg->base + off, len);
+	memcpy(dst, rg->base + off, len);
 	barrier();
-	return err;
+	return 0;
 }
 
 /* Fills in *f if it is there and returns err. */
@@ -176,7 +177,8 @@ int dxc_found(struct dxc_finding *f, int err, unsigned int code,
 
 /*
  * Reads and checks the superblock of a region of size bytes at base. On
- * success *vol describes the image. Does not check the areas' checksums.
+ * success *vol describes the image. Does not check the areas' checksums. The
+ * caller sets vol->region.poisons afterwards if the memory is of that kind.
  */
 int dxc_volume_open(struct dxc_volume *vol, void *base, u64 size,
 		    struct dxc_finding *f);
@@ -192,7 +194,10 @@ void dxc_super_encode(const struct dxc_volume *vol, struct daxfs_super *sb);
 /* Hash of a file name, as stored in de_hash. */
 u32 dxc_name_hash(u64 seed, const void *name, u32 len);
 
-/* Is it a name that may stand in a directory? */
+/*
+ * Is it a name that may stand in a directory: not empty, not "." or "..", no
+ * '/' and no NUL?
+ */
 bool dxc_name_is_legal(const void *name, u32 len);
 
 /* ---- inode.c ---- */
@@ -242,6 +247,7 @@ struct dxc_dirent {
 	union {
 		struct daxfs_dirent head;
 		u8 bytes[DXC_DIRENT_MAX];
+		__le64 words[DXC_DIRENT_MAX / 8];
 	} raw;
 };
 
@@ -257,7 +263,10 @@ static inline u32 dxc_dirent_size(u32 max_len)
 		DAXFS_DIRENT_UNIT * DAXFS_DIRENT_UNIT;
 }
 
-/* Entry number index, 0 to dir->count - 1 (-ENOENT past it). */
+/*
+ * Entry number index, 0 to dir->count - 1 (-ENOENT past it). What is in de->raw
+ * after the name is undefined.
+ */
 int dxc_dir_entry(const struct dxc_volume *vol, const struct dxc_inode *dir,
 		  u32 index, struct dxc_dirent *de, struct dxc_finding *f);
 

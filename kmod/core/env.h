@@ -94,6 +94,7 @@ typedef int64_t s64;
 #ifndef EUCLEAN
 #define EUCLEAN 117
 #endif
+#define READ_ONCE(x)		(*(const volatile __typeof__(x) *)&(x))
 #define barrier()		__asm__ __volatile__("" ::: "memory")
 #define likely(x)		__builtin_expect(!!(x), 1)
 #define unlikely(x)		__builtin_expect(!!(x), 0)
@@ -107,6 +108,7 @@ u32 dxc_crc32c(u32 crc, const void *p, size_t n);
 
 #ifdef DXC_TEST_ENV
 /* Tests count fetches, break memory and run out of it: tests/unit/broken.c. */
+#define DXC_POISONS true
 void *dxc_alloc(size_t count, size_t size);
 int dxc_copy(void *dst, const void *src, size_t n);
 #else
@@ -140,5 +142,20 @@ static inline int dxc_pause(void)
 }
 
 #endif /* __KERNEL__ */
+
+/* What struct dxc_region.poisons is until somebody knows better. */
+#ifndef DXC_POISONS
+#define DXC_POISONS false
+#endif
+
+/*
+ * For a large local that is filled in before it is read: kernels that zero
+ * every stack frame would spend more on it than on the work.
+ */
+#if __has_attribute(uninitialized)
+#define dxc_uninitialized __attribute__((uninitialized))
+#else
+#define dxc_uninitialized
+#endif
 
 #endif

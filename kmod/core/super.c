@@ -203,7 +203,7 @@ static int open_with(struct dxc_volume *vol, struct daxfs_super *sb,
 				vol->region.size);
 	if (err)
 		return err;
-	if (memcmp(sb->sb_magic, DAXFS_SB_MAGIC, DAXFS_SB_MAGIC_LEN))
+	if (memcmp(sb->sb_magic, DAXFS_SB_MAGIC, DAXFS_SB_MAGIC_LEN) != 0)
 		return sb_found(f, -EINVAL, DXC_SB_MAGIC, DAXFS_AREA_COUNT, 0, 0);
 
 	/* Before the checksum: a newer format may compute it in another way. */
@@ -276,7 +276,10 @@ int dxc_volume_open(struct dxc_volume *vol, void *base, u64 size,
 	memset(vol, 0, sizeof(*vol));
 	vol->region.base = base;
 	vol->region.size = size;
+	/* It is not known yet what memory this is. */
+	vol->region.poisons = true;
 	err = open_with(vol, sb, f);
+	vol->region.poisons = DXC_POISONS;
 	dxc_free(sb);
 	return err;
 }
