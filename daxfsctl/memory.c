@@ -172,6 +172,26 @@ int memory_map_devdax(struct memory *memory, const char *path, uint64_t size)
 	return 0;
 }
 
+/*
+ * The system heap takes what it is asked for until the kernel kills somebody,
+ * most likely us. Other heaps have memory of their own.
+ */
+static bool is_too_much(const char *heap, uint64_t size)
+{
+	FILE *file = fopen("/proc/meminfo", "re");
+	const char *name = strrchr(heap, '/');
+	uint64_t available = UINT64_MAX;
+	char line[128];
+
+	if (!file)
+		return false;
+	while (fgets(line, sizeof(line), file))
+		if (sscanf(line, "MemAvailable: %" SCNu64, &available) == 1)
+			break;
+	fclose(file);
+	return strncmp(name ? name + 1 : heap, "system", 6) == 0 && size / 1024 > available;
+}
+
 int memory_allocate(struct memory *memory, const char *heap, uint64_t size)
 {
 	struct dma_buf_sync sync = { .flags = DMA_BUF_SYNC_START | DMA_BUF_SYNC_RW };
@@ -181,6 +201,8 @@ int memory_allocate(struct memory *memory, const char *heap, uint64_t size)
 	if (access(heap, R_OK) < 0)
 		return fail(memory, -errno, "cannot be opened", NULL);
 	memory->size = (size + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
+	if (is_too_much(heap, size))
+		return fail(memory, -ENOMEM, "there is not that much memory free", NULL);
 	memory->fd = dmabuf_alloc(heap, memory->size);
 	if (memory->fd < 0) {
 		err = memory->fd;

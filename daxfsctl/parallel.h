@@ -21,6 +21,7 @@ struct parallel {
 
 /*
  * Starts the jobs in order of their index and waits for all that were started.
+ * Each thread has a copy of the table of descriptors: what a job opens, it closes.
  * 0, the first error, or -EINTR when cancelled.
  */
 int parallel_run(const struct parallel *p);

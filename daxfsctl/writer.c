@@ -102,34 +102,43 @@ static int read_part(struct writer *writer, const struct layout_piece *piece, in
 	return 0;
 }
 
+/* A piece that is longer than the buffer. */
+static int copy_long(struct writer *writer, const struct layout_piece *piece, int fd,
+		     u8 *buf, struct digest *digest)
+{
+	int err = 0;
+
+	for (u64 done = 0; done < piece->len && !err; done += BUFFER_BYTES) {
+		u64 len = min_t(u64, piece->len - done, BUFFER_BYTES);
+
+		if (tree_is_cancelled(writer->tree))
+			return -EINTR;
+		err = read_part(writer, piece, fd, buf, done, len, digest);
+		if (err)
+			return err;
+		err = target_write(writer->target, piece->off + done, buf, round_up(len));
+		if (err)
+			fail(writer, err, "cannot be written");
+	}
+	return err;
+}
+
 /* A piece that fits the buffer is left in it, a longer one is written. */
 static int copy_piece(struct writer *writer, struct copier *copier,
 		      const struct layout_piece *piece, u8 *buf)
 {
 	const struct tree_inode *owner = piece->content->owner;
 	struct digest digest;
-	int fd, err = 0;
+	int fd, err;
 
 	fd = tree_open_file(writer->tree, &copier->cursor, owner);
 	if (fd < 0)
 		return fd;
 	digest_init(&digest, piece->pos);
-	if (piece->len <= BUFFER_BYTES) {
+	if (piece->len <= BUFFER_BYTES)
 		err = read_part(writer, piece, fd, buf, 0, piece->len, &digest);
-	} else {
-		for (u64 done = 0; done < piece->len && !err; done += BUFFER_BYTES) {
-			u64 len = min_t(u64, piece->len - done, BUFFER_BYTES);
-
-			err = tree_is_cancelled(writer->tree) ? -EINTR :
-				read_part(writer, piece, fd, buf, done, len, &digest);
-			if (err)
-				break;
-			err = target_write(writer->target, piece->off + done, buf,
-					   round_up(len));
-			if (err)
-				fail(writer, err, "cannot be written");
-		}
-	}
+	else
+		err = copy_long(writer, piece, fd, buf, &digest);
 	if (!err)
 		err = tree_confirm_file(writer->tree, owner, fd);
 	if (!err && writer->derive_uuid)

@@ -69,6 +69,7 @@ static int daxfs_iterate(struct file *file, struct dir_context *ctx)
 	const struct dxc_inode *core = &DAXFS_I(dir)->core;
 	struct dxc_dirent de dxc_uninitialized;
 	struct dxc_finding f;
+	loff_t pos;
 	int err = 0, id;
 
 	if (!dir_emit_dots(file, ctx))
@@ -76,15 +77,14 @@ static int daxfs_iterate(struct file *file, struct dir_context *ctx)
 	id = daxfs_backing_enter(vol->backing);
 	if (id < 0)
 		return id;
-	while (ctx->pos - 2 < core->count) {
-		err = dxc_dir_entry(&vol->core, core, ctx->pos - 2, &de, &f);
-		if (err) {
+	for (pos = ctx->pos; pos - 2 < core->count; ctx->pos = ++pos) {
+		err = dxc_dir_entry(&vol->core, core, pos - 2, &de, &f);
+		if (unlikely(err)) {
 			daxfs_bad(vol, err, &f);
 			break;
 		}
 		if (!dir_emit(ctx, dxc_dirent_name(&de), de.len, de.ino, de.type))
 			break;
-		ctx->pos++;
 	}
 	daxfs_backing_exit(vol->backing, id);
 	return err;

@@ -9,74 +9,49 @@ static dxc_off entry_at(const struct dxc_inode *dir, u32 index)
 }
 
 /*
- * Fetches the entry up to the end of its name, each word once, into de->raw and
- * fills in the rest of *de. The name is not looked at. index < dir->count, and
- * the array was found inside its area when the directory was read.
+ * The words of an entry: in the region, where each may be read once, or a copy
+ * in de->raw when the memory may be broken. index < dir->count, and the array
+ * was found inside its area when the directory was read.
  */
-static int fetch_entry(const struct dxc_volume *vol, const struct dxc_inode *dir,
-		       u32 index, struct dxc_dirent *de, struct dxc_finding *f)
+static const __le64 *entry_words(const struct dxc_volume *vol, const struct dxc_inode *dir,
+				 u32 index, struct dxc_dirent *de)
 {
 	dxc_off at = entry_at(dir, index);
-	const __le64 *from = (const __le64 *)(vol->region.base + at);
-	__le64 *to = de->raw.words;
-	u32 words, i;
-	int err;
 
-	if (unlikely(vol->region.poisons)) {
-		err = dxc_region_read(&vol->region, at, de->raw.bytes,
-				      min_t(u32, dir->entry_size, DXC_DIRENT_MAX));
-		if (unlikely(err))
-			return dxc_found(f, err, DXC_DE_INO, DAXFS_AREA_DIRS,
-					 dir->ino, at, 0);
-		from = to;
-	}
-	to[0] = READ_ONCE(from[0]);
-	to[1] = READ_ONCE(from[1]);
-	de->len = de->raw.head.de_len;
-	if (unlikely(de->len > dir->entry_size - DAXFS_DIRENT_HEADER))
-		return dxc_found(f, -EUCLEAN, DXC_DE_NAME, DAXFS_AREA_DIRS,
-				 dir->ino, at, de->len);
-	words = (DAXFS_DIRENT_HEADER + de->len + 7) / 8;
-	for (i = 2; i < words; i++)
-		to[i] = READ_ONCE(from[i]);
-	de->ino = le32_to_cpu(de->raw.head.de_ino);
-	de->hash = le32_to_cpu(de->raw.head.de_hash);
-	de->type = de->raw.head.de_type;
-	return 0;
+	if (likely(!vol->region.poisons))
+		return (const __le64 *)(vol->region.base + at);
+	if (dxc_region_read(&vol->region, at, de->raw.bytes,
+			    min_t(u32, dir->entry_size, DXC_DIRENT_MAX)))
+		return NULL;
+	return de->raw.words;
 }
 
-#define ONES	0x0101010101010101ull
-#define SIGNS	0x8080808080808080ull
-
-/* Is one of the eight bytes zero? (Mycroft's test, exact as a yes or no.) */
-static bool has_zero(u64 w)
+/* The first two words, which hold everything but the rest of the name. */
+static void fetch_head(const __le64 *from, struct dxc_dirent *de)
 {
-	return (w - ONES) & ~w & SIGNS;
-}
-
-/*
- * dxc_name_is_legal() for a name in de->raw, eight bytes at a time: readdir
- * asks for every entry. Bytes around the name are made to pass.
- */
-static bool entry_name_is_legal(const struct dxc_dirent *de)
-{
-	u32 end = DAXFS_DIRENT_HEADER + de->len, i;
-	const char *name = dxc_dirent_name(de);
 	u64 w;
 
-	if (!de->len || (name[0] == '.' &&
-			 (de->len == 1 || (de->len == 2 && name[1] == '.'))))
-		return false;
-	for (i = 1; i * 8 < end; i++) {
-		w = le64_to_cpu(de->raw.words[i]);
-		if (i == 1)
-			w |= 0xffff;
-		if (end < i * 8 + 8)
-			w |= ~0ull << (end - i * 8) * 8;
-		if (has_zero(w) || has_zero(w ^ '/' * ONES))
-			return false;
-	}
-	return true;
+	de->raw.words[0] = READ_ONCE(from[0]);
+	w = le64_to_cpu(de->raw.words[0]);
+	de->hash = (u32)w;
+	de->ino = w >> 32;
+	de->raw.words[1] = READ_ONCE(from[1]);
+	w = le64_to_cpu(de->raw.words[1]);
+	de->type = (u8)w;
+	de->len = (u8)(w >> 8);
+}
+
+static int unreadable(const struct dxc_inode *dir, u32 index, struct dxc_finding *f)
+{
+	return dxc_found(f, -EIO, DXC_DE_INO, DAXFS_AREA_DIRS, dir->ino,
+			 entry_at(dir, index), 0);
+}
+
+static int bad_name(const struct dxc_inode *dir, u32 index, u32 len,
+		    struct dxc_finding *f)
+{
+	return dxc_found(f, -EUCLEAN, DXC_DE_NAME, DAXFS_AREA_DIRS, dir->ino,
+			 entry_at(dir, index), len);
 }
 
 /* May what the entry says of its inode be believed? */
@@ -93,19 +68,51 @@ static int check_target(const struct dxc_volume *vol, const struct dxc_inode *di
 	return 0;
 }
 
+#define ONES	0x0101010101010101ull
+#define SIGNS	0x8080808080808080ull
+
+/* Has a sign bit set when one of the eight bytes is NUL or '/' (Mycroft's test). */
+static u64 suspects(u64 w)
+{
+	u64 x = w ^ '/' * ONES;
+
+	return ((w - ONES) & ~w) | ((x - ONES) & ~x);
+}
+
+/*
+ * readdir asks for every entry, so this counts instructions: the name is copied
+ * and searched for what dxc_name_is_legal() forbids in the same pass, eight
+ * bytes at a time. Bytes before and after the name are made to pass.
+ */
 int dxc_dir_entry(const struct dxc_volume *vol, const struct dxc_inode *dir,
 		  u32 index, struct dxc_dirent *de, struct dxc_finding *f)
 {
-	int err;
+	const char *name = dxc_dirent_name(de);
+	const __le64 *from;
+	u32 end, i;
+	u64 w, bad = 0;
 
 	if (unlikely(index >= dir->count))
 		return -ENOENT;
-	err = fetch_entry(vol, dir, index, de, f);
-	if (unlikely(err))
-		return err;
-	if (unlikely(!entry_name_is_legal(de)))
-		return dxc_found(f, -EUCLEAN, DXC_DE_NAME, DAXFS_AREA_DIRS,
-				 dir->ino, entry_at(dir, index), de->len);
+	from = entry_words(vol, dir, index, de);
+	if (unlikely(!from))
+		return unreadable(dir, index, f);
+	fetch_head(from, de);
+	if (unlikely(de->len - 1u >= dir->entry_size - DAXFS_DIRENT_HEADER))
+		return bad_name(dir, index, de->len, f);
+	end = DAXFS_DIRENT_HEADER + de->len;
+	w = le64_to_cpu(de->raw.words[1]) | 0xffff;
+	for (i = 2; i * 8 < end; i++) {
+		bad |= suspects(w);
+		de->raw.words[i] = READ_ONCE(from[i]);
+		w = le64_to_cpu(de->raw.words[i]);
+	}
+	w |= ~0ull << 1 << ((end - 1) % 8 * 8 + 7);
+	bad |= suspects(w);
+	if (unlikely(bad & SIGNS))
+		return bad_name(dir, index, de->len, f);
+	if (unlikely(name[0] == '.' && (de->len == 1 || (de->len == 2 && name[1] == '.'))))
+		return bad_name(dir, index, de->len, f);
 	return check_target(vol, dir, index, de, f);
 }
 
@@ -131,14 +138,22 @@ static int compare_at(const struct dxc_volume *vol, const struct dxc_inode *dir,
 		      u32 index, u32 hash, const char *name, u32 len,
 		      struct dxc_dirent *de, int *cmp, struct dxc_finding *f)
 {
-	int err = fetch_entry(vol, dir, index, de, f);
+	const __le64 *from = entry_words(vol, dir, index, de);
+	u32 i;
 
-	if (unlikely(err))
-		return err;
-	if (de->hash != hash)
+	if (unlikely(!from))
+		return unreadable(dir, index, f);
+	fetch_head(from, de);
+	if (unlikely(de->len > dir->entry_size - DAXFS_DIRENT_HEADER))
+		return bad_name(dir, index, de->len, f);
+	if (de->hash != hash) {
 		*cmp = hash < de->hash ? -1 : 1;
-	else
-		*cmp = dxc_name_cmp(name, len, dxc_dirent_name(de), de->len);
+		return 0;
+	}
+	for (i = 2; i * 8 < DAXFS_DIRENT_HEADER + de->len; i++)
+		de->raw.words[i] = READ_ONCE(from[i]);
+	/* Who asks has a legal name; an equal one needs no look. */
+	*cmp = dxc_name_cmp(name, len, dxc_dirent_name(de), de->len);
 	return 0;
 }
 

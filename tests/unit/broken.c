@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The core's memory, to be broken on purpose. */
+#include "broken.h"
+
+u64 broken_copies, broken_copy_at, broken_alloc_at, broken_noise;
+
+/* xorshift64*, Vigna 2014. The state must not be 0. */
+u64 broken_random(u64 *state)
+{
+	*state ^= *state >> 12;
+	*state ^= *state << 25;
+	*state ^= *state >> 27;
+	return *state * 0x2545f4914f6cdd1dull;
+}
+
+void *dxc_alloc(size_t count, size_t size)
+{
+	if (broken_alloc_at && !--broken_alloc_at)
+		return NULL;
+	return calloc(count ? count : 1, size);
+}
+
+int dxc_copy(void *dst, const void *src, size_t n)
+{
+	u64 bits;
+
+	broken_copies++;
+	if (broken_copy_at && !--broken_copy_at)
+		return -EIO;
+	memcpy(dst, src, n);
+	if (broken_noise && n) {
+		bits = broken_random(&broken_noise);
+		if (bits % 4 == 0) {
+			((u8 *)dst)[(bits >> 8) % n] ^= 1u << (bits >> 4) % 8;
+			if (bits >> 60 == 0)
+				((u8 *)dst)[(bits >> 20) % n] = 0xff;
+		}
+	}
+	return 0;
+}

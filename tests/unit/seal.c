@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Repairs the checksums of an image that was damaged on purpose. */
+#include "seal.h"
+
+void seal_areas(u8 *base, u64 size)
+{
+	struct daxfs_super *sb = (struct daxfs_super *)base;
+	unsigned int i;
+
+	for (i = DAXFS_AREA_INODES; i <= DAXFS_AREA_EXTENTS; i++) {
+		struct daxfs_area *ar = &sb->sb_areas[i];
+		u64 off = le64_to_cpu(ar->ar_offset), len = le64_to_cpu(ar->ar_length);
+
+		if (dxc_range_ok(off, len, 0, size))
+			ar->ar_checksum = cpu_to_le32(dxc_crc32c(0, base + off, len));
+	}
+}
+
+void seal_super(u8 *base)
+{
+	struct daxfs_super *sb = (struct daxfs_super *)base;
+
+	sb->sb_checksum = 0;
+	sb->sb_checksum = cpu_to_le32(dxc_crc32c(0, sb, sizeof(*sb)));
+}
+
+dxc_off seal_copy_offset(const u8 *base, u64 size)
+{
+	u64 image = le64_to_cpu(((const struct daxfs_super *)base)->sb_image_size);
+
+	if (image % DAXFS_BLOCK_SIZE || image > size ||
+	    image < DAXFS_HEADER_SIZE + DAXFS_TRAILER_SIZE)
+		image = size & ~(u64)(DAXFS_BLOCK_SIZE - 1);
+	return image - DAXFS_SB_SIZE;
+}
+
+void seal(u8 *base, u64 size)
+{
+	seal_areas(base, size);
+	seal_super(base);
+	memcpy(base + seal_copy_offset(base, size), base, DAXFS_SB_SIZE);
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Repairs the checksums of an image that was damaged on purpose, so that the
+ * lie gets past them. Shared by the unit tests, the fuzzers and the mutator.
+ */
+#ifndef SEAL_H
+#define SEAL_H
+
+#include "core.h"
+
+/* Checksums of the areas that the area table says exist and are in bounds. */
+void seal_areas(u8 *base, u64 size);
+/* Checksum of the superblock. */
+void seal_super(u8 *base);
+/* Where the copy of the superblock belongs, as far as it fits size. */
+dxc_off seal_copy_offset(const u8 *base, u64 size);
+/* All of the above, and the copy. size is that of the buffer. */
+void seal(u8 *base, u64 size);
+
+#endif

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The groups of unit tests, one per file. */
+#ifndef TESTS_H
+#define TESTS_H
+
+void layout_tests(void);
+void names_tests(void);
+void codec_tests(void);
+void directories_tests(void);
+void extents_tests(void);
+void xattrs_tests(void);
+void rules_tests(void);
+void bytes_tests(void);
+
+#endif
