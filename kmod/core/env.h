@@ -29,7 +29,7 @@
 /* Zeroed memory, NULL when there is none. dxc_free takes NULL. */
 static inline void *dxc_alloc(size_t count, size_t size)
 {
-	return kvcalloc(count, size, GFP_KERNEL);
+	return kvcalloc(count, size, GFP_KERNEL | __GFP_NOWARN);
 }
 
 static inline void dxc_free(void *p)

@@ -30,7 +30,7 @@ teardown() {
 }
 
 @test "programs run from the mount, static and dynamic, on each backing" {
-	for backing in phys pmem dmabuf; do
+	for backing in $(backings); do
 		mount_image "$backing" /tmp/root.img
 		[ "$(chroot "$MNT" /bin/sh -c 'echo $((6 * 7)); ls -d /dir' | tr '\n' ' ')" = "42 /dir " ]
 		[ "$(chroot "$MNT" /bin/bash -c 'echo ${BASH_VERSION%%.*}; read x </dir/file; echo $x')" = "${BASH_VERSION%%.*}"$'\n'original ]

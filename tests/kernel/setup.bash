@@ -10,6 +10,12 @@ DEBUG=$([[ -e /sys/kernel/debug/kmemleak ]] && echo yes || true)
 
 have_dmabuf() { [[ -e /dev/dma_heap/system || -e /dev/udmabuf ]]; }
 
+# The backings that this kernel has.
+backings() {
+	echo phys pmem
+	! have_dmabuf || echo dmabuf
+}
+
 # put BACKING IMAGE: the image's bytes where BACKING will find them; the options and source to mount are left in SOURCE and OPTS.
 put() {
 	case $1 in

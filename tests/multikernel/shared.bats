@@ -1,0 +1,47 @@
+#!/usr/bin/env bats
+# Several kernels on one memory. Runs on the host: each test boots more than one VM.
+
+setup() {
+	TOP=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+	PATH=$TOP/build:$PATH
+	SHARED=$(mktemp -d -p /dev/shm)
+}
+
+teardown() {
+	rm -rf "$SHARED"
+}
+
+# What each VM runs: mounts, waits until the other one has mounted too, reads everything.
+guest() {
+	cat <<'SH'
+set -e
+mkdir -p /mnt/daxfs
+me=$1
+mount -i -t daxfs -o "phys=$DAXFS_PHYS_ADDR,size=$DAXFS_PHYS_SIZE,validate" none /mnt/daxfs
+: >/mnt/share/mounted.$me
+for ((i = 0; i < 600; i++)); do
+	[[ -e /mnt/share/mounted.1 && -e /mnt/share/mounted.2 ]] && break
+	read -rt 0.1 <> <(:) || :
+done
+[[ -e /mnt/share/mounted.1 && -e /mnt/share/mounted.2 ]]
+(cd /mnt/daxfs && find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum) >/mnt/share/sums.$me
+umount /mnt/daxfs
+SH
+}
+
+@test "two kernels mount one image in one memory at the same time and both read it equal" {
+	mkdaxfs -q -d "$TOP/kmod" -o "$SHARED/memory"
+	truncate -s 256M "$SHARED/memory"
+	mkdir "$SHARED/share"
+	export DAXFS_VM_SHARED_PHYS=$SHARED/memory DAXFS_VM_PHYS=256M DAXFS_VM_PMEM=0 DAXFS_VM_SHARE=$SHARED/share
+	guest >"$SHARED/share/guest"
+	cd "$TOP"
+	tests/vm/run --mem 1G -- bash /mnt/share/guest 1 >"$SHARED/out.1" 2>&1 &
+	first=$!
+	tests/vm/run --mem 1G -- bash /mnt/share/guest 2 >"$SHARED/out.2" 2>&1 || { cat "$SHARED"/out.*; false; }
+	wait "$first" || { cat "$SHARED"/out.*; false; }
+	(cd kmod && find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum) >"$SHARED/sums"
+	[ "$(wc -l <"$SHARED/sums")" -gt 20 ]
+	diff "$SHARED/sums" "$SHARED/share/sums.1"
+	diff "$SHARED/sums" "$SHARED/share/sums.2"
+}
