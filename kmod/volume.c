@@ -75,6 +75,11 @@ static struct daxfs_volume *open_volume(struct fs_context *fc,
 		daxfs_bad_mount(fc, err, &f);
 		goto close;
 	}
+	if (dxc_volume_is_writable(&vol->core)) {
+		err = -EOPNOTSUPP;
+		errorf(fc, "daxfs: the image has branches, which this version of the module does not know");
+		goto close;
+	}
 	name_volume(vol);
 	return vol;
 

@@ -125,12 +125,14 @@ static int hash_at(const struct dxc_volume *vol, const struct dxc_inode *dir,
 	int err;
 
 	if (likely(!vol->region.poisons)) {
-		*hash = le32_to_cpu(READ_ONCE(*(const __le32 *)(vol->region.base + at)));
-		return 0;
+		raw = READ_ONCE(*(const __le32 *)(vol->region.base + at));
+	} else {
+		err = dxc_region_read(&vol->region, at, &raw, sizeof(raw));
+		if (err)
+			return err;
 	}
-	err = dxc_region_read(&vol->region, at, &raw, sizeof(raw));
 	*hash = le32_to_cpu(raw);
-	return err;
+	return 0;
 }
 
 /* Compares (hash, name) wanted with entry index: <0, 0, >0 in *cmp. */
