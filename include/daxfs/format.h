@@ -327,7 +327,7 @@ struct daxfs_shared {
 	__le64 ss_next_ino;	/* next inode number for a branch; only grows */
 	__le64 ss_commit_seq;	/* grows with each create, commit, abort, switch */
 	__le64 ss_lock;		/* 0 free, else mount slot + 1 | mt_epoch << 32 */
-	__le64 ss_next_gen;	/* next br_gen; only grows */
+	__le64 ss_next_gen;	/* next generation of a branch, next ch_salt; only grows */
 	__u8   ss_zero1[4000];
 };
 DAXFS_SIZE(daxfs_shared, 4096);
@@ -430,11 +430,12 @@ enum daxfs_chunk_kind {
 /* The first 64 bytes of a log chunk; records follow. Data chunks have no header. */
 struct daxfs_chunk {
 	__le32 ch_magic;	/* DAXFS_CHUNK_MAGIC */
-	__le32 ch_checksum;	/* crc32c of ch_first_seq, ch_index */
+	__le32 ch_checksum;	/* crc32c of ch_first_seq, ch_index, ch_salt */
 	__le64 ch_first_seq;	/* lr_seq of the first record in this chunk */
 	__le64 ch_index;	/* this chunk's own number */
+	__le64 ch_salt;		/* of the records' checksums; never used twice in a region */
 	__le64 ch_next;		/* next chunk of the chain + 1; 0: the last one. One store */
-	__u8   ch_reserved0[32]; /* 0 */
+	__u8   ch_reserved0[24]; /* 0 */
 };
 #define DAXFS_CHUNK_MAGIC	0x4b4e4843u	/* "CHNK" */
 DAXFS_SIZE(daxfs_chunk, 64);
@@ -442,8 +443,9 @@ DAXFS_AT(daxfs_chunk, ch_magic, 0);
 DAXFS_AT(daxfs_chunk, ch_checksum, 4);
 DAXFS_AT(daxfs_chunk, ch_first_seq, 8);
 DAXFS_AT(daxfs_chunk, ch_index, 16);
-DAXFS_AT(daxfs_chunk, ch_next, 24);
-DAXFS_AT(daxfs_chunk, ch_reserved0, 32);
+DAXFS_AT(daxfs_chunk, ch_salt, 24);
+DAXFS_AT(daxfs_chunk, ch_next, 32);
+DAXFS_AT(daxfs_chunk, ch_reserved0, 40);
 
 /* ---- the delta log ---- */
 
@@ -453,10 +455,11 @@ DAXFS_AT(daxfs_chunk, ch_reserved0, 32);
  * after the operation (an inode's attributes, a name, where a block is), not
  * what was asked for, so that replaying, compacting and reading the index need
  * to know no operation. Records are contiguous; the log of a chunk ends before
- * the first record whose checksum or sequence is wrong.
+ * the first record whose checksum or sequence is wrong. What an earlier use of
+ * the chunk left behind has another salt in its checksums.
  */
 struct daxfs_record {
-	__le32 lr_checksum;	/* crc32c of lr_size - 4 bytes from lr_size on */
+	__le32 lr_checksum;	/* crc32c of ch_salt and of lr_size - 4 bytes from lr_size on */
 	__le32 lr_size;		/* bytes with header and items, multiple of 8 */
 	__le64 lr_seq;		/* one more than that of the record before */
 };

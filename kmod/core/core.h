@@ -112,6 +112,7 @@ struct dxc_region {
 	u8 *base;
 	u64 size;		/* bytes */
 	bool poisons;		/* lines of it may be broken: reading reports -EIO */
+	bool persistent;	/* keeps what was flushed to it when the power goes */
 };
 
 struct dxc_area {

@@ -11,8 +11,10 @@
 
 #include <linux/types.h>
 #include <linux/compiler.h>
+#include <linux/atomic.h>
 #include <linux/crc32c.h>
 #include <linux/errno.h>
+#include <linux/libnvdimm.h>
 #include <linux/limits.h>
 #include <linux/mm.h>
 #include <linux/overflow.h>
@@ -65,6 +67,32 @@ static inline int dxc_copy(void *dst, const void *src, size_t n)
 	return 0;
 }
 
+/* Writes lines back to persistent memory; done after the next fence. */
+static inline void dxc_write_back(const void *p, size_t n)
+{
+#ifdef CONFIG_ARCH_HAS_PMEM_API
+	arch_wb_cache_pmem((void *)p, n);
+#endif
+}
+
+/* Orders write-backs and stores before what comes after. */
+static inline void dxc_write_fence(bool persistent)
+{
+	if (persistent)
+		pmem_wmb();
+	else
+		smp_wmb();
+}
+
+/* What the region held before; new is there only if that was old. */
+static inline __le64 dxc_cmpxchg(__le64 *p, __le64 old, __le64 new)
+{
+	return (__force __le64)cmpxchg((u64 *)p, (__force u64)old, (__force u64)new);
+}
+
+#define dxc_load_acquire(p)	smp_load_acquire(p)
+#define dxc_store_release(p, v)	smp_store_release(p, v)
+
 #else /* a process */
 
 #include <endian.h>
@@ -105,6 +133,34 @@ typedef int64_t s64;
 
 /* In kmod/core/crc32c.c, which only programs link: the kernel has its own. */
 u32 dxc_crc32c(u32 crc, const void *p, size_t n);
+
+static inline __le64 dxc_cmpxchg(__le64 *p, __le64 old, __le64 new)
+{
+	__atomic_compare_exchange_n(p, &old, new, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+	return old;
+}
+
+#define dxc_load_acquire(p)	__atomic_load_n(p, __ATOMIC_ACQUIRE)
+#define dxc_store_release(p, v)	__atomic_store_n(p, v, __ATOMIC_RELEASE)
+
+#ifdef DXC_TEST_ENV
+/* Crash tests record what is written back and when: tests/unit/broken.c. */
+void dxc_write_back(const void *p, size_t n);
+void dxc_write_fence(bool persistent);
+#else
+/* Programs write images that nobody has mounted, and sync them as a whole. */
+static inline void dxc_write_back(const void *p, size_t n)
+{
+	(void)p;
+	(void)n;
+}
+
+static inline void dxc_write_fence(bool persistent)
+{
+	(void)persistent;
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+}
+#endif
 
 #ifdef DXC_TEST_ENV
 /* Tests count fetches, break memory and run out of it: tests/unit/broken.c. */

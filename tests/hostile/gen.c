@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * gen DIR SEED: a tree of everything a base can hold, whose files hold records
- * (record.h) and nothing else. The same seed gives the same tree.
+ * gen [--small] DIR SEED: a tree of everything a base can hold, whose files
+ * hold records (record.h) and nothing else. The same seed gives the same tree.
+ * --small: one that can be walked a thousand times.
  *
  * No extent of a sparse file is as long as any other extent or file. An extent
  * that a mutation points at another file's blocks is therefore a part of them
@@ -26,12 +27,19 @@
 #include "record.h"
 
 #define BLOCK 4096u
-#define SMALL_MAX 20u /* blocks of an ordinary file at most */
 #define HUGE_ALIGN (2u << 20)
+
+/* How much of everything. */
+static struct amounts {
+	uint32_t blocks; /* of an ordinary file at most */
+	uint32_t files, links, equal, sparse, wide, deep;
+	uint32_t lengths; /* from one name to the next longer one */
+} much = { 20, 200, 20, 8, 10, 300, 20, 9 };
+static const struct amounts little = { 3, 16, 4, 2, 2, 20, 5, 50 };
 
 static uint64_t state;
 static uint32_t next_file = 1;
-static uint32_t next_extent = SMALL_MAX + 1; /* blocks of the next sparse extent */
+static uint32_t next_extent; /* blocks of the next sparse extent */
 
 static uint32_t pick(uint32_t n)
 {
@@ -122,8 +130,8 @@ static void make_files(void)
 	uint64_t size;
 	uint32_t i, id;
 
-	for (i = 0; i < 200; i++) {
-		size = pick(SMALL_MAX * BLOCK);
+	for (i = 0; i < much.files; i++) {
+		size = pick(much.blocks * BLOCK);
 		if (i % 4 == 0)
 			size &= ~(uint64_t)(BLOCK - 1);
 		else if (i % 4 == 1)
@@ -141,15 +149,16 @@ static void make_files(void)
 	make_file("files/empty", next_file++, 0);
 	make_file("files/huge", next_file++, HUGE_ALIGN + 12345);
 	make_file("files/huge-exact", next_file++, HUGE_ALIGN);
-	make_file("files/huge-more", next_file++, 5ull << 20);
-	for (i = 0; i < 8; i++) {
+	if (much.files >= 100)
+		make_file("files/huge-more", next_file++, 5ull << 20);
+	for (i = 0; i < much.equal; i++) {
 		/* Equal files: the same records. */
 		id = next_file++;
-		size = 1 + pick(SMALL_MAX * BLOCK - 1);
+		size = 1 + pick(much.blocks * BLOCK - 1);
 		make_file(name(path, "files/equal-%u-a", i), id, size);
 		make_file(name(path, "files/equal-%u-b", i), id, size);
 	}
-	for (i = 0; i < 10; i++)
+	for (i = 0; i < much.sparse; i++)
 		make_sparse(name(path, "files/sparse-%u", i), i % 3 ? pick(1u << 20) : 0);
 	make_sparse("files/sparse-terabyte", 1ull << 40);
 	i = open("files/only-hole", O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
@@ -162,11 +171,11 @@ static void make_links(void)
 	char path[300], target[300], text[4096];
 	uint32_t i;
 
-	for (i = 0; i < 20; i++)
-		if (link(name(target, "files/file-%03u", i * 7),
+	for (i = 0; i < much.links; i++)
+		if (link(name(target, "files/file-%03u", i * 7 % much.files),
 			 name(path, "links/hard-%u", i)))
 			die(path);
-	for (i = 0; i < 20; i++)
+	for (i = 0; i < much.links; i++)
 		if (symlink(name(target, "../files/file-%03u", i),
 			    name(path, "links/soft-%u", i)))
 			die(path);
@@ -201,18 +210,18 @@ static void make_dirs(void)
 	char path[300], text[256];
 	uint32_t i, fd;
 
-	for (i = 0; i < 300; i++) {
+	for (i = 0; i < much.wide; i++) {
 		fd = create(name(path, "wide/entry-%u", i));
 		close(fd);
 	}
-	for (i = 1; i < 256; i += 9) {
+	for (i = 1; i < 256; i += much.lengths) {
 		memset(text, 'a' + i % 26, i);
 		text[i] = 0;
 		make_file(name(path, "names/%s", text), next_file++, pick(BLOCK));
 	}
 	make_file("names/\xc3\xa4\xe2\x82\xac \n\x01", next_file++, 100);
 	strcpy(path, "deep");
-	for (i = 0; i < 20; i++) {
+	for (i = 0; i < much.deep; i++) {
 		strcat(path, "/d");
 		if (mkdir(path, 0700 | pick(0100)))
 			die(path);
@@ -229,8 +238,14 @@ int main(int argc, char **argv)
 	size_t i;
 	char *end;
 
+	if (argc == 4 && !strcmp(argv[1], "--small")) {
+		much = little;
+		argc--;
+		argv++;
+	}
+	next_extent = much.blocks + 1;
 	if (argc != 3 || (state = strtoull(argv[2], &end, 0), *end || end == argv[2])) {
-		fputs("usage: gen DIR SEED\n", stderr);
+		fputs("usage: gen [--small] DIR SEED\n", stderr);
 		return 2;
 	}
 	state = state * 2 + 1;

@@ -535,6 +535,11 @@ void mutate_field(const struct mutate_plan *plan, u8 *base, u64 n, char what[MUT
 	change(base, &plan->fields[ch->field], ch->value, what);
 }
 
+const struct mutate_field *mutate_field_of(const struct mutate_plan *plan, u64 n)
+{
+	return &plan->fields[plan->changes[n % plan->change_count].field];
+}
+
 /* Any place in the metadata, each area alike, whatever its size. */
 static dxc_off random_place(const struct mutate_plan *plan, u64 *state)
 {

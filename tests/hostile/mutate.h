@@ -35,6 +35,8 @@ u64 mutate_count(const struct mutate_plan *plan);
 /* Number n of them. what: one line that says what was changed. */
 void mutate_field(const struct mutate_plan *plan, u8 *base, u64 n,
 		  char what[MUTATE_TEXT]);
+/* Which field that changes. */
+const struct mutate_field *mutate_field_of(const struct mutate_plan *plan, u64 n);
 /* One to eight changes of fields and bytes. */
 void mutate_random(const struct mutate_plan *plan, u8 *base, u64 seed,
 		   char what[MUTATE_TEXT]);

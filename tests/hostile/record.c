@@ -3,7 +3,7 @@
 #include <string.h>
 #include "record.h"
 
-static const uint8_t magic[4] = { 'D', 'X', 'F', 0xf5 };
+static const uint8_t magic[] = RECORD_MAGIC;
 
 static void put32(uint8_t *out, uint32_t n)
 {
@@ -31,7 +31,7 @@ void record_write(uint8_t out[RECORD_SIZE], uint32_t file, uint64_t offset)
 {
 	uint32_t index = offset / RECORD_SIZE;
 
-	memcpy(out, magic, sizeof(magic));
+	memcpy(out, magic, 4);
 	put32(out + 4, file);
 	put32(out + 8, index);
 	put32(out + 12, check(file, index));
@@ -42,6 +42,9 @@ enum record_kind record_read(const uint8_t *in, size_t n, struct record *rec)
 	uint8_t raw[RECORD_SIZE] = { 0 }, right[RECORD_SIZE];
 	size_t used = RECORD_SIZE;
 
+	/* Much of what is looked at is holes. */
+	if (!memcmp(raw, in, n))
+		return RECORD_ZERO;
 	memcpy(raw, in, n);
 	record_write(right, get32(raw + 4), (uint64_t)get32(raw + 8) * RECORD_SIZE);
 	if (n == RECORD_SIZE && !memcmp(raw, right, RECORD_SIZE)) {
@@ -49,13 +52,26 @@ enum record_kind record_read(const uint8_t *in, size_t n, struct record *rec)
 		rec->offset = (uint64_t)get32(raw + 8) * RECORD_SIZE;
 		return RECORD_WHOLE;
 	}
-	while (used && !raw[used - 1])
+	while (!raw[used - 1])
 		used--;
-	if (!used)
-		return RECORD_ZERO;
 	/* A check is only there when everything before it is; n may cut it, too. */
 	if (used <= 12)
 		return memcmp(raw, magic, used < 4 ? used : 4) ? RECORD_ALIEN :
 								 RECORD_CUT;
 	return memcmp(raw, right, used) ? RECORD_ALIEN : RECORD_CUT;
+}
+
+void canary_write(uint8_t out[RECORD_SIZE], uint64_t offset)
+{
+	memcpy(out, CANARY_MAGIC, 8);
+	put32(out + 8, offset);
+	put32(out + 12, offset >> 32);
+}
+
+bool canary_read(const uint8_t *in, size_t n, uint64_t *offset)
+{
+	if (n < RECORD_SIZE || memcmp(in, CANARY_MAGIC, 8) != 0)
+		return false;
+	*offset = get32(in + 8) | (uint64_t)get32(in + 12) << 32;
+	return true;
 }

@@ -8,10 +8,12 @@
 #ifndef RECORD_H
 #define RECORD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #define RECORD_SIZE 16u
+#define RECORD_MAGIC "DXF\xf5"
 
 enum record_kind {
 	RECORD_WHOLE,
@@ -29,5 +31,17 @@ void record_write(uint8_t out[RECORD_SIZE], uint32_t file, uint64_t offset);
 
 /* What are these n (1 to RECORD_SIZE) bytes? *rec is set for RECORD_WHOLE. */
 enum record_kind record_read(const uint8_t *in, size_t n, struct record *rec);
+
+/*
+ * Canaries: 16 bytes that stand where no file and no metadata is, and say
+ * where. No reader may ever see one.
+ *
+ *	"\xc5" "canary\xc5", le64 offset in the region
+ */
+#define CANARY_MAGIC "\xc5" "canary\xc5"
+
+void canary_write(uint8_t out[RECORD_SIZE], uint64_t offset);
+/* Are these n bytes one? */
+bool canary_read(const uint8_t *in, size_t n, uint64_t *offset);
 
 #endif

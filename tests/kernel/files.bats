@@ -86,7 +86,7 @@ everything() {
 
 @test "dma-buf: one fault maps many pages" {
 	mount_image dmabuf /tmp/tree.img
-	probe huge "$MNT/huge" 100
+	probe huge "$MNT/huge" 200
 }
 
 @test "device nodes work" {

@@ -4,6 +4,21 @@
 
 u64 broken_copies, broken_copy_at, broken_alloc_at, broken_noise;
 
+void (*broken_fence)(void);
+
+void dxc_write_back(const void *p, size_t n)
+{
+	(void)p;
+	(void)n;
+}
+
+void dxc_write_fence(bool persistent)
+{
+	(void)persistent;
+	if (broken_fence)
+		broken_fence();
+}
+
 /* xorshift64*, Vigna 2014. The state must not be 0. */
 u64 broken_random(u64 *state)
 {

@@ -18,6 +18,12 @@ extern u64 broken_alloc_at; /* the allocation that fails, likewise */
  */
 extern u64 broken_noise;
 
+/*
+ * Called at each fence, before it takes effect: what was stored since the last
+ * one may or may not be in persistent memory when the power goes now.
+ */
+extern void (*broken_fence)(void);
+
 u64 broken_random(u64 *state);
 
 #endif

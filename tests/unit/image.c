@@ -14,7 +14,7 @@
 	} while (0)
 
 #define IMAGE_CHUNK DAXFS_CHUNK_MIN
-#define IMAGE_CHUNKS 4
+#define IMAGE_CHUNKS 8
 
 static void *grown(void *old, u64 count, size_t size)
 {

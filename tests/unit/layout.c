@@ -118,8 +118,9 @@ static const struct {
 	MEMBER(daxfs_chunk, ch_checksum, 4, 4),
 	MEMBER(daxfs_chunk, ch_first_seq, 8, 8),
 	MEMBER(daxfs_chunk, ch_index, 16, 8),
-	MEMBER(daxfs_chunk, ch_next, 24, 8),
-	MEMBER(daxfs_chunk, ch_reserved0, 32, 32),
+	MEMBER(daxfs_chunk, ch_salt, 24, 8),
+	MEMBER(daxfs_chunk, ch_next, 32, 8),
+	MEMBER(daxfs_chunk, ch_reserved0, 40, 24),
 
 	MEMBER(daxfs_record, lr_checksum, 0, 4),
 	MEMBER(daxfs_record, lr_size, 4, 4),

@@ -13,6 +13,7 @@ static const struct {
 	{ "codec", codec_tests },     { "directories", directories_tests },
 	{ "extents", extents_tests }, { "xattrs", xattrs_tests },
 	{ "rules", rules_tests },     { "bytes", bytes_tests },
+	{ "logs", logs_tests },
 };
 
 int main(int argc, char **argv)

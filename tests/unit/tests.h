@@ -11,5 +11,6 @@ void extents_tests(void);
 void xattrs_tests(void);
 void rules_tests(void);
 void bytes_tests(void);
+void logs_tests(void);
 
 #endif

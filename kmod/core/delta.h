@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The core's half that writes: chunks of the delta area, records, and the logs
+ * they make up. Trust and results are as in core.h.
+ *
+ * Who writes: a chunk's word is changed by cmpxchg; a log is appended to by the
+ * holder of its branch's lease only, one at a time (the caller's lock). Readers
+ * in other kernels may look at any moment: what is not complete fails its
+ * checksum and is taken for the end.
+ *
+ * Durability: what a function wrote is in persistent memory when it returns,
+ * and every state in between is one that reading understands. The comment at
+ * each fence says which two stores it keeps apart.
+ */
+#ifndef DXC_DELTA_H
+#define DXC_DELTA_H
+
+#include "core.h"
+
+typedef u32 dxc_chunk;		/* number of a chunk of the delta area */
+#define DXC_NO_CHUNK	((dxc_chunk)-1)
+
+/* Which branch, so that a reused table entry is not taken for the old one. */
+struct dxc_owner {
+	u32 branch;		/* index, below 65,535 */
+	u32 generation;
+};
+
+/* ---- chunk.c ---- */
+
+struct dxc_chunk_use {
+	u32 kind;		/* enum daxfs_chunk_kind */
+	struct dxc_owner owner;	/* LOG and DATA */
+	u64 freed_seq;		/* FREED: commit sequence, 56 bits */
+};
+
+static inline u32 dxc_chunk_count(const struct dxc_volume *vol)
+{
+	return vol->area[DAXFS_AREA_CHUNKS].length / sizeof(__le64);
+}
+
+/* chunk < dxc_chunk_count(). */
+static inline dxc_off dxc_chunk_offset(const struct dxc_volume *vol, dxc_chunk chunk)
+{
+	return vol->area[DAXFS_AREA_DELTA].offset + (u64)chunk * vol->chunk_size;
+}
+
+/* -EUCLEAN for a word that means nothing; *use is then a chunk never to be taken. */
+int dxc_chunk_read(const struct dxc_volume *vol, dxc_chunk chunk,
+		   struct dxc_chunk_use *use);
+
+/*
+ * Takes a free chunk for owner, looking from *hint on and once around; *hint is
+ * moved behind it. -ENOSPC when there is none.
+ */
+int dxc_chunk_take(const struct dxc_volume *vol, dxc_chunk *hint, u32 kind,
+		   struct dxc_owner owner, dxc_chunk *taken);
+
+/*
+ * Gives up a chunk of owner: nobody takes it before it is reclaimed. -ESTALE
+ * when it is not owner's.
+ */
+int dxc_chunk_free(const struct dxc_volume *vol, dxc_chunk chunk,
+		   struct dxc_owner owner, u64 commit_seq);
+
+/* Passes a chunk from one branch to another, for commit. -ESTALE as above. */
+int dxc_chunk_pass(const struct dxc_volume *vol, dxc_chunk chunk,
+		   struct dxc_owner from, struct dxc_owner to);
+
+/* Makes a chunk free that was given up at seen_seq or before; true if it did. */
+bool dxc_chunk_reclaim(const struct dxc_volume *vol, dxc_chunk chunk, u64 seen_seq);
+
+/* ---- record.c ---- */
+
+/* An inode's attributes after an operation. */
+struct dxc_attr {
+	dxc_ino ino;
+	u32 mode;
+	u32 nlink;
+	u32 uid;
+	u32 gid;
+	u64 size;
+	u32 rdev_major;
+	u32 rdev_minor;
+	dxc_ino parent;		/* directories */
+	s64 atime, mtime, ctime;
+	u32 atime_nsec, mtime_nsec, ctime_nsec;
+};
+
+/* A record being put together in the caller's buffer. */
+struct dxc_record {
+	u8 *buf;		/* 8-byte aligned */
+	u32 room;		/* bytes of buf */
+	u32 size;		/* so far, with the header */
+	bool full;		/* an item did not fit; nothing was written of it */
+};
+
+void dxc_record_start(struct dxc_record *rec, void *buf, u32 room);
+void dxc_record_inode(struct dxc_record *rec, const struct dxc_attr *attr);
+/* LINK: name in dir names ino, of type DT_*; UNLINK: it does no longer. */
+void dxc_record_link(struct dxc_record *rec, dxc_ino dir, const char *name, u32 len,
+		     dxc_ino ino, u8 type);
+void dxc_record_unlink(struct dxc_record *rec, dxc_ino dir, const char *name, u32 len,
+		       dxc_ino ino);
+/* count blocks of the file from block on are at data, or are a hole when it is 0. */
+void dxc_record_range(struct dxc_record *rec, dxc_ino ino, u64 block, u64 count,
+		      dxc_off data);
+void dxc_record_symlink(struct dxc_record *rec, dxc_ino ino, const char *target, u32 len);
+void dxc_record_forget(struct dxc_record *rec, dxc_ino ino);
+/* value NULL: the xattr is removed. */
+void dxc_record_xattr(struct dxc_record *rec, dxc_ino ino, u32 prefix, const char *name,
+		      u32 name_len, const void *value, u32 value_len);
+
+/* One item of a record, checked. Pointers go into the record's buffer. */
+struct dxc_item {
+	u32 type;		/* enum daxfs_item_type */
+	dxc_ino ino;
+	dxc_ino dir;		/* LINK, UNLINK */
+	u32 kind;		/* LINK: DT_*; XATTR, UNXATTR: prefix */
+	const char *name;	/* LINK, UNLINK, XATTR, UNXATTR; SYMLINK: the target */
+	u32 len;
+	const void *value;	/* XATTR */
+	u32 value_len;
+	u64 block, count;	/* MAP, UNMAP */
+	dxc_off data;		/* MAP */
+	struct dxc_attr attr;	/* INODE */
+};
+
+/*
+ * The item at *pos of a record that dxc_log_read() returned, and *pos moved
+ * behind it. *pos is 0 before the first call. -ENODATA at the end, -EUCLEAN.
+ */
+int dxc_item_next(const struct dxc_volume *vol, const void *record, u32 size,
+		  u32 *pos, struct dxc_item *item);
+
+/* ---- log.c ---- */
+
+/*
+ * Where a log is being read; after its end, where it goes on. A chain is
+ * followed for at most as many chunks as there are, so a loop ends.
+ */
+struct dxc_log {
+	dxc_chunk head;		/* DXC_NO_CHUNK: empty */
+	dxc_chunk chunk;	/* the one being read or written */
+	u32 used;		/* bytes of it, with its header */
+	u32 left;		/* chunks that may still follow */
+	u64 seq;		/* of the next record */
+	u64 salt;		/* of chunk */
+};
+
+/* Largest record of a volume. */
+static inline u32 dxc_record_max(const struct dxc_volume *vol)
+{
+	return vol->chunk_size - sizeof(struct daxfs_chunk);
+}
+
+/*
+ * Starts reading the chain whose head word (br_head) is given, from its first
+ * record, which has number first_seq. -EUCLEAN when head is no log chunk.
+ */
+int dxc_log_open(const struct dxc_volume *vol, u64 head_word, u64 first_seq,
+		 struct dxc_log *log);
+
+/*
+ * Copies the next record to buf, which holds dxc_record_max() bytes. -ENODATA:
+ * that was the last; the log may be appended to from here.
+ */
+int dxc_log_read(const struct dxc_volume *vol, struct dxc_log *log, void *buf,
+		 u32 *size);
+
+/*
+ * Appends a record to a log that was read to its end. head_at is the offset of
+ * the word that names the first chunk, for a log that has none. The record has
+ * happened, and is durable, when this returns 0; on error it has not. -ENOSPC,
+ * -E2BIG (an item did not fit its buffer, or the record no chunk).
+ */
+int dxc_log_append(const struct dxc_volume *vol, struct dxc_log *log,
+		   struct dxc_owner owner, dxc_off head_at, dxc_chunk *hint,
+		   struct dxc_record *rec);
+
+#endif

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Logs: chains of chunks filled with records.
+ *
+ * A record counts when its checksum and its number are right, so one flush and
+ * one fence make it durable, and one torn by a crash was never there: the next
+ * one is written over it. A chunk that a chain goes on from is complete: its
+ * ch_next is stored after its last record, and after the first record of the
+ * chunk it names, so a chunk of a chain is never empty.
+ */
+#include "delta.h"
+
+/* Start of the checksum of every record of a chunk. */
+static u32 salted(u64 salt)
+{
+	__le64 raw = cpu_to_le64(salt);
+
+	return dxc_crc32c(0, &raw, sizeof(raw));
+}
+
+static u32 record_checksum(u64 salt, const void *record, u32 size)
+{
+	const u32 skip = sizeof(__le32);
+
+	return dxc_crc32c(salted(salt), (const u8 *)record + skip, size - skip);
+}
+
+/* ch_first_seq, ch_index and ch_salt lie side by side. */
+static u32 chunk_checksum(const struct daxfs_chunk *raw)
+{
+	return dxc_crc32c(0, &raw->ch_first_seq, 3 * sizeof(__le64));
+}
+
+/* Moves log to the start of a chunk that must hold record number log->seq next. */
+static int enter_chunk(const struct dxc_volume *vol, struct dxc_log *log, u64 chunk)
+{
+	struct daxfs_chunk raw;
+	int err;
+
+	if (chunk >= dxc_chunk_count(vol) || !log->left)
+		return -EUCLEAN;
+	err = dxc_region_read(&vol->region, dxc_chunk_offset(vol, chunk), &raw, sizeof(raw));
+	if (err)
+		return err;
+	if (le32_to_cpu(raw.ch_magic) != DAXFS_CHUNK_MAGIC ||
+	    le32_to_cpu(raw.ch_checksum) != chunk_checksum(&raw) ||
+	    le64_to_cpu(raw.ch_index) != chunk || le64_to_cpu(raw.ch_first_seq) != log->seq)
+		return -EUCLEAN;
+	log->left--;
+	log->chunk = chunk;
+	log->used = sizeof(raw);
+	log->salt = le64_to_cpu(raw.ch_salt);
+	return 0;
+}
+
+int dxc_log_open(const struct dxc_volume *vol, u64 head_word, u64 first_seq,
+		 struct dxc_log *log)
+{
+	memset(log, 0, sizeof(*log));
+	log->head = DXC_NO_CHUNK;
+	log->chunk = DXC_NO_CHUNK;
+	log->seq = first_seq;
+	log->left = dxc_chunk_count(vol);
+	if (!head_word)
+		return 0;
+	if (head_word > dxc_chunk_count(vol))
+		return -EUCLEAN;
+	log->head = head_word - 1;
+	return enter_chunk(vol, log, log->head);
+}
+
+/* A whole record at log->used, copied and checked; -ENODATA when there is none. */
+static int read_here(const struct dxc_volume *vol, const struct dxc_log *log, void *buf,
+		     u32 *size)
+{
+	dxc_off at = dxc_chunk_offset(vol, log->chunk) + log->used;
+	u32 room = vol->chunk_size - log->used;
+	struct daxfs_record *head = buf;
+	int err;
+
+	if (room < sizeof(*head))
+		return -ENODATA;
+	err = dxc_region_read(&vol->region, at, head, sizeof(*head));
+	if (err)
+		return err;
+	*size = le32_to_cpu(head->lr_size);
+	if (*size <= sizeof(*head) || *size % 8 || *size > room ||
+	    le64_to_cpu(head->lr_seq) != log->seq)
+		return -ENODATA;
+	/* The head is fetched again with the rest; the checksum covers this copy. */
+	err = dxc_region_read(&vol->region, at, buf, *size);
+	if (err)
+		return err;
+	if (le32_to_cpu(head->lr_size) != *size || le64_to_cpu(head->lr_seq) != log->seq ||
+	    le32_to_cpu(head->lr_checksum) != record_checksum(log->salt, buf, *size))
+		return -ENODATA;
+	return 0;
+}
+
+int dxc_log_read(const struct dxc_volume *vol, struct dxc_log *log, void *buf, u32 *size)
+{
+	__le64 *next;
+	u64 word;
+	int err;
+
+	if (log->chunk == DXC_NO_CHUNK)
+		return -ENODATA;
+	err = read_here(vol, log, buf, size);
+	if (err == -ENODATA) {
+		/* Pairs with the release in publish(): what it names is complete. */
+		next = (__le64 *)(vol->region.base + dxc_chunk_offset(vol, log->chunk) +
+				  offsetof(struct daxfs_chunk, ch_next));
+		word = le64_to_cpu(dxc_load_acquire(next));
+		if (!word)
+			return -ENODATA;
+		err = enter_chunk(vol, log, word - 1);
+		if (err)
+			return err;
+		err = read_here(vol, log, buf, size);
+		if (err == -ENODATA)
+			return -EUCLEAN;
+	}
+	if (err)
+		return err;
+	log->used += *size;
+	log->seq++;
+	return 0;
+}
+
+static void write_region(const struct dxc_volume *vol, dxc_off at, const void *src, u32 len)
+{
+	memcpy(vol->region.base + at, src, len);
+	if (vol->region.persistent)
+		dxc_write_back(vol->region.base + at, len);
+}
+
+/* Stores a word that makes what was written before it count, durably. */
+static void publish(const struct dxc_volume *vol, dxc_off at, u64 value)
+{
+	__le64 *word = (__le64 *)(vol->region.base + at);
+
+	/* Pairs with the acquire of whoever follows the word. */
+	dxc_write_fence(vol->region.persistent);
+	dxc_store_release(word, cpu_to_le64(value));
+	if (vol->region.persistent)
+		dxc_write_back(word, sizeof(*word));
+	dxc_write_fence(vol->region.persistent);
+}
+
+/* A number that no chunk had before. */
+static u64 new_salt(const struct dxc_volume *vol)
+{
+	__le64 *word = (__le64 *)(vol->region.base + vol->area[DAXFS_AREA_SHARED].offset +
+				  offsetof(struct daxfs_shared, ss_next_gen));
+	__le64 old = READ_ONCE(*word), seen;
+
+	for (;;) {
+		seen = dxc_cmpxchg(word, old, cpu_to_le64(le64_to_cpu(old) + 1));
+		if (seen == old)
+			break;
+		old = seen;
+	}
+	if (vol->region.persistent)
+		dxc_write_back(word, sizeof(*word));
+	return le64_to_cpu(old);
+}
+
+static void seal(const struct dxc_log *log, u64 salt, struct dxc_record *rec)
+{
+	struct daxfs_record *head = (struct daxfs_record *)rec->buf;
+
+	head->lr_size = cpu_to_le32(rec->size);
+	head->lr_seq = cpu_to_le64(log->seq);
+	head->lr_checksum = cpu_to_le32(record_checksum(salt, rec->buf, rec->size));
+}
+
+/* The record becomes the first of a new chunk, which is then linked to the chain. */
+static int append_chunk(const struct dxc_volume *vol, struct dxc_log *log,
+			struct dxc_owner owner, dxc_off head_at, dxc_chunk *hint,
+			struct dxc_record *rec)
+{
+	struct daxfs_chunk raw = { .ch_magic = cpu_to_le32(DAXFS_CHUNK_MAGIC) };
+	u64 salt = new_salt(vol);
+	dxc_chunk chunk;
+	dxc_off at;
+	int err;
+
+	err = dxc_chunk_take(vol, hint, DAXFS_CHUNK_LOG, owner, &chunk);
+	if (err)
+		return err;
+	raw.ch_first_seq = cpu_to_le64(log->seq);
+	raw.ch_index = cpu_to_le64(chunk);
+	raw.ch_salt = cpu_to_le64(salt);
+	raw.ch_checksum = cpu_to_le32(chunk_checksum(&raw));
+	at = dxc_chunk_offset(vol, chunk);
+	seal(log, salt, rec);
+	write_region(vol, at, &raw, sizeof(raw));
+	write_region(vol, at + sizeof(raw), rec->buf, rec->size);
+	if (log->chunk != DXC_NO_CHUNK) {
+		head_at = dxc_chunk_offset(vol, log->chunk) + offsetof(struct daxfs_chunk, ch_next);
+	} else {
+		log->head = chunk;
+	}
+	publish(vol, head_at, chunk + 1ull);
+	log->chunk = chunk;
+	log->used = sizeof(raw) + rec->size;
+	log->salt = salt;
+	log->seq++;
+	return 0;
+}
+
+int dxc_log_append(const struct dxc_volume *vol, struct dxc_log *log,
+		   struct dxc_owner owner, dxc_off head_at, dxc_chunk *hint,
+		   struct dxc_record *rec)
+{
+	if (rec->full || rec->size > dxc_record_max(vol))
+		return -E2BIG;
+	/* An empty record says nothing and could not be told from the end. */
+	if (rec->size <= sizeof(struct daxfs_record))
+		return -EINVAL;
+	if (log->chunk == DXC_NO_CHUNK || rec->size > vol->chunk_size - log->used)
+		return append_chunk(vol, log, owner, head_at, hint, rec);
+	seal(log, log->salt, rec);
+	write_region(vol, dxc_chunk_offset(vol, log->chunk) + log->used, rec->buf, rec->size);
+	/* After this the record is there whatever happens to this kernel. */
+	dxc_write_fence(vol->region.persistent);
+	log->used += rec->size;
+	log->seq++;
+	return 0;
+}

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The image is mounted, and changes while it is used: this process flips bytes
+ * of the metadata and puts them back, two processes walk, and one has the
+ * kernel forget inodes, so that they are read again, and asks it to validate
+ * what is changing.
+ *
+ * Not all is damaged all the time: nothing below a directory that cannot be
+ * read is tried. Some damage stays for a few milliseconds, some only for the
+ * time between two loads.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include "campaign.h"
+
+#define USERS 3 /* two walkers, and one that forgets */
+#define FLIPS_MAX 200u
+#define HOLD_MAX 3000u /* microseconds */
+#define AGAIN "/tmp/campaign.again"
+
+struct flipper {
+	u64 flips, rounds, state;
+};
+
+static u64 now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
+}
+
+static u32 pick(u64 *state, u32 n)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return (*state >> 16) % n;
+}
+
+/* ---- those who use it ---- */
+
+static void add(struct walk_result *sum, const struct walk_result *one)
+{
+	sum->stopped |= one->stopped;
+	sum->steps += one->steps;
+	sum->files += one->files;
+	sum->dirs += one->dirs;
+	sum->bytes += one->bytes;
+	sum->leaks += one->leaks;
+	sum->errors += one->errors;
+	for (u32 i = 0; i < WALK_ERRNOS; i++)
+		sum->error_counts[i] += one->error_counts[i];
+}
+
+static void keep_walking(const struct place *place, const char *dir,
+			 struct campaign_report *report)
+{
+	struct walk_options options = campaign_walk(place, WALK_ANY);
+	struct walk_result result;
+
+	/* Small, so that the metadata is what is read. */
+	options.read_max = 16u << 10;
+	options.look_max = 16u << 10;
+	options.progress = &report->progress;
+	while (!report->stop) {
+		walk(&options, dir, &result);
+		add(&report->walked, &result);
+	}
+}
+
+static void put(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+		fprintf(stderr, "campaign: %s: %s\n", path, strerror(errno));
+	close(fd);
+}
+
+static void keep_forgetting(const struct place *place, struct campaign_report *report)
+{
+	char log[PLACE_LOG];
+
+	put("/proc/sys/vm/drop_caches", "4"); /* quietly */
+	while (!report->stop) {
+		put("/proc/sys/vm/drop_caches", "2");
+		/* The same volume once more; it is checked while it changes. */
+		if (!place_mount(place, AGAIN, true, log)) {
+			report->walked.files++;
+			if (umount2(AGAIN, 0) && errno != EBUSY)
+				report->unmount_error = -errno;
+		}
+		report->progress++;
+		usleep(100000);
+	}
+}
+
+/* ---- who changes it ---- */
+
+/* Damages some places, leaves them so for a while, and puts them back. */
+static void flip_some(const struct place *place, const struct mutate_plan *plan,
+		      struct flipper *flipper)
+{
+	struct mutate_flip flips[FLIPS_MAX];
+	u32 count = 1 + pick(&flipper->state, FLIPS_MAX), i;
+
+	for (i = 0; i < count; i++)
+		mutate_flip(plan, place->base, &flipper->state, &flips[i]);
+	if (pick(&flipper->state, 2))
+		usleep(pick(&flipper->state, HOLD_MAX));
+	while (i--)
+		mutate_unflip(place->base, &flips[i]);
+	flipper->flips += count;
+}
+
+/* One place, to and fro, as fast as it can be. */
+static void flip_one(const struct place *place, const struct mutate_plan *plan,
+		     struct flipper *flipper)
+{
+	struct mutate_flip flip;
+	volatile u8 *at;
+	u32 times = 100 + pick(&flipper->state, 20000), i;
+	u8 other;
+
+	mutate_flip(plan, place->base, &flipper->state, &flip);
+	at = place->base + flip.offset;
+	other = *at;
+	for (i = 0; i < times; i++)
+		*at = i % 2 ? other : flip.old;
+	mutate_unflip(place->base, &flip);
+	flipper->flips += times;
+}
+
+/* False: one of them made no progress for too long. */
+static bool flip_until(const struct place *place, const struct mutate_plan *plan,
+		       struct campaign_report **users, u64 end, struct flipper *flipper)
+{
+	u64 moved[USERS], progress[USERS] = { 0 };
+	u32 i;
+
+	for (i = 0; i < USERS; i++)
+		moved[i] = now();
+	while (now() < end) {
+		if (flipper->rounds++ % 4)
+			flip_some(place, plan, flipper);
+		else
+			flip_one(place, plan, flipper);
+		for (i = 0; i < USERS; i++) {
+			if (users[i]->progress != progress[i]) {
+				progress[i] = users[i]->progress;
+				moved[i] = now();
+			} else if (now() - moved[i] > CAMPAIGN_LIMIT * 1000000000ull) {
+				return false;
+			}
+		}
+	}
+	return true;
+}
+
+/* True when all have ended by themselves, with status 0. */
+static bool wait_for(const pid_t *pids)
+{
+	u64 end = now() + CAMPAIGN_LIMIT * 1000000000ull;
+	bool good = true;
+	int status;
+	pid_t got;
+
+	for (u32 i = 0; i < USERS; i++) {
+		while (!(got = waitpid(pids[i], &status, WNOHANG)) && now() < end)
+			usleep(10000);
+		if (!got) {
+			fprintf(stderr, "campaign: process %u hangs, here:\n", i);
+			campaign_kill(pids[i]);
+			good = false;
+		} else if (!WIFEXITED(status) || WEXITSTATUS(status)) {
+			fprintf(stderr, "campaign: process %u ended by signal %d\n", i,
+				WTERMSIG(status));
+			good = false;
+		}
+	}
+	return good;
+}
+
+int campaign_flip(struct place *place, const struct mutate_plan *plan, const char *dir,
+		  u32 seconds, u64 seed)
+{
+	struct campaign_report *users[USERS];
+	struct flipper flipper = { .state = seed };
+	struct walk_result sum = { 0 };
+	char log[PLACE_LOG];
+	pid_t pids[USERS];
+	bool good;
+	int err;
+
+	place_restore(place);
+	err = place_mount(place, dir, false, log);
+	if (err || (mkdir(AGAIN, 0700) && errno != EEXIST)) {
+		fprintf(stderr, "campaign: mount: %s: %s\n", strerror(-err), log);
+		return 1;
+	}
+	/* What validate wants to be zero is, so that it looks at the rest. */
+	place_clear_zeros(place);
+	fflush(NULL);
+	for (u32 i = 0; i < USERS; i++) {
+		users[i] = campaign_report_new();
+		pids[i] = fork();
+		if (pids[i] < 0) {
+			perror("campaign: fork");
+			return 2;
+		}
+		if (pids[i])
+			continue;
+		if (i < USERS - 1)
+			keep_walking(place, dir, users[i]);
+		else
+			keep_forgetting(place, users[i]);
+		_exit(0);
+	}
+	good = flip_until(place, plan, users, now() + seconds * 1000000000ull, &flipper);
+	if (!good)
+		fputs("campaign: no progress\n", stderr);
+	for (u32 i = 0; i < USERS; i++)
+		users[i]->stop = true;
+	good &= wait_for(pids);
+	for (u32 i = 0; i < USERS - 1; i++)
+		add(&sum, &users[i]->walked);
+	printf("campaign: %llu flips in %llu rounds; %llu validated mounts\n",
+	       (unsigned long long)flipper.flips, (unsigned long long)flipper.rounds,
+	       (unsigned long long)users[USERS - 1]->walked.files);
+	walk_print(&sum);
+	if (sum.leaks || users[USERS - 1]->unmount_error) {
+		fputs("campaign: FAILED: shows what is no file's, or does not unmount\n",
+		      stderr);
+		good = false;
+	}
+	if (!sum.errors || !sum.bytes) {
+		fputs("campaign: nothing learnt: no error, or nothing to read\n", stderr);
+		good = false;
+	}
+	if (umount2(dir, 0)) {
+		fprintf(stderr, "campaign: FAILED: does not unmount: %s\n",
+			strerror(errno));
+		umount2(dir, MNT_DETACH);
+		return 1;
+	}
+	return !campaign_sound(place, dir) || !good;
+}
