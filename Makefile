@@ -7,6 +7,7 @@
 #	make demo		the main job, in a VM
 #	make bench		the benchmark behind the figures of README.md
 #	make install		DESTDIR= PREFIX= honoured
+#	make completions	writes completions/ anew, after a change of options or verbs
 #
 # V=1 shows commands. W=1 and C=1, C=2 go to kbuild. DEBUG=1: not optimised. SAN=1: with address and undefined-behaviour sanitizers.
 # WERROR=1: warnings are errors.
@@ -39,10 +40,15 @@ OBJECTS	:= $(SOURCES:%.c=$(BUILD)/obj/%.o)
 LINKS	:= mkdaxfs mkfs.daxfs mount.daxfs fsck.daxfs daxfs-inspect
 PAGES	:= $(wildcard man/*.[58])
 
+# bash-completion says where it looks; the others look below the prefix. bash and fish load the file named after the command.
+BASHDIR	?= $(or $(shell $(PKG_CONFIG) --variable=completionsdir bash-completion 2>/dev/null),$(PREFIX)/share/bash-completion/completions)
+ZSHDIR	?= $(PREFIX)/share/zsh/site-functions
+FISHDIR	?= $(PREFIX)/share/fish/vendor_completions.d
+
 Q	:= $(if $(filter 1,$(V)),,@)
 say	= $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' $(1) $(2))
 
-.PHONY: all daxfsctl module check demo bench check-debug setup install uninstall clean
+.PHONY: all daxfsctl module check demo bench check-debug setup completions install uninstall clean
 .DELETE_ON_ERROR:
 
 all: daxfsctl
@@ -90,16 +96,29 @@ check-debug:
 setup:
 	$(Q)tests/setup
 
+# A generator that fails leaves the old file.
+completions: daxfsctl
+	$(Q)set -e; for pair in bash:daxfsctl.bash zsh:_daxfsctl fish:daxfsctl.fish; do \
+		$(BUILD)/daxfsctl --completions $${pair%%:*} >$(BUILD)/completion; \
+		mv $(BUILD)/completion completions/$${pair#*:}; done
+
 install: daxfsctl
 	$(INSTALL) -d $(DESTDIR)$(SBINDIR)
 	$(INSTALL) -m 755 $(BUILD)/daxfsctl $(DESTDIR)$(SBINDIR)/daxfsctl
 	for link in $(LINKS); do ln -sf daxfsctl $(DESTDIR)$(SBINDIR)/$$link || exit; done
 	for page in $(PAGES); do \
 		$(INSTALL) -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/} || exit; done
+	$(INSTALL) -D -m 644 completions/daxfsctl.bash $(DESTDIR)$(BASHDIR)/daxfsctl
+	$(INSTALL) -D -m 644 completions/_daxfsctl $(DESTDIR)$(ZSHDIR)/_daxfsctl
+	$(INSTALL) -D -m 644 completions/daxfsctl.fish $(DESTDIR)$(FISHDIR)/daxfsctl.fish
+	for link in $(LINKS); do ln -sf daxfsctl $(DESTDIR)$(BASHDIR)/$$link && \
+		ln -sf daxfsctl.fish $(DESTDIR)$(FISHDIR)/$$link.fish || exit; done
 
 uninstall:
 	rm -f $(addprefix $(DESTDIR)$(SBINDIR)/,daxfsctl $(LINKS))
 	for page in $(PAGES); do rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/} || exit; done
+	rm -f $(addprefix $(DESTDIR)$(BASHDIR)/,daxfsctl $(LINKS)) $(DESTDIR)$(ZSHDIR)/_daxfsctl
+	rm -f $(patsubst %,$(DESTDIR)$(FISHDIR)/%.fish,daxfsctl $(LINKS))
 
 clean:
 	rm -rf build

@@ -16,6 +16,12 @@ struct applet_option {
 	const char *help;
 };
 
+/* A word that an applet takes as an operand, for completions. */
+struct applet_word {
+	const char *name;
+	const char *help;
+};
+
 struct applet {
 	const char *name;		/* the verb */
 	const char *const *links;	/* argv[0] names that lead here, NULL-ended */
@@ -23,6 +29,8 @@ struct applet {
 	const char *synopsis;		/* after the verb; lines separated by '\n' */
 	const char *help;		/* one line */
 	const struct applet_option *options; /* ended by an all-zero row */
+	const char *operands;		/* placeholders in order, one space between them */
+	const struct applet_word *words; /* what VERB among them stands for; NULL: an applet */
 };
 
 /* Exit statuses of mkfs, inspect, list, branch. */
@@ -36,6 +44,8 @@ enum {
 
 /* main.c */
 extern const struct applet applets[];	/* ended by a row without name */
+/* What daxfsctl takes in place of a verb: rows without links and functions. */
+extern const struct applet applet_plain[]; /* ended likewise */
 /*
  * getopt tables made from the row's options; the caller frees nothing. They
  * hold -h/--help too (getopt returns 'h') where the row does not use these
@@ -60,5 +70,8 @@ int cmd_mkfs(int argc, char **argv);
 int cmd_mount(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
 int cmd_fsck(int argc, char **argv);
+
+/* completion.c: "--completions SHELL", which is not in the table: packagers know it. */
+int cmd_completions(int argc, char **argv);
 
 #endif

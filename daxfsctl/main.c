@@ -38,24 +38,52 @@ static const char *const fsck_links[] = { "fsck.daxfs", NULL };
 static const char *const no_links[] = { NULL };
 static const struct applet_option no_options[] = { { 0 } };
 
+/* Those of inspect.c, which knows what they do. */
+static const struct applet_word inspect_words[] = {
+	{ "ls", "the names in a directory" },
+	{ "stat", "everything the image says of a file" },
+	{ "cat", "the contents of a file" },
+	{ "extents", "where the contents are" },
+	{ 0 }
+};
+
 const struct applet applets[] = {
 	{ "mkfs", mkfs_links, cmd_mkfs,
 	  "[OPTION]... -d DIR -o FILE|DEVICE\n"
 	  "[OPTION]... -d DIR -p ADDR -s SIZE\n"
 	  "[OPTION]... -d DIR -H HEAP [-s SIZE] -m MOUNTPOINT",
-	  "Make a daxfs image from a directory tree.", mkfs_options },
+	  "Make a daxfs image from a directory tree.", mkfs_options, "FILE|DEVICE", NULL },
 	{ "mount", mount_links, cmd_mount, "[OPTION]... SOURCE DIR",
 	  "Mount a daxfs: a device, a physical range, or an image file loaded into memory.",
-	  mount_options },
+	  mount_options, "SOURCE DIR", NULL },
 	{ "inspect", inspect_links, cmd_inspect,
 	  "[OPTION]... SOURCE\n"
 	  "[OPTION]... SOURCE ls|stat|cat|extents PATH",
-	  "Show what an image holds, without mounting it.", inspect_options },
+	  "Show what an image holds, without mounting it.", inspect_options,
+	  "SOURCE VERB PATH", inspect_words },
 	{ "fsck", fsck_links, cmd_fsck, "[OPTION]... SOURCE",
-	  "Check an image completely.", fsck_options },
+	  "Check an image completely.", fsck_options, "SOURCE", NULL },
 	{ "help", no_links, cmd_help, "[VERB]", "Explain a verb, or list all.",
-	  no_options },
-	{ "version", no_links, cmd_version, "", "Print the version.", no_options },
+	  no_options, "VERB", NULL },
+	{ "version", no_links, cmd_version, "", "Print the version.", no_options, "",
+	  NULL },
+	{ 0 }
+};
+
+static const struct applet_option install_options[] = {
+	{ 's', NULL, NULL, "make symbolic links" },
+	{ 0 }
+};
+
+const struct applet applet_plain[] = {
+	{ "--help", no_links, NULL, "", "print this and exit", no_options, "", NULL },
+	{ "--version", no_links, NULL, "", "print the version and exit", no_options, "",
+	  NULL },
+	{ "--list", no_links, NULL, "", "print the names this program can be called by",
+	  no_options, "", NULL },
+	{ "--install", no_links, NULL, "[-s] DIR",
+	  "link itself to these names in DIR; -s: symbolic links", install_options, "DIR",
+	  NULL },
 	{ 0 }
 };
 
@@ -221,14 +249,11 @@ static void print_applets(void)
 	     "Verbs:");
 	for (const struct applet *a = applets; a->name; a++)
 		printf("  %-10s %s\n", a->name, a->help);
-	puts("\n"
-	     "Options:\n"
-	     "  --help             print this and exit\n"
-	     "  --version          print the version and exit\n"
-	     "  --list             print the names this program can be called by\n"
-	     "  --install [-s] DIR link itself to these names in DIR; -s: symbolic links\n"
-	     "\n"
-	     "'daxfsctl help VERB' explains a verb.");
+	puts("\nOptions:");
+	for (const struct applet *a = applet_plain; a->name; a++)
+		printf("  %s %-*s %s\n", a->name, 17 - (int)strlen(a->name), a->synopsis,
+		       a->help);
+	puts("\n'daxfsctl help VERB' explains a verb.");
 }
 
 static int cmd_help(int argc, char **argv)
@@ -361,6 +386,8 @@ static int run_plain(int argc, char **argv)
 		return list_links();
 	if (strcmp(argv[1], "--install") == 0)
 		return install_links(argc, argv);
+	if (strcmp(argv[1], "--completions") == 0)
+		return cmd_completions(argc - 1, argv + 1);
 	return applet_wrong_use(NULL, EXIT_USAGE, "%s \"%s\"",
 				argv[1][0] == '-' ? "unknown option" : "there is no verb",
 				argv[1]);

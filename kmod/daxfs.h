@@ -84,6 +84,7 @@ int daxfs_volume_validate(struct daxfs_volume *vol, struct fs_context *fc);
 
 /* inode.c */
 struct inode *daxfs_iget(struct super_block *sb, dxc_ino ino);
+struct inode *daxfs_iget_inside(struct super_block *sb, dxc_ino ino);
 struct inode *daxfs_alloc_inode(struct super_block *sb);
 void daxfs_free_inode(struct inode *inode);
 int daxfs_inode_cache_init(void);

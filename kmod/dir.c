@@ -3,6 +3,7 @@
 #include <linux/fs.h>
 #include "daxfs.h"
 #include "backing/backing.h"
+#include "core/entry.h"
 
 /*
  * What the entry says of the inode must be what the inode says of itself; a
@@ -44,19 +45,21 @@ static struct dentry *daxfs_lookup(struct inode *dir, struct dentry *dentry,
 		return ERR_PTR(id);
 	err = dxc_dir_lookup(&vol->core, &DAXFS_I(dir)->core, dentry->d_name.name,
 			     dentry->d_name.len, &de, &f);
+	if (!err)
+		inode = daxfs_iget_inside(dir->i_sb, de.ino);
 	daxfs_backing_exit(vol->backing, id);
-	if (!err) {
-		inode = daxfs_iget(dir->i_sb, de.ino);
-		if (IS_ERR(inode))
-			return ERR_CAST(inode);
+	if (err && err != -ENOENT) {
+		daxfs_bad(vol, err, &f);
+		return ERR_PTR(err);
+	}
+	if (IS_ERR(inode))
+		return ERR_CAST(inode);
+	if (inode) {
 		err = check_child(dir, inode, &de);
 		if (err) {
 			iput(inode);
 			return ERR_PTR(err);
 		}
-	} else if (err != -ENOENT) {
-		daxfs_bad(vol, err, &f);
-		return ERR_PTR(err);
 	}
 	return d_splice_alias(inode, dentry);
 }
@@ -78,7 +81,7 @@ static int daxfs_iterate(struct file *file, struct dir_context *ctx)
 	if (id < 0)
 		return id;
 	for (pos = ctx->pos; pos - 2 < core->count; ctx->pos = ++pos) {
-		err = dxc_dir_entry(&vol->core, core, pos - 2, &de, &f);
+		err = dxc_dirent_read(&vol->core, core, pos - 2, &de, &f);
 		if (unlikely(err)) {
 			daxfs_bad(vol, err, &f);
 			break;

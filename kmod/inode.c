@@ -177,30 +177,41 @@ static int fill_inode(struct inode *inode, struct dxc_finding *f)
 }
 
 /*
- * The inode with this number, read if it is not in memory. No lock of ours is
- * needed; the reference is the caller's.
+ * The inode with this number, read if it is not in memory. The caller is inside
+ * the backing (daxfs_backing_enter); the reference is the caller's.
  */
-struct inode *daxfs_iget(struct super_block *sb, dxc_ino ino)
+struct inode *daxfs_iget_inside(struct super_block *sb, dxc_ino ino)
 {
-	struct daxfs_volume *vol = DAXFS_SB(sb)->volume;
 	struct dxc_finding f = {};
 	struct inode *inode;
-	int err, id;
+	int err;
 
 	inode = iget_locked(sb, ino);
 	if (!inode)
 		return ERR_PTR(-ENOMEM);
 	if (!(inode->i_state & I_NEW))
 		return inode;
-	id = daxfs_backing_enter(vol->backing);
-	err = id < 0 ? id : fill_inode(inode, &f);
-	if (id >= 0)
-		daxfs_backing_exit(vol->backing, id);
+	err = fill_inode(inode, &f);
 	if (err) {
-		daxfs_bad(vol, err, &f);
+		daxfs_bad(DAXFS_SB(sb)->volume, err, &f);
 		iget_failed(inode);
 		return ERR_PTR(err);
 	}
 	unlock_new_inode(inode);
+	return inode;
+}
+
+/* The same for callers that are not inside the backing. */
+struct inode *daxfs_iget(struct super_block *sb, dxc_ino ino)
+{
+	const struct daxfs_backing *backing = DAXFS_SB(sb)->volume->backing;
+	struct inode *inode;
+	int id;
+
+	id = daxfs_backing_enter(backing);
+	if (id < 0)
+		return ERR_PTR(id);
+	inode = daxfs_iget_inside(sb, ino);
+	daxfs_backing_exit(backing, id);
 	return inode;
 }

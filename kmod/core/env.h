@@ -124,6 +124,9 @@ typedef int64_t s64;
 #endif
 #define READ_ONCE(x)		(*(const volatile __typeof__(x) *)&(x))
 #define barrier()		__asm__ __volatile__("" ::: "memory")
+#ifndef __always_inline
+#define __always_inline	inline __attribute__((always_inline))
+#endif
 #define likely(x)		__builtin_expect(!!(x), 1)
 #define unlikely(x)		__builtin_expect(!!(x), 0)
 #define min_t(t, a, b)		((t)(a) < (t)(b) ? (t)(a) : (t)(b))

@@ -41,9 +41,10 @@ struct walk_options campaign_walk(const struct place *place, enum walk_mode mode
 {
 	return (struct walk_options){
 		.mode = mode,
-		.read_max = 256u << 10,
-		.map_max = 3u << 20,
-		.look_max = 64u << 10,
+		.read_max = 64u << 10,
+		/* One that is mapped by 2 MiB at once is among them. */
+		.map_max = (2u << 20) + (64u << 10),
+		.look_max = 32u << 10,
 		.steps_max = 20000,
 		.handles = place->vol.inode_count + 1,
 	};

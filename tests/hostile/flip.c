@@ -199,6 +199,11 @@ int campaign_flip(struct place *place, const struct mutate_plan *plan, const cha
 	bool good;
 	int err;
 
+	if (!place_stays_mapped(place)) {
+		fputs("campaign: the kernel takes /dev/mem away when the range is mounted; boot it with iomem=relaxed\n",
+		      stderr);
+		return 2;
+	}
 	place_restore(place);
 	err = place_mount(place, dir, false, log);
 	if (err || (mkdir(AGAIN, 0700) && errno != EEXIST)) {

@@ -39,30 +39,33 @@ static u64 number_of(const char *variable)
 	return strtoull(text, NULL, 0);
 }
 
-/* The kernel's rule that nobody maps what a driver uses must be off. */
-static void need_relaxed(void)
+bool place_stays_mapped(const struct place *place)
 {
 	char line[4096] = "";
 	FILE *file = fopen("/proc/cmdline", "r");
 
-	if (!file || !fgets(line, sizeof(line), file) || !strstr(line, "iomem=relaxed"))
-		die("the kernel takes mappings of /dev/mem away when the range is mounted; boot it with iomem=relaxed");
-	fclose(file);
+	if (file && !fgets(line, sizeof(line), file))
+		line[0] = 0;
+	if (file)
+		fclose(file);
+	return place->dmabuf >= 0 || strstr(line, "iomem=relaxed");
 }
 
-static void map_phys(struct place *place)
+/* Again at the same address, when the kernel took the pages away. */
+static void map(struct place *place)
 {
-	int fd = open("/dev/mem", O_RDWR | O_CLOEXEC);
+	bool again = place->base;
+	int fd = place->dmabuf >= 0 ? place->dmabuf :
+				      open("/dev/mem", O_RDWR | O_CLOEXEC);
 
-	need_relaxed();
-	place->phys = number_of("DAXFS_PHYS_ADDR");
-	if (place->size > number_of("DAXFS_PHYS_SIZE"))
-		die("DAXFS_PHYS_SIZE: the range is smaller than the image");
 	if (fd < 0)
 		die("/dev/mem: %s", strerror(errno));
-	place->base = mmap(NULL, place->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
-			   place->phys);
-	close(fd);
+	place->base = mmap(place->base, place->size, PROT_READ | PROT_WRITE,
+			   MAP_SHARED | (again ? MAP_FIXED : 0), fd, place->phys);
+	if (place->base == MAP_FAILED || madvise(place->base, place->size, MADV_DONTFORK))
+		die("the memory cannot be mapped: %s", strerror(errno));
+	if (place->dmabuf < 0)
+		close(fd);
 }
 
 static int alloc_dmabuf(u64 size)
@@ -90,13 +93,6 @@ static int alloc_dmabuf(u64 size)
 	close(fd);
 	close(create.memfd);
 	return memory;
-}
-
-static void map_dmabuf(struct place *place)
-{
-	place->dmabuf = alloc_dmabuf(place->size);
-	place->base = mmap(NULL, place->size, PROT_READ | PROT_WRITE, MAP_SHARED,
-			   place->dmabuf, 0);
 }
 
 static void add_canaries(struct place *place, dxc_off from, dxc_off to)
@@ -138,13 +134,15 @@ void place_open(struct place *place, const char *image, bool dmabuf)
 	if (!place->sound || read(fd, place->sound, st.st_size) != st.st_size)
 		die("%s: cannot be read", image);
 	close(fd);
-	if (dmabuf)
-		map_dmabuf(place);
-	else
-		map_phys(place);
-	if (place->base == MAP_FAILED ||
-	    madvise(place->base, place->size, MADV_DONTFORK))
-		die("the memory cannot be mapped: %s", strerror(errno));
+	if (dmabuf) {
+		place->dmabuf = alloc_dmabuf(place->size);
+	} else {
+		place->phys = number_of("DAXFS_PHYS_ADDR");
+		if (place->size > number_of("DAXFS_PHYS_SIZE"))
+			die("DAXFS_PHYS_SIZE: the range is smaller than the image");
+	}
+	place->remap = !place_stays_mapped(place);
+	map(place);
 	memcpy(place->base, place->sound, place->size);
 	err = dxc_volume_open(&place->vol, place->base, place->size, NULL);
 	if (err || dxc_volume_is_writable(&place->vol))
@@ -174,6 +172,8 @@ void place_restore(struct place *place)
 	dxc_off metadata = place->vol.area[DAXFS_AREA_INODES].offset;
 	u32 i;
 
+	if (place->remap)
+		map(place);
 	restore(place, place->copy, DAXFS_SB_SIZE);
 	restore(place, place->image_size - DAXFS_SB_SIZE, DAXFS_SB_SIZE);
 	restore(place, 0, DAXFS_SB_SIZE);
@@ -214,6 +214,8 @@ void place_seal(struct place *place)
 
 void place_clear_zeros(struct place *place)
 {
+	if (place->remap)
+		map(place);
 	clear(place, 0, DAXFS_HEADER_SIZE);
 	clear(place, place->copy + DAXFS_SB_SIZE - DAXFS_TRAILER_SIZE, place->copy);
 }

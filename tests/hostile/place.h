@@ -3,6 +3,10 @@
  * The memory that a campaign damages and mounts: a physical range or a
  * dma-buf, mapped here, with an image in it and canaries (record.h) wherever
  * no area of the image is. The process that mounts it inherits no mapping.
+ *
+ * A kernel with CONFIG_IO_STRICT_DEVMEM takes /dev/mem's pages away when a
+ * driver requests them, as a mount of a physical range does. They are back
+ * after the next place_restore() or place_clear_zeros() without a mount.
  */
 #ifndef PLACE_H
 #define PLACE_H
@@ -22,6 +26,7 @@ struct place {
 	u64 image_size;
 	u64 phys;
 	int dmabuf; /* or -1: phys */
+	bool remap; /* a mount takes the pages of the mapping away */
 	struct dxc_volume vol; /* the sound image, in base */
 	u8 *sound; /* what the region holds when nothing is damaged */
 	struct place_range canaries[PLACE_RANGES];
@@ -31,6 +36,9 @@ struct place {
 
 /* Says on standard error what failed, and ends the program. */
 void place_open(struct place *place, const char *image, bool dmabuf);
+
+/* Can it be changed while it is mounted? Physical ranges: with iomem=relaxed. */
+bool place_stays_mapped(const struct place *place);
 
 /* The image as it was, with its canaries. */
 void place_restore(struct place *place);

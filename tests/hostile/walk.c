@@ -30,6 +30,7 @@ static struct walk_options opt;
 static struct walk_result seen;
 static char path[DEPTH_MAX * 260];
 static int root = -1;
+static uint8_t *by_path; /* inodes up to opt.handles that a path led to */
 
 const struct walk_options walk_defaults = {
 	.read_max = 16u << 20,
@@ -367,7 +368,7 @@ static void walk_number(uint32_t ino)
 		goto out;
 	}
 	close(fd);
-	if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+	if ((!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) || by_path[ino])
 		goto out;
 	fd = open_by_handle_at(root, &handle.head, O_RDONLY | O_CLOEXEC);
 	if (S_ISREG(st.st_mode)) {
@@ -387,7 +388,7 @@ static void walk_numbers(void)
 {
 	uint32_t ino;
 
-	for (ino = 0; opt.handles && ino <= opt.handles && step(); ino++)
+	for (ino = 0; by_path && ino <= opt.handles && step(); ino++)
 		walk_number(ino);
 }
 
@@ -414,6 +415,8 @@ static void walk_entry(int dir, const char *name, int depth)
 			failed(errno, "statx");
 		else if (stx.stx_ino != st.st_ino || stx.stx_size != (uint64_t)st.st_size)
 			failed(EIO, "stat and statx differ");
+		if (by_path && st.st_ino <= opt.handles)
+			by_path[st.st_ino] = 1;
 		walk_xattrs(path);
 		walk_handle(dir, name, &st);
 		if (S_ISLNK(st.st_mode)) {
@@ -516,6 +519,7 @@ void walk(const struct walk_options *options, const char *dir, struct walk_resul
 	memset(&seen, 0, sizeof(seen));
 	sigaction(SIGBUS, &act, NULL);
 	snprintf(path, sizeof(path), "%s", dir);
+	by_path = opt.handles ? calloc(opt.handles + 1ull, 1) : NULL;
 	root = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (root < 0)
 		failed(errno, "open");
@@ -524,6 +528,8 @@ void walk(const struct walk_options *options, const char *dir, struct walk_resul
 	walk_numbers();
 	if (root >= 0)
 		close(root);
+	free(by_path);
+	by_path = NULL;
 	if (seen.leaks > 20)
 		fprintf(stderr, "walker: %llu places in all\n",
 			(unsigned long long)seen.leaks);

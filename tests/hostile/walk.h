@@ -38,7 +38,7 @@ struct walk_options {
 	uint64_t steps_max;
 	/*
 	 * Inodes 0 to this number are opened by file handles that nobody gave
-	 * out, also those that no directory names; 0: none. A daxfs only.
+	 * out; those that no path led to are walked. 0: none. A daxfs only.
 	 */
 	uint32_t handles;
 	volatile uint64_t *progress; /* grows while the walk does; may be NULL */

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Generated from the applet table by `make completions`; edits here are lost.
+# shellcheck shell=bash disable=SC2034,SC2154 # bash-completion sets and reads these
+
+# What the table says of a verb: into variables of the caller.
+_daxfsctl_row()
+{
+	case $1 in
+	mkfs)
+		options='-d --directory -o --output -H --heap -p --phys -s --size -m --mount -L --label -U --uuid -n --dry-run -f --force -F -q --quiet -v --verbose --all-root --exclude -h --help'
+		valued=' -d=directory --directory=directory -o=file --output=file -H=nothing --heap=nothing -p=nothing --phys=nothing -s=nothing --size=nothing -m=directory --mount=directory -L=nothing --label=nothing -U=nothing --uuid=nothing --exclude=nothing '
+		operands=(file)
+		;;
+	mount)
+		options='-o --options -t --types -f --fake -s --sloppy -n --no-mtab -N --namespace -v --verbose -h --help'
+		valued=' -o=nothing --options=nothing -t=nothing --types=nothing -N=file --namespace=file '
+		operands=(file directory)
+		;;
+	inspect)
+		options='-l --long -R --recursive -b --bytes -J --json -h --help'
+		operands=(file word nothing)
+		verbs='ls stat cat extents'
+		;;
+	fsck)
+		options='-n --check-only -p --preen -a -y --yes -f --force -A -C --progress -V --verbose -J --json -h --help'
+		operands=(file)
+		;;
+	help)
+		options='--help'
+		operands=(word)
+		;;
+	version)
+		options='--help'
+		;;
+	--install)
+		options='-s'
+		operands=(directory)
+		;;
+	*) return 1 ;;
+	esac
+}
+
+# Puts the option whose argument is the word after $1 into the caller's $option.
+_daxfsctl_option()
+{
+	local letters=${1#-} letter
+
+	if [[ $1 == --* ]]; then
+		[[ $valued != *" $1="* ]] || option=$1
+		return
+	fi
+	while [[ $letters ]]; do
+		letter=${letters:0:1}
+		letters=${letters:1}
+		if [[ $valued == *" -$letter="* ]]; then
+			# More letters would be the argument.
+			[[ $letters ]] || option=-$letter
+			return
+		fi
+	done
+}
+
+_daxfsctl()
+{
+	local cur prev words cword split
+	local verb first=1 n=0 i option='' ended='' kind options='' valued=' ' operands=()
+	local verbs='mkfs mount inspect fsck help version'
+
+	# A colon is part of phys:ADDR+SIZE.
+	_init_completion -s -n : || return
+	case ${words[0]##*/} in
+	mkdaxfs | mkfs.daxfs) verb=mkfs ;;
+	mount.daxfs) verb=mount ;;
+	daxfs-inspect) verb=inspect ;;
+	fsck.daxfs) verb=fsck ;;
+	*) verb=${words[1]-} first=2 ;;
+	esac
+	if ((cword < first)); then
+		[[ $cur != -* ]] || verbs='--help --version --list --install'
+		mapfile -t COMPREPLY < <(compgen -W "$verbs" -- "$cur")
+		return
+	fi
+	_daxfsctl_row "$verb" || return
+
+	for ((i = first; i < cword; i++)); do
+		if [[ $option ]]; then
+			option=''
+		elif [[ ! $ended && ${words[i]} == -- ]]; then
+			ended=1
+		elif [[ ! $ended && ${words[i]} == -?* ]]; then
+			_daxfsctl_option "${words[i]}"
+		else
+			n=$((n + 1))
+		fi
+	done
+	[[ $split != true ]] || option=$prev
+
+	if [[ $option ]]; then
+		kind=${valued#*" $option="}
+		kind=${kind%% *}
+	elif [[ ! $ended && $cur == -* ]]; then
+		kind=option
+	else
+		kind=${operands[n]-}
+	fi
+	case $kind in
+	file) _filedir ;;
+	directory) _filedir -d ;;
+	option) mapfile -t COMPREPLY < <(compgen -W "$options" -- "$cur") ;;
+	word) mapfile -t COMPREPLY < <(compgen -W "$verbs" -- "$cur") ;;
+	esac
+	__ltrim_colon_completions "$cur"
+} &&
+	complete -F _daxfsctl daxfsctl mkdaxfs mkfs.daxfs mount.daxfs daxfs-inspect fsck.daxfs

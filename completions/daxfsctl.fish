@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Generated from the applet table by `make completions`; edits here are lost.
+
+# Is this the verb being completed, and with these many operands before the cursor?
+function __daxfsctl_at --argument-names wanted count
+	set -l words (commandline -opc)
+	set -l verb
+	set -l letters
+	set -l names
+	set -l n 0
+	set -l is_argument false
+	set -l ended false
+
+	switch (string replace -r '.*/' '' -- $words[1])
+		case mkdaxfs mkfs.daxfs
+			set verb mkfs
+		case mount.daxfs
+			set verb mount
+		case daxfs-inspect
+			set verb inspect
+		case fsck.daxfs
+			set verb fsck
+		case '*'
+			set -q words[2]; or return 1
+			set verb $words[2]
+			set -e words[1]
+	end
+	set -e words[1]
+	test "$verb" = $wanted; or return 1
+	set -q count[1]; or return 0
+
+	switch $verb
+		case mkfs
+			set letters doHpsmLU
+			set names --directory --output --heap --phys --size --mount --label --uuid --exclude
+		case mount
+			set letters otN
+			set names --options --types --namespace
+	end
+	for word in $words
+		if $is_argument
+			set is_argument false
+		else if $ended; or not string match -q -- '-?*' $word
+			set n (math $n + 1)
+		else if test $word = --
+			set ended true
+		else if contains -- $word $names
+			set is_argument true
+		else if set -q letters[1]; and string match -qr -- "^-[^-$letters][^$letters]*[$letters]\$|^-[$letters]\$" $word
+			set is_argument true
+		end
+	end
+	test $n -eq $count
+end
+
+function __daxfsctl_first
+	set -l words (commandline -opc)
+	not set -q words[2]
+end
+
+set -l commands -c daxfsctl -c mkdaxfs -c mkfs.daxfs -c mount.daxfs -c daxfs-inspect -c fsck.daxfs
+complete $commands -f
+
+complete -c daxfsctl -n __daxfsctl_first -a mkfs -d 'Make a daxfs image from a directory tree.'
+complete -c daxfsctl -n __daxfsctl_first -a mount -d 'Mount a daxfs: a device, a physical range, or an image file loaded into memory.'
+complete -c daxfsctl -n __daxfsctl_first -a inspect -d 'Show what an image holds, without mounting it.'
+complete -c daxfsctl -n __daxfsctl_first -a fsck -d 'Check an image completely.'
+complete -c daxfsctl -n __daxfsctl_first -a help -d 'Explain a verb, or list all.'
+complete -c daxfsctl -n __daxfsctl_first -a version -d 'Print the version.'
+complete -c daxfsctl -n __daxfsctl_first -l help -d 'print this and exit'
+complete -c daxfsctl -n __daxfsctl_first -l version -d 'print the version and exit'
+complete -c daxfsctl -n __daxfsctl_first -l list -d 'print the names this program can be called by'
+complete -c daxfsctl -n __daxfsctl_first -l install -d 'link itself to these names in DIR; -s: symbolic links'
+
+set commands -c daxfsctl -c mkdaxfs -c mkfs.daxfs
+complete $commands -n '__daxfsctl_at mkfs' -s d -l directory -x -a '(__fish_complete_directories)' -d 'the tree to make an image of'
+complete $commands -n '__daxfsctl_at mkfs' -s o -l output -r -F -d 'write to a file, a block device or /dev/daxX.Y'
+complete $commands -n '__daxfsctl_at mkfs' -s H -l heap -x -d 'write to a new buffer of a dma-heap (needs -m)'
+complete $commands -n '__daxfsctl_at mkfs' -s p -l phys -x -d 'write to physical memory, through /dev/mem (needs -s)'
+complete $commands -n '__daxfsctl_at mkfs' -s s -l size -x -d 'size of the file, buffer or range; K, M, G, T'
+complete $commands -n '__daxfsctl_at mkfs' -s m -l mount -x -a '(__fish_complete_directories)' -d 'mount the result there'
+complete $commands -n '__daxfsctl_at mkfs' -s L -l label -x -d 'name of the image, at most 64 bytes'
+complete $commands -n '__daxfsctl_at mkfs' -s U -l uuid -x -d 'UUID of the image (default: random)'
+complete $commands -n '__daxfsctl_at mkfs' -s n -l dry-run -d 'print the layout and write nothing'
+complete $commands -n '__daxfsctl_at mkfs' -s f -l force -d 'overwrite a filesystem'
+complete $commands -n '__daxfsctl_at mkfs' -s F -d 'overwrite a filesystem'
+complete $commands -n '__daxfsctl_at mkfs' -s q -l quiet -d 'print nothing but errors'
+complete $commands -n '__daxfsctl_at mkfs' -s v -l verbose -d 'print a summary, and what was left out'
+complete $commands -n '__daxfsctl_at mkfs' -l all-root -d 'all files belong to root'
+complete $commands -n '__daxfsctl_at mkfs' -l exclude -x -d 'leave out paths below DIR that match; * matches / too'
+complete $commands -n '__daxfsctl_at mkfs' -s h -l help -d 'print help and exit'
+complete $commands -n '__daxfsctl_at mkfs 0' -F
+
+set commands -c daxfsctl -c mount.daxfs
+complete $commands -n '__daxfsctl_at mount' -s o -l options -x -d 'mount options, see daxfs(5) and mount(8)'
+complete $commands -n '__daxfsctl_at mount' -s t -l types -x -d 'daxfs; taken from mount(8)'
+complete $commands -n '__daxfsctl_at mount' -s f -l fake -d 'check the arguments, mount nothing'
+complete $commands -n '__daxfsctl_at mount' -s s -l sloppy -d 'ignore options that the kernel does not know'
+complete $commands -n '__daxfsctl_at mount' -s n -l no-mtab -d 'taken from mount(8), means nothing'
+complete $commands -n '__daxfsctl_at mount' -s N -l namespace -r -F -d 'mount in the mount namespace of this process or file'
+complete $commands -n '__daxfsctl_at mount' -s v -l verbose -d 'say what was mounted'
+complete $commands -n '__daxfsctl_at mount' -s h -l help -d 'print help and exit'
+complete $commands -n '__daxfsctl_at mount 0' -F
+complete $commands -n '__daxfsctl_at mount 1' -a '(__fish_complete_directories)'
+
+set commands -c daxfsctl -c daxfs-inspect
+complete $commands -n '__daxfsctl_at inspect' -s l -l long -d 'ls: mode, links, owner, size and time as well'
+complete $commands -n '__daxfsctl_at inspect' -s R -l recursive -d 'ls: what is in the directories below as well'
+complete $commands -n '__daxfsctl_at inspect' -s b -l bytes -d 'print sizes in bytes'
+complete $commands -n '__daxfsctl_at inspect' -s J -l json -d 'print JSON'
+complete $commands -n '__daxfsctl_at inspect' -s h -l help -d 'print help and exit'
+complete $commands -n '__daxfsctl_at inspect 0' -F
+complete $commands -n '__daxfsctl_at inspect 1' -a ls -d 'the names in a directory'
+complete $commands -n '__daxfsctl_at inspect 1' -a stat -d 'everything the image says of a file'
+complete $commands -n '__daxfsctl_at inspect 1' -a cat -d 'the contents of a file'
+complete $commands -n '__daxfsctl_at inspect 1' -a extents -d 'where the contents are'
+
+set commands -c daxfsctl -c fsck.daxfs
+complete $commands -n '__daxfsctl_at fsck' -s n -l check-only -d 'change nothing (as always in this version)'
+complete $commands -n '__daxfsctl_at fsck' -s p -l preen -d 'taken from boot scripts; repairs nothing yet'
+complete $commands -n '__daxfsctl_at fsck' -s a -d 'taken from boot scripts; repairs nothing yet'
+complete $commands -n '__daxfsctl_at fsck' -s y -l yes -d 'taken from boot scripts; repairs nothing yet'
+complete $commands -n '__daxfsctl_at fsck' -s f -l force -d 'taken from boot scripts: every check is a full one'
+complete $commands -n '__daxfsctl_at fsck' -s A -d 'taken from boot scripts, means nothing'
+complete $commands -n '__daxfsctl_at fsck' -s C -l progress -d 'show progress on a terminal'
+complete $commands -n '__daxfsctl_at fsck' -s V -l verbose -d 'say what is checked'
+complete $commands -n '__daxfsctl_at fsck' -s J -l json -d 'print JSON'
+complete $commands -n '__daxfsctl_at fsck' -s h -l help -d 'print help and exit'
+complete $commands -n '__daxfsctl_at fsck 0' -F
+
+set commands -c daxfsctl
+complete $commands -n '__daxfsctl_at help' -l help -d 'print help and exit'
+complete $commands -n '__daxfsctl_at help 0' -a 'mkfs mount inspect fsck help version'
+
+set commands -c daxfsctl
+complete $commands -n '__daxfsctl_at version' -l help -d 'print help and exit'
+
+set commands -c daxfsctl
+complete $commands -n '__daxfsctl_at --install' -s s -d 'make symbolic links'
+complete $commands -n '__daxfsctl_at --install 0' -a '(__fish_complete_directories)'

@@ -1,0 +1,318 @@
+# Completions: the shells themselves are asked what they offer. Needs bash-completion, zsh and fish.
+# shellcheck disable=SC2154 # setup.bash sets build and project
+load setup.bash
+
+setup() {
+	cd "$BATS_TEST_TMPDIR" || return
+	mkdir work work/tree "work/a tree" shells
+	touch work/image work/tree/leaf
+	cp "$project"/completions/* shells/
+}
+
+# offers SHELL WORD...: what the shell offers for the last WORD, one per line, sorted. It runs in work/, and finds no program to run.
+offers() {
+	local shell=$1
+	shift
+	(cd work && "offers_$shell" "$@" || echo "$shell failed:" "$(<"$BATS_TEST_TMPDIR/err")") | sort -u
+}
+
+offers_bash() {
+	# shellcheck disable=SC2016 # for the bash within
+	env -i LC_ALL="$LC_ALL" HOME="$BATS_TEST_TMPDIR" "$BASH" --norc --noprofile -c '
+		PATH=
+		. /usr/share/bash-completion/bash_completion
+		. "$0"
+		command=$1
+		# As readline does it: these characters are words of their own.
+		for word; do
+			while [[ $word == *[=:]* ]]; do
+				before=${word%%[=:]*}
+				[[ ! $before ]] || COMP_WORDS+=("$before")
+				word=${word#"$before"}
+				COMP_WORDS+=("${word:0:1}")
+				word=${word:1}
+				[[ $word ]] || continue 2
+			done
+			COMP_WORDS+=("$word")
+		done
+		COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+		COMP_LINE="$*" COMP_TYPE=9
+		COMP_POINT=${#COMP_LINE}
+		how=$(complete -p "${command##*/}") || exit
+		[[ $how == *"-F _daxfsctl "* ]] || exit
+		compopt() { :; } # it works only where readline called
+		_daxfsctl "$command" "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD-1]}"
+		((${#COMPREPLY[@]} == 0)) || printf "%s\n" "${COMPREPLY[@]}"
+	' "$BATS_TEST_TMPDIR/shells/daxfsctl.bash" "$@" 2>"$BATS_TEST_TMPDIR/err"
+	[[ ! -s $BATS_TEST_TMPDIR/err ]]
+}
+
+# zsh completes on a terminal only: one of zpty, where compadd writes down what it is given.
+offers_zsh() {
+	cat >"$BATS_TEST_TMPDIR/shells/.zshrc" <<-'END'
+		fpath=($ZDOTDIR $fpath)
+		autoload -Uz compinit
+		compinit -u -d $ZDOTDIR/dump
+		zstyle ':completion:*' verbose yes
+		zstyle ':completion:*' list-grouped no
+		compadd() {
+			local -a matches descriptions
+			local -i i
+			if [[ ${@[1,(i)(-|--)]} == *-(O|A|D)\ * ]]; then
+				builtin compadd "$@"
+				return
+			fi
+			(( $@[(I)-d] )) && descriptions=("${(@P)${@[$@[(i)-d]+1]}}")
+			builtin compadd -A matches -D descriptions "$@"
+			for i in {1..$#matches}; do
+				(( $#matches )) && print -r -- "$matches[i]${descriptions[i]:+	$descriptions[i]}" >>$ZDOTDIR/offers
+			done
+			builtin compadd "$@"
+		}
+		zle-line-init() {
+			BUFFER=$DAXFS_LINE
+			CURSOR=$#BUFFER
+			PATH=
+			zle complete-word
+			exit
+		}
+		zle -N zle-line-init
+	END
+	: >"$BATS_TEST_TMPDIR/shells/offers"
+	# shellcheck disable=SC2016 # for the zsh within
+	DAXFS_LINE="$*" ZDOTDIR=$BATS_TEST_TMPDIR/shells TERM=dumb zsh -f -c '
+		zmodload zsh/zpty
+		zpty shell zsh -d -i
+		while zpty -r shell line; do print -r -- $line; done
+	' >"$BATS_TEST_TMPDIR/terminal" </dev/null
+	if grep 'command not found\|_daxfsctl.*:[0-9]*:' "$BATS_TEST_TMPDIR/terminal" >"$BATS_TEST_TMPDIR/err"; then return 1; fi
+	if [[ ${described:-} ]]; then
+		cat "$BATS_TEST_TMPDIR/shells/offers"
+	else
+		cut -f 1 "$BATS_TEST_TMPDIR/shells/offers"
+	fi
+}
+
+offers_fish() {
+	# shellcheck disable=SC2016 # for the fish within
+	HOME=$BATS_TEST_TMPDIR XDG_CONFIG_HOME=$BATS_TEST_TMPDIR fish --no-config -c '
+		source $argv[1]
+		set PATH
+		complete -C "$argv[2]"
+	' "$BATS_TEST_TMPDIR/shells/daxfsctl.fish" "$*" 2>"$BATS_TEST_TMPDIR/err" |
+		if [[ ${described:-} ]]; then cat; else cut -f 1; fi
+	[[ ! -s $BATS_TEST_TMPDIR/err ]]
+}
+
+# same WANT GOT: WANT is words, GOT lines; the order does not matter.
+same() {
+	local want
+	want=$(tr ' ' '\n' <<<"$1" | sed '/^$/d' | sort -u)
+	diff <(echo "$want") <(echo "$2") || {
+		echo "(< wanted, > offered)"
+		return 1
+	}
+}
+
+need() {
+	command -v "$1" >/dev/null || skip "$1 is not installed"
+	[[ $1 != bash || -e /usr/share/bash-completion/bash_completion ]] || skip "bash-completion is not installed"
+}
+
+# What --help lists, of one kind: the long options, or the letters.
+listed() {
+	daxfsctl "$1" --help | sed -n '/^Options:/,$p' | grep -oE -e "$2" | tr -d ' ,' | sort -u
+}
+
+verbs() {
+	daxfsctl --help | sed -n '/^Verbs:/,/^$/s/^  \([a-z]*\) .*/\1/p'
+}
+
+completes_verbs() {
+	need "$1"
+	same "$(verbs | xargs)" "$(offers "$1" daxfsctl '')"
+	same "mkfs mount" "$(offers "$1" daxfsctl m | grep '^m')"
+	same "--help --install --list --version" "$(offers "$1" daxfsctl --)"
+	same "$(verbs | xargs)" "$(offers "$1" daxfsctl help '')"
+	same "" "$(offers "$1" daxfsctl frobnicate '')"
+}
+
+completes_options() {
+	local verb
+
+	need "$1"
+	for verb in mkfs mount inspect fsck; do
+		same "$(listed "$verb" '--[a-z-]+' | xargs)" "$(offers "$1" daxfsctl "$verb" --)"
+		same "$(listed "$verb" '^  -[a-zA-Z]' | xargs)" "$(offers "$1" daxfsctl "$verb" - | grep -v '^--')"
+	done
+	same --help "$(offers "$1" daxfsctl version --)"
+	same -s "$(offers "$1" daxfsctl --install -)"
+}
+
+completes_links() {
+	local link verb
+
+	need "$1"
+	for link in $(daxfsctl --list); do
+		verb=$("$link" --help | sed -n '1s/^Usage: daxfsctl \([a-z]*\) .*/\1/p')
+		same "$(listed "$verb" '--[a-z-]+' | xargs)" "$(offers "$1" "$link" --)"
+	done
+	same "image tree/" "$(offers "$1" fsck.daxfs '' | slashed)"
+}
+
+# Shells differ in whether a directory's name ends in a slash; the one with a blank is for completes_files only.
+slashed() {
+	sed 's|/$||; /^a\\* tree$/d; s|^tree$|tree/|'
+}
+
+completes_files() {
+	local before
+
+	need "$1"
+	for before in "mkfs" "mkfs -o" "mkfs --output" "mkfs -q -d tree -vo" "mount -o ro" "mount -N" "inspect" "inspect -lb" "fsck -y"; do
+		# shellcheck disable=SC2086 # words
+		same "image tree/" "$(offers "$1" daxfsctl $before '' | slashed)"
+	done
+	for before in "mkfs -d" "mkfs -o image --directory" "mkfs -qm" "mount image" "mount -o ro image" "--install" "--install -s"; do
+		# shellcheck disable=SC2086 # words
+		same "tree/" "$(offers "$1" daxfsctl $before '' | slashed)"
+	done
+	offers "$1" daxfsctl mkfs -d '' | grep -q '^a\\* tree'
+	same "tree/" "$(offers "$1" daxfsctl mkfs --directory=t | sed 's/^--directory=//' | slashed)"
+	same "image" "$(offers "$1" daxfsctl mkfs --output=im | sed 's/^--output=//')"
+	# Where nothing is known, nothing is offered; zsh shows the options there.
+	for before in "mkfs -s" "mkfs --label" "mkfs -H" "mount -o" "mount image tree" "fsck image" "version"; do
+		# shellcheck disable=SC2086 # words
+		same "" "$(offers "$1" daxfsctl $before '' | sed '/^-/d')"
+	done
+}
+
+completes_inspect() {
+	local before
+
+	need "$1"
+	for before in "daxfsctl inspect" "daxfsctl inspect -b" "daxfs-inspect" "daxfsctl inspect -l --recursive"; do
+		# shellcheck disable=SC2086 # words
+		same "$subverbs" "$(offers "$1" $before image '')"
+	done
+	same "$subverbs" "$(offers "$1" daxfsctl inspect phys:0x1000+4K '')"
+	same "" "$(offers "$1" daxfsctl inspect image ls '' | sed '/^-/d')"
+}
+
+subverbs="ls stat cat extents"
+
+@test "the committed completions are what daxfsctl generates" {
+	for pair in bash:daxfsctl.bash zsh:_daxfsctl fish:daxfsctl.fish; do
+		daxfsctl --completions "${pair%%:*}" >generated
+		diff -u "$project/completions/${pair#*:}" generated || {
+			echo "after a change of verbs or options: make completions"
+			return 1
+		}
+	done
+}
+
+@test "--completions takes exactly one shell that it knows" {
+	misused 2 daxfsctl --completions
+	misused 2 daxfsctl --completions bash zsh
+	misused 2 daxfsctl --completions csh
+	says '"csh"'
+}
+
+@test "the verbs of inspect that are completed are the ones it has" {
+	misused 2 daxfsctl inspect image frobnicate
+	says "the verbs are $(sed 's/ /, /g; s/, \([a-z]*\)$/ and \1/' <<<"$subverbs")"
+	daxfsctl inspect --help | grep -q "SOURCE ${subverbs// /|} PATH"
+}
+
+@test "bash completes verbs" {
+	completes_verbs bash
+}
+
+@test "bash completes the options of each verb" {
+	completes_options bash
+}
+
+@test "bash completes the options of each link" {
+	completes_links bash
+}
+
+@test "bash completes files and directories where they belong, and nothing elsewhere" {
+	completes_files bash
+}
+
+@test "bash completes the verbs of inspect after its source" {
+	completes_inspect bash
+}
+
+@test "bash completes a name with a colon without doubling what stands before it" {
+	need bash
+	touch work/tree/co:lon
+	same lon "$(offers bash daxfsctl inspect tree/co:)"
+}
+
+@test "zsh completes verbs" {
+	completes_verbs zsh
+}
+
+@test "zsh completes the options of each verb" {
+	completes_options zsh
+}
+
+@test "zsh completes the options of each link" {
+	completes_links zsh
+}
+
+@test "zsh completes files and directories where they belong, and nothing elsewhere" {
+	completes_files zsh
+}
+
+@test "zsh completes the verbs of inspect after its source" {
+	completes_inspect zsh
+}
+
+@test "fish completes verbs" {
+	completes_verbs fish
+}
+
+@test "fish completes the options of each verb" {
+	completes_options fish
+}
+
+@test "fish completes the options of each link" {
+	completes_links fish
+}
+
+@test "fish completes files and directories where they belong, and nothing elsewhere" {
+	completes_files fish
+}
+
+@test "fish completes the verbs of inspect after its source" {
+	completes_inspect fish
+}
+
+@test "zsh and fish show the help of verbs and options" {
+	need zsh
+	need fish
+	described=1
+	for shell in zsh fish; do
+		offers "$shell" daxfsctl '' | grep -q '^fsck.*Check an image completely\.$'
+		offers "$shell" daxfsctl mount '' | grep -q . # files: no help
+		offers "$shell" daxfsctl inspect --l | grep -q '^--long.*ls: mode, links, owner, size and time as well$'
+		offers "$shell" daxfsctl mkfs --u | grep -q '^--uuid.*UUID of the image (default: random)$'
+		offers "$shell" daxfsctl inspect image e | grep -q '^extents.*where the contents are$'
+	done
+}
+
+@test "make install puts completions where the shells look, under DESTDIR, and uninstall removes them" {
+	bash_dir=$(pkg-config --variable=completionsdir bash-completion || echo /opt/x/share/bash-completion/completions)
+	# -o: the program under test is built already
+	make=(make -s -C "$project" -o daxfsctl BUILD="$build" PREFIX=/opt/x DESTDIR="$BATS_TEST_TMPDIR/root")
+	"${make[@]}" install
+	for name in daxfsctl $(daxfsctl --list); do
+		cmp "root$bash_dir/$name" "$project/completions/daxfsctl.bash"
+		cmp "root/opt/x/share/fish/vendor_completions.d/$name.fish" "$project/completions/daxfsctl.fish"
+	done
+	cmp root/opt/x/share/zsh/site-functions/_daxfsctl "$project/completions/_daxfsctl"
+	"${make[@]}" uninstall
+	[[ ! $(find root ! -type d) ]]
+}
