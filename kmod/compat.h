@@ -22,6 +22,9 @@
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
 #error "daxfs needs Linux 6.1 or newer"
 #endif
+#ifndef CONFIG_64BIT
+#error "daxfs needs a 64-bit kernel"
+#endif
 
 /* ---- inodes ---- */
 
@@ -128,6 +131,13 @@ static inline void daxfs_bdev_close(struct file *file, bool write)
 
 /* ---- DAX and mappings ---- */
 
+/* References of a page of a device that nobody uses. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 15, 0)
+#define DAXFS_IDLE_PAGE_REFS 1
+#else
+#define DAXFS_IDLE_PAGE_REFS 0
+#endif
+
 /* Page frame numbers lost the flags that went with them. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 17, 0)
 #include <linux/pfn_t.h>
@@ -152,10 +162,6 @@ static inline pte_t daxfs_make_pte(unsigned long pfn, pgprot_t prot, bool paged)
 
 	return paged ? daxfs_pte_of_page(pte) : pte_mkspecial(pte);
 }
-
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
-#define ptep_get(pte) (*(pte))
-#endif
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
 typedef enum page_entry_size daxfs_fault_order;

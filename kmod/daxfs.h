@@ -3,9 +3,11 @@
  * The module's own structures. What bytes of a region mean is not here but in
  * core/; this is about what Linux keeps of it.
  *
- * Lock order: daxfs_volumes_lock (volume.c) is taken alone. Reading needs no
- * lock: the base does not change, and what a mounted inode says of itself was
- * copied when it was read (I-3).
+ * Locks, none of which nest in each other: daxfs_volumes_lock (volume.c), the
+ * list of volumes and their opening; validate_lock of a volume, held for as
+ * long as a full check takes; pmd_locks (map.c), inside mmap_lock or a VMA's.
+ * Reading needs none: the base does not change, and what a mounted inode says
+ * of itself was copied when it was read (I-3).
  */
 #ifndef DAXFS_H
 #define DAXFS_H
@@ -30,14 +32,14 @@ struct daxfs_volume {
 	struct list_head list;		/* guarded by daxfs_volumes_lock */
 	struct daxfs_backing *backing;
 	struct dxc_volume core;
-	bool validated;			/* guarded by daxfs_volumes_lock */
+	struct mutex validate_lock;	/* one full check at a time */
+	bool validated;			/* set under validate_lock */
 	char name[64];			/* label or UUID, for messages */
 };
 
 struct daxfs_sb_info {
 	struct daxfs_volume *volume;
 	char *source;			/* what /proc/mounts shows, without "daxfs:" */
-	struct rcu_head rcu;
 };
 
 struct daxfs_inode_info {
@@ -102,6 +104,7 @@ extern const struct export_operations daxfs_export_ops;	/* export.c */
 extern const struct iomap_ops daxfs_iomap_ops;
 extern const struct address_space_operations daxfs_aops;
 int daxfs_mmap(struct file *file, struct vm_area_struct *vma);
+void daxfs_map_init(void);
 
 /* xattr.c */
 extern daxfs_xattr_handler daxfs_xattr_handlers[];

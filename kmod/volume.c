@@ -8,9 +8,8 @@
 #include "backing/backing.h"
 
 /*
- * Guards the list and every volume's validated flag. Held while a backing is
- * opened and checked, so that two mounts of one region do not both open it;
- * taken with no other lock of ours held.
+ * Guards the list. Held while a backing is opened, so that two mounts of one
+ * region do not both open it; taken with no other lock of ours held.
  */
 static DEFINE_MUTEX(daxfs_volumes_lock);
 static LIST_HEAD(daxfs_volumes);
@@ -25,7 +24,9 @@ static bool volume_is(const struct daxfs_volume *vol, struct fs_context *fc,
 	if (opt->has_phys)
 		return backing->kind == DAXFS_BACKING_PHYS &&
 			backing->phys == opt->phys && backing->size == opt->size;
-	return backing->kind == DAXFS_BACKING_DAX && backing->dev == dev;
+	/* A number that a removed device had may be another's by now. */
+	return backing->kind == DAXFS_BACKING_DAX && backing->dev == dev &&
+		dax_alive(backing->dax);
 }
 
 static struct daxfs_backing *open_backing(struct fs_context *fc,
@@ -58,6 +59,7 @@ static struct daxfs_volume *open_volume(struct fs_context *fc,
 	if (!vol)
 		return ERR_PTR(-ENOMEM);
 	kref_init(&vol->ref);
+	mutex_init(&vol->validate_lock);
 	vol->backing = open_backing(fc, opt);
 	if (IS_ERR(vol->backing)) {
 		err = PTR_ERR(vol->backing);
@@ -129,9 +131,10 @@ static void release_volume(struct kref *ref)
 	struct daxfs_volume *vol = container_of(ref, struct daxfs_volume, ref);
 
 	list_del(&vol->list);
+	mutex_unlock(&daxfs_volumes_lock);
+	/* May wait for somebody's direct I/O; others may mount meanwhile. */
 	vol->backing->ops->close(vol->backing);
 	kfree(vol);
-	mutex_unlock(&daxfs_volumes_lock);
 }
 
 void daxfs_volume_put(struct daxfs_volume *vol)
@@ -149,9 +152,11 @@ static int stop_at_first(void *priv, const struct dxc_finding *f)
 int daxfs_volume_validate(struct daxfs_volume *vol, struct fs_context *fc)
 {
 	struct dxc_check chk = { .report = stop_at_first, .priv = fc };
-	int err = 0, id;
+	int err, id;
 
-	mutex_lock(&daxfs_volumes_lock);
+	err = mutex_lock_killable(&vol->validate_lock);
+	if (err)
+		return err;
 	if (vol->validated)
 		goto out;
 	id = daxfs_backing_enter(vol->backing);
@@ -161,8 +166,8 @@ int daxfs_volume_validate(struct daxfs_volume *vol, struct fs_context *fc)
 	}
 	err = dxc_check(&vol->core, &chk);
 	daxfs_backing_exit(vol->backing, id);
-	vol->validated = !err;
+	WRITE_ONCE(vol->validated, !err);
 out:
-	mutex_unlock(&daxfs_volumes_lock);
+	mutex_unlock(&vol->validate_lock);
 	return err;
 }

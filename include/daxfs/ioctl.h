@@ -31,7 +31,7 @@ struct daxfs_volume_info {
 	__u64 dv_data_blocks;	/* of the base */
 	__u32 dv_block_size;	/* bytes */
 	__u32 dv_backing;	/* enum daxfs_backing_kind */
-	__u64 dv_phys;		/* physical address, 0 unless DAXFS_BACKING_PHYS or no right to know */
+	__u64 dv_phys;		/* physical address, 0 unless DAXFS_BACKING_PHYS */
 	__u32 dv_incompat;	/* feature words of the superblock */
 	__u32 dv_ro_compat;
 	__u32 dv_compat;

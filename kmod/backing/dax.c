@@ -23,7 +23,7 @@ static void dax_close(struct daxfs_backing *backing)
 {
 	struct dax_backing *db = to_dax(backing);
 
-	fs_put_dax(backing->dax, db);
+	fs_put_dax(backing->dax, NULL);
 	daxfs_bdev_close(db->handle, db->write);
 	kfree(db);
 }
@@ -91,7 +91,7 @@ struct daxfs_backing *daxfs_dax_open(struct fs_context *fc, bool write)
 	}
 	bdev = daxfs_bdev_of(db->handle);
 	db->backing.dev = bdev->bd_dev;
-	db->backing.dax = fs_dax_get_by_bdev(bdev, &db->start, db, NULL);
+	db->backing.dax = fs_dax_get_by_bdev(bdev, &db->start, NULL, NULL);
 	if (!db->backing.dax) {
 		err = -EOPNOTSUPP;
 		errorf(fc, "daxfs: %s is no memory (no DAX); an image file on it can be mounted with 'daxfsctl mount FILE DIR'",
@@ -104,7 +104,7 @@ struct daxfs_backing *daxfs_dax_open(struct fs_context *fc, bool write)
 	return &db->backing;
 
 put:
-	fs_put_dax(db->backing.dax, db);
+	fs_put_dax(db->backing.dax, NULL);
 close:
 	daxfs_bdev_close(db->handle, write);
 free:

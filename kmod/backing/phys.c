@@ -8,6 +8,7 @@
 #include <linux/ioport.h>
 #include <linux/memremap.h>
 #include <linux/slab.h>
+#include <linux/wait_bit.h>
 #include "backing.h"
 
 struct phys_backing {
@@ -20,10 +21,30 @@ static struct phys_backing *to_phys(struct daxfs_backing *backing)
 	return container_of(backing, struct phys_backing, backing);
 }
 
+/*
+ * A page that somebody still reads (O_DIRECT in flight, a pipe filled by
+ * vmsplice) outlives its mapping and the mount; its struct page must not go
+ * before it. memunmap_pages() does not wait for such.
+ */
+static void wait_for_pins(struct daxfs_backing *backing)
+{
+	u64 count = backing->size >> PAGE_SHIFT, i;
+	struct page *page;
+
+	for (i = 0; i < count; i++) {
+		page = pfn_to_page(backing->first_pfn + i);
+		wait_var_event(&page->_refcount,
+			       page_ref_count(page) <= DAXFS_IDLE_PAGE_REFS);
+		if (i % 1024 == 1023)
+			cond_resched();
+	}
+}
+
 static void phys_close(struct daxfs_backing *backing)
 {
 	struct phys_backing *pb = to_phys(backing);
 
+	wait_for_pins(backing);
 	memunmap_pages(&pb->pgmap);
 	release_mem_region(backing->phys, backing->size);
 	kfree(pb);

@@ -39,10 +39,27 @@ static inline void dxc_free(void *p)
 	kvfree(p);
 }
 
+struct dxc_sorter {
+	int (*cmp)(const void *a, const void *b);
+	u32 calls;
+};
+
+/* Millions of elements take seconds, which others must have their part of. */
+static inline int dxc_sort_cmp(const void *a, const void *b, const void *priv)
+{
+	struct dxc_sorter *sorter = (void *)priv;
+
+	if (++sorter->calls % 4096 == 0)
+		cond_resched();
+	return sorter->cmp(a, b);
+}
+
 static inline void dxc_sort(void *base, size_t n, size_t size,
 			    int (*cmp)(const void *, const void *))
 {
-	sort(base, n, size, cmp, NULL);
+	struct dxc_sorter sorter = { .cmp = cmp };
+
+	sort_r(base, n, size, dxc_sort_cmp, NULL, &sorter);
 }
 
 /*

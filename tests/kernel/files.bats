@@ -36,6 +36,9 @@ everything() {
 		probe fiemap "$MNT/$file" "$region" 1
 		probe seek "$MNT/$file" 0
 	done
+	probe poke "$MNT/big"
+	probe poke "$MNT/huge"
+	probe poke "$MNT/all-hole"
 	probe fiemap "$MNT/sparse" "$region" 3
 	probe seek "$MNT/sparse" 2
 	probe seek "$MNT/all-hole" 1

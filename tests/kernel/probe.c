@@ -348,6 +348,43 @@ static void probe_ptrace(char **argv)
 		fail("another process sees something else in the mapping");
 }
 
+/* A debugger writes to a private page that its owner never touched. */
+static void probe_poke(char **argv)
+{
+	int fd = open_or_fail(argv[0], O_RDONLY), ready[2], status;
+	char *text = slurp(fd, size_of(fd)), *p, copy[4096], word[8] = "poked!!";
+	struct iovec local = { word, 8 }, remote, back = { copy, 4096 };
+	pid_t child;
+
+	/* Mapped before the fork, so that both know where; touched by neither. */
+	p = map(fd, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+	if (pipe(ready))
+		fail("pipe");
+	child = fork();
+	if (!child) {
+		/* Something else of the parent's must not come through. */
+		close(ready[1]);
+		_exit(read(ready[0], word, 1) != 0);
+	}
+	munmap(p, 8192);
+	if (mmap(p, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != p)
+		fail("mmap");
+	memset(p, 0xaa, 8192);
+	remote = (struct iovec){ p + 100, 8 };
+	if (process_vm_writev(child, &local, 1, &remote, 1, 0) != 8)
+		fail("process_vm_writev: %s", strerror(errno));
+	remote = (struct iovec){ p, 4096 };
+	if (process_vm_readv(child, &back, 1, &remote, 1, 0) != 4096)
+		fail("process_vm_readv: %s", strerror(errno));
+	memcpy(text + 100, word, 8);
+	if (memcmp(copy, text, 4096))
+		fail("after a write from outside the page is not the file's with the write");
+	close(ready[0]);
+	close(ready[1]);
+	if (waitpid(child, &status, 0) != child || status)
+		fail("the child died: %x", status);
+}
+
 /* ---- without read(2) ---- */
 
 static void compare_pipe(int out, const char *text, size_t size)
@@ -437,6 +474,7 @@ static const struct {
 	{ "futex", 1, probe_futex },		/* FILE */
 	{ "direct", 2, probe_direct },		/* FILE OUT */
 	{ "ptrace", 1, probe_ptrace },		/* FILE */
+	{ "poke", 1, probe_poke },		/* FILE of 8 KiB at least */
 	{ "splice", 1, probe_splice },		/* FILE */
 	{ "read", 1, probe_read },		/* FILE */
 };
