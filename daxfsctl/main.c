@@ -52,7 +52,8 @@ const struct applet applets[] = {
 	  "[OPTION]... -d DIR -o FILE|DEVICE\n"
 	  "[OPTION]... -d DIR -p ADDR -s SIZE\n"
 	  "[OPTION]... -d DIR -H HEAP [-s SIZE] -m MOUNTPOINT",
-	  "Make a daxfs image from a directory tree.", mkfs_options, "FILE|DEVICE", NULL },
+	  "Make a daxfs image from a directory tree.", mkfs_options, "FILE|DEVICE",
+	  NULL },
 	{ "mount", mount_links, cmd_mount, "[OPTION]... SOURCE DIR",
 	  "Mount a daxfs: a device, a physical range, or an image file loaded into memory.",
 	  mount_options, "SOURCE DIR", NULL },
@@ -70,10 +71,9 @@ const struct applet applets[] = {
 	{ 0 }
 };
 
-static const struct applet_option install_options[] = {
-	{ 's', NULL, NULL, "make symbolic links" },
-	{ 0 }
-};
+static const struct applet_option install_options[] = { { 's', NULL, NULL,
+							  "make symbolic links" },
+							{ 0 } };
 
 const struct applet applet_plain[] = {
 	{ "--help", no_links, NULL, "", "print this and exit", no_options, "", NULL },

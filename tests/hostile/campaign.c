@@ -200,8 +200,8 @@ static bool try_both(struct place *place, u64 n, const char *what,
 			printf("%llu%s: %s\n", (unsigned long long)n,
 			       validate ? " with validate" : "", what);
 			if (report->mount_error)
-				printf("  mount: %s: %s\n", strerror(-report->mount_error),
-				       report->log);
+				printf("  mount: %s: %s\n",
+				       strerror(-report->mount_error), report->log);
 			else
 				walk_print(&report->walked);
 		}
@@ -377,8 +377,8 @@ int main(int argc, char **argv)
 	if (seconds)
 		status = campaign_flip(&place, plan, DIRECTORY, seconds, 1);
 	else
-		status = mutations(&place, plan, fields, randoms,
-				   has_only ? &only : NULL);
+		status =
+			mutations(&place, plan, fields, randoms, has_only ? &only : NULL);
 	clock_gettime(CLOCK_MONOTONIC, &end);
 	printf("campaign: %lld s\n", (long long)(end.tv_sec - start.tv_sec));
 	mutate_plan_free(plan);

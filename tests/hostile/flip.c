@@ -1,28 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The image is mounted, and changes while it is used: this process flips bytes
- * of the metadata and puts them back, two processes walk, and one has the
- * kernel forget inodes, so that they are read again, and asks it to validate
- * what is changing.
+ * The image changes while it is used: this process flips bytes of the metadata
+ * and puts them back. First another one mounts it with and without validate,
+ * over and over. Then it is mounted, two processes walk, and one has the kernel
+ * forget inodes, so that they are read again.
  *
  * Not all is damaged all the time: nothing below a directory that cannot be
- * read is tried. Some damage stays for a few milliseconds, some only for the
- * time between two loads.
+ * read is tried, nothing after a checksum that is wrong. Some damage stays for
+ * a few milliseconds, some only for the time between two loads.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 #include "campaign.h"
 
-#define USERS 3 /* two walkers, and one that forgets */
+#define USERS_MAX 3
 #define FLIPS_MAX 200u
 #define HOLD_MAX 3000u /* microseconds */
-#define AGAIN "/tmp/campaign.again"
 
 struct flipper {
 	u64 flips, rounds, state;
@@ -59,6 +59,9 @@ static void add(struct walk_result *sum, const struct walk_result *one)
 		sum->error_counts[i] += one->error_counts[i];
 }
 
+typedef void user_fn(const struct place *place, const char *dir,
+		     struct campaign_report *report);
+
 static void keep_walking(const struct place *place, const char *dir,
 			 struct campaign_report *report)
 {
@@ -84,21 +87,33 @@ static void put(const char *path, const char *text)
 	close(fd);
 }
 
-static void keep_forgetting(const struct place *place, struct campaign_report *report)
+static void keep_forgetting(const struct place *place, const char *dir,
+			    struct campaign_report *report)
 {
-	char log[PLACE_LOG];
-
 	put("/proc/sys/vm/drop_caches", "4"); /* quietly */
 	while (!report->stop) {
 		put("/proc/sys/vm/drop_caches", "2");
-		/* The same volume once more; it is checked while it changes. */
-		if (!place_mount(place, AGAIN, true, log)) {
-			report->walked.files++;
-			if (umount2(AGAIN, 0) && errno != EBUSY)
-				report->unmount_error = -errno;
-		}
 		report->progress++;
 		usleep(100000);
+	}
+}
+
+/* Counts what was mounted as directories, what was refused as errors. */
+static void keep_mounting(const struct place *place, const char *dir,
+			  struct campaign_report *report)
+{
+	struct walk_result *counts = &report->walked;
+
+	while (!report->stop) {
+		if (place_mount(place, dir, report->progress++ % 4, report->log)) {
+			counts->errors++;
+			continue;
+		}
+		counts->dirs++;
+		if (umount2(dir, 0)) {
+			report->unmount_error = -errno;
+			return;
+		}
 	}
 }
 
@@ -140,23 +155,28 @@ static void flip_one(const struct place *place, const struct mutate_plan *plan,
 
 /* False: one of them made no progress for too long. */
 static bool flip_until(const struct place *place, const struct mutate_plan *plan,
-		       struct campaign_report **users, u64 end, struct flipper *flipper)
+		       struct campaign_report **users, u32 count, u64 end,
+		       struct flipper *flipper)
 {
-	u64 moved[USERS], progress[USERS] = { 0 };
+	u64 moved[USERS_MAX], progress[USERS_MAX] = { 0 };
 	u32 i;
 
-	for (i = 0; i < USERS; i++)
+	for (i = 0; i < count; i++)
 		moved[i] = now();
 	while (now() < end) {
 		if (flipper->rounds++ % 4)
 			flip_some(place, plan, flipper);
 		else
 			flip_one(place, plan, flipper);
-		for (i = 0; i < USERS; i++) {
+		if (!pick(&flipper->state, 4))
+			usleep(pick(&flipper->state, HOLD_MAX));
+		for (i = 0; i < count; i++) {
 			if (users[i]->progress != progress[i]) {
 				progress[i] = users[i]->progress;
 				moved[i] = now();
 			} else if (now() - moved[i] > CAMPAIGN_LIMIT * 1000000000ull) {
+				fprintf(stderr, "campaign: process %u gets no further\n",
+					i);
 				return false;
 			}
 		}
@@ -165,14 +185,14 @@ static bool flip_until(const struct place *place, const struct mutate_plan *plan
 }
 
 /* True when all have ended by themselves, with status 0. */
-static bool wait_for(const pid_t *pids)
+static bool wait_for(const pid_t *pids, u32 count)
 {
 	u64 end = now() + CAMPAIGN_LIMIT * 1000000000ull;
 	bool good = true;
 	int status;
 	pid_t got;
 
-	for (u32 i = 0; i < USERS; i++) {
+	for (u32 i = 0; i < count; i++) {
 		while (!(got = waitpid(pids[i], &status, WNOHANG)) && now() < end)
 			usleep(10000);
 		if (!got) {
@@ -188,64 +208,90 @@ static bool wait_for(const pid_t *pids)
 	return good;
 }
 
-int campaign_flip(struct place *place, const struct mutate_plan *plan, const char *dir,
-		  u32 seconds, u64 seed)
+/* Flips while these use it, and adds up what they saw. False: something is wrong. */
+static bool flip_under(const struct place *place, const struct mutate_plan *plan,
+		       const char *dir, user_fn *const *functions, u32 count, u32 seconds,
+		       struct flipper *flipper, struct walk_result *sum)
 {
-	struct campaign_report *users[USERS];
-	struct flipper flipper = { .state = seed };
-	struct walk_result sum = { 0 };
-	char log[PLACE_LOG];
-	pid_t pids[USERS];
+	struct campaign_report *users[USERS_MAX];
+	pid_t pids[USERS_MAX];
 	bool good;
-	int err;
+	u32 i;
 
-	if (!place_stays_mapped(place)) {
-		fputs("campaign: the kernel takes /dev/mem away when the range is mounted; boot it with iomem=relaxed\n",
-		      stderr);
-		return 2;
-	}
-	place_restore(place);
-	err = place_mount(place, dir, false, log);
-	if (err || (mkdir(AGAIN, 0700) && errno != EEXIST)) {
-		fprintf(stderr, "campaign: mount: %s: %s\n", strerror(-err), log);
-		return 1;
-	}
-	/* What validate wants to be zero is, so that it looks at the rest. */
-	place_clear_zeros(place);
+	memset(sum, 0, sizeof(*sum));
 	fflush(NULL);
-	for (u32 i = 0; i < USERS; i++) {
+	for (i = 0; i < count; i++) {
 		users[i] = campaign_report_new();
 		pids[i] = fork();
 		if (pids[i] < 0) {
 			perror("campaign: fork");
-			return 2;
+			exit(2);
 		}
-		if (pids[i])
-			continue;
-		if (i < USERS - 1)
-			keep_walking(place, dir, users[i]);
-		else
-			keep_forgetting(place, users[i]);
-		_exit(0);
+		if (!pids[i]) {
+			functions[i](place, dir, users[i]);
+			_exit(0);
+		}
 	}
-	good = flip_until(place, plan, users, now() + seconds * 1000000000ull, &flipper);
-	if (!good)
-		fputs("campaign: no progress\n", stderr);
-	for (u32 i = 0; i < USERS; i++)
+	good = flip_until(place, plan, users, count, now() + seconds * 1000000000ull,
+			  flipper);
+	for (i = 0; i < count; i++)
 		users[i]->stop = true;
-	good &= wait_for(pids);
-	for (u32 i = 0; i < USERS - 1; i++)
-		add(&sum, &users[i]->walked);
-	printf("campaign: %llu flips in %llu rounds; %llu validated mounts\n",
-	       (unsigned long long)flipper.flips, (unsigned long long)flipper.rounds,
-	       (unsigned long long)users[USERS - 1]->walked.files);
-	walk_print(&sum);
-	if (sum.leaks || users[USERS - 1]->unmount_error) {
-		fputs("campaign: FAILED: shows what is no file's, or does not unmount\n",
-		      stderr);
+	good &= wait_for(pids, count);
+	for (i = 0; i < count; i++) {
+		add(sum, &users[i]->walked);
+		if (users[i]->unmount_error) {
+			fprintf(stderr, "campaign: FAILED: does not unmount: %s\n",
+				strerror(-users[i]->unmount_error));
+			good = false;
+		}
+		munmap(users[i], sizeof(*users[i]));
+	}
+	if (sum->leaks) {
+		fputs("campaign: FAILED: shows what is no file's\n", stderr);
 		good = false;
 	}
-	if (!sum.errors || !sum.bytes) {
+	return good;
+}
+
+static bool flip_unmounted(struct place *place, const struct mutate_plan *plan,
+			   const char *dir, u32 seconds, struct flipper *flipper)
+{
+	static user_fn *const users[] = { keep_mounting };
+	struct walk_result sum;
+	bool good;
+
+	place_restore(place);
+	/* What validate wants to be zero is, so that it looks at the rest. */
+	place_clear_zeros(place);
+	good = flip_under(place, plan, dir, users, 1, seconds, flipper, &sum);
+	printf("campaign: while it changed %llu mounted, %llu refused\n",
+	       (unsigned long long)sum.dirs, (unsigned long long)sum.errors);
+	if (good && (!sum.dirs || !sum.errors)) {
+		fputs("campaign: nothing learnt: all were mounted, or all refused\n",
+		      stderr);
+		return false;
+	}
+	return good;
+}
+
+static bool flip_mounted(struct place *place, const struct mutate_plan *plan,
+			 const char *dir, u32 seconds, struct flipper *flipper)
+{
+	static user_fn *const users[] = { keep_walking, keep_walking, keep_forgetting };
+	struct walk_result sum;
+	char log[PLACE_LOG];
+	bool good;
+	int err;
+
+	place_restore(place);
+	err = place_mount(place, dir, false, log);
+	if (err) {
+		fprintf(stderr, "campaign: mount: %s: %s\n", strerror(-err), log);
+		return false;
+	}
+	good = flip_under(place, plan, dir, users, 3, seconds, flipper, &sum);
+	walk_print(&sum);
+	if (good && (!sum.errors || !sum.bytes)) {
 		fputs("campaign: nothing learnt: no error, or nothing to read\n", stderr);
 		good = false;
 	}
@@ -253,7 +299,27 @@ int campaign_flip(struct place *place, const struct mutate_plan *plan, const cha
 		fprintf(stderr, "campaign: FAILED: does not unmount: %s\n",
 			strerror(errno));
 		umount2(dir, MNT_DETACH);
-		return 1;
+		return false;
 	}
-	return !campaign_sound(place, dir) || !good;
+	return good;
+}
+
+int campaign_flip(struct place *place, const struct mutate_plan *plan, const char *dir,
+		  u32 seconds, u64 seed)
+{
+	struct flipper flipper = { .state = seed };
+	u32 quarter = (seconds + 3) / 4;
+	bool good;
+
+	if (!place_stays_mapped(place)) {
+		fputs("campaign: the kernel takes /dev/mem away when the range is mounted; boot it with iomem=relaxed\n",
+		      stderr);
+		return 2;
+	}
+	good = flip_unmounted(place, plan, dir, quarter, &flipper) &&
+	       flip_mounted(place, plan, dir, seconds > quarter ? seconds - quarter : 1,
+			    &flipper);
+	printf("campaign: %llu flips in %llu rounds\n", (unsigned long long)flipper.flips,
+	       (unsigned long long)flipper.rounds);
+	return !good || !campaign_sound(place, dir);
 }

@@ -299,8 +299,7 @@ static void walk_xattrs(const char *full)
 		return;
 	}
 	look_text("bytes of elsewhere in the names of xattrs", names, n);
-	for (at = 0; at < n && step();
-	     at += strnlen(names + at, n - at) + 1) {
+	for (at = 0; at < n && step(); at += strnlen(names + at, n - at) + 1) {
 		if (names[n - 1]) {
 			failed(EIO, "list of xattrs without an end");
 			return;

@@ -56,7 +56,8 @@ struct walk_result {
 extern const struct walk_options walk_defaults;
 
 /* What leaked is said on standard error. */
-void walk(const struct walk_options *options, const char *dir, struct walk_result *result);
+void walk(const struct walk_options *options, const char *dir,
+	  struct walk_result *result);
 /* A line of counts, for people. */
 void walk_print(const struct walk_result *result);
 
