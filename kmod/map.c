@@ -197,6 +197,7 @@ static vm_fault_t insert_huge(struct vm_fault *vmf, const struct daxfs_backing *
 	struct vm_area_struct *vma = vmf->vma;
 	unsigned long addr = vmf->address & PMD_MASK;
 	vm_fault_t ret;
+	daxfs_pfn pfn;
 	pmd_t pmd;
 	u64 pos, off;
 
@@ -215,9 +216,9 @@ static vm_fault_t insert_huge(struct vm_fault *vmf, const struct daxfs_backing *
 		return VM_FAULT_FALLBACK;
 	mutex_lock(pmd_lock_of(vmf));
 	pmd = READ_ONCE(*vmf->pmd);
+	pfn = daxfs_paged_pfn(PHYS_PFN(daxfs_backing_phys(backing, off)));
 	if (pmd_none(pmd))
-		ret = vmf_insert_pfn_pmd(vmf, daxfs_paged_pfn(PHYS_PFN(daxfs_backing_phys(backing, off))),
-					 false);
+		ret = vmf_insert_pfn_pmd(vmf, pfn, false);
 	else
 		ret = pmd_leaf(pmd) ? VM_FAULT_NOPAGE : VM_FAULT_FALLBACK;
 	mutex_unlock(pmd_lock_of(vmf));

@@ -18,7 +18,7 @@
 #include "core.h"
 
 typedef u32 dxc_chunk;		/* number of a chunk of the delta area */
-#define DXC_NO_CHUNK	((dxc_chunk)-1)
+#define DXC_NO_CHUNK	0xffffffffu
 
 /* Which branch, so that a reused table entry is not taken for the old one. */
 struct dxc_owner {

@@ -96,9 +96,9 @@ static inline void dxc_write_back(const void *p, size_t n)
 static inline void dxc_write_fence(bool persistent)
 {
 	if (persistent)
-		pmem_wmb();
+		pmem_wmb();	/* what it pairs with, the callers say */
 	else
-		smp_wmb();
+		smp_wmb();	/* likewise */
 }
 
 /* What the region held before; new is there only if that was old. */
@@ -107,7 +107,9 @@ static inline __le64 dxc_cmpxchg(__le64 *p, __le64 old, __le64 new)
 	return (__force __le64)cmpxchg((u64 *)p, (__force u64)old, (__force u64)new);
 }
 
+/* Each caller says what it pairs with. */
 #define dxc_load_acquire(p)	smp_load_acquire(p)
+/* Likewise. */
 #define dxc_store_release(p, v)	smp_store_release(p, v)
 
 #else /* a process */
@@ -142,7 +144,7 @@ typedef int64_t s64;
 #define READ_ONCE(x)		(*(const volatile __typeof__(x) *)&(x))
 #define barrier()		__asm__ __volatile__("" ::: "memory")
 #ifndef __always_inline
-#define __always_inline	inline __attribute__((always_inline))
+#define __always_inline	inline
 #endif
 #define likely(x)		__builtin_expect(!!(x), 1)
 #define unlikely(x)		__builtin_expect(!!(x), 0)

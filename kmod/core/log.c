@@ -196,11 +196,10 @@ static int append_chunk(const struct dxc_volume *vol, struct dxc_log *log,
 	seal(log, salt, rec);
 	write_region(vol, at, &raw, sizeof(raw));
 	write_region(vol, at + sizeof(raw), rec->buf, rec->size);
-	if (log->chunk != DXC_NO_CHUNK) {
+	if (log->chunk != DXC_NO_CHUNK)
 		head_at = dxc_chunk_offset(vol, log->chunk) + offsetof(struct daxfs_chunk, ch_next);
-	} else {
+	else
 		log->head = chunk;
-	}
 	publish(vol, head_at, chunk + 1ull);
 	log->chunk = chunk;
 	log->used = sizeof(raw) + rec->size;

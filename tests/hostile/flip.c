@@ -266,9 +266,8 @@ static bool flip_unmounted(struct place *place, const struct mutate_plan *plan,
 	good = flip_under(place, plan, dir, users, 1, seconds, flipper, &sum);
 	printf("campaign: while it changed %llu mounted, %llu refused\n",
 	       (unsigned long long)sum.dirs, (unsigned long long)sum.errors);
-	if (good && (!sum.dirs || !sum.errors)) {
-		fputs("campaign: nothing learnt: all were mounted, or all refused\n",
-		      stderr);
+	if (good && !(sum.dirs + sum.errors)) {
+		fputs("campaign: nothing learnt: no mount was tried\n", stderr);
 		return false;
 	}
 	return good;
