@@ -149,6 +149,7 @@ static int stop_at_first(void *priv, const struct dxc_finding *f)
 	return f->code == DXC_AREA_CHECKSUM ? -EBADMSG : -EUCLEAN;
 }
 
+/* Each time it is asked for: others may have written since the last time. */
 int daxfs_volume_validate(struct daxfs_volume *vol, struct fs_context *fc)
 {
 	struct dxc_check chk = { .report = stop_at_first, .priv = fc };
@@ -157,8 +158,6 @@ int daxfs_volume_validate(struct daxfs_volume *vol, struct fs_context *fc)
 	err = mutex_lock_killable(&vol->validate_lock);
 	if (err)
 		return err;
-	if (vol->validated)
-		goto out;
 	id = daxfs_backing_enter(vol->backing);
 	if (id < 0) {
 		err = id;
@@ -166,7 +165,8 @@ int daxfs_volume_validate(struct daxfs_volume *vol, struct fs_context *fc)
 	}
 	err = dxc_check(&vol->core, &chk);
 	daxfs_backing_exit(vol->backing, id);
-	WRITE_ONCE(vol->validated, !err);
+	if (!err)
+		WRITE_ONCE(vol->validated, true);
 out:
 	mutex_unlock(&vol->validate_lock);
 	return err;

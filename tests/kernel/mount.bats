@@ -110,6 +110,18 @@ PY
 	[ "$(cat "$MNT/file")" = hello ]
 }
 
+@test "validate checks each time it is asked for, also what is mounted already" {
+	grep -qw iomem=relaxed /proc/cmdline || skip "the kernel lets nobody write a mounted range: iomem=relaxed is not on its command line"
+	put phys /tmp/one.img
+	mkdir -p /mnt/second
+	mount -i -t daxfs -o "$OPTS,validate" none "$MNT"
+	printf X | dd of=/dev/mem bs=1 seek=$((DAXFS_PHYS_ADDR + 0x200004)) conv=notrunc status=none
+	run daxfsctl mount -o "$OPTS,validate" none /mnt/second
+	[ "$status" -ne 0 ]
+	[[ $output == *"bad checksum of an area"* ]]
+	[ "$(cat "$MNT/file")" = hello ]
+}
+
 @test "what is no memory is refused with what could be done instead" {
 	truncate -s 10M /tmp/disk
 	loop=$(losetup -f --show /tmp/disk)
