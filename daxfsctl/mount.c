@@ -9,13 +9,11 @@
 #include <inttypes.h>
 #include <sched.h>
 #include <stdio.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <unistd.h>
 #include <uuid.h>
 
-#include <daxfs/ioctl.h>
 
 #include "applet.h"
 #include "dmabuf.h"
