@@ -3,11 +3,29 @@
  * The module's own structures. What bytes of a region mean is not here but in
  * core/; this is about what Linux keeps of it.
  *
- * Locks, none of which nest in each other: daxfs_volumes_lock (volume.c), the
- * list of volumes and their opening; validate_lock of a volume, held for as
- * long as a full check takes; pmd_locks (map.c), inside mmap_lock or a VMA's.
- * Reading needs none: the base does not change, and what a mounted inode says
- * of itself was copied when it was read (I-3).
+ * Locks, outermost first:
+ *
+ *	i_rwsem			the VFS's; writing, truncating, namespace operations
+ *	mmap_lock		the kernel's
+ *	invalidate_lock		of a mapping: shared while a fault maps what it found,
+ *				exclusive while blocks are replaced and unmapped
+ *	volume->ops_lock	one branch operation at a time in this kernel
+ *	volume->tree		which branches there are, which one a super block
+ *				shows; shared by everybody who uses a layer
+ *	branch->lock		a branch's layer: its index and its log
+ *	volume->dirty_lock	(spinlock) inodes whose times are not logged yet
+ *
+ * Under tree and branch->lock memory is allocated without entering file
+ * systems (daxfs_view_write()), as reclaim evicts inodes, which takes both.
+ * Nobody copies from or to user memory under them. daxfs_volumes_lock
+ * (volume.c), the list of volumes and their opening; validate_lock of a volume,
+ * held for as long as a full check takes; pmd_locks (map.c), inside
+ * invalidate_lock: none of these nests in the others or holds them.
+ *
+ * Reading what no branch has touched needs no lock: the base does not change,
+ * and what a mounted inode says of itself was copied when it was read (I-3).
+ * Copying from blocks of a branch happens inside volume->srcu, so that chunks
+ * of a discarded branch are not given out again meanwhile (I-8).
  */
 #ifndef DAXFS_H
 #define DAXFS_H
@@ -19,9 +37,26 @@
 #include <linux/list.h>
 #include <daxfs/ioctl.h>
 #include "compat.h"
-#include "core/core.h"
+#include "core/layer.h"
 
 struct daxfs_backing;
+struct daxfs_sb_info;
+
+/*
+ * A branch that a super block of this kernel shows, or that lies below one
+ * that does. Its parent is in memory for as long as it is itself.
+ */
+struct daxfs_branch {
+	struct list_head list;		/* of the volume; guarded by tree */
+	struct daxfs_branch *parent;	/* NULL: main; guarded by tree */
+	unsigned int users;		/* super blocks and children; guarded by tree */
+	unsigned int views;		/* super blocks that show it; guarded by tree */
+	bool frozen;			/* it has live children (I-6); guarded by tree */
+	struct daxfs_sb_info *writer;	/* holds the lease, or NULL; guarded by tree */
+	struct rw_semaphore lock;
+	struct dxc_layer layer;		/* guarded by lock; below: see I-6 */
+	char name[DAXFS_BRANCH_NAME_SIZE]; /* guarded by tree */
+};
 
 /*
  * One image in one region, shared by all mounts of it in this kernel. Found by
@@ -35,16 +70,53 @@ struct daxfs_volume {
 	struct mutex validate_lock;	/* one full check at a time */
 	bool validated;			/* set under validate_lock */
 	char name[64];			/* label or UUID, for messages */
+
+	/* Images with branches: */
+	struct mutex ops_lock;
+	struct rw_semaphore tree;
+	struct list_head branches;	/* struct daxfs_branch; guarded by tree */
+	struct list_head supers;	/* struct daxfs_sb_info; guarded by tree */
+	struct dxc_space space;
+	struct srcu_struct srcu;
+	struct delayed_work beat;	/* heartbeats, times, chunks to reclaim */
+	u64 seen_seq;			/* what our slots say; guarded by tree */
 };
 
 struct daxfs_sb_info {
 	struct daxfs_volume *volume;
+	struct super_block *sb;
 	char *source;			/* what /proc/mounts shows, without "daxfs:" */
+
+	/* Images with branches, else NULL and 0: */
+	struct daxfs_branch *branch;	/* what is shown; guarded by tree */
+	struct list_head list;		/* of the volume; guarded by tree */
+	u32 slot;			/* in the mount table */
+	u32 epoch;			/* 0: no slot */
+	/*
+	 * Grows when names may have changed by other means than this super
+	 * block's operations. A dentry keeps the value it was made under in d_time.
+	 */
+	unsigned long view;
+	struct list_head dirty;		/* daxfs_inode_info; guarded by dirty_lock */
+	spinlock_t dirty_lock;
 };
 
+/* daxfs_inode_info.state; 0: the base says everything there is to say */
+#define DAXFS_I_TOUCHED	0x1ul	/* a layer says something of it: ask the view */
+#define DAXFS_I_NAMES	0x2ul	/* directory: a layer changed what is in it */
+#define DAXFS_I_XATTRS	0x4ul	/* a layer changed its xattrs */
+#define DAXFS_I_STALE	0x8ul	/* of a discarded view: ESTALE, SIGBUS */
+#define DAXFS_I_NEW	0x10ul	/* made in a branch: not in the base */
+#define DAXFS_I_TIMES	0x20ul	/* times are newer than what is logged */
+#define DAXFS_I_MAPPED	0x40ul	/* was mapped writable: fsync flushes all of it */
+#define DAXFS_I_OWNED	0x80ul	/* struct pages name this mapping (futexes) */
+
 struct daxfs_inode_info {
-	struct dxc_inode core;		/* as read; does not change */
+	struct dxc_inode core;		/* as read; does not change; not if DAXFS_I_NEW */
 	u64 blocks;			/* 512-byte units + 1; 0: not counted yet */
+	unsigned long state;		/* DAXFS_I_*; changed by set_bit and friends of its masks */
+	dxc_ino parent;			/* directories; guarded by i_rwsem of the parent */
+	struct list_head dirty;		/* guarded by dirty_lock */
 	struct inode vfs;
 };
 
@@ -53,6 +125,8 @@ struct daxfs_mount_options {
 	phys_addr_t phys;
 	u64 size;
 	struct dma_buf *dmabuf;		/* a reference */
+	struct daxfs_volume *volume;	/* of the mount that "volume" named; a reference */
+	char *branch;			/* NULL: main */
 	bool has_phys;
 	bool has_size;
 	bool validate;
@@ -84,7 +158,74 @@ struct daxfs_volume *daxfs_volume_get(struct fs_context *fc,
 void daxfs_volume_put(struct daxfs_volume *vol);
 int daxfs_volume_validate(struct daxfs_volume *vol, struct fs_context *fc);
 
+/* ---- view.c: layers in use ---- */
+
+/* Does the volume have branches? Not changed while it lives. */
+static inline bool daxfs_has_branches(const struct daxfs_volume *vol)
+{
+	return dxc_volume_is_writable(&vol->core);
+}
+
+/* A super block's layers, held. */
+struct daxfs_hold {
+	struct daxfs_branch *branch;
+	unsigned int nofs;
+};
+
+/*
+ * Only on volumes with branches. The layers of sb's view, which stay as they
+ * are until daxfs_view_read_end(). Takes tree and branch->lock for reading;
+ * the caller is inside the backing, and copies nothing to user memory.
+ */
+struct dxc_layer *daxfs_view_read(struct super_block *sb, struct daxfs_hold *hold);
+void daxfs_view_read_end(struct super_block *sb, struct daxfs_hold *hold);
+
+/*
+ * The layer that an operation on inode (and its super block) may change, with
+ * branch->lock held for writing and memory allocated without entering file
+ * systems. ERR_PTR with nothing held: -ESTALE for an inode of a discarded
+ * view, -EROFS when the branch is frozen or written by another mount (said in
+ * the log, rate-limited), -EIO. Takes the lease if nobody has it. The caller is inside
+ * the backing. Blocks that were taken under one hold may be used under the
+ * next one only if the branch of both is the same.
+ */
+struct dxc_layer *daxfs_view_write(struct inode *inode, struct daxfs_hold *hold);
+/*
+ * Ends it; compacts the log when it is time to. changed: inodes that the
+ * operation changed, NULL-ended, for other super blocks that show the branch.
+ */
+void daxfs_view_write_end(struct super_block *sb, struct daxfs_hold *hold,
+			  struct inode *const changed[]);
+
+/* ---- branch.c: what a super block shows; the ioctls' work ---- */
+
+/* At mount: finds or loads the branch, claims a slot. Sets sbi->branch. */
+int daxfs_branch_attach(struct super_block *sb, struct fs_context *fc, const char *name);
+/* At umount, when all inodes are gone. */
+void daxfs_branch_detach(struct super_block *sb);
+/* The same for the volume: space, srcu, heartbeats; recovery of what others left half done. */
+int daxfs_branch_volume_init(struct daxfs_volume *vol, struct fs_context *fc);
+void daxfs_branch_volume_exit(struct daxfs_volume *vol);
+
+/* See enum in include/daxfs/ioctl.h; cmd is the DAXFS_IOC_BRANCH_* number. bo_reason is filled in. */
+int daxfs_branch_op(struct super_block *sb, unsigned int cmd, struct daxfs_branch_op *op);
+
 /* inode.c */
+/*
+ * The view that held inode ino is discarded: if it is in memory, it is stale
+ * from now on (unhashed, DAXFS_I_STALE). Under tree held for writing, so
+ * nothing is unmapped yet; the caller gets the inode (a reference) to call
+ * daxfs_inode_unmap() on when tree is free, or NULL. The root is refreshed
+ * instead, and NULL returned.
+ */
+struct inode *daxfs_inode_discard(struct super_block *sb, dxc_ino ino, struct dxc_layer *now);
+void daxfs_inode_unmap(struct inode *inode);
+/* Another super block changed it: takes over what the view says. Under tree (any way). */
+void daxfs_inode_refresh(struct inode *inode, struct dxc_layer *layer);
+/* Logs the times of inodes that wrote in place. */
+int daxfs_inode_flush_times(struct inode *inode);
+int daxfs_flush_all_times(struct super_block *sb);
+
 struct inode *daxfs_iget(struct super_block *sb, dxc_ino ino);
 struct inode *daxfs_iget_inside(struct super_block *sb, dxc_ino ino);
 struct inode *daxfs_alloc_inode(struct super_block *sb);

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The tables that several kernels share: branches, mounts, the words of the
+ * shared state. Trust and results are as in core.h, durability as in delta.h.
+ *
+ * Who writes: an entry of the branch table is changed by the holder of the
+ * volume lock (br_lease by cmpxchg, br_head also by the holder of the lease);
+ * a mount slot by its owner. The caller takes the volume lock where a function
+ * says "locked"; within one kernel it also serialises such calls itself.
+ *
+ * A branch operation is one 8-byte store, its point of no return; what has to
+ * follow it can be redone from the tables any number of times, by
+ * dxc_branch_recover(), in whatever kernel.
+ *
+ *	create	entry MAKING, its members, then br_state = LIVE
+ *	commit	br_winner of the parent; then join, relabel, kill siblings
+ *	abort	br_state = DEAD; then kill descendants, free chunks
+ *
+ * A branch is dead when its state says so, or when its parent (index and
+ * generation) is not LIVE.
+ */
+#ifndef DXC_BRANCH_H
+#define DXC_BRANCH_H
+
+#include "delta.h"
+
+/* An entry of the branch table, checked. */
+struct dxc_branch {
+	struct dxc_owner id;		/* its index and generation */
+	u32 state;			/* enum daxfs_branch_state */
+	struct dxc_owner parent;	/* of main: itself */
+	struct dxc_owner winner;	/* child being committed; generation 0: none */
+	u64 head;			/* br_head */
+	u64 lease;			/* br_lease */
+	u64 first_seq;
+	s64 created;			/* nanoseconds since 1970 */
+	char name[DAXFS_BRANCH_NAME_MAX + 1];
+};
+
+/* Generations start at 1, so {0, 0} is nobody. */
+static inline bool dxc_owner_is(struct dxc_owner a, struct dxc_owner b)
+{
+	return a.branch == b.branch && a.generation == b.generation;
+}
+
+/* Offset of the word that names the first log chunk of a branch. index is in the table. */
+static inline dxc_off dxc_branch_head_at(const struct dxc_volume *vol, u32 index)
+{
+	return vol->area[DAXFS_AREA_BRANCHES].offset +
+		(u64)index * sizeof(struct daxfs_branch) +
+		offsetof(struct daxfs_branch, br_head);
+}
+
+/* Is it a name a branch may have? NUL terminated. */
+bool dxc_branch_name_is_legal(const char *name);
+
+/*
+ * Entry index. -ENOENT: it is free (or a create that did not finish); -EUCLEAN
+ * when it cannot be. A DEAD entry is returned as such.
+ */
+int dxc_branch_read(const struct dxc_volume *vol, u32 index, struct dxc_branch *br,
+		    struct dxc_finding *f);
+/* The entry of that index and generation, LIVE; -ESTALE when there is none. */
+int dxc_branch_get(const struct dxc_volume *vol, struct dxc_owner id, struct dxc_branch *br);
+/* The live branch of that name; -ENOENT. Bad entries are passed over. */
+int dxc_branch_find(const struct dxc_volume *vol, const char *name, struct dxc_branch *br);
+/*
+ * The first live branch with an index of at least *index, which is moved behind
+ * it; -ENOENT at the end. Bad and dead entries are passed over.
+ */
+int dxc_branch_next(const struct dxc_volume *vol, u32 *index, struct dxc_branch *br);
+/* The same among the children of parent. */
+int dxc_branch_next_child(const struct dxc_volume *vol, struct dxc_owner parent,
+			  u32 *index, struct dxc_branch *br);
+
+/*
+ * For mkfs: entry 0, "main", LIVE with generation 1, and the shared state
+ * (ss_next_ino behind the base, ss_commit_seq 1, ss_next_gen 2), in a region
+ * whose tables are zeros.
+ */
+void dxc_branch_format(const struct dxc_volume *vol, s64 created);
+
+/*
+ * Makes a branch (locked). first_seq: number of the record that would follow
+ * the parent's last. O(entries), whatever the parent holds. -EEXIST, -EINVAL
+ * (name), -ENOSPC (table full), -ESTALE (no such parent). *br is what was made.
+ */
+int dxc_branch_create(const struct dxc_volume *vol, struct dxc_owner parent,
+		      const char *name, s64 created, u64 first_seq, struct dxc_branch *br);
+/* Another name (locked). -EEXIST, -EINVAL, -ESTALE; main keeps its name: -EPERM. */
+int dxc_branch_rename(const struct dxc_volume *vol, struct dxc_owner id, const char *name);
+
+/* Chunks of a branch that the caller knows already, so that no table is searched. */
+struct dxc_chunk_list {
+	const dxc_chunk *chunks;
+	u32 count;
+};
+
+/*
+ * What the rest of a commit or abort does. known(priv, id) returns the list of
+ * a branch's chunks or NULL (the table is searched); may itself be NULL.
+ */
+struct dxc_branch_rest {
+	const struct dxc_chunk_list *(*known)(void *priv, struct dxc_owner id);
+	void *priv;
+	dxc_chunk tail;		/* commit: last log chunk of the parent, or DXC_NO_CHUNK: found by walking */
+	u64 seq;		/* out: commit sequence that freed chunks carry */
+	u32 discarded;		/* out: branches that went, without the winner */
+};
+
+/*
+ * Commits child into its parent (locked): the store that decides, nothing
+ * else. -ESTALE, -EPERM for main, -EBUSY when child has live children.
+ */
+int dxc_branch_commit(const struct dxc_volume *vol, struct dxc_owner child);
+/* What follows from br_winner of parent (locked); 0 too when nothing does. */
+int dxc_branch_finish(const struct dxc_volume *vol, struct dxc_owner parent,
+		      struct dxc_branch_rest *rest);
+/* Discards a branch and its descendants (locked). -ESTALE, -EPERM for main. */
+int dxc_branch_abort(const struct dxc_volume *vol, struct dxc_owner id,
+		     struct dxc_branch_rest *rest);
+/*
+ * Finishes whatever was begun by a kernel that is gone (locked): commits,
+ * aborts, creates. Reads all of the branch table, and the chunk table only if
+ * something was found.
+ */
+int dxc_branch_recover(const struct dxc_volume *vol, struct dxc_branch_rest *rest);
+
+/* ---- words of the shared state ---- */
+
+/* A number for a new inode, never given before; -ENOSPC when they are used up. */
+int dxc_next_ino(const struct dxc_volume *vol, dxc_ino *ino);
+u64 dxc_commit_seq(const struct dxc_volume *vol);
+/* One more; others notice. Durable. Returns the new value. */
+u64 dxc_commit_seq_advance(const struct dxc_volume *vol);
+
+/* ---- mount slots, leases, the volume lock: mount.c ---- */
+
+/* Names a mount in br_lease and ss_lock: slot + 1 | epoch << 32; 0: nobody. */
+typedef u64 dxc_holder;
+
+static inline dxc_holder dxc_holder_of(u32 slot, u32 epoch)
+{
+	return (u64)epoch << 32 | (slot + 1);
+}
+
+struct dxc_mount {
+	u32 slot;
+	u32 epoch;		/* 31 bits */
+	u64 heartbeat;
+	u64 seen_seq;
+	struct dxc_owner branch;
+	bool writable;
+	char host[25];
+};
+
+/*
+ * Claims a free slot, or one of the slots that dead says (NULL: none) are
+ * abandoned. -EUSERS when all are in use. epoch: random, 31 bits, not 0.
+ */
+int dxc_mount_claim(const struct dxc_volume *vol, u32 epoch, struct dxc_owner branch,
+		    bool writable, const char *host,
+		    bool (*dead)(void *priv, const struct dxc_mount *mt), void *priv,
+		    u32 *slot);
+void dxc_mount_release(const struct dxc_volume *vol, u32 slot, u32 epoch);
+/* -ENOENT: free. slot is in the table. */
+int dxc_mount_read(const struct dxc_volume *vol, u32 slot, struct dxc_mount *mt);
+/* Does that mount still own its slot? */
+bool dxc_holder_is_there(const struct dxc_volume *vol, dxc_holder holder);
+void dxc_mount_beat(const struct dxc_volume *vol, u32 slot);
+void dxc_mount_set_branch(const struct dxc_volume *vol, u32 slot, struct dxc_owner branch,
+			  bool writable);
+void dxc_mount_set_seen(const struct dxc_volume *vol, u32 slot, u64 seq);
+/* The least mt_seen_seq of the claimed slots that dead does not name; ~0 when there are none. */
+u64 dxc_mount_seen(const struct dxc_volume *vol,
+		   bool (*dead)(void *priv, const struct dxc_mount *mt), void *priv);
+
+/*
+ * The lease of a branch, the volume lock: 0, or -EBUSY with the holder in
+ * *holder. Passing a holder that is known to be gone in *holder takes it over
+ * from him; 0 there: only when it is free.
+ */
+int dxc_lease_take(const struct dxc_volume *vol, struct dxc_owner id, dxc_holder me,
+		   dxc_holder *holder);
+void dxc_lease_drop(const struct dxc_volume *vol, struct dxc_owner id, dxc_holder me);
+int dxc_lock_take(const struct dxc_volume *vol, dxc_holder me, dxc_holder *holder);
+void dxc_lock_drop(const struct dxc_volume *vol, dxc_holder me);
+
+#endif

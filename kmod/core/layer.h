@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Layers and views: what the logs of branches amount to, kept in ordinary
+ * memory for lookups. Trust and results are as in core.h.
+ *
+ * A layer is the index of one branch's log: the inodes it says something of,
+ * the names it made or took away, where its blocks are. A view is a layer and
+ * everything below it: the parents' layers, last the base. It is built by
+ * applying records, the same way when a log is replayed and when an operation
+ * has just been appended, so the two cannot differ (I-9).
+ *
+ * Locking is the caller's: dxc_view_*() read a layer and all below it; what
+ * changes a layer (dxc_op_*, load, merge, compact) needs it for itself, and
+ * the layers below unchanged meanwhile. Memory that lookups return is copied.
+ */
+#ifndef DXC_LAYER_H
+#define DXC_LAYER_H
+
+#include "branch.h"
+
+/* ---- space.c: blocks of the delta area ---- */
+
+/*
+ * Which blocks of the chunks of layers in this kernel are in use. One per
+ * volume, shared by its layers: a chunk's bits belong to the layer that owns
+ * the chunk, and lie in bytes of their own.
+ */
+struct dxc_space {
+	u8 *used;
+	u32 chunk_blocks;
+	u32 chunk_bytes;		/* of used, per chunk */
+	dxc_chunk hint;			/* where to look for a free chunk; racy on purpose */
+	/* May the blocks be given out, or does somebody still do I/O to them? NULL: yes. */
+	bool (*busy)(void *priv, dxc_off off, u64 blocks);
+	void *priv;
+};
+
+int dxc_space_init(struct dxc_space *space, const struct dxc_volume *vol);
+void dxc_space_exit(struct dxc_space *space);
+
+/* ---- layers ---- */
+
+struct dxc_node;
+struct dxc_name;
+
+struct dxc_layer {
+	const struct dxc_volume *vol;
+	struct dxc_space *space;
+	struct dxc_layer *lower;	/* the parent's; NULL: only the base is below */
+	struct dxc_owner owner;
+	struct dxc_log log;		/* where the next record goes */
+
+	struct dxc_node **nodes;	/* hashed by inode number */
+	u32 node_mask, node_count;
+	struct dxc_name **names;	/* hashed by directory and name */
+	u32 name_mask, name_count;
+	u64 next_cookie;		/* of the next name; grows along the layers of a view */
+
+	dxc_chunk *chunks;		/* all it owns, log and data */
+	u32 chunk_count, chunk_room;
+	u32 log_chunks;
+	u64 used_blocks;		/* of its data chunks */
+	u64 free_blocks;
+	u32 cursor;			/* index in chunks where free blocks are looked for */
+	dxc_chunk current;		/* data chunk that small files fill */
+	u64 live_bytes;			/* what the log would be after compaction, about */
+	u64 log_bytes;			/* what it is */
+	void *scratch;			/* dxc_record_max() bytes, for records */
+};
+
+/*
+ * A layer of branch br over lower (NULL: main). Empty; nothing is read.
+ * -ENOMEM.
+ */
+int dxc_layer_init(struct dxc_layer *layer, const struct dxc_volume *vol,
+		   struct dxc_space *space, struct dxc_layer *lower,
+		   const struct dxc_branch *br);
+/*
+ * Replays the branch's log into an empty layer, and finds its chunks. With
+ * repair (the caller holds the lease) gives back chunks that nothing refers
+ * to. -EUCLEAN for a log that cannot be.
+ */
+int dxc_layer_load(struct dxc_layer *layer, const struct dxc_branch *br, bool repair,
+		   struct dxc_finding *f);
+/* Frees the memory; the region keeps everything. */
+void dxc_layer_free(struct dxc_layer *layer);
+static inline bool dxc_layer_is_empty(const struct dxc_layer *layer)
+{
+	return !layer->node_count && !layer->name_count;
+}
+
+/*
+ * upper was committed into layer (dxc_branch_finish() joined their logs):
+ * moves what it says, and its chunks, to layer, as replaying the joined log
+ * would. upper is empty afterwards, to be freed. -ENOMEM: layer is to be
+ * loaded anew.
+ */
+int dxc_layer_merge(struct dxc_layer *layer, struct dxc_layer *upper);
+
+/* Is the log so much longer than what it says that it should be rewritten? */
+bool dxc_layer_wants_compaction(const struct dxc_layer *layer);
+/*
+ * Writes a new log from the index, switches to it by one store, gives up the
+ * old one. Not while the branch has children. -ENOSPC: as before.
+ */
+int dxc_layer_compact(struct dxc_layer *layer);
+
+/* For callers that need every inode a layer says something of: the next one, -ENOENT. */
+int dxc_layer_next_ino(const struct dxc_layer *layer, u32 *bucket, u32 *skip, dxc_ino *ino);
+/* Does the layer say anything of it? */
+bool dxc_layer_has(const struct dxc_layer *layer, dxc_ino ino);
+
+/* ---- views ---- */
+
+/* An inode as a view shows it. */
+struct dxc_file {
+	struct dxc_attr attr;
+	bool in_base;		/* base is valid: what the base says of it */
+	bool touched;		/* a layer says something of it */
+	bool has_names;		/* directory: a layer changed what is in it */
+	bool has_xattrs;	/* a layer changed its xattrs */
+	struct dxc_inode base;
+};
+
+/* -ESTALE: the view has no such inode (or it has no name any more). */
+int dxc_view_inode(const struct dxc_layer *top, dxc_ino ino, struct dxc_file *file,
+		   struct dxc_finding *f);
+
+/*
+ * A name in a directory. base: the directory's inode in the base, NULL when it
+ * is not from there. Of de only ino, type are set. -ENOENT.
+ */
+int dxc_view_lookup(const struct dxc_layer *top, dxc_ino dir, const struct dxc_inode *base,
+		    const char *name, u32 len, struct dxc_dirent *de, struct dxc_finding *f);
+
+/*
+ * The entry at the least position that is at least *pos; *pos becomes its
+ * position, which no other entry of the directory has or will have. Positions
+ * start at 0. -ENOENT at the end.
+ */
+int dxc_view_next(const struct dxc_layer *top, dxc_ino dir, const struct dxc_inode *base,
+		  u64 *pos, struct dxc_dirent *de, struct dxc_finding *f);
+/* 0, -ENOTEMPTY or an error. */
+int dxc_view_dir_empty(const struct dxc_layer *top, dxc_ino dir, const struct dxc_inode *base,
+		       struct dxc_finding *f);
+
+/* Where a part of a file is. */
+struct dxc_part {
+	struct dxc_extent ex;	/* data 0: a hole; whole blocks */
+	bool own;		/* the top layer's: may be written to in place */
+};
+
+/*
+ * The longest part known to be in one piece that holds pos, also past the end
+ * of the file (blocks may have been allocated there).
+ */
+int dxc_view_map(const struct dxc_layer *top, dxc_ino ino, const struct dxc_inode *base,
+		 dxc_pos pos, struct dxc_part *part, struct dxc_finding *f);
+/* 512-byte units that stat(2) reports. */
+int dxc_view_blocks(const struct dxc_layer *top, dxc_ino ino, const struct dxc_inode *base,
+		    u64 size, u64 *units);
+
+/* The target, NUL terminated, into buf of attr->size + 1 bytes. */
+int dxc_view_symlink(const struct dxc_layer *top, const struct dxc_file *file, char *buf,
+		     struct dxc_finding *f);
+
+/* The value's length, copied when size is not 0: -ERANGE, -ENODATA. */
+int dxc_view_xattr(const struct dxc_layer *top, dxc_ino ino, const struct dxc_inode *base,
+		   u32 prefix, const char *name, u32 name_len, void *value, size_t size,
+		   struct dxc_finding *f);
+/*
+ * Calls each(priv, prefix, name, len) for every xattr; nonzero stops and is
+ * returned.
+ */
+int dxc_view_xattrs(const struct dxc_layer *top, dxc_ino ino, const struct dxc_inode *base,
+		    int (*each)(void *priv, u32 prefix, const char *name, u32 len),
+		    void *priv, struct dxc_finding *f);
+
+/* ---- operations ---- */
+
+/*
+ * Each is one record: it has happened, durably, when 0 is returned, and not at
+ * all otherwise. attr arguments say how the inode is after the operation but
+ * for what the operation itself changes (below), which is changed in *attr on
+ * success only. All names were looked up before, under the same lock: an
+ * operation does not check that a name is free or there. -ENOSPC, -ENOMEM,
+ * -EIO; -E2BIG for what fits no record. The layer is the view's top.
+ */
+
+struct dxc_new_xattr {
+	u32 prefix;
+	const char *name;
+	u32 name_len;
+	const void *value;
+	u32 value_len;
+};
+
+/*
+ * A new inode attr (ino from dxc_next_ino), named name in dir. dir NULL: no
+ * name (O_TMPFILE), attr->nlink is 0. Changes dir->nlink for a directory. target for
+ * a symlink.
+ */
+int dxc_op_create(struct dxc_layer *layer, struct dxc_attr *dir, const char *name, u32 len,
+		  const struct dxc_attr *attr, const char *target,
+		  const struct dxc_new_xattr *xattrs, u32 xattr_count);
+/* One more name. Changes attr->nlink. */
+int dxc_op_link(struct dxc_layer *layer, struct dxc_attr *dir, const char *name, u32 len,
+		struct dxc_attr *attr);
+/* One less, also for rmdir. Changes attr->nlink and, for a directory, dir->nlink. */
+int dxc_op_unlink(struct dxc_layer *layer, struct dxc_attr *dir, const char *name, u32 len,
+		  struct dxc_attr *attr);
+
+struct dxc_rename {
+	struct dxc_attr *old_dir, *new_dir;	/* may be the same */
+	const char *old_name, *new_name;
+	u32 old_len, new_len;
+	struct dxc_attr *inode;			/* what is renamed */
+	struct dxc_attr *target;		/* what has the new name, or NULL */
+	bool exchange;				/* target gets the old name */
+	const struct dxc_attr *whiteout;	/* a new inode for the old name, or NULL */
+};
+
+/* Changes nlink of target and of the directories, and attr->parent of moved directories. */
+int dxc_op_rename(struct dxc_layer *layer, struct dxc_rename *rn);
+
+/* Attributes but for the size. */
+int dxc_op_setattr(struct dxc_layer *layer, const struct dxc_attr *attr);
+
+/*
+ * A new size. Sets attr->size. The rest of the last block of a shorter file
+ * is made zero; where it is not the layer's own, in a copy of it. Of a longer
+ * one too, before. base: as above. Mappings of blocks that went are the
+ * caller's, before they are given out again: see dxc_space.busy.
+ */
+int dxc_op_resize(struct dxc_layer *layer, struct dxc_attr *attr, const struct dxc_inode *base,
+		  u64 size, struct dxc_finding *f);
+
+/*
+ * Blocks for a file, to be filled before dxc_op_map() puts them into it, or
+ * given back. As many as possible in one piece, at least one, at most want.
+ * near: offset that they should follow, or 0. Nothing is logged.
+ */
+int dxc_blocks_take(struct dxc_layer *layer, dxc_off near, u64 want, dxc_off *off, u64 *got);
+void dxc_blocks_give_back(struct dxc_layer *layer, dxc_off off, u64 count);
+/* Blocks of the file are at off from now on; attr->size as given. */
+int dxc_op_map(struct dxc_layer *layer, const struct dxc_attr *attr, u64 block, u64 count,
+	       dxc_off off);
+/* Blocks of the file are a hole from now on. */
+int dxc_op_punch(struct dxc_layer *layer, const struct dxc_attr *attr, u64 block, u64 count);
+
+/* value NULL: removed, or -ENODATA is the caller's to find out before. */
+int dxc_op_xattr(struct dxc_layer *layer, const struct dxc_attr *attr, u32 prefix,
+		 const char *name, u32 len, const void *value, u32 value_len);
+
+/*
+ * Nobody has the inode open any more, and it has no name: its blocks come
+ * back. Logs nothing: replaying finds an inode without names.
+ */
+void dxc_op_forget(struct dxc_layer *layer, dxc_ino ino);
+
+/* Chunks that are free, or will be; blocks free in the layers' own are not counted. */
+u64 dxc_space_free_chunks(const struct dxc_volume *vol);
+
+#endif
