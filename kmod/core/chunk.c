@@ -60,6 +60,11 @@ int dxc_chunk_read(const struct dxc_volume *vol, dxc_chunk chunk,
 	return -EUCLEAN;
 }
 
+bool dxc_chunk_is_free(const struct dxc_volume *vol, dxc_chunk chunk)
+{
+	return !READ_ONCE(*word_of(vol, chunk));
+}
+
 int dxc_chunk_take(const struct dxc_volume *vol, dxc_chunk *hint, u32 kind,
 		   struct dxc_owner owner, dxc_chunk *taken)
 {

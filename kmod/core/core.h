@@ -87,6 +87,15 @@ enum dxc_code {
 	DXC_DIR_LOOP,		/* directory that no path from the root leads to */
 	DXC_DIR_PARENT,		/* is entered in another than its parent; detail: it */
 	DXC_DIR_NAMES,		/* directory with more or fewer than one name */
+	/* logs: found when a layer is loaded */
+	DXC_LR_CHAIN,		/* detail: what should name a log chunk, or a sequence number */
+	DXC_LR_ITEM,		/* detail: item type */
+	DXC_LR_DIR,		/* detail: inode named in what is no directory */
+	DXC_LR_LINK,		/* detail: DT_* that the inode is not */
+	DXC_LR_TYPE,		/* detail: mode with another type than before */
+	DXC_LR_RANGE,		/* detail: block */
+	DXC_LR_SYMLINK,		/* detail: length */
+	DXC_LR_BLOCKS,		/* detail: block of the file */
 	DXC_CODES
 };
 

@@ -49,6 +49,9 @@ static inline dxc_off dxc_chunk_offset(const struct dxc_volume *vol, dxc_chunk c
 int dxc_chunk_read(const struct dxc_volume *vol, dxc_chunk chunk,
 		   struct dxc_chunk_use *use);
 
+/* Was it free just now? chunk is in the table. */
+bool dxc_chunk_is_free(const struct dxc_volume *vol, dxc_chunk chunk);
+
 /*
  * Takes a free chunk for owner, looking from *hint on and once around; *hint is
  * moved behind it. -ENOSPC when there is none.
@@ -92,6 +95,7 @@ struct dxc_record {
 	u8 *buf;		/* 8-byte aligned */
 	u32 room;		/* bytes of buf */
 	u32 size;		/* so far, with the header */
+	u32 ranges;		/* MAP and UNMAP items in it */
 	bool full;		/* an item did not fit; nothing was written of it */
 };
 
@@ -156,7 +160,8 @@ static inline u32 dxc_record_max(const struct dxc_volume *vol)
 
 /*
  * Starts reading the chain whose head word (br_head) is given, from its first
- * record, which has number first_seq. -EUCLEAN when head is no log chunk.
+ * record. first_seq: the number of the first record of a log that has none.
+ * -EUCLEAN when head is no log chunk.
  */
 int dxc_log_open(const struct dxc_volume *vol, u64 head_word, u64 first_seq,
 		 struct dxc_log *log);
@@ -177,5 +182,22 @@ int dxc_log_read(const struct dxc_volume *vol, struct dxc_log *log, void *buf,
 int dxc_log_append(const struct dxc_volume *vol, struct dxc_log *log,
 		   struct dxc_owner owner, dxc_off head_at, dxc_chunk *hint,
 		   struct dxc_record *rec);
+
+/* Does the record fit the chunk that the log ends in? */
+bool dxc_log_has_room(const struct dxc_volume *vol, const struct dxc_log *log,
+		      const struct dxc_record *rec);
+/*
+ * The same in two halves, for callers that take chunks themselves: into the
+ * chunk where the log ends and there is room; as the first record of a new chunk, taken for
+ * the log. head_at 0: nothing names the first chunk of a log yet.
+ */
+int dxc_log_add(const struct dxc_volume *vol, struct dxc_log *log, struct dxc_record *rec);
+int dxc_log_extend(const struct dxc_volume *vol, struct dxc_log *log, dxc_off head_at,
+		   dxc_chunk chunk, struct dxc_record *rec);
+
+/* The chunk after this one in a chain + 1, as the region says; 0: none. */
+u64 dxc_log_next(const struct dxc_volume *vol, dxc_chunk chunk);
+/* The word at head_at names the first chunk of log (0: none) from now on, durably. */
+void dxc_log_switch(const struct dxc_volume *vol, dxc_off head_at, const struct dxc_log *log);
 
 #endif

@@ -30,6 +30,7 @@ struct dxc_space {
 	u32 chunk_blocks;
 	u32 chunk_bytes;		/* of used, per chunk */
 	dxc_chunk hint;			/* where to look for a free chunk; racy on purpose */
+	u32 free;			/* free chunks, about; counted anew when few are left */
 	/* May the blocks be given out, or does somebody still do I/O to them? NULL: yes. */
 	bool (*busy)(void *priv, dxc_off off, u64 blocks);
 	void *priv;
@@ -42,6 +43,12 @@ void dxc_space_exit(struct dxc_space *space);
 
 struct dxc_node;
 struct dxc_name;
+
+/* Blocks that a merge gave up while somebody may still read them. */
+struct dxc_retired {
+	dxc_off data;
+	u64 count;
+};
 
 struct dxc_layer {
 	const struct dxc_volume *vol;
@@ -59,12 +66,15 @@ struct dxc_layer {
 	dxc_chunk *chunks;		/* all it owns, log and data */
 	u32 chunk_count, chunk_room;
 	u32 log_chunks;
+	u32 compact_chunks;		/* of its log after the last compaction */
 	u64 used_blocks;		/* of its data chunks */
 	u64 free_blocks;
 	u32 cursor;			/* index in chunks where free blocks are looked for */
 	dxc_chunk current;		/* data chunk that small files fill */
 	u64 live_bytes;			/* what the log would be after compaction, about */
 	u64 log_bytes;			/* what it is */
+	struct dxc_retired *retired;	/* until dxc_layer_settle() */
+	u32 retired_count, retired_room;
 	void *scratch;			/* dxc_record_max() bytes, for records */
 };
 
@@ -96,6 +106,11 @@ static inline bool dxc_layer_is_empty(const struct dxc_layer *layer)
  * loaded anew.
  */
 int dxc_layer_merge(struct dxc_layer *layer, struct dxc_layer *upper);
+/*
+ * Blocks of layer that upper's replaced are kept from being given out again
+ * until this is called: when nobody reads or maps them any more.
+ */
+void dxc_layer_settle(struct dxc_layer *layer);
 
 /* Is the log so much longer than what it says that it should be rewritten? */
 bool dxc_layer_wants_compaction(const struct dxc_layer *layer);

@@ -31,7 +31,7 @@ static u32 chunk_checksum(const struct daxfs_chunk *raw)
 	return dxc_crc32c(0, &raw->ch_first_seq, 3 * sizeof(__le64));
 }
 
-/* Moves log to the start of a chunk that must hold record number log->seq next. */
+/* Moves log to the start of a chunk, which holds the records that come next. */
 static int enter_chunk(const struct dxc_volume *vol, struct dxc_log *log, u64 chunk)
 {
 	struct daxfs_chunk raw;
@@ -44,8 +44,15 @@ static int enter_chunk(const struct dxc_volume *vol, struct dxc_log *log, u64 ch
 		return err;
 	if (le32_to_cpu(raw.ch_magic) != DAXFS_CHUNK_MAGIC ||
 	    le32_to_cpu(raw.ch_checksum) != chunk_checksum(&raw) ||
-	    le64_to_cpu(raw.ch_index) != chunk || le64_to_cpu(raw.ch_first_seq) != log->seq)
+	    le64_to_cpu(raw.ch_index) != chunk)
 		return -EUCLEAN;
+	/*
+	 * A log that was rewritten starts with a later number than the branch
+	 * did, and so does what a commit joined to its parent's.
+	 */
+	if (log->chunk != DXC_NO_CHUNK && le64_to_cpu(raw.ch_first_seq) < log->seq)
+		return -EUCLEAN;
+	log->seq = le64_to_cpu(raw.ch_first_seq);
 	log->left--;
 	log->chunk = chunk;
 	log->used = sizeof(raw);
@@ -97,9 +104,17 @@ static int read_here(const struct dxc_volume *vol, const struct dxc_log *log, vo
 	return 0;
 }
 
+u64 dxc_log_next(const struct dxc_volume *vol, dxc_chunk chunk)
+{
+	__le64 *next = (__le64 *)(vol->region.base + dxc_chunk_offset(vol, chunk) +
+				  offsetof(struct daxfs_chunk, ch_next));
+
+	/* Pairs with the release in publish(): what it names is complete. */
+	return le64_to_cpu(dxc_load_acquire(next));
+}
+
 int dxc_log_read(const struct dxc_volume *vol, struct dxc_log *log, void *buf, u32 *size)
 {
-	__le64 *next;
 	u64 word;
 	int err;
 
@@ -107,10 +122,7 @@ int dxc_log_read(const struct dxc_volume *vol, struct dxc_log *log, void *buf, u
 		return -ENODATA;
 	err = read_here(vol, log, buf, size);
 	if (err == -ENODATA) {
-		/* Pairs with the release in publish(): what it names is complete. */
-		next = (__le64 *)(vol->region.base + dxc_chunk_offset(vol, log->chunk) +
-				  offsetof(struct daxfs_chunk, ch_next));
-		word = le64_to_cpu(dxc_load_acquire(next));
+		word = dxc_log_next(vol, log->chunk);
 		if (!word)
 			return -ENODATA;
 		err = enter_chunk(vol, log, word - 1);
@@ -174,20 +186,32 @@ static void seal(const struct dxc_log *log, u64 salt, struct dxc_record *rec)
 	head->lr_checksum = cpu_to_le32(record_checksum(salt, rec->buf, rec->size));
 }
 
-/* The record becomes the first of a new chunk, which is then linked to the chain. */
-static int append_chunk(const struct dxc_volume *vol, struct dxc_log *log,
-			struct dxc_owner owner, dxc_off head_at, dxc_chunk *hint,
-			struct dxc_record *rec)
+bool dxc_log_has_room(const struct dxc_volume *vol, const struct dxc_log *log,
+		      const struct dxc_record *rec)
+{
+	return log->chunk != DXC_NO_CHUNK && rec->size <= vol->chunk_size - log->used;
+}
+
+static int check_record(const struct dxc_volume *vol, const struct dxc_record *rec)
+{
+	if (rec->full || rec->size > dxc_record_max(vol))
+		return -E2BIG;
+	/* An empty record says nothing and could not be told from the end. */
+	return rec->size <= sizeof(struct daxfs_record) ? -EINVAL : 0;
+}
+
+int dxc_log_extend(const struct dxc_volume *vol, struct dxc_log *log, dxc_off head_at,
+		   dxc_chunk chunk, struct dxc_record *rec)
 {
 	struct daxfs_chunk raw = { .ch_magic = cpu_to_le32(DAXFS_CHUNK_MAGIC) };
-	u64 salt = new_salt(vol);
-	dxc_chunk chunk;
+	u64 salt;
 	dxc_off at;
 	int err;
 
-	err = dxc_chunk_take(vol, hint, DAXFS_CHUNK_LOG, owner, &chunk);
+	err = check_record(vol, rec);
 	if (err)
 		return err;
+	salt = new_salt(vol);
 	raw.ch_first_seq = cpu_to_le64(log->seq);
 	raw.ch_index = cpu_to_le64(chunk);
 	raw.ch_salt = cpu_to_le64(salt);
@@ -200,10 +224,27 @@ static int append_chunk(const struct dxc_volume *vol, struct dxc_log *log,
 		head_at = dxc_chunk_offset(vol, log->chunk) + offsetof(struct daxfs_chunk, ch_next);
 	else
 		log->head = chunk;
-	publish(vol, head_at, chunk + 1ull);
+	/* Without a word that names it, the log is complete when somebody stores one. */
+	if (head_at)
+		publish(vol, head_at, chunk + 1ull);
 	log->chunk = chunk;
 	log->used = sizeof(raw) + rec->size;
 	log->salt = salt;
+	log->seq++;
+	return 0;
+}
+
+int dxc_log_add(const struct dxc_volume *vol, struct dxc_log *log, struct dxc_record *rec)
+{
+	int err = check_record(vol, rec);
+
+	if (err)
+		return err;
+	seal(log, log->salt, rec);
+	write_region(vol, dxc_chunk_offset(vol, log->chunk) + log->used, rec->buf, rec->size);
+	/* After this the record is there whatever happens to this kernel. */
+	dxc_write_fence(vol->region.persistent);
+	log->used += rec->size;
 	log->seq++;
 	return 0;
 }
@@ -212,18 +253,20 @@ int dxc_log_append(const struct dxc_volume *vol, struct dxc_log *log,
 		   struct dxc_owner owner, dxc_off head_at, dxc_chunk *hint,
 		   struct dxc_record *rec)
 {
-	if (rec->full || rec->size > dxc_record_max(vol))
-		return -E2BIG;
-	/* An empty record says nothing and could not be told from the end. */
-	if (rec->size <= sizeof(struct daxfs_record))
-		return -EINVAL;
-	if (log->chunk == DXC_NO_CHUNK || rec->size > vol->chunk_size - log->used)
-		return append_chunk(vol, log, owner, head_at, hint, rec);
-	seal(log, log->salt, rec);
-	write_region(vol, dxc_chunk_offset(vol, log->chunk) + log->used, rec->buf, rec->size);
-	/* After this the record is there whatever happens to this kernel. */
-	dxc_write_fence(vol->region.persistent);
-	log->used += rec->size;
-	log->seq++;
-	return 0;
+	dxc_chunk chunk;
+	int err;
+
+	if (dxc_log_has_room(vol, log, rec))
+		return dxc_log_add(vol, log, rec);
+	err = check_record(vol, rec);
+	if (!err)
+		err = dxc_chunk_take(vol, hint, DAXFS_CHUNK_LOG, owner, &chunk);
+	if (err)
+		return err;
+	return dxc_log_extend(vol, log, head_at, chunk, rec);
+}
+
+void dxc_log_switch(const struct dxc_volume *vol, dxc_off head_at, const struct dxc_log *log)
+{
+	publish(vol, head_at, log->head == DXC_NO_CHUNK ? 0 : log->head + 1ull);
 }

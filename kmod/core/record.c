@@ -11,6 +11,7 @@ void dxc_record_start(struct dxc_record *rec, void *buf, u32 room)
 	rec->buf = buf;
 	rec->room = room;
 	rec->size = sizeof(struct daxfs_record);
+	rec->ranges = 0;
 	rec->full = room < sizeof(struct daxfs_record);
 }
 
@@ -106,6 +107,7 @@ void dxc_record_range(struct dxc_record *rec, dxc_ino ino, u64 block, u64 count,
 	raw->ra_block = cpu_to_le64(block);
 	raw->ra_count = cpu_to_le64(count);
 	raw->ra_data = cpu_to_le64(data);
+	rec->ranges++;
 }
 
 void dxc_record_forget(struct dxc_record *rec, dxc_ino ino)

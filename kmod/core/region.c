@@ -68,6 +68,14 @@ static const char *const texts[DXC_CODES] = {
 	[DXC_DIR_LOOP] = "no path from the root leads to the directory",
 	[DXC_DIR_PARENT] = "directory is entered in one that is not its parent",
 	[DXC_DIR_NAMES] = "directory has not exactly one name",
+	[DXC_LR_CHAIN] = "log goes on in what is no log chunk of the branch",
+	[DXC_LR_ITEM] = "impossible item in a log",
+	[DXC_LR_DIR] = "log names a file in what is no directory",
+	[DXC_LR_LINK] = "log gives a name to an inode of another type",
+	[DXC_LR_TYPE] = "log changes the type of a file",
+	[DXC_LR_RANGE] = "log gives blocks to what cannot have them",
+	[DXC_LR_SYMLINK] = "log gives a target to what is no new symlink",
+	[DXC_LR_BLOCKS] = "blocks are not the branch's, or another file has them too",
 };
 
 const char *dxc_code_text(unsigned int code)

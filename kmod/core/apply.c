@@ -1,0 +1,380 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Records taken into a layer: by operations that have just appended them and by
+ * replay, through the same code, so that a layer is what its log says (I-9).
+ *
+ * A name that the layers below have is taken away (UNLINK) before it is given
+ * to another inode (LINK), in the same record at the latest. So what a layer
+ * hides is known without looking below: an UNLINK of a name that the layer did
+ * not make itself makes a whiteout, a LINK to a name that it says nothing of
+ * has nothing below.
+ */
+#include "node.h"
+
+#define BAD(code, ino, detail) \
+	dxc_found(f, -EUCLEAN, code, DAXFS_AREA_DELTA, ino, 0, detail)
+
+static int prepare_name(struct dxc_layer *layer, const struct dxc_item *item,
+			struct dxc_apply *ap, struct dxc_finding *f)
+{
+	u32 hash = dxc_layer_hash(layer->vol, item->dir, item->name, item->len);
+	struct dxc_name *entry;
+	struct dxc_node *dir, *node;
+	int err;
+
+	err = dxc_node_get(layer, item->dir, &dir);
+	if (err)
+		return err;
+	if (!S_ISDIR(dir->attr.mode))
+		return BAD(DXC_LR_DIR, item->dir, item->ino);
+	entry = dxc_name_find(layer, item->dir, hash, item->name, item->len);
+	if (item->type == DAXFS_ITEM_LINK) {
+		/* One more for each name of this record. */
+		if (dir->stamp != layer->log.seq + 1) {
+			dir->stamp = layer->log.seq + 1;
+			dir->wanted = 0;
+		}
+		err = dxc_slots_reserve(dir, ++dir->wanted);
+		if (err)
+			return err;
+		if (ap->replay) {
+			/* Its inode was named by an item before, or is known below. */
+			err = dxc_node_get(layer, item->ino, &node);
+			if (err)
+				return err;
+			if (dxc_type_of_mode(node->attr.mode) != item->kind)
+				return BAD(DXC_LR_LINK, item->ino, item->kind);
+		}
+	}
+	/* A whiteout becomes a name and the other way; else a new one is needed. */
+	if (entry && (entry->whiteout || item->type == DAXFS_ITEM_UNLINK))
+		return 0;
+	dxc_names_reserve(layer, 2);
+	entry = dxc_name_new(item->dir, hash, item->name, item->len);
+	if (!entry)
+		return -ENOMEM;
+	*ap->names_end = entry;
+	ap->names_end = &entry->next;
+	return 0;
+}
+
+static int prepare_range(struct dxc_layer *layer, const struct dxc_item *item, u32 changes,
+			 struct dxc_finding *f)
+{
+	struct dxc_node *node;
+	int err;
+
+	err = dxc_node_get(layer, item->ino, &node);
+	if (err)
+		return err;
+	if (!S_ISREG(node->attr.mode))
+		return BAD(DXC_LR_RANGE, item->ino, item->block);
+	return dxc_blockmap_reserve(&node->map, item->block, changes);
+}
+
+static int prepare_xattr(struct dxc_layer *layer, const struct dxc_item *item,
+			 struct dxc_apply *ap)
+{
+	struct dxc_layer_xattr *xa;
+	struct dxc_node *node;
+	int err;
+
+	err = dxc_node_get(layer, item->ino, &node);
+	if (err)
+		return err;
+	xa = dxc_alloc(1, sizeof(*xa) + item->len + item->value_len);
+	if (!xa)
+		return -ENOMEM;
+	xa->prefix = item->kind;
+	xa->name_len = item->len;
+	xa->value_len = item->value_len;
+	xa->removed = item->type == DAXFS_ITEM_UNXATTR;
+	memcpy(xa->bytes, item->name, item->len);
+	if (item->value_len)
+		memcpy(xa->bytes + item->len, item->value, item->value_len);
+	*ap->xattrs_end = xa;
+	ap->xattrs_end = &xa->next;
+	return 0;
+}
+
+static int prepare_inode(struct dxc_layer *layer, const struct dxc_item *item,
+			 struct dxc_finding *f)
+{
+	struct dxc_node *node;
+	int err;
+
+	err = dxc_node_get(layer, item->ino, &node);
+	if (err)
+		return err;
+	/* A file stays of the type it is. A new one's is known from here on. */
+	if (!node->attr.mode)
+		node->attr.mode = item->attr.mode & S_IFMT;
+	else if ((node->attr.mode ^ item->attr.mode) & S_IFMT)
+		return BAD(DXC_LR_TYPE, item->ino, item->attr.mode);
+	return 0;
+}
+
+static int prepare_symlink(struct dxc_layer *layer, const struct dxc_item *item,
+			   struct dxc_apply *ap, struct dxc_finding *f)
+{
+	struct dxc_node *node;
+	int err;
+
+	err = dxc_node_get(layer, item->ino, &node);
+	if (err)
+		return err;
+	/* One target, given to a symlink that is made. */
+	if (!node->is_new || !S_ISLNK(node->attr.mode) || node->target || ap->target)
+		return BAD(DXC_LR_SYMLINK, item->ino, item->len);
+	ap->target = dxc_alloc(1, item->len + 1);
+	if (!ap->target)
+		return -ENOMEM;
+	memcpy(ap->target, item->name, item->len);
+	return 0;
+}
+
+static u32 count_ranges(const struct dxc_volume *vol, const void *record, u32 size)
+{
+	struct dxc_item item dxc_uninitialized;
+	u32 pos = 0, n = 0;
+
+	while (!dxc_item_next(vol, record, size, &pos, &item))
+		n += item.type == DAXFS_ITEM_MAP || item.type == DAXFS_ITEM_UNMAP;
+	return n;
+}
+
+int dxc_apply_prepare(struct dxc_layer *layer, const void *record, u32 size, u32 ranges,
+		      bool replay, struct dxc_apply *ap, struct dxc_finding *f)
+{
+	struct dxc_item item dxc_uninitialized;
+	u32 pos = 0;
+	int err;
+
+	memset(ap, 0, sizeof(*ap));
+	ap->names_end = &ap->names;
+	ap->xattrs_end = &ap->xattrs;
+	ap->replay = replay;
+	while (!(err = dxc_item_next(layer->vol, record, size, &pos, &item))) {
+		switch (item.type) {
+		case DAXFS_ITEM_INODE:
+			err = prepare_inode(layer, &item, f);
+			break;
+		case DAXFS_ITEM_LINK:
+		case DAXFS_ITEM_UNLINK:
+			err = prepare_name(layer, &item, ap, f);
+			break;
+		case DAXFS_ITEM_MAP:
+		case DAXFS_ITEM_UNMAP:
+			if (!ranges)
+				ranges = count_ranges(layer->vol, record, size);
+			if (ranges > DXC_RANGES_MAX)
+				err = BAD(DXC_LR_RANGE, item.ino, ranges);
+			else
+				err = prepare_range(layer, &item, ranges, f);
+			break;
+		case DAXFS_ITEM_SYMLINK:
+			err = prepare_symlink(layer, &item, ap, f);
+			break;
+		case DAXFS_ITEM_XATTR:
+		case DAXFS_ITEM_UNXATTR:
+			err = prepare_xattr(layer, &item, ap);
+			break;
+		}
+		if (err)
+			break;
+	}
+	if (err == -ENODATA)
+		return 0;
+	if (err == -EUCLEAN && f && f->code == DXC_OK)
+		BAD(DXC_LR_ITEM, item.ino, item.type);
+	dxc_apply_cancel(ap);
+	return err;
+}
+
+void dxc_apply_cancel(struct dxc_apply *ap)
+{
+	struct dxc_layer_xattr *xa;
+	struct dxc_name *entry;
+
+	while ((entry = ap->names)) {
+		ap->names = entry->next;
+		dxc_free(entry);
+	}
+	while ((xa = ap->xattrs)) {
+		ap->xattrs = xa->next;
+		dxc_free(xa);
+	}
+	dxc_free(ap->target);
+	ap->target = NULL;
+}
+
+/* ---- what cannot fail any more ---- */
+
+/* What was prepared for the item, mostly the first in the list; NULL if nothing was. */
+static struct dxc_name *take_name(struct dxc_apply *ap, u32 hash, const struct dxc_item *item)
+{
+	struct dxc_name **at = &ap->names, *entry;
+
+	while ((entry = *at) &&
+	       (entry->hash != hash || entry->dir != item->dir || entry->len != item->len ||
+		memcmp(entry->name, item->name, item->len) != 0))
+		at = &entry->next;
+	if (entry)
+		*at = entry->next;
+	return entry;
+}
+
+static void apply_link(struct dxc_layer *layer, const struct dxc_item *item,
+		       struct dxc_apply *ap)
+{
+	u32 hash = dxc_layer_hash(layer->vol, item->dir, item->name, item->len);
+	struct dxc_node *dir = dxc_node_find(layer, item->dir);
+	struct dxc_name *entry, *spare;
+
+	entry = dxc_name_find(layer, item->dir, hash, item->name, item->len);
+	spare = take_name(ap, hash, item);
+	if (entry) {
+		/* Over a whiteout. A link over a link is a log that lies; the last one counts. */
+		dxc_name_remove(layer, dir, entry);
+		dxc_free(spare);
+	} else {
+		entry = spare;
+	}
+	if (!entry)
+		return;
+	entry->ino = item->ino;
+	entry->type = item->kind;
+	entry->whiteout = false;
+	dxc_name_add(layer, dir, entry, layer->next_cookie++);
+}
+
+static void apply_unlink(struct dxc_layer *layer, const struct dxc_item *item,
+			 struct dxc_apply *ap)
+{
+	u32 hash = dxc_layer_hash(layer->vol, item->dir, item->name, item->len);
+	struct dxc_node *dir = dxc_node_find(layer, item->dir);
+	struct dxc_name *entry;
+
+	entry = dxc_name_find(layer, item->dir, hash, item->name, item->len);
+	if (entry) {
+		dxc_name_remove(layer, dir, entry);
+		if (!entry->covers) {
+			dxc_free(entry);
+			return;
+		}
+	} else {
+		entry = take_name(ap, hash, item);
+		if (!entry)	/* taken away twice, says a log that lies */
+			return;
+		entry->covers = true;
+	}
+	entry->ino = item->ino;
+	entry->whiteout = true;
+	dxc_name_add(layer, dir, entry, 0);
+}
+
+/* Blocks that replay drops were never claimed. */
+static dxc_dropped dropped_by(const struct dxc_apply *ap)
+{
+	return ap->replay ? NULL : dxc_space_free;
+}
+
+static void count_runs(struct dxc_layer *layer, const struct dxc_node *node, u32 before)
+{
+	layer->live_bytes += (u64)node->map.run_count * sizeof(struct daxfs_item_range);
+	layer->live_bytes -= (u64)before * sizeof(struct daxfs_item_range);
+}
+
+static void apply_inode(struct dxc_layer *layer, const struct dxc_item *item,
+			const struct dxc_apply *ap)
+{
+	struct dxc_node *node = dxc_node_find(layer, item->ino);
+	u64 end = (item->attr.size + DAXFS_BLOCK_SIZE - 1) / DAXFS_BLOCK_SIZE;
+	u32 before = node->map.run_count;
+
+	/* A shorter file loses its blocks; what comes after it later is a hole. */
+	if (S_ISREG(item->attr.mode) && item->attr.size < node->attr.size) {
+		dxc_blockmap_set(&node->map, end, DXC_BLOCKS_MAX - end, 0, false, layer,
+				 dropped_by(ap));
+		node->lower_end = min_t(u64, node->lower_end, end);
+		count_runs(layer, node, before);
+	}
+	node->attr = item->attr;
+	node->has_attr = true;
+}
+
+static void apply_range(struct dxc_layer *layer, const struct dxc_item *item,
+			const struct dxc_apply *ap)
+{
+	struct dxc_node *node = dxc_node_find(layer, item->ino);
+	u32 before = node->map.run_count;
+	u64 end = item->block + item->count, hide;
+
+	if (item->type == DAXFS_ITEM_MAP) {
+		dxc_blockmap_set(&node->map, item->block, item->count, item->data, false, layer,
+				 dropped_by(ap));
+	} else {
+		/* Only what is below needs to be hidden. */
+		hide = min_t(u64, end, max_t(u64, node->lower_end, item->block));
+		dxc_blockmap_set(&node->map, hide, end - hide, 0, false, layer,
+				 dropped_by(ap));
+		dxc_blockmap_set(&node->map, item->block, hide - item->block, 0, true, layer,
+				 dropped_by(ap));
+	}
+	count_runs(layer, node, before);
+}
+
+static void apply_xattr(struct dxc_layer *layer, const struct dxc_item *item,
+			struct dxc_apply *ap)
+{
+	struct dxc_node *node = dxc_node_find(layer, item->ino);
+	struct dxc_layer_xattr **at, *old, *xa = ap->xattrs;
+
+	ap->xattrs = xa->next;
+	at = dxc_xattr_in_node(node, item->kind, item->name, item->len);
+	old = *at;
+	xa->next = old ? old->next : NULL;
+	*at = xa;
+	layer->live_bytes += sizeof(struct daxfs_item_xattr) + xa->name_len + xa->value_len;
+	if (old)
+		layer->live_bytes -= sizeof(struct daxfs_item_xattr) + old->name_len +
+				     old->value_len;
+	dxc_free(old);
+}
+
+void dxc_apply(struct dxc_layer *layer, const void *record, u32 size, struct dxc_apply *ap)
+{
+	struct dxc_item item dxc_uninitialized;
+	struct dxc_node *node;
+	u32 pos = 0;
+
+	while (!dxc_item_next(layer->vol, record, size, &pos, &item)) {
+		switch (item.type) {
+		case DAXFS_ITEM_INODE:
+			apply_inode(layer, &item, ap);
+			break;
+		case DAXFS_ITEM_LINK:
+			apply_link(layer, &item, ap);
+			break;
+		case DAXFS_ITEM_UNLINK:
+			apply_unlink(layer, &item, ap);
+			break;
+		case DAXFS_ITEM_MAP:
+		case DAXFS_ITEM_UNMAP:
+			apply_range(layer, &item, ap);
+			break;
+		case DAXFS_ITEM_SYMLINK:
+			node = dxc_node_find(layer, item.ino);
+			node->target = ap->target;
+			ap->target = NULL;
+			layer->live_bytes += dxc_name_bytes(item.len);
+			break;
+		case DAXFS_ITEM_XATTR:
+		case DAXFS_ITEM_UNXATTR:
+			apply_xattr(layer, &item, ap);
+			break;
+		}
+	}
+	layer->log_bytes += size;
+	dxc_apply_cancel(ap);
+}

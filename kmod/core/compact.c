@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Compaction: a log that is much longer than what it says is written anew from
+ * the index. The new chain is complete and durable before one store of br_head
+ * makes it the branch's log; the chunks of the old one, or after a crash of the new one,
+ * belong to the branch and are in no chain, which loading notices.
+ */
+#include "node.h"
+
+/* Records are kept short, so that little is read again and again. */
+#define RECORD_BYTES	4096u
+/* A log this short is not worth it. */
+#define CHUNKS_MIN	16u
+
+struct compaction {
+	struct dxc_layer *layer;
+	struct dxc_log log;		/* the new one */
+	struct dxc_record rec;
+	u64 bytes;
+	u32 chunks;
+};
+
+bool dxc_layer_wants_compaction(const struct dxc_layer *layer)
+{
+	u64 bytes = (u64)layer->log_chunks * layer->vol->chunk_size;
+
+	/* live_bytes is an estimate: a log that did not get shorter is left alone for long. */
+	return layer->log_chunks >= CHUNKS_MIN && bytes > 4 * layer->live_bytes &&
+		layer->log_chunks > 2 * layer->compact_chunks;
+}
+
+static void start(struct compaction *co)
+{
+	dxc_record_start(&co->rec, co->layer->scratch, dxc_record_max(co->layer->vol));
+}
+
+static int flush(struct compaction *co)
+{
+	const struct dxc_volume *vol = co->layer->vol;
+	dxc_chunk chunk;
+	int err;
+
+	if (co->rec.full)
+		return -E2BIG;
+	if (co->rec.size <= sizeof(struct daxfs_record))
+		return 0;
+	if (dxc_log_has_room(vol, &co->log, &co->rec)) {
+		err = dxc_log_add(vol, &co->log, &co->rec);
+	} else {
+		err = dxc_space_take_chunk(co->layer, DAXFS_CHUNK_LOG, true, &chunk);
+		if (err)
+			return err;
+		co->chunks++;
+		/* Named by nothing before it is complete. */
+		err = dxc_log_extend(vol, &co->log, 0, chunk, &co->rec);
+	}
+	co->bytes += co->rec.size;
+	start(co);
+	return err;
+}
+
+/* Before an item of that many bytes is added. */
+static int make_room(struct compaction *co, u32 bytes)
+{
+	if (co->rec.size + bytes <= RECORD_BYTES && co->rec.ranges < DXC_RANGES_MAX)
+		return 0;
+	return flush(co);
+}
+
+static int write_node(struct compaction *co, const struct dxc_node *node)
+{
+	struct dxc_place at = { 0, DXC_NO_INDEX };
+	const struct dxc_layer_xattr *xa;
+	const struct dxc_run *run;
+	struct dxc_attr attr;
+	int err;
+
+	err = make_room(co, 2 * sizeof(struct daxfs_item_inode));
+	if (err)
+		return err;
+	attr = node->attr;
+	if (node->has_attr) {
+		/* So that blocks of the layers below are gone for who replays it. */
+		if (!node->is_new && S_ISREG(attr.mode) &&
+		    node->lower_end * DAXFS_BLOCK_SIZE < attr.size) {
+			attr.size = node->lower_end * DAXFS_BLOCK_SIZE;
+			dxc_record_inode(&co->rec, &attr);
+			attr.size = node->attr.size;
+		}
+		dxc_record_inode(&co->rec, &attr);
+	}
+	if (node->target) {
+		err = make_room(co, dxc_name_bytes(attr.size));
+		if (err)
+			return err;
+		dxc_record_symlink(&co->rec, attr.ino, node->target, strlen(node->target));
+	}
+	for (xa = node->xattrs; xa; xa = xa->next) {
+		err = make_room(co, sizeof(struct daxfs_item_xattr) + xa->name_len +
+				xa->value_len + 8);
+		if (err)
+			return err;
+		dxc_record_xattr(&co->rec, attr.ino, xa->prefix, (const char *)xa->bytes,
+				 xa->name_len, xa->removed ? NULL : xa->bytes + xa->name_len,
+				 xa->value_len);
+	}
+	while (dxc_blockmap_next(&node->map, &at)) {
+		err = make_room(co, sizeof(struct daxfs_item_range));
+		if (err)
+			return err;
+		run = dxc_blockmap_at(&node->map, at);
+		dxc_record_range(&co->rec, attr.ino, run->block, run->count, run->data);
+	}
+	return 0;
+}
+
+static int write_name(struct compaction *co, const struct dxc_name *name)
+{
+	int err = make_room(co, 2 * dxc_name_bytes(name->len));
+
+	if (err)
+		return err;
+	if (name->covers)
+		dxc_record_unlink(&co->rec, name->dir, name->name, name->len, name->ino);
+	if (!name->whiteout)
+		dxc_record_link(&co->rec, name->dir, name->name, name->len, name->ino,
+				name->type);
+	return 0;
+}
+
+/* Links of a directory in the order of their cookies, then what it takes away. */
+static int write_all(struct compaction *co)
+{
+	struct dxc_layer *layer = co->layer;
+	const struct dxc_node *node;
+	const struct dxc_name *name;
+	u32 i, k;
+	int err;
+
+	for (i = 0; i <= layer->node_mask; i++) {
+		for (node = layer->nodes[i]; node; node = node->next) {
+			err = write_node(co, node);
+			if (err)
+				return err;
+		}
+	}
+	for (i = 0; i <= layer->node_mask; i++) {
+		for (node = layer->nodes[i]; node; node = node->next) {
+			for (k = 0; k < node->slot_count; k++) {
+				err = node->slots[k].name ? write_name(co, node->slots[k].name) : 0;
+				if (err)
+					return err;
+			}
+		}
+	}
+	for (i = 0; i <= layer->name_mask; i++) {
+		for (name = layer->names[i]; name; name = name->next) {
+			err = name->whiteout ? write_name(co, name) : 0;
+			if (err)
+				return err;
+		}
+	}
+	return flush(co);
+}
+
+/* Gives up the log chunks of a chain: those behind it are not looked at. */
+static void drop_chain(struct dxc_layer *layer, const struct dxc_log *log)
+{
+	u32 left = dxc_chunk_count(layer->vol);
+	dxc_chunk chunk = log->head;
+	u64 next;
+
+	while (chunk != DXC_NO_CHUNK && left--) {
+		next = dxc_log_next(layer->vol, chunk);
+		dxc_space_drop_chunk(layer, chunk);
+		if (chunk == log->chunk || !next || next > dxc_chunk_count(layer->vol))
+			break;
+		chunk = next - 1;
+	}
+}
+
+int dxc_layer_compact(struct dxc_layer *layer)
+{
+	struct compaction co = { .layer = layer };
+	struct dxc_log old = layer->log;
+	u32 chunks = layer->log_chunks;
+	int err;
+
+	co.log = old;
+	co.log.head = DXC_NO_CHUNK;
+	co.log.chunk = DXC_NO_CHUNK;
+	start(&co);
+	err = write_all(&co);
+	layer->log_chunks = chunks;
+	if (err) {
+		drop_chain(layer, &co.log);
+		return err;
+	}
+	/* Everything the word will lead to is durable: dxc_log_switch() fences. */
+	dxc_log_switch(layer->vol, dxc_branch_head_at(layer->vol, layer->owner.branch), &co.log);
+	layer->log = co.log;
+	layer->log_chunks = co.chunks;
+	layer->compact_chunks = co.chunks;
+	layer->log_bytes = co.bytes;
+	drop_chain(layer, &old);
+	return 0;
+}

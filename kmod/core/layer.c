@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A layer's life: made empty, loaded by replaying the branch's log, freed.
+ * What the log says is believed only as far as it is checked here and in
+ * apply.c: blocks must lie in the branch's own chunks and belong to one file.
+ */
+#include "node.h"
+
+int dxc_layer_init(struct dxc_layer *layer, const struct dxc_volume *vol,
+		   struct dxc_space *space, struct dxc_layer *lower,
+		   const struct dxc_branch *br)
+{
+	memset(layer, 0, sizeof(*layer));
+	layer->vol = vol;
+	layer->space = space;
+	layer->lower = lower;
+	layer->owner = br->id;
+	layer->next_cookie = lower ? lower->next_cookie : DXC_COOKIE_FIRST;
+	layer->current = DXC_NO_CHUNK;
+	layer->log.head = DXC_NO_CHUNK;
+	layer->log.chunk = DXC_NO_CHUNK;
+	layer->log.seq = br->first_seq;
+	layer->log.left = dxc_chunk_count(vol);
+	/* Small tables, so that looking into an empty layer needs no test. */
+	layer->nodes = dxc_alloc(1, sizeof(*layer->nodes));
+	layer->names = dxc_alloc(1, sizeof(*layer->names));
+	layer->scratch = dxc_alloc(1, dxc_record_max(vol));
+	if (layer->nodes && layer->names && layer->scratch)
+		return 0;
+	dxc_layer_free(layer);
+	return -ENOMEM;
+}
+
+static void free_tables(struct dxc_layer *layer)
+{
+	struct dxc_node *node;
+	struct dxc_name *name;
+	u32 i;
+
+	for (i = 0; layer->nodes && i <= layer->node_mask; i++) {
+		while ((node = layer->nodes[i])) {
+			layer->nodes[i] = node->next;
+			dxc_node_free(node);
+			if (i % 1024 == 1023)
+				dxc_pause();
+		}
+	}
+	for (i = 0; layer->names && i <= layer->name_mask; i++) {
+		while ((name = layer->names[i])) {
+			layer->names[i] = name->next;
+			dxc_free(name);
+		}
+	}
+}
+
+void dxc_layer_free(struct dxc_layer *layer)
+{
+	free_tables(layer);
+	dxc_free(layer->nodes);
+	dxc_free(layer->names);
+	dxc_free(layer->chunks);
+	dxc_free(layer->retired);
+	dxc_free(layer->scratch);
+	memset(layer, 0, sizeof(*layer));
+}
+
+/* ---- loading ---- */
+
+/* The layer's chunks, by looking at all; those of the log are marked later. */
+static int find_chunks(struct dxc_layer *layer)
+{
+	u32 count = dxc_chunk_count(layer->vol), i;
+	struct dxc_chunk_use use;
+	int err;
+
+	for (i = 0; i < count; i++) {
+		if (dxc_chunk_read(layer->vol, i, &use) || !dxc_owner_is(use.owner, layer->owner) ||
+		    (use.kind != DAXFS_CHUNK_LOG && use.kind != DAXFS_CHUNK_DATA))
+			continue;
+		err = dxc_space_note(layer, i);
+		if (err)
+			return err;
+		memset(layer->space->used + (u64)i * layer->space->chunk_bytes, 0,
+		       layer->space->chunk_bytes);
+		if (use.kind == DAXFS_CHUNK_DATA)
+			layer->free_blocks += layer->space->chunk_blocks;
+	}
+	return 0;
+}
+
+/* The log goes on in another chunk: it must be one of the branch's. */
+static int note_log_chunk(struct dxc_layer *layer, struct dxc_finding *f)
+{
+	struct dxc_chunk_use use;
+	dxc_chunk chunk = layer->log.chunk;
+
+	if (dxc_chunk_read(layer->vol, chunk, &use) || use.kind != DAXFS_CHUNK_LOG ||
+	    !dxc_owner_is(use.owner, layer->owner))
+		return dxc_found(f, -EUCLEAN, DXC_LR_CHAIN, DAXFS_AREA_CHUNKS, 0,
+				 dxc_chunk_offset(layer->vol, chunk), chunk);
+	/* A chain that comes back to a chunk fails at its sequence number. */
+	dxc_space_mark_log(layer, chunk);
+	layer->log_chunks++;
+	return 0;
+}
+
+static int replay(struct dxc_layer *layer, const struct dxc_branch *br, struct dxc_finding *f)
+{
+	dxc_chunk chunk = DXC_NO_CHUNK;
+	struct dxc_apply ap;
+	u32 size, n = 0;
+	int err;
+
+	err = dxc_log_open(layer->vol, br->head, br->first_seq, &layer->log);
+	if (err)
+		return dxc_found(f, err, DXC_LR_CHAIN, DAXFS_AREA_BRANCHES, 0,
+				 dxc_branch_head_at(layer->vol, br->id.branch), br->head);
+	for (;;) {
+		if (layer->log.chunk != chunk) {
+			chunk = layer->log.chunk;
+			err = note_log_chunk(layer, f);
+			if (err)
+				return err;
+		}
+		err = dxc_log_read(layer->vol, &layer->log, layer->scratch, &size);
+		if (err == -ENODATA)
+			return 0;
+		if (err)
+			return dxc_found(f, err, DXC_LR_CHAIN, DAXFS_AREA_DELTA, 0,
+					 chunk == DXC_NO_CHUNK ? 0 :
+					 dxc_chunk_offset(layer->vol, chunk), layer->log.seq);
+		/* A record that was the first of the next chunk. */
+		if (layer->log.chunk != chunk) {
+			chunk = layer->log.chunk;
+			err = note_log_chunk(layer, f);
+			if (err)
+				return err;
+		}
+		if (f)
+			f->code = DXC_OK;
+		err = dxc_apply_prepare(layer, layer->scratch, size, 0, true, &ap, f);
+		if (err)
+			return err;
+		dxc_apply(layer, layer->scratch, size, &ap);
+		if (++n % 256 == 0 && dxc_pause())
+			return -EINTR;
+	}
+}
+
+/* Inodes without a name were open when the kernel that made them went. */
+static void drop_orphans(struct dxc_layer *layer)
+{
+	struct dxc_node *node, *next;
+	u32 i;
+
+	for (i = 0; i <= layer->node_mask; i++) {
+		for (node = layer->nodes[i]; node; node = next) {
+			next = node->next;
+			if (!node->has_attr || node->attr.nlink)
+				continue;
+			/* A number that is known below stays, to say that it is gone. */
+			if (node->is_new) {
+				dxc_node_remove(layer, node);
+				dxc_node_free(node);
+			} else {
+				dxc_blockmap_free(&node->map);
+			}
+		}
+	}
+}
+
+static int claim_blocks(struct dxc_layer *layer, struct dxc_finding *f)
+{
+	struct dxc_node *node;
+	struct dxc_place at;
+	struct dxc_run *run;
+	u32 i, n = 0;
+	int err;
+
+	for (i = 0; i <= layer->node_mask; i++) {
+		for (node = layer->nodes[i]; node; node = node->next) {
+			at.leaf = 0;
+			at.run = DXC_NO_INDEX;
+			while (dxc_blockmap_next(&node->map, &at)) {
+				run = dxc_blockmap_at(&node->map, at);
+				if (!run->data)
+					continue;
+				err = dxc_space_claim(layer, run->data, run->count);
+				if (err)
+					return dxc_found(f, err, DXC_LR_BLOCKS, DAXFS_AREA_DELTA,
+							 node->attr.ino, run->data, run->block);
+				if (++n % 1024 == 0 && dxc_pause())
+					return -EINTR;
+			}
+		}
+	}
+	return 0;
+}
+
+/* Gives back chunks that nothing refers to; without repair only counts them as free. */
+static void drop_unused(struct dxc_layer *layer)
+{
+	struct dxc_chunk_use use;
+	u32 i;
+
+	for (i = 0; i < layer->chunk_count; i++) {
+		if (!dxc_space_chunk_is_idle(layer, layer->chunks[i]) ||
+		    dxc_chunk_read(layer->vol, layer->chunks[i], &use) ||
+		    !dxc_owner_is(use.owner, layer->owner))
+			continue;
+		if (use.kind == DAXFS_CHUNK_DATA)
+			layer->free_blocks -= layer->space->chunk_blocks;
+		dxc_space_drop_chunk(layer, layer->chunks[i]);
+	}
+}
+
+int dxc_layer_load(struct dxc_layer *layer, const struct dxc_branch *br, bool repair,
+		   struct dxc_finding *f)
+{
+	int err;
+
+	if (f)
+		memset(f, 0, sizeof(*f));
+	err = find_chunks(layer);
+	if (!err)
+		err = replay(layer, br, f);
+	if (err)
+		return err;
+	drop_orphans(layer);
+	err = claim_blocks(layer, f);
+	if (!err && repair)
+		drop_unused(layer);
+	return err;
+}
+
+/* ---- who is in it ---- */
+
+bool dxc_layer_has(const struct dxc_layer *layer, dxc_ino ino)
+{
+	return dxc_node_find(layer, ino);
+}
+
+int dxc_layer_next_ino(const struct dxc_layer *layer, u32 *bucket, u32 *skip, dxc_ino *ino)
+{
+	struct dxc_node *node;
+	u32 i;
+
+	for (; *bucket <= layer->node_mask; ++*bucket, *skip = 0) {
+		node = layer->nodes[*bucket];
+		for (i = 0; node && i < *skip; i++)
+			node = node->next;
+		if (node) {
+			++*skip;
+			*ino = node->attr.ino;
+			return 0;
+		}
+	}
+	return -ENOENT;
+}

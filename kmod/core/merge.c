@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * After a commit: what the winner's layer says moves into its parent's, so that
+ * the result is what replaying the joined log would give (I-9). Whole inodes
+ * move as they are where the parent says nothing of them.
+ */
+#include "node.h"
+
+/* Blocks of the lower layer may still be read: they are given up later. */
+static int merge_map(struct dxc_layer *layer, struct dxc_node *low, struct dxc_node *up)
+{
+	u32 before = low->map.run_count;
+	struct dxc_place at = { 0, DXC_NO_INDEX };
+	u64 end, hide;
+	int err;
+
+	if (up->lower_end < DXC_BLOCKS_MAX) {
+		dxc_blockmap_set(&low->map, up->lower_end, DXC_BLOCKS_MAX - up->lower_end, 0,
+				 false, layer, dxc_space_retire);
+		low->lower_end = min_t(u64, low->lower_end, up->lower_end);
+	}
+	while (dxc_blockmap_next(&up->map, &at)) {
+		const struct dxc_run *run = dxc_blockmap_at(&up->map, at);
+
+		err = dxc_blockmap_reserve(&low->map, run->block, 2);
+		if (err)
+			return err;
+		if (run->data) {
+			dxc_blockmap_set(&low->map, run->block, run->count, run->data, false,
+					 layer, dxc_space_retire);
+			continue;
+		}
+		/* As apply.c does for UNMAP. */
+		end = run->block + run->count;
+		hide = min_t(u64, end, max_t(u64, low->lower_end, run->block));
+		dxc_blockmap_set(&low->map, hide, end - hide, 0, false, layer,
+				 dxc_space_retire);
+		dxc_blockmap_set(&low->map, run->block, hide - run->block, 0, true, layer,
+				 dxc_space_retire);
+	}
+	layer->live_bytes += (u64)low->map.run_count * sizeof(struct daxfs_item_range);
+	layer->live_bytes -= (u64)before * sizeof(struct daxfs_item_range);
+	return 0;
+}
+
+static void merge_xattrs(struct dxc_layer *layer, struct dxc_node *low, struct dxc_node *up)
+{
+	struct dxc_layer_xattr *xa, **at, *old;
+
+	while ((xa = up->xattrs)) {
+		up->xattrs = xa->next;
+		at = dxc_xattr_in_node(low, xa->prefix, (const char *)xa->bytes, xa->name_len);
+		old = *at;
+		xa->next = old ? old->next : NULL;
+		*at = xa;
+		layer->live_bytes += sizeof(struct daxfs_item_xattr) + xa->name_len +
+				     xa->value_len;
+		if (old)
+			layer->live_bytes -= sizeof(struct daxfs_item_xattr) + old->name_len +
+					     old->value_len;
+		dxc_free(old);
+	}
+}
+
+static int merge_node(struct dxc_layer *layer, struct dxc_layer *upper, struct dxc_node *up)
+{
+	struct dxc_node *low = dxc_node_find(layer, up->attr.ino);
+	int err;
+
+	if (!low) {
+		dxc_node_remove(upper, up);
+		if (layer->node_count > layer->node_mask)
+			dxc_nodes_grow(layer);
+		dxc_node_add(layer, up);
+		layer->live_bytes += (u64)up->map.run_count * sizeof(struct daxfs_item_range);
+		/* Names come back one by one. */
+		up->slot_count = 0;
+		up->slot_dead = 0;
+		up->whiteouts = 0;
+		return 0;
+	}
+	err = merge_map(layer, low, up);
+	if (err)
+		return err;
+	merge_xattrs(layer, low, up);
+	if (up->has_attr) {
+		low->attr = up->attr;
+		low->has_attr = true;
+	}
+	dxc_node_remove(upper, up);
+	dxc_node_free(up);
+	return 0;
+}
+
+/* name has left upper's table; cookie is what it had. */
+static int merge_name(struct dxc_layer *layer, struct dxc_name *name, u64 cookie)
+{
+	struct dxc_node *dir = dxc_node_find(layer, name->dir);
+	struct dxc_name *old;
+	bool covers;
+	int err;
+
+	dxc_names_reserve(layer, 1);
+	err = dxc_slots_reserve(dir, 1);
+	if (err) {
+		dxc_free(name);
+		return err;
+	}
+	old = dxc_name_find(layer, name->dir, name->hash, name->name, name->len);
+	if (old) {
+		/* Upper covered it, or nothing where it was a whiteout. */
+		covers = old->covers;
+		dxc_name_remove(layer, dir, old);
+		dxc_free(old);
+		if (name->whiteout && !covers) {
+			dxc_free(name);
+			return 0;
+		}
+		name->covers = covers;
+	}
+	dxc_name_add(layer, dir, name, cookie);
+	return 0;
+}
+
+struct moved {
+	u64 cookie;
+	struct dxc_name *name;
+};
+
+static int compare_moved(const void *a, const void *b)
+{
+	const struct moved *x = a, *y = b;
+
+	return x->cookie < y->cookie ? -1 : x->cookie > y->cookie;
+}
+
+/* All of upper's names, by cookie, so that directories get them in that order. */
+static struct moved *list_names(struct dxc_layer *upper, u32 *count)
+{
+	struct moved *list = dxc_alloc((u64)upper->name_count + 1, sizeof(*list));
+	struct dxc_name *name;
+	struct dxc_node *dir;
+	u32 i, n = 0;
+
+	if (!list)
+		return NULL;
+	for (i = 0; i <= upper->name_mask; i++) {
+		for (name = upper->names[i]; name; name = name->next) {
+			list[n].name = name;
+			if (name->slot != DXC_NO_INDEX) {
+				dir = dxc_node_find(upper, name->dir);
+				list[n].cookie = dir->slots[name->slot].cookie;
+			}
+			n++;
+		}
+		upper->names[i] = NULL;
+	}
+	/* The links of the chains are not looked at any more. */
+	dxc_sort(list, n, sizeof(*list), compare_moved);
+	*count = n;
+	upper->name_count = 0;
+	return list;
+}
+
+static int merge_chunks(struct dxc_layer *layer, struct dxc_layer *upper)
+{
+	struct dxc_chunk_use use;
+	u32 i;
+	int err;
+
+	for (i = 0; i < upper->chunk_count; i++) {
+		/* Given back since it was noted: it may be anybody's. */
+		if (dxc_chunk_read(layer->vol, upper->chunks[i], &use) ||
+		    !dxc_owner_is(use.owner, layer->owner))
+			continue;
+		err = dxc_space_note(layer, upper->chunks[i]);
+		if (err)
+			return err;
+	}
+	layer->log_chunks += upper->log_chunks;
+	layer->log_bytes += upper->log_bytes;
+	layer->used_blocks += upper->used_blocks;
+	layer->free_blocks += upper->free_blocks;
+	/* The joined log goes on where the winner's did. */
+	if (upper->log.chunk != DXC_NO_CHUNK) {
+		dxc_chunk head = layer->log.head;
+
+		layer->log = upper->log;
+		if (head != DXC_NO_CHUNK)
+			layer->log.head = head;
+	}
+	if (upper->current != DXC_NO_CHUNK)
+		layer->current = upper->current;
+	return 0;
+}
+
+int dxc_layer_merge(struct dxc_layer *layer, struct dxc_layer *upper)
+{
+	struct moved *list;
+	struct dxc_node *node;
+	u32 i, count;
+	int err;
+
+	err = merge_chunks(layer, upper);
+	if (err)
+		return err;
+	list = list_names(upper, &count);
+	if (!list)
+		return -ENOMEM;
+	for (i = 0; i <= upper->node_mask && !err; i++) {
+		while (!err && (node = upper->nodes[i]))
+			err = merge_node(layer, upper, node);
+		if (i % 1024 == 1023)
+			dxc_pause();
+	}
+	for (i = 0; i < count; i++) {
+		if (err)
+			dxc_free(list[i].name);
+		else
+			err = merge_name(layer, list[i].name, list[i].cookie);
+	}
+	dxc_free(list);
+	for (i = 0; i < upper->retired_count; i++)
+		dxc_space_retire(layer, upper->retired[i].data, upper->retired[i].count);
+	layer->next_cookie = upper->next_cookie;
+	return err;
+}

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Inodes, names and xattrs of a layer: hash tables that grow, and for each
+ * directory the names that the layer made, in the order they came.
+ */
+#include "node.h"
+
+#define TABLE_START 16u
+
+u32 dxc_layer_hash(const struct dxc_volume *vol, dxc_ino dir, const char *name, u32 len)
+{
+	return dxc_name_hash(vol->hash_seed, name, len) ^ dxc_ino_hash(dir);
+}
+
+/* ---- inodes ---- */
+
+/* Without memory the table gets slower, not wrong. */
+void dxc_nodes_grow(struct dxc_layer *layer)
+{
+	u32 mask = max_t(u32, layer->node_mask * 2 + 1, TABLE_START - 1), i;
+	struct dxc_node **table, *node, **head;
+
+	table = dxc_alloc((u64)mask + 1, sizeof(*table));
+	if (!table)
+		return;
+	for (i = 0; i <= layer->node_mask; i++) {
+		while ((node = layer->nodes[i])) {
+			layer->nodes[i] = node->next;
+			head = &table[dxc_ino_hash(node->attr.ino) & mask];
+			node->next = *head;
+			*head = node;
+		}
+	}
+	dxc_free(layer->nodes);
+	layer->nodes = table;
+	layer->node_mask = mask;
+}
+
+void dxc_node_add(struct dxc_layer *layer, struct dxc_node *node)
+{
+	struct dxc_node **head = &layer->nodes[dxc_ino_hash(node->attr.ino) & layer->node_mask];
+
+	node->next = *head;
+	*head = node;
+	layer->node_count++;
+	layer->live_bytes += sizeof(struct daxfs_item_inode);
+}
+
+void dxc_node_remove(struct dxc_layer *layer, struct dxc_node *node)
+{
+	struct dxc_node **at = &layer->nodes[dxc_ino_hash(node->attr.ino) & layer->node_mask];
+
+	while (*at != node)
+		at = &(*at)->next;
+	*at = node->next;
+	layer->node_count--;
+	layer->live_bytes -= sizeof(struct daxfs_item_inode);
+}
+
+int dxc_node_get(struct dxc_layer *layer, dxc_ino ino, struct dxc_node **found)
+{
+	struct dxc_node *node = dxc_node_find(layer, ino);
+	struct dxc_file below dxc_uninitialized;
+	int err;
+
+	*found = node;
+	if (node)
+		return 0;
+	/* A mean load of at most one. */
+	if (layer->node_count > layer->node_mask)
+		dxc_nodes_grow(layer);
+	node = dxc_alloc(1, sizeof(*node));
+	if (!node)
+		return -ENOMEM;
+	node->attr.ino = ino;
+	/* Is it known below? What only branches have is looked up in no base. */
+	node->is_new = true;
+	if (ino <= layer->vol->inode_count || layer->lower) {
+		err = dxc_layer_below(layer, ino, &below);
+		if (!err)
+			node->attr = below.attr;
+		if (err && err != -ESTALE) {
+			dxc_free(node);
+			return err;
+		}
+		node->is_new = err == -ESTALE;
+	}
+	node->lower_end = node->is_new ? 0 : DXC_BLOCKS_MAX;
+	dxc_node_add(layer, node);
+	*found = node;
+	return 0;
+}
+
+void dxc_node_free(struct dxc_node *node)
+{
+	struct dxc_layer_xattr *xa;
+
+	while ((xa = node->xattrs)) {
+		node->xattrs = xa->next;
+		dxc_free(xa);
+	}
+	dxc_blockmap_free(&node->map);
+	dxc_free(node->slots);
+	dxc_free(node->target);
+	dxc_free(node);
+}
+
+struct dxc_layer_xattr **dxc_xattr_in_node(struct dxc_node *node, u32 prefix,
+					   const char *name, u32 len)
+{
+	struct dxc_layer_xattr **at = &node->xattrs;
+
+	while (*at && ((*at)->prefix != prefix || (*at)->name_len != len ||
+		       memcmp((*at)->bytes, name, len) != 0))
+		at = &(*at)->next;
+	return at;
+}
+
+/* ---- names ---- */
+
+struct dxc_name *dxc_name_find(const struct dxc_layer *layer, dxc_ino dir, u32 hash,
+			       const char *name, u32 len)
+{
+	struct dxc_name *entry = layer->names[hash & layer->name_mask];
+
+	while (entry && (entry->hash != hash || entry->dir != dir || entry->len != len ||
+			 memcmp(entry->name, name, len) != 0))
+		entry = entry->next;
+	return entry;
+}
+
+struct dxc_name *dxc_name_new(dxc_ino dir, u32 hash, const char *name, u32 len)
+{
+	struct dxc_name *entry = dxc_alloc(1, sizeof(*entry) + len);
+
+	if (!entry)
+		return NULL;
+	entry->dir = dir;
+	entry->hash = hash;
+	entry->slot = DXC_NO_INDEX;
+	entry->len = len;
+	memcpy(entry->name, name, len);
+	return entry;
+}
+
+void dxc_names_reserve(struct dxc_layer *layer, u32 more)
+{
+	u32 mask = max_t(u32, layer->name_mask, TABLE_START / 2 - 1), i;
+	struct dxc_name **table, *entry, **head;
+
+	if ((u64)layer->name_count + more <= (u64)layer->name_mask + 1)
+		return;
+	do {
+		mask = mask * 2 + 1;
+	} while ((u64)layer->name_count + more > (u64)mask + 1 && mask < 1u << 30);
+	table = dxc_alloc((u64)mask + 1, sizeof(*table));
+	if (!table)
+		return;
+	for (i = 0; i <= layer->name_mask; i++) {
+		while ((entry = layer->names[i])) {
+			layer->names[i] = entry->next;
+			head = &table[entry->hash & mask];
+			entry->next = *head;
+			*head = entry;
+		}
+	}
+	dxc_free(layer->names);
+	layer->names = table;
+	layer->name_mask = mask;
+}
+
+/* Moves slots together when half of them are empty, else makes room. */
+int dxc_slots_reserve(struct dxc_node *dir, u32 more)
+{
+	struct dxc_slot *slots = dir->slots;
+	u32 i, n, room;
+
+	if (dir->slot_count + more <= dir->slot_room)
+		return 0;
+	if (dir->slot_dead < dir->slot_count / 2 || dir->slot_dead < more) {
+		room = max_t(u32, dir->slot_room * 2, 4);
+		if (room < dir->slot_count + more)
+			room = dir->slot_count + more;
+		slots = dxc_alloc(room, sizeof(*slots));
+		if (!slots)
+			return -ENOMEM;
+		dir->slot_room = room;
+	}
+	for (i = 0, n = 0; i < dir->slot_count; i++) {
+		if (!dir->slots[i].name)
+			continue;
+		slots[n] = dir->slots[i];
+		slots[n].name->slot = n;
+		n++;
+	}
+	if (slots != dir->slots) {
+		dxc_free(dir->slots);
+		dir->slots = slots;
+	}
+	dir->slot_count = n;
+	dir->slot_dead = 0;
+	return 0;
+}
+
+void dxc_name_add(struct dxc_layer *layer, struct dxc_node *dir, struct dxc_name *name,
+		  u64 cookie)
+{
+	struct dxc_name **head = &layer->names[name->hash & layer->name_mask];
+
+	name->next = *head;
+	*head = name;
+	layer->name_count++;
+	layer->live_bytes += dxc_name_bytes(name->len);
+	name->slot = DXC_NO_INDEX;
+	if (name->whiteout) {
+		dir->whiteouts++;
+		return;
+	}
+	name->slot = dir->slot_count++;
+	dir->slots[name->slot].cookie = cookie;
+	dir->slots[name->slot].name = name;
+}
+
+void dxc_name_remove(struct dxc_layer *layer, struct dxc_node *dir, struct dxc_name *name)
+{
+	struct dxc_name **at = &layer->names[name->hash & layer->name_mask];
+
+	while (*at != name)
+		at = &(*at)->next;
+	*at = name->next;
+	layer->name_count--;
+	layer->live_bytes -= dxc_name_bytes(name->len);
+	if (name->slot == DXC_NO_INDEX) {
+		dir->whiteouts--;
+		return;
+	}
+	dir->slots[name->slot].name = NULL;
+	dir->slot_dead++;
+	/* The last ones need not wait to be moved together. */
+	while (dir->slot_count && !dir->slots[dir->slot_count - 1].name) {
+		dir->slot_count--;
+		dir->slot_dead--;
+	}
+	name->slot = DXC_NO_INDEX;
+}

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What a layer is made of: nodes, names, maps. For the core's own files; what
+ * others need is in layer.h.
+ *
+ * Nothing here reads the region. Whoever changes a layer does it in two steps:
+ * everything that can fail (dxc_apply_prepare(), which allocates), then the
+ * record is appended, then dxc_apply(), which cannot fail.
+ */
+#ifndef DXC_NODE_H
+#define DXC_NODE_H
+
+#include "layer.h"
+
+/* Blocks of files are numbered below this, so that byte positions fit an s64. */
+#define DXC_BLOCKS_MAX	((u64)LLONG_MAX / DAXFS_BLOCK_SIZE)
+#define DXC_NO_INDEX	0xffffffffu
+/* Positions in a directory of names that layers made; those of the base are below. */
+#define DXC_COOKIE_FIRST	(1ull << 32)
+
+/* ---- blockmap.c: which blocks of a file are where ---- */
+
+struct dxc_run {
+	u64 block;		/* first block of the file */
+	u64 count;		/* not 0 */
+	dxc_off data;		/* 0: a hole that hides what is below */
+};
+
+struct dxc_leaf {
+	u32 count, room;
+	struct dxc_run runs[];
+};
+
+/*
+ * Runs, sorted, not overlapping, none of them touching one that it could be
+ * joined with: a row of leaves of at most DXC_LEAF_RUNS. No leaf is empty. One
+ * leaf needs no row.
+ */
+struct dxc_blockmap {
+	union {
+		struct dxc_leaf *leaf;		/* leaf_count is 1 */
+		struct dxc_leaf **leaves;	/* row_room is not 0 */
+	};
+	u32 leaf_count, row_room;
+	u32 run_count;
+};
+
+#define DXC_LEAF_RUNS	128u
+
+/* Told of the blocks that a map gives up. */
+typedef void (*dxc_dropped)(struct dxc_layer *layer, dxc_off data, u64 count);
+
+/* A place in a map. */
+struct dxc_place {
+	u32 leaf, run;
+};
+
+struct dxc_run *dxc_blockmap_at(const struct dxc_blockmap *map, struct dxc_place at);
+/* The last run that starts at or before block: false when there is none. */
+bool dxc_blockmap_find(const struct dxc_blockmap *map, u64 block, struct dxc_place *at);
+/* The next place; false at the end. Before the first one: {0, DXC_NO_INDEX}. */
+bool dxc_blockmap_next(const struct dxc_blockmap *map, struct dxc_place *at);
+/* Makes sure that dxc_blockmap_set() at block can be called changes times. -ENOMEM. */
+int dxc_blockmap_reserve(struct dxc_blockmap *map, u64 block, u32 changes);
+/*
+ * [block, block + count) is at data, or, when there is none, whatever was
+ * there is gone (keep_hole: and hides what is below). Reserved before.
+ */
+void dxc_blockmap_set(struct dxc_blockmap *map, u64 block, u64 count, dxc_off data,
+		      bool keep_hole, struct dxc_layer *layer, dxc_dropped dropped);
+void dxc_blockmap_free(struct dxc_blockmap *map);
+
+/* ---- node.c: inodes, names, xattrs of a layer ---- */
+
+struct dxc_slot {
+	u64 cookie;
+	struct dxc_name *name;		/* NULL: taken away since */
+};
+
+struct dxc_layer_xattr {
+	struct dxc_layer_xattr *next;
+	u32 value_len;
+	u8 prefix, name_len;
+	bool removed;
+	u8 bytes[];			/* name, value */
+};
+
+/* An inode as a layer changed it. */
+struct dxc_node {
+	struct dxc_node *next;		/* of the hash chain */
+	struct dxc_attr attr;		/* has_attr false: as the layers below say */
+	bool has_attr;
+	bool is_new;			/* not known below */
+	u64 lower_end;			/* blocks from here on are not those of the layers below */
+	struct dxc_blockmap map;
+	/* directories: names made here, in the order of their cookies */
+	struct dxc_slot *slots;
+	u32 slot_count, slot_room, slot_dead;
+	u32 whiteouts;
+	u32 wanted;			/* slots that the record with this stamp needs */
+	u64 stamp;
+	struct dxc_layer_xattr *xattrs;
+	char *target;			/* symlinks made here, attr.size bytes and a NUL */
+};
+
+/* A name that a layer made or took away. */
+struct dxc_name {
+	struct dxc_name *next;		/* of the hash chain, or of what is pending */
+	dxc_ino dir, ino;
+	u32 hash;			/* with the directory mixed in */
+	u32 slot;			/* in the directory's node; DXC_NO_INDEX: a whiteout */
+	u8 type, len;
+	bool covers;			/* the layers below have that name too */
+	bool whiteout;
+	char name[];
+};
+
+u32 dxc_layer_hash(const struct dxc_volume *vol, dxc_ino dir, const char *name, u32 len);
+
+static inline u32 dxc_ino_hash(dxc_ino ino)
+{
+	return (ino * 0x9e3779b97f4a7c15ull) >> 32;
+}
+
+static inline struct dxc_node *dxc_node_find(const struct dxc_layer *layer, dxc_ino ino)
+{
+	struct dxc_node *node = layer->nodes[dxc_ino_hash(ino) & layer->node_mask];
+
+	while (node && node->attr.ino != ino)
+		node = node->next;
+	return node;
+}
+
+/* What the layers below say of ino, as dxc_view_inode(). */
+int dxc_layer_below(const struct dxc_layer *layer, dxc_ino ino, struct dxc_file *file);
+/* The node of ino, made if it is not there. -ENOMEM; -EUCLEAN: see dxc_view_inode(). */
+int dxc_node_get(struct dxc_layer *layer, dxc_ino ino, struct dxc_node **node);
+void dxc_node_add(struct dxc_layer *layer, struct dxc_node *node);
+void dxc_node_remove(struct dxc_layer *layer, struct dxc_node *node);
+/* What it holds, and itself; not what is counted in the layer. */
+void dxc_node_free(struct dxc_node *node);
+
+struct dxc_name *dxc_name_find(const struct dxc_layer *layer, dxc_ino dir, u32 hash,
+			       const char *name, u32 len);
+struct dxc_name *dxc_name_new(dxc_ino dir, u32 hash, const char *name, u32 len);
+/* Puts it into the hash table; a link also into its directory's slots, where there is room. */
+void dxc_name_add(struct dxc_layer *layer, struct dxc_node *dir, struct dxc_name *name,
+		  u64 cookie);
+void dxc_name_remove(struct dxc_layer *layer, struct dxc_node *dir, struct dxc_name *name);
+/* Room for so many more slots. -ENOMEM. */
+int dxc_slots_reserve(struct dxc_node *dir, u32 more);
+/* Larger hash tables, before so many more names or one more node, if there is memory. */
+void dxc_names_reserve(struct dxc_layer *layer, u32 more);
+void dxc_nodes_grow(struct dxc_layer *layer);
+
+struct dxc_layer_xattr **dxc_xattr_in_node(struct dxc_node *node, u32 prefix,
+					   const char *name, u32 len);
+
+/* Bytes that compaction would write for it, about. */
+static inline u32 dxc_name_bytes(u32 len)
+{
+	return (sizeof(struct daxfs_item_name) + len + 7) & ~7u;
+}
+
+/* ---- apply.c ---- */
+
+/* What a record needs, found before it is appended. */
+struct dxc_apply {
+	struct dxc_name *names;		/* in the order of their items */
+	struct dxc_name **names_end;
+	struct dxc_layer_xattr *xattrs;
+	struct dxc_layer_xattr **xattrs_end;
+	char *target;
+	bool replay;			/* the record is from the region: believe nothing */
+};
+
+/*
+ * Everything that can fail. Cancelled with dxc_apply_cancel() or done with
+ * dxc_apply(). ranges: how many MAP and UNMAP items there are, 0: not counted.
+ */
+int dxc_apply_prepare(struct dxc_layer *layer, const void *record, u32 size, u32 ranges,
+		      bool replay, struct dxc_apply *ap, struct dxc_finding *f);
+/* As many ranges as a record may have. */
+#define DXC_RANGES_MAX	(DXC_LEAF_RUNS / 4)
+void dxc_apply(struct dxc_layer *layer, const void *record, u32 size, struct dxc_apply *ap);
+void dxc_apply_cancel(struct dxc_apply *ap);
+
+/* ---- space.c ---- */
+
+/* A chunk for the layer, noted in its list. freeing: for an operation that makes room. */
+int dxc_space_take_chunk(struct dxc_layer *layer, u32 kind, bool freeing, dxc_chunk *chunk);
+/* Blocks given up at once: nobody reads them any more. */
+void dxc_space_free(struct dxc_layer *layer, dxc_off data, u64 count);
+/* Likewise, but somebody may still: they come back with dxc_layer_settle(). */
+void dxc_space_retire(struct dxc_layer *layer, dxc_off data, u64 count);
+/*
+ * After replay: the blocks of a run are in use. -EUCLEAN when they are not in
+ * a data chunk of the layer, or another file's.
+ */
+int dxc_space_claim(struct dxc_layer *layer, dxc_off data, u64 count);
+/* Notes a chunk in the layer's list. -ENOMEM. */
+int dxc_space_note(struct dxc_layer *layer, dxc_chunk chunk);
+void dxc_space_mark_log(struct dxc_layer *layer, dxc_chunk chunk);
+bool dxc_space_chunk_is_idle(const struct dxc_layer *layer, dxc_chunk chunk);
+void dxc_space_drop_chunk(struct dxc_layer *layer, dxc_chunk chunk);
+
+/* ---- operation.c ---- */
+
+/* Appends a record to the layer's log, with a new chunk if it needs one. */
+int dxc_layer_append(struct dxc_layer *layer, struct dxc_record *rec, bool freeing);
+
+#endif

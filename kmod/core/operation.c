@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Operations on the topmost layer of a view. Each puts a record together that
+ * states what holds afterwards, makes ready whatever memory taking it in
+ * needs, appends it - from there on it has happened - and takes it in.
+ */
+#include "node.h"
+
+int dxc_layer_append(struct dxc_layer *layer, struct dxc_record *rec, bool freeing)
+{
+	dxc_chunk chunk;
+	int err;
+
+	if (rec->full || rec->size > dxc_record_max(layer->vol))
+		return -E2BIG;
+	if (dxc_log_has_room(layer->vol, &layer->log, rec))
+		return dxc_log_add(layer->vol, &layer->log, rec);
+	err = dxc_space_take_chunk(layer, DAXFS_CHUNK_LOG, freeing, &chunk);
+	if (err)
+		return err;
+	return dxc_log_extend(layer->vol, &layer->log,
+			      dxc_branch_head_at(layer->vol, layer->owner.branch), chunk, rec);
+}
+
+/* The scratch is as large as the largest record. */
+static void start(struct dxc_layer *layer, struct dxc_record *rec)
+{
+	dxc_record_start(rec, layer->scratch, dxc_record_max(layer->vol));
+}
+
+static int finish(struct dxc_layer *layer, struct dxc_record *rec, bool freeing)
+{
+	struct dxc_apply ap;
+	int err;
+
+	if (rec->full)
+		return -E2BIG;
+	err = dxc_apply_prepare(layer, rec->buf, rec->size, rec->ranges, false, &ap, NULL);
+	if (err)
+		return err;
+	err = dxc_layer_append(layer, rec, freeing);
+	if (err) {
+		dxc_apply_cancel(&ap);
+		return err;
+	}
+	dxc_apply(layer, rec->buf, rec->size, &ap);
+	return 0;
+}
+
+/* ---- names ---- */
+
+int dxc_op_create(struct dxc_layer *layer, struct dxc_attr *dir, const char *name, u32 len,
+		  const struct dxc_attr *attr, const char *target,
+		  const struct dxc_new_xattr *xattrs, u32 xattr_count)
+{
+	bool is_dir = S_ISDIR(attr->mode);
+	struct dxc_record rec;
+	u32 i;
+	int err;
+
+	start(layer, &rec);
+	dxc_record_inode(&rec, attr);
+	if (target)
+		dxc_record_symlink(&rec, attr->ino, target, attr->size);
+	for (i = 0; i < xattr_count; i++)
+		dxc_record_xattr(&rec, attr->ino, xattrs[i].prefix, xattrs[i].name,
+				 xattrs[i].name_len, xattrs[i].value, xattrs[i].value_len);
+	if (dir) {
+		dir->nlink += is_dir;
+		dxc_record_inode(&rec, dir);
+		dxc_record_link(&rec, dir->ino, name, len, attr->ino,
+				dxc_type_of_mode(attr->mode));
+	}
+	err = finish(layer, &rec, false);
+	if (err && dir)
+		dir->nlink -= is_dir;
+	return err;
+}
+
+int dxc_op_link(struct dxc_layer *layer, struct dxc_attr *dir, const char *name, u32 len,
+		struct dxc_attr *attr)
+{
+	struct dxc_record rec;
+	int err;
+
+	attr->nlink++;
+	start(layer, &rec);
+	dxc_record_inode(&rec, attr);
+	dxc_record_inode(&rec, dir);
+	dxc_record_link(&rec, dir->ino, name, len, attr->ino, dxc_type_of_mode(attr->mode));
+	err = finish(layer, &rec, false);
+	if (err)
+		attr->nlink--;
+	return err;
+}
+
+/* One name less: what that makes of nlink. A directory had its own "." too. */
+static void lose_name(struct dxc_attr *attr, struct dxc_attr *dir)
+{
+	if (S_ISDIR(attr->mode)) {
+		attr->nlink = 0;
+		dir->nlink -= dir->nlink > 2;
+	} else {
+		attr->nlink -= attr->nlink > 0;
+	}
+}
+
+int dxc_op_unlink(struct dxc_layer *layer, struct dxc_attr *dir, const char *name, u32 len,
+		  struct dxc_attr *attr)
+{
+	u32 nlink = attr->nlink, dir_nlink = dir->nlink;
+	struct dxc_record rec;
+	int err;
+
+	lose_name(attr, dir);
+	start(layer, &rec);
+	dxc_record_unlink(&rec, dir->ino, name, len, attr->ino);
+	dxc_record_inode(&rec, attr);
+	dxc_record_inode(&rec, dir);
+	err = finish(layer, &rec, true);
+	if (err) {
+		attr->nlink = nlink;
+		dir->nlink = dir_nlink;
+	}
+	return err;
+}
+
+/* A directory that moves takes its ".." with it. */
+static void move_parent(struct dxc_attr *attr, struct dxc_attr *from, struct dxc_attr *to)
+{
+	if (!S_ISDIR(attr->mode) || from == to)
+		return;
+	attr->parent = to->ino;
+	from->nlink -= from->nlink > 2;
+	to->nlink++;
+}
+
+int dxc_op_rename(struct dxc_layer *layer, struct dxc_rename *rn)
+{
+	struct dxc_attr old_dir = *rn->old_dir, new_dir = *rn->new_dir, inode = *rn->inode;
+	struct dxc_attr target, *other = rn->target;
+	struct dxc_record rec;
+	int err;
+
+	if (other)
+		target = *other;
+	start(layer, &rec);
+	dxc_record_unlink(&rec, rn->old_dir->ino, rn->old_name, rn->old_len, rn->inode->ino);
+	if (other) {
+		dxc_record_unlink(&rec, rn->new_dir->ino, rn->new_name, rn->new_len, other->ino);
+		if (rn->exchange)
+			move_parent(other, rn->new_dir, rn->old_dir);
+		else
+			lose_name(other, rn->new_dir);
+	}
+	move_parent(rn->inode, rn->old_dir, rn->new_dir);
+	dxc_record_inode(&rec, rn->inode);
+	if (other)
+		dxc_record_inode(&rec, other);
+	if (rn->whiteout)
+		dxc_record_inode(&rec, rn->whiteout);
+	dxc_record_inode(&rec, rn->old_dir);
+	if (rn->new_dir != rn->old_dir)
+		dxc_record_inode(&rec, rn->new_dir);
+	dxc_record_link(&rec, rn->new_dir->ino, rn->new_name, rn->new_len, rn->inode->ino,
+			dxc_type_of_mode(rn->inode->mode));
+	if (rn->exchange)
+		dxc_record_link(&rec, rn->old_dir->ino, rn->old_name, rn->old_len, other->ino,
+				dxc_type_of_mode(other->mode));
+	else if (rn->whiteout)
+		dxc_record_link(&rec, rn->old_dir->ino, rn->old_name, rn->old_len,
+				rn->whiteout->ino, dxc_type_of_mode(rn->whiteout->mode));
+	err = finish(layer, &rec, false);
+	if (!err)
+		return 0;
+	*rn->old_dir = old_dir;
+	*rn->new_dir = new_dir;
+	*rn->inode = inode;
+	if (other)
+		*other = target;
+	return err;
+}
+
+/* ---- attributes and contents ---- */
+
+int dxc_op_setattr(struct dxc_layer *layer, const struct dxc_attr *attr)
+{
+	struct dxc_record rec;
+
+	start(layer, &rec);
+	dxc_record_inode(&rec, attr);
+	return finish(layer, &rec, true);
+}
+
+static void make_zero(const struct dxc_volume *vol, dxc_off off, u32 len)
+{
+	memset(vol->region.base + off, 0, len);
+	/* Durable with the fence of the next record. */
+	if (vol->region.persistent)
+		dxc_write_back(vol->region.base + off, len);
+}
+
+/* A copy of the first len bytes of a block, zeros after them, in a new block. */
+static int copy_block(struct dxc_layer *layer, dxc_off from, u32 len, dxc_off *to)
+{
+	const struct dxc_volume *vol = layer->vol;
+	u64 got;
+	int err;
+
+	err = dxc_blocks_take(layer, 0, 1, to, &got);
+	if (err)
+		return err;
+	err = dxc_region_read(&vol->region, from, vol->region.base + *to, len);
+	if (err) {
+		dxc_blocks_give_back(layer, *to, 1);
+		return err;
+	}
+	if (vol->region.persistent)
+		dxc_write_back(vol->region.base + *to, len);
+	make_zero(vol, *to + len, DAXFS_BLOCK_SIZE - len);
+	return 0;
+}
+
+int dxc_op_resize(struct dxc_layer *layer, struct dxc_attr *attr, const struct dxc_inode *base,
+		  u64 size, struct dxc_finding *f)
+{
+	u64 before = attr->size, shorter = min_t(u64, size, before);
+	u32 rest = shorter % DAXFS_BLOCK_SIZE;
+	dxc_off last = 0, copy = 0;
+	struct dxc_record rec;
+	struct dxc_part part;
+	bool own = false;
+	int err;
+
+	/* The block that the shorter of the two sizes ends in, if it is no hole. */
+	if (rest && size != before) {
+		err = dxc_view_map(layer, attr->ino, base, shorter, &part, f);
+		if (err)
+			return err;
+		own = part.own;
+		if (part.ex.data)
+			last = part.ex.data + (shorter - rest - part.ex.pos);
+	}
+	/* What was written behind the end through a mapping must not come to light. */
+	if (last && own && size > before)
+		make_zero(layer->vol, last + rest, DAXFS_BLOCK_SIZE - rest);
+	if (last && !own) {
+		err = copy_block(layer, last, rest, &copy);
+		if (err)
+			return err;
+	}
+	attr->size = size;
+	start(layer, &rec);
+	dxc_record_inode(&rec, attr);
+	if (copy)
+		dxc_record_range(&rec, attr->ino, shorter / DAXFS_BLOCK_SIZE, 1, copy);
+	err = finish(layer, &rec, size < before && !copy);
+	if (err) {
+		attr->size = before;
+		if (copy)
+			dxc_blocks_give_back(layer, copy, 1);
+		return err;
+	}
+	if (last && own && size < before) {
+		make_zero(layer->vol, last + rest, DAXFS_BLOCK_SIZE - rest);
+		dxc_write_fence(layer->vol->region.persistent);
+	}
+	return 0;
+}
+
+int dxc_op_map(struct dxc_layer *layer, const struct dxc_attr *attr, u64 block, u64 count,
+	       dxc_off off)
+{
+	struct dxc_record rec;
+
+	start(layer, &rec);
+	dxc_record_inode(&rec, attr);
+	dxc_record_range(&rec, attr->ino, block, count, off);
+	return finish(layer, &rec, false);
+}
+
+int dxc_op_punch(struct dxc_layer *layer, const struct dxc_attr *attr, u64 block, u64 count)
+{
+	struct dxc_record rec;
+
+	start(layer, &rec);
+	dxc_record_inode(&rec, attr);
+	dxc_record_range(&rec, attr->ino, block, count, 0);
+	return finish(layer, &rec, true);
+}
+
+int dxc_op_xattr(struct dxc_layer *layer, const struct dxc_attr *attr, u32 prefix,
+		 const char *name, u32 len, const void *value, u32 value_len)
+{
+	struct dxc_record rec;
+
+	start(layer, &rec);
+	dxc_record_inode(&rec, attr);
+	dxc_record_xattr(&rec, attr->ino, prefix, name, len, value, value_len);
+	return finish(layer, &rec, !value);
+}
+
+static void free_run(struct dxc_layer *layer, const struct dxc_run *run)
+{
+	if (run->data)
+		dxc_space_free(layer, run->data, run->count);
+}
+
+void dxc_op_forget(struct dxc_layer *layer, dxc_ino ino)
+{
+	struct dxc_node *node = dxc_node_find(layer, ino);
+	struct dxc_place at = { 0, DXC_NO_INDEX };
+
+	/* What has a name, or is a lower layer's, stays. */
+	if (!node || !node->has_attr || node->attr.nlink)
+		return;
+	while (dxc_blockmap_next(&node->map, &at))
+		free_run(layer, dxc_blockmap_at(&node->map, at));
+	layer->live_bytes -= (u64)node->map.run_count * sizeof(struct daxfs_item_range);
+	dxc_blockmap_free(&node->map);
+	/* A number that is known below stays, to say that it is gone. */
+	if (!node->is_new)
+		return;
+	dxc_node_remove(layer, node);
+	dxc_node_free(node);
+}

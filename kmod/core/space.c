@@ -1,0 +1,441 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Blocks of a layer: which of its chunks' blocks are in use, and giving them
+ * out. Runs are as long as they are asked for where the chunks allow it; small
+ * files fill one chunk after the other. A chunk without a block in use goes
+ * back to everybody at once.
+ */
+#include "node.h"
+
+/* In dxc_layer.chunks beyond what is asked: free chunks that only deleting may take. */
+#define RESERVE 8u
+/* Chunks looked at for free blocks before a new one is taken. */
+#define LOOK 32u
+
+int dxc_space_init(struct dxc_space *space, const struct dxc_volume *vol)
+{
+	memset(space, 0, sizeof(*space));
+	space->chunk_blocks = vol->chunk_size / DAXFS_BLOCK_SIZE;
+	space->chunk_bytes = (space->chunk_blocks + 7) / 8;
+	space->used = dxc_alloc(dxc_chunk_count(vol), space->chunk_bytes);
+	return space->used ? 0 : -ENOMEM;
+}
+
+void dxc_space_exit(struct dxc_space *space)
+{
+	dxc_free(space->used);
+	space->used = NULL;
+}
+
+/* ---- bits ---- */
+
+static u8 *bits_of(const struct dxc_layer *layer, dxc_chunk chunk)
+{
+	return layer->space->used + (u64)chunk * layer->space->chunk_bytes;
+}
+
+static bool is_used(const u8 *bits, u32 i)
+{
+	return bits[i / 8] >> i % 8 & 1;
+}
+
+static void set_used(u8 *bits, u32 i)
+{
+	bits[i / 8] |= 1u << i % 8;
+}
+
+bool dxc_space_chunk_is_idle(const struct dxc_layer *layer, dxc_chunk chunk)
+{
+	const u8 *bits = bits_of(layer, chunk);
+	u32 i;
+
+	for (i = 0; i < layer->space->chunk_bytes; i++)
+		if (bits[i])
+			return false;
+	return true;
+}
+
+void dxc_space_mark_log(struct dxc_layer *layer, dxc_chunk chunk)
+{
+	memset(bits_of(layer, chunk), 0xff, layer->space->chunk_bytes);
+}
+
+/* A data offset inside DELTA taken apart. */
+static dxc_chunk chunk_of(const struct dxc_layer *layer, dxc_off data, u32 *block)
+{
+	u64 at = data - layer->vol->area[DAXFS_AREA_DELTA].offset;
+
+	*block = at % layer->vol->chunk_size / DAXFS_BLOCK_SIZE;
+	return at / layer->vol->chunk_size;
+}
+
+static bool is_ours(const struct dxc_layer *layer, dxc_chunk chunk, u32 kind)
+{
+	struct dxc_chunk_use use;
+
+	return chunk < dxc_chunk_count(layer->vol) && !dxc_chunk_read(layer->vol, chunk, &use) &&
+		use.kind == kind && dxc_owner_is(use.owner, layer->owner);
+}
+
+/* ---- chunks ---- */
+
+static int compare_chunks(const void *a, const void *b)
+{
+	dxc_chunk x = *(const dxc_chunk *)a, y = *(const dxc_chunk *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Drops what was given back since, and what stands twice. */
+static void tidy_list(struct dxc_layer *layer)
+{
+	struct dxc_chunk_use use;
+	u32 i, n = 0;
+
+	dxc_sort(layer->chunks, layer->chunk_count, sizeof(*layer->chunks), compare_chunks);
+	for (i = 0; i < layer->chunk_count; i++) {
+		if (n && layer->chunks[n - 1] == layer->chunks[i])
+			continue;
+		if (dxc_chunk_read(layer->vol, layer->chunks[i], &use) ||
+		    !dxc_owner_is(use.owner, layer->owner))
+			continue;
+		layer->chunks[n++] = layer->chunks[i];
+	}
+	layer->chunk_count = n;
+	layer->cursor = 0;
+}
+
+int dxc_space_note(struct dxc_layer *layer, dxc_chunk chunk)
+{
+	dxc_chunk *list;
+	u32 room;
+
+	if (layer->chunk_count == layer->chunk_room && layer->chunk_count)
+		tidy_list(layer);
+	if (layer->chunk_count >= layer->chunk_room / 4 * 3) {
+		room = max_t(u32, layer->chunk_room * 2, 8);
+		list = dxc_alloc(room, sizeof(*list));
+		if (!list)
+			return -ENOMEM;
+		if (layer->chunk_count)
+			memcpy(list, layer->chunks, layer->chunk_count * sizeof(*list));
+		dxc_free(layer->chunks);
+		layer->chunks = list;
+		layer->chunk_room = room;
+	}
+	layer->chunks[layer->chunk_count++] = chunk;
+	return 0;
+}
+
+/* Free chunks that there really are; the walk is as long as the table. */
+static u32 count_free(const struct dxc_volume *vol)
+{
+	const __le64 *words = (const __le64 *)(vol->region.base +
+					       vol->area[DAXFS_AREA_CHUNKS].offset);
+	u32 count = dxc_chunk_count(vol), i, n = 0;
+
+	for (i = 0; i < count; i++)
+		n += !READ_ONCE(words[i]);
+	return n;
+}
+
+u64 dxc_space_free_chunks(const struct dxc_volume *vol)
+{
+	struct dxc_chunk_use use;
+	u32 count = dxc_chunk_count(vol), i;
+	u64 n = 0;
+
+	for (i = 0; i < count; i++)
+		if (!dxc_chunk_read(vol, i, &use))
+			n += use.kind == DAXFS_CHUNK_FREE || use.kind == DAXFS_CHUNK_FREED;
+	return n;
+}
+
+/* Makes free what every mount has seen going. How many chunks that are. */
+static u32 reclaim(const struct dxc_volume *vol)
+{
+	u64 seen = dxc_mount_seen(vol, NULL, NULL);
+	u32 count = dxc_chunk_count(vol), i, n = 0;
+
+	for (i = 0; i < count; i++)
+		n += dxc_chunk_reclaim(vol, i, seen);
+	return n;
+}
+
+/* May an operation that makes no room take one more? Counts only when few are left. */
+static bool has_plenty(struct dxc_layer *layer)
+{
+	struct dxc_space *space = layer->space;
+	u32 total = dxc_chunk_count(layer->vol);
+	u32 reserve = min_t(u32, RESERVE, total / 16);
+	u32 left = READ_ONCE(space->free);
+
+	if (left <= 4 * RESERVE) {
+		left = count_free(layer->vol);
+		if (left <= reserve) {
+			reclaim(layer->vol);
+			left = count_free(layer->vol);
+		}
+		space->free = left;
+	}
+	return left > reserve;
+}
+
+int dxc_space_take_chunk(struct dxc_layer *layer, u32 kind, bool freeing, dxc_chunk *chunk)
+{
+	struct dxc_space *space = layer->space;
+	int err;
+
+	if (!freeing && !has_plenty(layer))
+		return -ENOSPC;
+	/* Before it is taken: what cannot be noted is not taken. */
+	err = dxc_space_note(layer, DXC_NO_CHUNK);
+	if (err)
+		return err;
+	err = dxc_chunk_take(layer->vol, &space->hint, kind, layer->owner, chunk);
+	if (err == -ENOSPC && reclaim(layer->vol))
+		err = dxc_chunk_take(layer->vol, &space->hint, kind, layer->owner, chunk);
+	if (err) {
+		layer->chunk_count--;
+		return err;
+	}
+	layer->chunks[layer->chunk_count - 1] = *chunk;
+	if (space->free)
+		space->free--;
+	if (kind == DAXFS_CHUNK_LOG) {
+		dxc_space_mark_log(layer, *chunk);
+		layer->log_chunks++;
+	} else {
+		memset(bits_of(layer, *chunk), 0, space->chunk_bytes);
+		layer->free_blocks += space->chunk_blocks;
+	}
+	return 0;
+}
+
+/* A chunk of the layer goes back; the list notices when it is tidied. */
+void dxc_space_drop_chunk(struct dxc_layer *layer, dxc_chunk chunk)
+{
+	dxc_chunk_free(layer->vol, chunk, layer->owner, dxc_commit_seq(layer->vol));
+	if (layer->current == chunk)
+		layer->current = DXC_NO_CHUNK;
+}
+
+/* ---- blocks ---- */
+
+static bool is_busy(const struct dxc_layer *layer, dxc_chunk chunk, u32 block)
+{
+	const struct dxc_space *space = layer->space;
+
+	return space->busy &&
+		space->busy(space->priv, dxc_chunk_offset(layer->vol, chunk) +
+			    (u64)block * DAXFS_BLOCK_SIZE, 1);
+}
+
+/* Takes free blocks of a chunk of ours from block on; how many. */
+static u32 take_from(struct dxc_layer *layer, dxc_chunk chunk, u32 block, u64 want)
+{
+	u8 *bits = bits_of(layer, chunk);
+	u32 n = 0;
+
+	while (n < want && block < layer->space->chunk_blocks && !is_used(bits, block) &&
+	       !is_busy(layer, chunk, block)) {
+		set_used(bits, block++);
+		n++;
+	}
+	layer->used_blocks += n;
+	layer->free_blocks -= n;
+	return n;
+}
+
+/* The first free blocks of a chunk of ours; 0: there are none. */
+static u32 take_first(struct dxc_layer *layer, dxc_chunk chunk, u64 want, u32 *block)
+{
+	u32 n, i;
+
+	for (i = 0; i < layer->space->chunk_blocks; i++) {
+		n = take_from(layer, chunk, i, want);
+		if (n) {
+			*block = i;
+			return n;
+		}
+	}
+	return 0;
+}
+
+/* In chunks that are partly free, the next few of them or all. */
+static u32 take_partial(struct dxc_layer *layer, u64 want, u32 look, dxc_chunk *chunk, u32 *block)
+{
+	u32 n;
+
+	for (; look && layer->chunk_count; look--) {
+		if (layer->cursor >= layer->chunk_count)
+			layer->cursor = 0;
+		*chunk = layer->chunks[layer->cursor];
+		if (is_ours(layer, *chunk, DAXFS_CHUNK_DATA)) {
+			n = take_first(layer, *chunk, want, block);
+			if (n) {
+				layer->current = *chunk;
+				return n;
+			}
+		}
+		layer->cursor++;
+	}
+	return 0;
+}
+
+/* What follows near, as long as it is free: in its chunk, or in the free one after it. */
+static u32 take_near(struct dxc_layer *layer, dxc_off near, u64 want)
+{
+	u32 block;
+	dxc_chunk chunk = chunk_of(layer, near, &block), hint = chunk, got;
+
+	if (chunk >= dxc_chunk_count(layer->vol))
+		return 0;
+	if (block)
+		return is_ours(layer, chunk, DAXFS_CHUNK_DATA) ?
+			take_from(layer, chunk, block, want) : 0;
+	/* The next chunk, if it is free and this one gets it. */
+	if (dxc_chunk_is_free(layer->vol, chunk)) {
+		layer->space->hint = hint;
+		if (dxc_space_take_chunk(layer, DAXFS_CHUNK_DATA, false, &got) || got != chunk)
+			return 0;
+	} else if (!is_ours(layer, chunk, DAXFS_CHUNK_DATA)) {
+		return 0;
+	}
+	return take_from(layer, chunk, 0, want);
+}
+
+int dxc_blocks_take(struct dxc_layer *layer, dxc_off near, u64 want, dxc_off *off, u64 *got)
+{
+	u32 block = 0, n = 0;
+	dxc_chunk chunk;
+	int err;
+
+	*off = near;
+	*got = 0;
+	if (near)
+		*got = take_near(layer, near, want);
+	if (!*got) {
+		if (layer->current != DXC_NO_CHUNK && want < layer->space->chunk_blocks) {
+			chunk = layer->current;
+			n = take_first(layer, chunk, want, &block);
+		}
+		/* Blocks here and there serve small files while they are many. */
+		if (!n && want < layer->space->chunk_blocks &&
+		    layer->free_blocks > layer->used_blocks / 8 + want)
+			n = take_partial(layer, want, LOOK, &chunk, &block);
+		if (!n) {
+			err = dxc_space_take_chunk(layer, DAXFS_CHUNK_DATA, false, &chunk);
+			if (!err) {
+				n = take_first(layer, chunk, want, &block);
+				if (n < layer->space->chunk_blocks)
+					layer->current = chunk;
+			} else {
+				n = take_partial(layer, want, layer->chunk_count, &chunk, &block);
+			}
+			/* A new chunk whose blocks all have somebody's I/O in flight counts as none. */
+			if (!n)
+				return err ? err : -ENOSPC;
+		}
+		*off = dxc_chunk_offset(layer->vol, chunk) + (u64)block * DAXFS_BLOCK_SIZE;
+		*got = n;
+	}
+	/* On into the chunks that follow. */
+	while (*got < want) {
+		n = take_near(layer, *off + *got * DAXFS_BLOCK_SIZE, want - *got);
+		if (!n)
+			break;
+		*got += n;
+	}
+	return 0;
+}
+
+static void release(struct dxc_layer *layer, dxc_off data, u64 count)
+{
+	dxc_chunk chunk;
+	u32 block;
+	u8 *bits;
+
+	while (count) {
+		chunk = chunk_of(layer, data, &block);
+		bits = bits_of(layer, chunk);
+		for (; count && block < layer->space->chunk_blocks; count--, block++) {
+			if (is_used(bits, block)) {
+				bits[block / 8] &= ~(1u << block % 8);
+				layer->used_blocks--;
+				layer->free_blocks++;
+			}
+			data += DAXFS_BLOCK_SIZE;
+		}
+		if (chunk != layer->current && dxc_space_chunk_is_idle(layer, chunk)) {
+			layer->free_blocks -= layer->space->chunk_blocks;
+			dxc_space_drop_chunk(layer, chunk);
+		}
+	}
+}
+
+void dxc_space_free(struct dxc_layer *layer, dxc_off data, u64 count)
+{
+	release(layer, data, count);
+}
+
+void dxc_blocks_give_back(struct dxc_layer *layer, dxc_off off, u64 count)
+{
+	release(layer, off, count);
+}
+
+void dxc_space_retire(struct dxc_layer *layer, dxc_off data, u64 count)
+{
+	u32 room = layer->retired_room ? layer->retired_room * 2 : 16;
+	struct dxc_retired *more;
+
+	if (layer->retired_count == layer->retired_room) {
+		more = dxc_alloc(room, sizeof(*more));
+		/* Without memory the blocks are lost until the layer is loaded again. */
+		if (!more)
+			return;
+		if (layer->retired_count)
+			memcpy(more, layer->retired, layer->retired_count * sizeof(*more));
+		dxc_free(layer->retired);
+		layer->retired = more;
+		layer->retired_room = room;
+	}
+	layer->retired[layer->retired_count].data = data;
+	layer->retired[layer->retired_count].count = count;
+	layer->retired_count++;
+}
+
+void dxc_layer_settle(struct dxc_layer *layer)
+{
+	u32 i;
+
+	for (i = 0; i < layer->retired_count; i++)
+		release(layer, layer->retired[i].data, layer->retired[i].count);
+	dxc_free(layer->retired);
+	layer->retired = NULL;
+	layer->retired_count = 0;
+	layer->retired_room = 0;
+}
+
+int dxc_space_claim(struct dxc_layer *layer, dxc_off data, u64 count)
+{
+	dxc_chunk chunk;
+	u32 block;
+	u8 *bits;
+
+	while (count) {
+		chunk = chunk_of(layer, data, &block);
+		if (!is_ours(layer, chunk, DAXFS_CHUNK_DATA))
+			return -EUCLEAN;
+		bits = bits_of(layer, chunk);
+		for (; count && block < layer->space->chunk_blocks; count--, block++) {
+			if (is_used(bits, block))
+				return -EUCLEAN;
+			set_used(bits, block);
+			layer->used_blocks++;
+			layer->free_blocks--;
+			data += DAXFS_BLOCK_SIZE;
+		}
+	}
+	return 0;
+}

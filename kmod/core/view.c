@@ -1,0 +1,428 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Views: what a layer and everything below it say together. The topmost layer
+ * that says something of an attribute, a name, a block or an xattr is right.
+ */
+#include "node.h"
+
+static void attr_of_base(const struct dxc_inode *base, struct dxc_attr *attr)
+{
+	memset(attr, 0, sizeof(*attr));
+	attr->ino = base->ino;
+	attr->mode = base->mode;
+	attr->nlink = base->nlink;
+	attr->uid = base->uid;
+	attr->gid = base->gid;
+	attr->size = base->size;
+	attr->rdev_major = base->rdev_major;
+	attr->rdev_minor = base->rdev_minor;
+	attr->parent = base->parent;
+	attr->atime = base->mtime;
+	attr->mtime = base->mtime;
+	attr->ctime = base->mtime;
+	attr->atime_nsec = base->mtime_nsec;
+	attr->mtime_nsec = base->mtime_nsec;
+	attr->ctime_nsec = base->mtime_nsec;
+}
+
+/* top NULL: the base alone. */
+static int inode_from(const struct dxc_layer *top, const struct dxc_volume *vol, dxc_ino ino,
+		      struct dxc_file *file, struct dxc_finding *f)
+{
+	const struct dxc_layer *layer;
+	bool has_attr = false;
+	struct dxc_node *node;
+	int err;
+
+	file->in_base = false;
+	file->touched = false;
+	file->has_names = false;
+	file->has_xattrs = false;
+	for (layer = top; layer; layer = layer->lower) {
+		node = dxc_node_find(layer, ino);
+		if (!node)
+			continue;
+		file->touched = true;
+		file->has_names |= node->slot_count || node->whiteouts;
+		file->has_xattrs |= node->xattrs != NULL;
+		if (!has_attr && node->has_attr) {
+			file->attr = node->attr;
+			has_attr = true;
+		}
+	}
+	if (ino && ino <= vol->inode_count) {
+		err = dxc_inode_read(vol, ino, &file->base, f);
+		if (err)
+			return err;
+		file->in_base = true;
+		if (!has_attr)
+			attr_of_base(&file->base, &file->attr);
+		has_attr = true;
+	}
+	return has_attr && file->attr.nlink ? 0 : -ESTALE;
+}
+
+int dxc_view_inode(const struct dxc_layer *top, dxc_ino ino, struct dxc_file *file,
+		   struct dxc_finding *f)
+{
+	return inode_from(top, top->vol, ino, file, f);
+}
+
+int dxc_layer_below(const struct dxc_layer *layer, dxc_ino ino, struct dxc_file *file)
+{
+	return inode_from(layer->lower, layer->vol, ino, file, NULL);
+}
+
+/* ---- names ---- */
+
+/* What the layers from top down to (not with) bottom say of a name. */
+static const struct dxc_name *overlay(const struct dxc_layer *top,
+				      const struct dxc_layer *bottom, dxc_ino dir, u32 hash,
+				      const char *name, u32 len)
+{
+	const struct dxc_name *entry;
+
+	for (; top != bottom; top = top->lower) {
+		entry = dxc_name_find(top, dir, hash, name, len);
+		if (entry)
+			return entry;
+	}
+	return NULL;
+}
+
+static void entry_of_name(const struct dxc_name *entry, struct dxc_dirent *de)
+{
+	de->ino = entry->ino;
+	de->type = entry->type;
+	de->len = entry->len;
+	memcpy(de->raw.bytes + DAXFS_DIRENT_HEADER, entry->name, entry->len);
+}
+
+int dxc_view_lookup(const struct dxc_layer *top, dxc_ino dir, const struct dxc_inode *base,
+		    const char *name, u32 len, struct dxc_dirent *de, struct dxc_finding *f)
+{
+	const struct dxc_name *entry;
+
+	entry = overlay(top, NULL, dir, dxc_layer_hash(top->vol, dir, name, len), name, len);
+	if (entry) {
+		if (entry->whiteout)
+			return -ENOENT;
+		entry_of_name(entry, de);
+		return 0;
+	}
+	return base ? dxc_dir_lookup(top->vol, base, name, len, de, f) : -ENOENT;
+}
+
+/* The first slot of a directory with at least that cookie. */
+static u32 slot_at(const struct dxc_node *dir, u64 cookie)
+{
+	u32 lo = 0, hi = dir->slot_count, mid;
+
+	while (lo < hi) {
+		mid = lo + (hi - lo) / 2;
+		if (dir->slots[mid].cookie < cookie)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+/* The first name of one layer that no layer above it overrides. */
+static const struct dxc_slot *next_in_layer(const struct dxc_layer *top,
+					    const struct dxc_layer *layer, dxc_ino dir, u64 pos)
+{
+	const struct dxc_node *node = dxc_node_find(layer, dir);
+	const struct dxc_slot *slot;
+	u32 i;
+
+	if (!node)
+		return NULL;
+	for (i = slot_at(node, pos); i < node->slot_count; i++) {
+		slot = &node->slots[i];
+		if (slot->name && !overlay(top, layer, dir, slot->name->hash, slot->name->name,
+					   slot->name->len))
+			return slot;
+	}
+	return NULL;
+}
+
+int dxc_view_next(const struct dxc_layer *top, dxc_ino dir, const struct dxc_inode *base,
+		  u64 *pos, struct dxc_dirent *de, struct dxc_finding *f)
+{
+	const struct dxc_slot *slot, *best = NULL;
+	const struct dxc_layer *layer;
+	const char *name;
+	int err;
+
+	for (; base && *pos < base->count; ++*pos) {
+		err = dxc_dir_entry(top->vol, base, *pos, de, f);
+		if (err)
+			return err;
+		name = dxc_dirent_name(de);
+		if (!overlay(top, NULL, dir, dxc_layer_hash(top->vol, dir, name, de->len), name,
+			     de->len))
+			return 0;
+		if (*pos % 4096 == 4095 && dxc_pause())
+			return -EINTR;
+	}
+	for (layer = top; layer; layer = layer->lower) {
+		slot = next_in_layer(top, layer, dir, *pos);
+		if (slot && (!best || slot->cookie < best->cookie))
+			best = slot;
+	}
+	if (!best)
+		return -ENOENT;
+	*pos = best->cookie;
+	entry_of_name(best->name, de);
+	return 0;
+}
+
+int dxc_view_dir_empty(const struct dxc_layer *top, dxc_ino dir, const struct dxc_inode *base,
+		       struct dxc_finding *f)
+{
+	struct dxc_dirent de dxc_uninitialized;
+	u64 pos = 0;
+	int err = dxc_view_next(top, dir, base, &pos, &de, f);
+
+	return err == -ENOENT ? 0 : err ? err : -ENOTEMPTY;
+}
+
+/* ---- blocks ---- */
+
+/* [lo, hi) of blocks, of which block is one, made smaller. */
+struct span {
+	u64 lo, hi;
+};
+
+/* What one node says of a block; false: nothing, and span is as far as that goes. */
+static bool map_in_node(const struct dxc_node *node, u64 block, struct span *span,
+			dxc_off *data)
+{
+	const struct dxc_run *run;
+	struct dxc_place at;
+	u64 end;
+
+	if (dxc_blockmap_find(&node->map, block, &at)) {
+		run = dxc_blockmap_at(&node->map, at);
+		end = run->block + run->count;
+		if (block < end) {
+			span->lo = max_t(u64, span->lo, run->block);
+			span->hi = min_t(u64, span->hi, end);
+			*data = run->data ?
+				run->data + (span->lo - run->block) * DAXFS_BLOCK_SIZE : 0;
+			return true;
+		}
+		span->lo = max_t(u64, span->lo, end);
+	} else {
+		at.leaf = 0;
+		at.run = DXC_NO_INDEX;
+	}
+	if (dxc_blockmap_next(&node->map, &at))
+		span->hi = min_t(u64, span->hi, dxc_blockmap_at(&node->map, at)->block);
+	if (block >= node->lower_end) {
+		span->lo = max_t(u64, span->lo, node->lower_end);
+		*data = 0;
+		return true;
+	}
+	span->hi = min_t(u64, span->hi, node->lower_end);
+	return false;
+}
+
+static int map_in_base(const struct dxc_volume *vol, const struct dxc_inode *base, u64 block,
+		       struct span *span, dxc_off *data, struct dxc_finding *f)
+{
+	u64 end = base ? (base->size + DAXFS_BLOCK_SIZE - 1) / DAXFS_BLOCK_SIZE : 0;
+	struct dxc_extent ex;
+	u64 first, last;
+	int err;
+
+	*data = 0;
+	if (block >= end) {
+		span->lo = max_t(u64, span->lo, end);
+		return 0;
+	}
+	err = dxc_extent_map(vol, base, block * DAXFS_BLOCK_SIZE, &ex, f);
+	if (err)
+		return err;
+	first = ex.pos / DAXFS_BLOCK_SIZE;
+	last = (ex.pos + ex.len + DAXFS_BLOCK_SIZE - 1) / DAXFS_BLOCK_SIZE;
+	span->lo = max_t(u64, span->lo, first);
+	span->hi = min_t(u64, span->hi, last);
+	if (ex.data)
+		*data = ex.data + (span->lo - first) * DAXFS_BLOCK_SIZE;
+	return 0;
+}
+
+int dxc_view_map(const struct dxc_layer *top, dxc_ino ino, const struct dxc_inode *base,
+		 dxc_pos pos, struct dxc_part *part, struct dxc_finding *f)
+{
+	struct span span = { 0, DXC_BLOCKS_MAX };
+	u64 block = pos / DAXFS_BLOCK_SIZE;
+	const struct dxc_layer *layer;
+	const struct dxc_node *node;
+	dxc_off data = 0;
+	int err;
+
+	if (block >= DXC_BLOCKS_MAX)
+		return -EFBIG;
+	part->own = false;
+	for (layer = top; layer; layer = layer->lower) {
+		node = dxc_node_find(layer, ino);
+		if (node && map_in_node(node, block, &span, &data)) {
+			part->own = layer == top && data;
+			break;
+		}
+	}
+	if (!layer) {
+		err = map_in_base(top->vol, base, block, &span, &data, f);
+		if (err)
+			return err;
+	}
+	part->ex.pos = span.lo * DAXFS_BLOCK_SIZE;
+	part->ex.len = (span.hi - span.lo) * DAXFS_BLOCK_SIZE;
+	part->ex.data = data;
+	return 0;
+}
+
+int dxc_view_blocks(const struct dxc_layer *top, dxc_ino ino, const struct dxc_inode *base,
+		    u64 size, u64 *units)
+{
+	struct dxc_part part;
+	dxc_pos pos = 0;
+	u32 n = 0;
+	int err;
+
+	(void)size;	/* blocks past the end may be there too */
+	*units = 0;
+	while (pos / DAXFS_BLOCK_SIZE < DXC_BLOCKS_MAX) {
+		err = dxc_view_map(top, ino, base, pos, &part, NULL);
+		if (err)
+			return err;
+		if (part.ex.data)
+			*units += part.ex.len >> 9;
+		pos = part.ex.pos + part.ex.len;
+		if (++n % 1024 == 0 && dxc_pause())
+			return -EINTR;
+	}
+	return 0;
+}
+
+/* ---- symlinks, xattrs ---- */
+
+int dxc_view_symlink(const struct dxc_layer *top, const struct dxc_file *file, char *buf,
+		     struct dxc_finding *f)
+{
+	const struct dxc_volume *vol = top->vol;
+	const struct dxc_node *node;
+
+	for (; top; top = top->lower) {
+		node = dxc_node_find(top, file->attr.ino);
+		if (!node || !node->target)
+			continue;
+		/* The size came from an item of its own, which may lie. */
+		if (strlen(node->target) != file->attr.size)
+			break;
+		memcpy(buf, node->target, file->attr.size + 1);
+		return 0;
+	}
+	if (!top && file->in_base && file->base.size == file->attr.size)
+		return dxc_symlink_read(vol, &file->base, buf, f);
+	return dxc_found(f, -EUCLEAN, DXC_LINK_TARGET, DAXFS_AREA_DELTA, file->attr.ino, 0,
+			 file->attr.size);
+}
+
+static const struct dxc_layer_xattr *xattr_overlay(const struct dxc_layer *top,
+						   const struct dxc_layer *bottom,
+						   dxc_ino ino, u32 prefix, const char *name,
+						   u32 len)
+{
+	const struct dxc_layer_xattr *xa;
+	struct dxc_node *node;
+
+	for (; top != bottom; top = top->lower) {
+		node = dxc_node_find(top, ino);
+		xa = node ? *dxc_xattr_in_node(node, prefix, name, len) : NULL;
+		if (xa)
+			return xa;
+	}
+	return NULL;
+}
+
+int dxc_view_xattr(const struct dxc_layer *top, dxc_ino ino, const struct dxc_inode *base,
+		   u32 prefix, const char *name, u32 name_len, void *value, size_t size,
+		   struct dxc_finding *f)
+{
+	const struct dxc_volume *vol = top->vol;
+	const struct dxc_layer_xattr *xa;
+	struct dxc_xattr *found;
+	int err;
+
+	xa = xattr_overlay(top, NULL, ino, prefix, name, name_len);
+	if (xa) {
+		if (xa->removed)
+			return -ENODATA;
+		if (!size)
+			return xa->value_len;
+		if (xa->value_len > size)
+			return -ERANGE;
+		memcpy(value, xa->bytes + xa->name_len, xa->value_len);
+		return xa->value_len;
+	}
+	if (!base || !base->xattr)
+		return -ENODATA;
+	found = dxc_alloc(1, sizeof(*found));
+	if (!found)
+		return -ENOMEM;
+	err = dxc_xattr_find(vol, base, prefix, name, name_len, found, f);
+	if (!err && size) {
+		if (found->value_len > size)
+			err = -ERANGE;
+		else
+			err = dxc_region_read(&vol->region, found->value, value,
+					      found->value_len);
+	}
+	if (!err)
+		err = found->value_len;
+	dxc_free(found);
+	return err;
+}
+
+int dxc_view_xattrs(const struct dxc_layer *top, dxc_ino ino, const struct dxc_inode *base,
+		    int (*each)(void *priv, u32 prefix, const char *name, u32 len),
+		    void *priv, struct dxc_finding *f)
+{
+	const struct dxc_layer *layer;
+	const struct dxc_layer_xattr *xa;
+	const struct dxc_node *node;
+	struct dxc_xattr *found;
+	const char *name;
+	int err;
+
+	for (layer = top; layer; layer = layer->lower) {
+		node = dxc_node_find(layer, ino);
+		for (xa = node ? node->xattrs : NULL; xa; xa = xa->next) {
+			name = (const char *)xa->bytes;
+			if (xa->removed ||
+			    xattr_overlay(top, layer, ino, xa->prefix, name, xa->name_len))
+				continue;
+			err = each(priv, xa->prefix, name, xa->name_len);
+			if (err)
+				return err;
+		}
+	}
+	if (!base || !base->xattr)
+		return 0;
+	found = dxc_alloc(1, sizeof(*found));
+	if (!found)
+		return -ENOMEM;
+	while (!(err = dxc_xattr_next(top->vol, base, found, f))) {
+		if (xattr_overlay(top, NULL, ino, found->prefix, found->name, found->name_len))
+			continue;
+		err = each(priv, found->prefix, found->name, found->name_len);
+		if (err)
+			break;
+	}
+	dxc_free(found);
+	return err == -ENODATA ? 0 : err;
+}
