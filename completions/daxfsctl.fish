@@ -31,8 +31,8 @@ function __daxfsctl_at --argument-names wanted count
 
 	switch $verb
 		case mkfs
-			set letters doHpsmLU
-			set names --directory --output --heap --phys --size --mount --label --uuid --exclude
+			set letters doHpsmDLU
+			set names --directory --output --heap --phys --size --mount --delta --branches --label --uuid --exclude
 		case mount
 			set letters otN
 			set names --options --types --namespace
@@ -79,6 +79,9 @@ complete $commands -n '__daxfsctl_at mkfs' -s H -l heap -x -d 'write to a new bu
 complete $commands -n '__daxfsctl_at mkfs' -s p -l phys -x -d 'write to physical memory, through /dev/mem (needs -s)'
 complete $commands -n '__daxfsctl_at mkfs' -s s -l size -x -d 'size of the file, buffer or range; K, M, G, T'
 complete $commands -n '__daxfsctl_at mkfs' -s m -l mount -x -a '(__fish_complete_directories)' -d 'mount the result there'
+complete $commands -n '__daxfsctl_at mkfs' -s w -l writable -d 'the image can be written to, in branches'
+complete $commands -n '__daxfsctl_at mkfs' -s D -l delta -x -d 'size of the area for what is written (needs -w)'
+complete $commands -n '__daxfsctl_at mkfs' -l branches -x -d 'branches there can be, 1 to 65535 (needs -w; default: 256)'
 complete $commands -n '__daxfsctl_at mkfs' -s L -l label -x -d 'name of the image, at most 64 bytes'
 complete $commands -n '__daxfsctl_at mkfs' -s U -l uuid -x -d 'UUID of the image (default: random)'
 complete $commands -n '__daxfsctl_at mkfs' -s n -l dry-run -d 'print the layout and write nothing'

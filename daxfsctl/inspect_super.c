@@ -10,6 +10,7 @@
 
 #include <daxfs/ioctl.h>
 
+#include "../kmod/core/branch.h"
 #include "applet.h"
 #include "json.h"
 #include "message.h"
@@ -42,6 +43,27 @@ static void print_label(const char *label)
 
 	print_line("Label:", text ? text : "");
 	free(text);
+}
+
+/* Live ones; what cannot be read is passed over. */
+static u32 count_branches(const struct dxc_volume *vol)
+{
+	struct dxc_branch br;
+	u32 index = 0, count = 0;
+
+	if (!dxc_volume_is_writable(vol))
+		return 0;
+	while (dxc_branch_next(vol, &index, &br) == 0)
+		count++;
+	return count;
+}
+
+static void print_of(const char *name, u64 number, u64 of)
+{
+	char buf[64];
+
+	snprintf(buf, sizeof(buf), "%" PRIu64 " of %" PRIu64, number, of);
+	print_line(name, buf);
 }
 
 static void json_features(struct json *json, u32 compat, u32 ro_compat, u32 incompat)
@@ -82,8 +104,10 @@ static void super_json(struct inspect *in, const char *uuid)
 	json_number(&json, "inodes", vol->inode_count);
 	json_number(&json, "data_blocks", vol->data_blocks);
 	json_signed(&json, "created", vol->created);
-	json_number(&json, "branches", vol->branch_count);
-	json_number(&json, "mounts", vol->mount_count);
+	json_number(&json, "branches", count_branches(vol));
+	json_number(&json, "branch_slots", vol->branch_count);
+	json_number(&json, "mount_slots", vol->mount_count);
+	json_number(&json, "chunks", dxc_chunk_count(vol));
 	json_open_array(&json, "areas");
 	for (unsigned int i = 0; i < DAXFS_AREA_COUNT; i++) {
 		if (!vol->area[i].length)
@@ -170,8 +194,9 @@ int inspect_super(struct inspect *in)
 	print_size(in, "Data:", vol->data_blocks * DAXFS_BLOCK_SIZE);
 	print_line("Created:", inspect_time(vol->created, buf, sizeof(buf)));
 	if (dxc_volume_is_writable(vol)) {
-		print_number("Branches:", vol->branch_count);
-		print_number("Mounts:", vol->mount_count);
+		print_of("Branches:", count_branches(vol), vol->branch_count);
+		print_number("Mount slots:", vol->mount_count);
+		print_number("Chunks:", dxc_chunk_count(vol));
 		print_size(in, "Chunk size:", vol->chunk_size);
 	}
 	putchar('\n');

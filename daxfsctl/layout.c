@@ -3,7 +3,8 @@
  * Decides where areas and file contents go. Long runs of data get 2 MiB
  * boundaries, short ones fill what that leaves free, each in the first free
  * place that is large enough; so files of one directory mostly stay together
- * and an image has hardly any unused blocks.
+ * and an image has hardly any unused blocks. What a writable image has besides
+ * stands around this: tables before, the delta area after the contents.
  */
 #include "layout.h"
 
@@ -192,6 +193,74 @@ static void put_area(struct layout *layout, unsigned int id, dxc_off *at, u64 le
 	*at = layout->area[id].offset + length;
 }
 
+/* ---- what makes an image writable ---- */
+
+static u64 content_bytes(const struct dedupe *dedupe)
+{
+	u64 bytes = 0;
+
+	for (size_t i = 0; i < dedupe->count; i++)
+		for (u32 k = 0; k < dedupe->contents[i]->part_count; k++)
+			bytes += dedupe->contents[i]->parts[k].len;
+	return bytes;
+}
+
+/* How long the delta area would be if it started at the given offset. */
+static u64 delta_length(const struct layout_delta *delta, const struct dedupe *dedupe,
+			dxc_off start)
+{
+	u64 used = start + DAXFS_TRAILER_SIZE, bytes;
+
+	if (delta->bytes)
+		return delta->bytes;
+	if (!delta->room)
+		bytes = round_up(max_t(u64, LAYOUT_DELTA_DEFAULT, content_bytes(dedupe) / 2),
+				 LAYOUT_CHUNK);
+	else
+		bytes = delta->room > used ? (delta->room - used) & ~(LAYOUT_CHUNK - 1ull) : 0;
+	bytes = max_t(u64, bytes, LAYOUT_CHUNKS_MIN * (u64)LAYOUT_CHUNK);
+	return min_t(u64, bytes, LAYOUT_CHUNKS_MAX * (u64)LAYOUT_CHUNK);
+}
+
+/*
+ * How many chunks there will be is known after the contents have their place,
+ * which is behind the table of chunks. So that gets room for as many as there
+ * would be without contents; hardly ever more than the header has anyway.
+ */
+static void put_tables(struct layout *layout, const struct layout_delta *delta,
+		       const struct dedupe *dedupe, dxc_off *at)
+{
+	u64 chunks = delta_length(delta, dedupe, 0) / LAYOUT_CHUNK;
+	dxc_off end = DAXFS_SB_SIZE;
+
+	layout->chunk_size = LAYOUT_CHUNK;
+	layout->branch_count = delta->branches;
+	layout->mount_count = DAXFS_MOUNTS_DEFAULT;
+	put_area(layout, DAXFS_AREA_SHARED, &end, sizeof(struct daxfs_shared), 1);
+	end = DAXFS_TABLES_OFFSET;
+	put_area(layout, DAXFS_AREA_BRANCHES, &end,
+		 layout->branch_count * sizeof(struct daxfs_branch), layout->branch_count);
+	put_area(layout, DAXFS_AREA_MOUNTS, &end,
+		 layout->mount_count * sizeof(struct daxfs_mount), layout->mount_count);
+	put_area(layout, DAXFS_AREA_CHUNKS, &end, chunks * sizeof(__le64), chunks);
+	*at = max_t(u64, *at, end);
+}
+
+/* On a huge page's boundary, so that runs of chunks can be mapped by one. */
+static void put_delta(struct layout *layout, const struct layout_delta *delta,
+		      const struct dedupe *dedupe, dxc_off *at)
+{
+	u64 length;
+
+	*at = round_up(*at, DAXFS_HUGE_SIZE);
+	length = delta_length(delta, dedupe, *at);
+	put_area(layout, DAXFS_AREA_DELTA, at, length, length / LAYOUT_CHUNK);
+	layout->counts[DAXFS_AREA_CHUNKS] = length / LAYOUT_CHUNK;
+	layout->area[DAXFS_AREA_CHUNKS].length = length / LAYOUT_CHUNK * sizeof(__le64);
+}
+
+/* ---- all of it ---- */
+
 /* Directories, symlinks and extent arrays get their place in their area. */
 static void put_metadata(struct layout *layout, struct tree *tree,
 			 const struct dedupe *dedupe, dxc_off *at)
@@ -305,10 +374,17 @@ static int add_gap(struct layout *layout, size_t *room, dxc_off from, dxc_off to
  * Memory and devices hold something before: what the image does not use is
  * made zero too, for the sake of whoever wrote there and of equal images.
  * Superblock and its copy belong to the gaps: a device is no image for as long
- * as they are zero.
+ * as they are zero. So do shared state and tables, which start as zeros.
+ *
+ * The delta area does not: it may be nearly all of a large memory, and nothing
+ * reads a chunk that no table or log refers to. A log's chunk is read only
+ * after its header was written, and what an earlier image left behind that
+ * header has another salt (see the writer); a block is in a file only after it
+ * was filled.
  */
 static int find_gaps(struct layout *layout)
 {
+	const struct dxc_area *delta = &layout->area[DAXFS_AREA_DELTA];
 	size_t room = 0;
 	dxc_off at = 0;
 	int err = 0;
@@ -327,19 +403,28 @@ static int find_gaps(struct layout *layout)
 		err = add_gap(layout, &room, at, piece->off);
 		at = round_up(piece->off + piece->len, DAXFS_BLOCK_SIZE);
 	}
+	if (delta->length && !err) {
+		err = add_gap(layout, &room, at, delta->offset);
+		at = delta->offset + delta->length;
+	}
 	return err ? err : add_gap(layout, &room, at, layout->image_size);
 }
 
-int layout_make(struct layout *layout, struct tree *tree, const struct dedupe *dedupe)
+int layout_make(struct layout *layout, struct tree *tree, const struct dedupe *dedupe,
+		const struct layout_delta *delta)
 {
 	dxc_off at = DAXFS_HEADER_SIZE;
 	int err;
 
 	memset(layout, 0, sizeof(*layout));
+	if (delta->wanted)
+		put_tables(layout, delta, dedupe, &at);
 	put_metadata(layout, tree, dedupe, &at);
 	err = put_data(layout, dedupe, &at);
 	if (err)
 		return err;
+	if (delta->wanted)
+		put_delta(layout, delta, dedupe, &at);
 	layout->image_size = round_up(at, DAXFS_BLOCK_SIZE) + DAXFS_TRAILER_SIZE;
 	return find_gaps(layout);
 }

@@ -32,6 +32,8 @@
 enum {
 	OPTION_ALL_ROOT = 1,
 	OPTION_EXCLUDE,
+	OPTION_BRANCHES,
+	OPTION_END
 };
 
 const struct applet_option mkfs_options[] = {
@@ -41,6 +43,9 @@ const struct applet_option mkfs_options[] = {
 	{ 'p', "phys", "ADDR", "write to physical memory, through /dev/mem (needs -s)" },
 	{ 's', "size", "SIZE", "size of the file, buffer or range; K, M, G, T" },
 	{ 'm', "mount", "DIR", "mount the result there" },
+	{ 'w', "writable", NULL, "the image can be written to, in branches" },
+	{ 'D', "delta", "SIZE", "size of the area for what is written (needs -w)" },
+	{ OPTION_BRANCHES, "branches", "N", "branches there can be, 1 to 65535 (needs -w; default: 256)" },
 	{ 'L', "label", "LABEL", "name of the image, at most 64 bytes" },
 	{ 'U', "uuid", "UUID", "UUID of the image (default: random)" },
 	{ 'n', "dry-run", NULL, "print the layout and write nothing" },
@@ -70,6 +75,7 @@ struct mkfs {
 	bool has_epoch;
 	int64_t epoch;
 
+	struct layout_delta delta;
 	struct tree_options scan;
 	struct tree tree;
 	struct dedupe dedupe;
@@ -178,6 +184,36 @@ static int parse_region_size(struct mkfs *mk, const char *text)
 	return 0;
 }
 
+static int parse_delta_size(struct mkfs *mk, const char *text)
+{
+	uint64_t size;
+	int status = parse_size_option("-D", text, &size);
+
+	if (status)
+		return status;
+	if (size % LAYOUT_CHUNK)
+		return wrong_use("-D", "the size is not a multiple of 64K");
+	if (size < LAYOUT_CHUNKS_MIN * (u64)LAYOUT_CHUNK)
+		return wrong_use("-D", "the size is less than 1M");
+	if (size > LAYOUT_CHUNKS_MAX * (u64)LAYOUT_CHUNK)
+		return wrong_use("-D", "the size is more than 255T");
+	mk->delta.bytes = size;
+	return 0;
+}
+
+static int parse_branches(struct mkfs *mk, const char *text)
+{
+	uint64_t count;
+	int status = parse_size_option("--branches", text, &count);
+
+	if (status)
+		return status;
+	if (!count || count > DAXFS_BRANCHES_MAX)
+		return wrong_use("--branches", "not a number from 1 to 65535");
+	mk->delta.branches = (u32)count;
+	return 0;
+}
+
 static int set_path(struct mkfs *mk, const char *name, const char *path, bool is_heap)
 {
 	if (mk->target.path)
@@ -208,6 +244,13 @@ static int parse_option(struct mkfs *mk, int option)
 	case 'm':
 		mk->mount_point = optarg;
 		return 0;
+	case 'w':
+		mk->delta.wanted = true;
+		return 0;
+	case 'D':
+		return parse_delta_size(mk, optarg);
+	case OPTION_BRANCHES:
+		return parse_branches(mk, optarg);
 	case 'L':
 		return parse_label(mk, optarg);
 	case 'U':
@@ -268,6 +311,10 @@ static int check_options(const struct mkfs *mk)
 		return wrong_use("-s", "the range goes past the end of the address space");
 	if (target->is_heap && !mk->mount_point && !mk->dry_run)
 		return wrong_use("-H", "needs -m: a buffer is gone when nobody uses it");
+	if (mk->delta.bytes && !mk->delta.wanted)
+		return wrong_use("-D", "needs -w: only writable images have a delta area");
+	if (mk->delta.branches && !mk->delta.wanted)
+		return wrong_use("--branches", "needs -w: only writable images have branches");
 	return 0;
 }
 
@@ -287,7 +334,7 @@ static int parse_arguments(struct mkfs *mk, int argc, char **argv)
 		case ':':
 			return wrong_use(argv[optind - 1], "needs an argument");
 		case '?':
-			if (optopt && optopt > OPTION_EXCLUDE && optopt < 0x7f &&
+			if (optopt && optopt >= OPTION_END && optopt < 0x7f &&
 			    strncmp(argv[optind - 1], "--", 2) != 0)
 				return applet_wrong_use("mkfs", EXIT_USAGE,
 							"unknown option -%c", optopt);
@@ -310,6 +357,8 @@ static int parse_arguments(struct mkfs *mk, int argc, char **argv)
 	status = parse_epoch(mk);
 	if (!status)
 		status = check_options(mk);
+	if (!mk->delta.branches)
+		mk->delta.branches = DAXFS_BRANCHES_DEFAULT;
 	return status ? status : -1;
 }
 
@@ -551,12 +600,14 @@ static int plan(struct mkfs *mk)
 		mk->scan.skip_dev = mk->target.dev;
 		mk->scan.skip_ino = mk->target.ino;
 	}
+	/* With -n there need not be a target. */
+	mk->delta.room = mk->target.size ? mk->target.size : mk->target.wanted_size;
 	progress_start(&mk->progress, "reading names", 0);
 	err = tree_scan(&mk->tree, mk->directory, &mk->scan);
 	if (!err)
 		err = dedupe_tree(&mk->tree, &mk->dedupe, &mk->progress);
 	if (!err)
-		err = layout_make(&mk->layout, &mk->tree, &mk->dedupe);
+		err = layout_make(&mk->layout, &mk->tree, &mk->dedupe, &mk->delta);
 	if (err)
 		return tree_failed(mk, err, "cannot be planned");
 	progress_clear(&mk->progress);

@@ -7,8 +7,10 @@
  */
 #include "writer.h"
 
+#include <sys/random.h>
 #include <unistd.h>
 
+#include "../kmod/core/branch.h"
 #include "digest.h"
 #include "parallel.h"
 
@@ -293,6 +295,11 @@ static void derive_uuid(struct writer *writer)
 	digest_add(&d, tree->xattrs.bytes, tree->xattrs.length);
 	for (u32 i = 0; i < tree->inode_count; i++)
 		digest_inode(writer, &d, tree->inodes[i]);
+	/* A writable image is another one than a read-only one of the same tree. */
+	if (writer->layout->chunk_size) {
+		digest_add_number(&d, writer->layout->branch_count);
+		digest_add_number(&d, writer->layout->area[DAXFS_AREA_DELTA].length);
+	}
 	digest_end(&d, sum);
 	for (int i = 0; i < 2; i++) {
 		raw = cpu_to_le64(sum[i]);
@@ -474,17 +481,11 @@ static int write_metadata(struct writer *writer)
 	return 0;
 }
 
-/* ---- superblock ---- */
-
-static int write_super(struct writer *writer)
+/* The image as the core will see it. */
+static void describe(const struct writer *writer, struct dxc_volume *vol)
 {
-	struct layout *layout = writer->layout;
-	struct dxc_volume *vol = calloc(1, sizeof(*vol));
-	struct daxfs_super *sb = malloc(sizeof(*sb));
-	int err = -ENOMEM;
+	const struct layout *layout = writer->layout;
 
-	if (!vol || !sb)
-		goto out;
 	vol->region.size = layout->image_size;
 	memcpy(vol->area, layout->area, sizeof(vol->area));
 	vol->inode_count = writer->tree->inode_count;
@@ -493,6 +494,94 @@ static int write_super(struct writer *writer)
 	vol->created = writer->created;
 	memcpy(vol->uuid, writer->uuid, sizeof(vol->uuid));
 	memcpy(vol->label, writer->label, strnlen(writer->label, DAXFS_LABEL_LEN));
+	if (!layout->chunk_size)
+		return;
+	vol->incompat = DAXFS_INCOMPAT_DELTA;
+	vol->chunk_size = layout->chunk_size;
+	vol->branch_count = layout->branch_count;
+	vol->mount_count = layout->mount_count;
+}
+
+/* ---- shared state and tables ---- */
+
+/*
+ * Where generations, and with them the salts of log chunks, start. The delta
+ * area of a target that holds something is not overwritten: there may be whole
+ * records of an earlier image, at the places where this one's will be, and
+ * only their salt tells them from records of this image. So they start
+ * somewhere else each time. A target of zeros has no such records, and equal
+ * images are to have equal bytes.
+ */
+static int move_salts(const struct writer *writer, struct daxfs_shared *shared)
+{
+	u32 number;
+
+	if (writer->target->is_zero)
+		return 0;
+	if (getrandom(&number, sizeof(number), 0) != (ssize_t)sizeof(number))
+		return -EIO;
+	/* Most of the 32 bits of a generation are left to be used. */
+	number &= 0x3fffffff;
+	shared->ss_next_gen = cpu_to_le64(le64_to_cpu(shared->ss_next_gen) + number);
+	return 0;
+}
+
+/* Nanoseconds, as far as they can be counted. */
+static s64 created_nsec(const struct writer *writer)
+{
+	s64 nsec;
+
+	return check_mul_overflow(writer->created, (s64)1000000000, &nsec) ? INT64_MAX : nsec;
+}
+
+/*
+ * The core writes into a copy of the image's start, of which shared state and
+ * branch table are written. The other tables are zeros already.
+ */
+static int write_tables(struct writer *writer)
+{
+	const struct dxc_area *shared = &writer->layout->area[DAXFS_AREA_SHARED];
+	const struct dxc_area *branches = &writer->layout->area[DAXFS_AREA_BRANCHES];
+	u64 size = branches->offset + branches->length;
+	struct dxc_volume *vol;
+	u8 *copy;
+	int err = -ENOMEM;
+
+	if (!branches->length)
+		return 0;
+	vol = calloc(1, sizeof(*vol));
+	copy = calloc(1, size);
+	if (!vol || !copy)
+		goto out;
+	describe(writer, vol);
+	vol->region.base = copy;
+	vol->region.size = size;
+	dxc_branch_format(vol, created_nsec(writer));
+	err = move_salts(writer, (struct daxfs_shared *)(copy + shared->offset));
+	if (!err)
+		err = target_write(writer->target, shared->offset, copy + shared->offset,
+				   shared->length);
+	if (!err)
+		err = target_write(writer->target, branches->offset, copy + branches->offset,
+				   branches->length);
+out:
+	free(copy);
+	free(vol);
+	return err ? fail(writer, err, "cannot be written") : 0;
+}
+
+/* ---- superblock ---- */
+
+static int write_super(struct writer *writer)
+{
+	const struct layout *layout = writer->layout;
+	struct dxc_volume *vol = calloc(1, sizeof(*vol));
+	struct daxfs_super *sb = malloc(sizeof(*sb));
+	int err = -ENOMEM;
+
+	if (!vol || !sb)
+		goto out;
+	describe(writer, vol);
 	dxc_super_encode(vol, sb);
 	err = target_write(writer->target, layout->image_size - sizeof(*sb), sb, sizeof(*sb));
 	/* Everything is stored before the block that says so. */
@@ -539,6 +628,8 @@ int writer_run(struct writer *writer)
 	if (writer->derive_uuid)
 		derive_uuid(writer);
 	err = write_metadata(writer);
+	if (!err)
+		err = write_tables(writer);
 	if (!err)
 		err = write_super(writer);
 	if (!err)
