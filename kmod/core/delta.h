@@ -26,6 +26,30 @@ struct dxc_owner {
 	u32 generation;
 };
 
+/* ---- stores ---- */
+
+/* at + len is inside the region. Durable after the next fence. */
+static inline void dxc_region_write(const struct dxc_volume *vol, dxc_off at,
+				    const void *src, u32 len)
+{
+	memcpy(vol->region.base + at, src, len);
+	if (vol->region.persistent)
+		dxc_write_back(vol->region.base + at, len);
+}
+
+/* Stores a word that makes what was written before it count, durably. */
+static inline void dxc_publish(const struct dxc_volume *vol, dxc_off at, u64 value)
+{
+	__le64 *word = (__le64 *)(vol->region.base + at);
+
+	/* Pairs with the acquire of whoever follows the word. */
+	dxc_write_fence(vol->region.persistent);
+	dxc_store_release(word, cpu_to_le64(value));
+	if (vol->region.persistent)
+		dxc_write_back(word, sizeof(*word));
+	dxc_write_fence(vol->region.persistent);
+}
+
 /* ---- chunk.c ---- */
 
 struct dxc_chunk_use {

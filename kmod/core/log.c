@@ -109,7 +109,7 @@ u64 dxc_log_next(const struct dxc_volume *vol, dxc_chunk chunk)
 	__le64 *next = (__le64 *)(vol->region.base + dxc_chunk_offset(vol, chunk) +
 				  offsetof(struct daxfs_chunk, ch_next));
 
-	/* Pairs with the release in publish(): what it names is complete. */
+	/* Pairs with the release in dxc_publish(): what it names is complete. */
 	return le64_to_cpu(dxc_load_acquire(next));
 }
 
@@ -137,26 +137,6 @@ int dxc_log_read(const struct dxc_volume *vol, struct dxc_log *log, void *buf, u
 	log->used += *size;
 	log->seq++;
 	return 0;
-}
-
-static void write_region(const struct dxc_volume *vol, dxc_off at, const void *src, u32 len)
-{
-	memcpy(vol->region.base + at, src, len);
-	if (vol->region.persistent)
-		dxc_write_back(vol->region.base + at, len);
-}
-
-/* Stores a word that makes what was written before it count, durably. */
-static void publish(const struct dxc_volume *vol, dxc_off at, u64 value)
-{
-	__le64 *word = (__le64 *)(vol->region.base + at);
-
-	/* Pairs with the acquire of whoever follows the word. */
-	dxc_write_fence(vol->region.persistent);
-	dxc_store_release(word, cpu_to_le64(value));
-	if (vol->region.persistent)
-		dxc_write_back(word, sizeof(*word));
-	dxc_write_fence(vol->region.persistent);
 }
 
 /* A number that no chunk had before. */
@@ -218,15 +198,15 @@ int dxc_log_extend(const struct dxc_volume *vol, struct dxc_log *log, dxc_off he
 	raw.ch_checksum = cpu_to_le32(chunk_checksum(&raw));
 	at = dxc_chunk_offset(vol, chunk);
 	seal(log, salt, rec);
-	write_region(vol, at, &raw, sizeof(raw));
-	write_region(vol, at + sizeof(raw), rec->buf, rec->size);
+	dxc_region_write(vol, at, &raw, sizeof(raw));
+	dxc_region_write(vol, at + sizeof(raw), rec->buf, rec->size);
 	if (log->chunk != DXC_NO_CHUNK)
 		head_at = dxc_chunk_offset(vol, log->chunk) + offsetof(struct daxfs_chunk, ch_next);
 	else
 		log->head = chunk;
 	/* Without a word that names it, the log is complete when somebody stores one. */
 	if (head_at)
-		publish(vol, head_at, chunk + 1ull);
+		dxc_publish(vol, head_at, chunk + 1ull);
 	log->chunk = chunk;
 	log->used = sizeof(raw) + rec->size;
 	log->salt = salt;
@@ -241,7 +221,7 @@ int dxc_log_add(const struct dxc_volume *vol, struct dxc_log *log, struct dxc_re
 	if (err)
 		return err;
 	seal(log, log->salt, rec);
-	write_region(vol, dxc_chunk_offset(vol, log->chunk) + log->used, rec->buf, rec->size);
+	dxc_region_write(vol, dxc_chunk_offset(vol, log->chunk) + log->used, rec->buf, rec->size);
 	/* After this the record is there whatever happens to this kernel. */
 	dxc_write_fence(vol->region.persistent);
 	log->used += rec->size;
@@ -268,5 +248,5 @@ int dxc_log_append(const struct dxc_volume *vol, struct dxc_log *log,
 
 void dxc_log_switch(const struct dxc_volume *vol, dxc_off head_at, const struct dxc_log *log)
 {
-	publish(vol, head_at, log->head == DXC_NO_CHUNK ? 0 : log->head + 1ull);
+	dxc_publish(vol, head_at, log->head == DXC_NO_CHUNK ? 0 : log->head + 1ull);
 }
