@@ -173,7 +173,7 @@ struct dxc_log {
 	u32 used;		/* bytes of it, with its header */
 	u32 left;		/* chunks that may still follow */
 	u64 seq;		/* of the next record */
-	u64 salt;		/* of chunk */
+	u32 salted;		/* where the checksums of chunk's records start */
 };
 
 /* Largest record of a volume. */

@@ -11,18 +11,18 @@
 #include "delta.h"
 
 /* Start of the checksum of every record of a chunk. */
-static u32 salted(u64 salt)
+static u32 start_of(u64 salt)
 {
 	__le64 raw = cpu_to_le64(salt);
 
 	return dxc_crc32c(0, &raw, sizeof(raw));
 }
 
-static u32 record_checksum(u64 salt, const void *record, u32 size)
+static u32 record_checksum(u32 salted, const void *record, u32 size)
 {
 	const u32 skip = sizeof(__le32);
 
-	return dxc_crc32c(salted(salt), (const u8 *)record + skip, size - skip);
+	return dxc_crc32c(salted, (const u8 *)record + skip, size - skip);
 }
 
 /* ch_first_seq, ch_index and ch_salt lie side by side. */
@@ -56,7 +56,7 @@ static int enter_chunk(const struct dxc_volume *vol, struct dxc_log *log, u64 ch
 	log->left--;
 	log->chunk = chunk;
 	log->used = sizeof(raw);
-	log->salt = le64_to_cpu(raw.ch_salt);
+	log->salted = start_of(le64_to_cpu(raw.ch_salt));
 	return 0;
 }
 
@@ -99,7 +99,7 @@ static int read_here(const struct dxc_volume *vol, const struct dxc_log *log, vo
 	if (err)
 		return err;
 	if (le32_to_cpu(head->lr_size) != *size || le64_to_cpu(head->lr_seq) != log->seq ||
-	    le32_to_cpu(head->lr_checksum) != record_checksum(log->salt, buf, *size))
+	    le32_to_cpu(head->lr_checksum) != record_checksum(log->salted, buf, *size))
 		return -ENODATA;
 	return 0;
 }
@@ -157,13 +157,13 @@ static u64 new_salt(const struct dxc_volume *vol)
 	return le64_to_cpu(old);
 }
 
-static void seal(const struct dxc_log *log, u64 salt, struct dxc_record *rec)
+static void seal(const struct dxc_log *log, struct dxc_record *rec)
 {
 	struct daxfs_record *head = (struct daxfs_record *)rec->buf;
 
 	head->lr_size = cpu_to_le32(rec->size);
 	head->lr_seq = cpu_to_le64(log->seq);
-	head->lr_checksum = cpu_to_le32(record_checksum(salt, rec->buf, rec->size));
+	head->lr_checksum = cpu_to_le32(record_checksum(log->salted, rec->buf, rec->size));
 }
 
 bool dxc_log_has_room(const struct dxc_volume *vol, const struct dxc_log *log,
@@ -197,7 +197,8 @@ int dxc_log_extend(const struct dxc_volume *vol, struct dxc_log *log, dxc_off he
 	raw.ch_salt = cpu_to_le64(salt);
 	raw.ch_checksum = cpu_to_le32(chunk_checksum(&raw));
 	at = dxc_chunk_offset(vol, chunk);
-	seal(log, salt, rec);
+	log->salted = start_of(salt);
+	seal(log, rec);
 	dxc_region_write(vol, at, &raw, sizeof(raw));
 	dxc_region_write(vol, at + sizeof(raw), rec->buf, rec->size);
 	if (log->chunk != DXC_NO_CHUNK)
@@ -209,7 +210,6 @@ int dxc_log_extend(const struct dxc_volume *vol, struct dxc_log *log, dxc_off he
 		dxc_publish(vol, head_at, chunk + 1ull);
 	log->chunk = chunk;
 	log->used = sizeof(raw) + rec->size;
-	log->salt = salt;
 	log->seq++;
 	return 0;
 }
@@ -220,7 +220,7 @@ int dxc_log_add(const struct dxc_volume *vol, struct dxc_log *log, struct dxc_re
 
 	if (err)
 		return err;
-	seal(log, log->salt, rec);
+	seal(log, rec);
 	dxc_region_write(vol, dxc_chunk_offset(vol, log->chunk) + log->used, rec->buf, rec->size);
 	/* After this the record is there whatever happens to this kernel. */
 	dxc_write_fence(vol->region.persistent);

@@ -7,7 +7,7 @@
  */
 #include "node.h"
 
-/* In dxc_layer.chunks beyond what is asked: free chunks that only deleting may take. */
+/* Free chunks that only what makes room may take. */
 #define RESERVE 8u
 /* Chunks looked at for free blocks before a new one is taken. */
 #define LOOK 32u
@@ -286,17 +286,19 @@ static u32 take_partial(struct dxc_layer *layer, u64 want, u32 look, dxc_chunk *
 /* What follows near, as long as it is free: in its chunk, or in the free one after it. */
 static u32 take_near(struct dxc_layer *layer, dxc_off near, u64 want)
 {
+	const struct dxc_area *delta = &layer->vol->area[DAXFS_AREA_DELTA];
+	dxc_chunk chunk, got;
 	u32 block;
-	dxc_chunk chunk = chunk_of(layer, near, &block), hint = chunk, got;
 
-	if (chunk >= dxc_chunk_count(layer->vol))
+	if (!dxc_range_ok(near, DAXFS_BLOCK_SIZE, delta->offset, delta->length))
 		return 0;
+	chunk = chunk_of(layer, near, &block);
 	if (block)
 		return is_ours(layer, chunk, DAXFS_CHUNK_DATA) ?
 			take_from(layer, chunk, block, want) : 0;
 	/* The next chunk, if it is free and this one gets it. */
 	if (dxc_chunk_is_free(layer->vol, chunk)) {
-		layer->space->hint = hint;
+		layer->space->hint = chunk;
 		if (dxc_space_take_chunk(layer, DAXFS_CHUNK_DATA, false, &got) || got != chunk)
 			return 0;
 	} else if (!is_ours(layer, chunk, DAXFS_CHUNK_DATA)) {
