@@ -372,7 +372,7 @@ struct daxfs_branch {
 	__le64 br_head;		/* first log chunk + 1; 0: empty log */
 	__le64 br_winner;	/* 0, or child being committed: index | generation << 32 */
 	__le64 br_lease;	/* writer: mount slot + 1 | mt_epoch << 32; 0: none */
-	__le64 br_first_seq;	/* lr_seq of the first record of the log */
+	__le64 br_first_seq;	/* lr_seq of the first record of a log that is empty */
 	__le64 br_created;	/* nanoseconds since 1970 */
 	__le64 br_reserved0;	/* 0 */
 	__le32 br_reserved1;	/* 0 */
@@ -431,7 +431,11 @@ enum daxfs_chunk_kind {
 struct daxfs_chunk {
 	__le32 ch_magic;	/* DAXFS_CHUNK_MAGIC */
 	__le32 ch_checksum;	/* crc32c of ch_first_seq, ch_index, ch_salt */
-	__le64 ch_first_seq;	/* lr_seq of the first record in this chunk */
+	/*
+	 * lr_seq of the first record in this chunk; where a chain goes on, at
+	 * least one more than that of the record before.
+	 */
+	__le64 ch_first_seq;
 	__le64 ch_index;	/* this chunk's own number */
 	__le64 ch_salt;		/* of the records' checksums; never used twice in a region */
 	__le64 ch_next;		/* next chunk of the chain + 1; 0: the last one. One store */
@@ -470,14 +474,17 @@ DAXFS_AT(daxfs_record, lr_seq, 8);
 
 enum daxfs_item_type {
 	DAXFS_ITEM_INODE = 1,	/* struct daxfs_item_inode */
-	DAXFS_ITEM_LINK = 2,	/* struct daxfs_item_name: the name names it_ino */
+	/*
+	 * The name names it_ino. A name that is there, here or in what lies
+	 * below, is taken away by an UNLINK before.
+	 */
+	DAXFS_ITEM_LINK = 2,	/* struct daxfs_item_name */
 	DAXFS_ITEM_UNLINK = 3,	/* struct daxfs_item_name: the name is gone */
 	DAXFS_ITEM_MAP = 4,	/* struct daxfs_item_range: these blocks are there */
 	DAXFS_ITEM_UNMAP = 5,	/* struct daxfs_item_range: these blocks are a hole */
-	DAXFS_ITEM_FORGET = 6,	/* struct daxfs_item: the inode has no name and no user */
-	DAXFS_ITEM_SYMLINK = 7,	/* struct daxfs_item_name: target of symlink it_ino */
-	DAXFS_ITEM_XATTR = 8,	/* struct daxfs_item_xattr: set */
-	DAXFS_ITEM_UNXATTR = 9,	/* struct daxfs_item_xattr: removed */
+	DAXFS_ITEM_SYMLINK = 6,	/* struct daxfs_item_name: target of symlink it_ino */
+	DAXFS_ITEM_XATTR = 7,	/* struct daxfs_item_xattr: set */
+	DAXFS_ITEM_UNXATTR = 8,	/* struct daxfs_item_xattr: removed */
 };
 
 /* Starts every item. */
@@ -500,10 +507,10 @@ DAXFS_AT(daxfs_item, it_ino, 8);
 struct daxfs_item_inode {
 	struct daxfs_item ii_item;
 	__le32 ii_mode;		/* type and permissions */
-	__le32 ii_nlink;	/* 0: open but without a name */
+	__le32 ii_nlink;	/* 0: open but without a name; gone when replay ends so */
 	__le32 ii_uid;
 	__le32 ii_gid;
-	__le64 ii_size;		/* bytes; blocks past it are gone */
+	__le64 ii_size;		/* bytes; smaller than before: blocks past it are gone */
 	__le64 ii_rdev;		/* major << 32 | minor, devices only */
 	__le64 ii_parent;	/* directories: inode number of the parent; else 0 */
 	__le64 ii_atime;	/* seconds since 1970 */

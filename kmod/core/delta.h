@@ -134,7 +134,6 @@ void dxc_record_unlink(struct dxc_record *rec, dxc_ino dir, const char *name, u3
 void dxc_record_range(struct dxc_record *rec, dxc_ino ino, u64 block, u64 count,
 		      dxc_off data);
 void dxc_record_symlink(struct dxc_record *rec, dxc_ino ino, const char *target, u32 len);
-void dxc_record_forget(struct dxc_record *rec, dxc_ino ino);
 /* value NULL: the xattr is removed. */
 void dxc_record_xattr(struct dxc_record *rec, dxc_ino ino, u32 prefix, const char *name,
 		      u32 name_len, const void *value, u32 value_len);

@@ -110,11 +110,6 @@ void dxc_record_range(struct dxc_record *rec, dxc_ino ino, u64 block, u64 count,
 	rec->ranges++;
 }
 
-void dxc_record_forget(struct dxc_record *rec, dxc_ino ino)
-{
-	add(rec, DAXFS_ITEM_FORGET, ino, sizeof(struct daxfs_item), 0);
-}
-
 void dxc_record_xattr(struct dxc_record *rec, dxc_ino ino, u32 prefix, const char *name,
 		      u32 name_len, const void *value, u32 value_len)
 {
@@ -268,8 +263,6 @@ int dxc_item_next(const struct dxc_volume *vol, const void *record, u32 size,
 		if (item_size != sizeof(struct daxfs_item_range))
 			return -EUCLEAN;
 		return decode_range(vol, (const struct daxfs_item_range *)raw, item);
-	case DAXFS_ITEM_FORGET:
-		return item_size == sizeof(*raw) ? 0 : -EUCLEAN;
 	case DAXFS_ITEM_LINK:
 	case DAXFS_ITEM_UNLINK:
 	case DAXFS_ITEM_SYMLINK:

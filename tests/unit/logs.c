@@ -100,7 +100,6 @@ static void items(void)
 	dxc_record_symlink(&rec, 8, "over/there", 10);
 	dxc_record_xattr(&rec, 9, DAXFS_XATTR_TRUSTED, "n", 1, "value", 5);
 	dxc_record_xattr(&rec, 9, DAXFS_XATTR_ACL_ACCESS, "", 0, NULL, 0);
-	dxc_record_forget(&rec, 9);
 	CHECK(!rec.full);
 
 	CHECK_EQ(dxc_item_next(vol, buf, rec.size, &pos, &it), 0);
@@ -123,8 +122,6 @@ static void items(void)
 	      it.value_len == 5 && !memcmp(it.value, "value", 5));
 	CHECK_EQ(dxc_item_next(vol, buf, rec.size, &pos, &it), 0);
 	CHECK(it.type == DAXFS_ITEM_UNXATTR && it.kind == DAXFS_XATTR_ACL_ACCESS);
-	CHECK_EQ(dxc_item_next(vol, buf, rec.size, &pos, &it), 0);
-	CHECK(it.type == DAXFS_ITEM_FORGET && it.ino == 9);
 	CHECK_EQ(dxc_item_next(vol, buf, rec.size, &pos, &it), -ENODATA);
 	tap_end("every kind of item comes out of a record as it was put in");
 
