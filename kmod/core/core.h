@@ -77,6 +77,11 @@ enum dxc_code {
 	DXC_XA_NAME,		/* NUL in a name, or a name where none may be */
 	DXC_XA_ORDER,		/* not sorted, or there twice */
 	DXC_XA_PADDING,
+	/* branches: checked whenever an entry is read */
+	DXC_BR_STATE,		/* no such state, or no generation; detail: the word */
+	DXC_BR_PARENT,		/* past the table, or itself; detail: the word */
+	DXC_BR_NAME,
+	DXC_BR_CHECKSUM,	/* detail: what it should be */
 	/* the whole: found by dxc_check() only */
 	DXC_SB_COPY,		/* the superblock's copy at the end differs */
 	DXC_AREA_CHECKSUM,	/* detail: what it should be */

@@ -1,0 +1,496 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What becomes of branches and their chunks: commit, abort, and going on with
+ * either where somebody left off.
+ *
+ * What follows from a decision (DEAD, br_winner) is worked out on a copy of the
+ * table's links, struct tree, in time that grows with the table only, whatever
+ * the links are; then it is carried out in steps, each of which can be the last
+ * one. Fences are as in branch.c. Nothing here knows what a log says.
+ */
+#include "words.h"
+
+#define PAUSE_EVERY	4096
+
+enum fate {
+	NOBODY,		/* no branch */
+	LIVE,		/* not looked into yet */
+	WALKED,		/* on the way up from one that is being looked into */
+	STAYS,
+	UNKNOWN,	/* the entry cannot be: touched by nobody, children stay */
+	DOOMED,		/* LIVE in the region, but dead */
+	DEAD,
+	WON,		/* its parent's winner: DEAD once its chunks are the parent's */
+};
+
+struct node {
+	struct dxc_owner parent;
+	u32 generation;
+	u8 fate;
+	bool commits;	/* br_winner is set, and to be cleared */
+	bool has_won;	/* a child of it is WON */
+};
+
+struct tree {
+	const struct dxc_volume *vol;
+	struct node *nodes;
+};
+
+static struct dxc_owner node_id(const struct tree *tree, u32 index)
+{
+	struct dxc_owner id = { .branch = index, .generation = tree->nodes[index].generation };
+
+	return id;
+}
+
+/* Does the parent that node says it has exist? */
+static bool has_parent(const struct tree *tree, const struct node *node)
+{
+	const struct node *parent = &tree->nodes[node->parent.branch];
+
+	return parent->fate == UNKNOWN || (parent->fate != NOBODY && parent->fate != DEAD &&
+					   parent->generation == node->parent.generation);
+}
+
+/*
+ * Dooms what descends from the dead: follows each branch's parents up to one
+ * whose fate is known, then gives all on the way the same. Every node is passed
+ * twice, and a loop, which only somebody hostile makes, stays.
+ */
+static void doom_descendants(struct tree *tree)
+{
+	struct node *nodes = tree->nodes;
+	u32 i, at;
+	u8 fate;
+
+	for (i = 0; i < tree->vol->branch_count; i++)
+		if (nodes[i].fate == STAYS && i != DAXFS_MAIN_BRANCH)
+			nodes[i].fate = LIVE;
+	for (i = 0; i < tree->vol->branch_count; i++) {
+		fate = STAYS;
+		for (at = i; nodes[at].fate == LIVE; at = nodes[at].parent.branch) {
+			nodes[at].fate = WALKED;
+			if (!has_parent(tree, &nodes[at])) {
+				fate = DOOMED;
+				break;
+			}
+		}
+		if (nodes[at].fate == DOOMED || nodes[at].fate == WON)
+			fate = DOOMED;
+		for (at = i; nodes[at].fate == WALKED; at = nodes[at].parent.branch)
+			nodes[at].fate = fate;
+	}
+}
+
+static int tree_load(const struct dxc_volume *vol, struct tree *tree)
+{
+	struct dxc_branch br;
+	struct node *node;
+	u64 state;
+	u32 i;
+	int err;
+
+	tree->vol = vol;
+	tree->nodes = dxc_alloc(vol->branch_count, sizeof(*tree->nodes));
+	if (!tree->nodes)
+		return -ENOMEM;
+	for (i = 0; i < vol->branch_count; i++) {
+		node = &tree->nodes[i];
+		state = dxc_word_load(vol, BR_AT(vol, i, br_state));
+		node->generation = state >> DXC_GEN_SHIFT;
+		if ((state & DXC_STATE_MASK) == DAXFS_BRANCH_FREE ||
+		    (state & DXC_STATE_MASK) == DAXFS_BRANCH_MAKING) {
+			node->fate = NOBODY;
+		} else if ((state & DXC_STATE_MASK) == DAXFS_BRANCH_DEAD) {
+			node->fate = DEAD;
+		} else if (!dxc_branch_read(vol, i, &br, NULL) &&
+			   br.state == DAXFS_BRANCH_LIVE) {
+			node->fate = LIVE;
+			node->generation = br.id.generation;
+			node->parent = br.parent;
+		} else {
+			node->fate = UNKNOWN;
+		}
+		if (i % PAUSE_EVERY == PAUSE_EVERY - 1)
+			dxc_pause();
+	}
+	/* Everything would go if main's entry were believed when it says that main is dead. */
+	if (tree->nodes[DAXFS_MAIN_BRANCH].fate == LIVE) {
+		tree->nodes[DAXFS_MAIN_BRANCH].fate = STAYS;
+		doom_descendants(tree);
+		return 0;
+	}
+	err = dxc_branch_read(vol, DAXFS_MAIN_BRANCH, &br, NULL);
+	dxc_free(tree->nodes);
+	return err ? err : -EUCLEAN;
+}
+
+/* ---- commit: joining two logs ---- */
+
+static dxc_off next_at(const struct dxc_volume *vol, dxc_chunk chunk)
+{
+	return dxc_chunk_offset(vol, chunk) + offsetof(struct daxfs_chunk, ch_next);
+}
+
+/* Is it (by number + 1) a chunk of that branch's log? */
+static bool is_log_of(const struct dxc_volume *vol, u64 word, struct dxc_owner owner)
+{
+	struct dxc_chunk_use use;
+
+	return word && word <= dxc_chunk_count(vol) && !dxc_chunk_read(vol, word - 1, &use) &&
+	       use.kind == DAXFS_CHUNK_LOG && dxc_owner_is(use.owner, owner);
+}
+
+/*
+ * The word, of the chain that starts with the chunk word, that is 0 and ends
+ * it, or names head. -EUCLEAN when the chain cannot be.
+ */
+static int find_end(const struct dxc_volume *vol, u64 word, struct dxc_owner owner, u64 head,
+		    dxc_off *end)
+{
+	u64 steps = 0, stride = 1, mark = 0;
+
+	while (is_log_of(vol, word, owner) && word != mark) {
+		/* A loop has a chunk that is seen again before twice as many are passed. */
+		if (++steps == stride) {
+			mark = word;
+			stride *= 2;
+		}
+		if (steps % PAUSE_EVERY == 0)
+			dxc_pause();
+		*end = next_at(vol, word - 1);
+		word = dxc_word_load(vol, *end);
+		if (!word || word == head)
+			return 0;
+	}
+	return -EUCLEAN;
+}
+
+/* Lets the log of up go on with that of down, unless it does already. */
+static int join(const struct dxc_volume *vol, const struct dxc_branch *up,
+		const struct dxc_branch *down, dxc_chunk tail)
+{
+	struct dxc_log log;
+	dxc_off end = BR_AT(vol, up->id.branch, br_head);
+	u64 first = up->head;
+	int err = -EUCLEAN;
+
+	if (!down->head || first == down->head)
+		return 0;
+	/* The caller knows the end, or it is found. */
+	if (first && tail != DXC_NO_CHUNK)
+		err = find_end(vol, tail + 1ull, up->id, down->head, &end);
+	if (first && err)
+		err = find_end(vol, first, up->id, down->head, &end);
+	if (first && err)
+		return err;
+	if (first && dxc_word_load(vol, end) == down->head)
+		return 0;
+	/* What is no log would make up's unreadable as well. */
+	err = dxc_log_open(vol, down->head, down->first_seq, &log);
+	if (err)
+		return err;
+	/* The logs are joined before a chunk changes hands or a branch dies. */
+	dxc_publish(vol, end, down->head);
+	return 0;
+}
+
+/*
+ * Joins the logs of parent and its winner, if it has one. On error the commit
+ * is undone: nothing of it has happened yet but the word that is cleared.
+ */
+static int join_winner(struct tree *tree, u32 parent, dxc_chunk tail)
+{
+	const struct dxc_volume *vol = tree->vol;
+	u64 word = dxc_word_load(vol, BR_AT(vol, parent, br_winner));
+	struct dxc_owner id = dxc_word_id(word);
+	struct dxc_branch up, down;
+	struct node *won;
+	int err;
+
+	if (!word)
+		return 0;
+	won = id.branch < vol->branch_count ? &tree->nodes[id.branch] : NULL;
+	/* It may have been joined before it was damaged. */
+	if (won && won->fate == UNKNOWN && won->generation == id.generation)
+		return -EUCLEAN;
+	tree->nodes[parent].commits = true;
+	/* No child of parent's: what was to be done is done, or the word is a lie. */
+	if (!won || won->fate != STAYS || id.branch == DAXFS_MAIN_BRANCH ||
+	    won->generation != id.generation ||
+	    !dxc_owner_is(won->parent, node_id(tree, parent)))
+		return 0;
+	err = dxc_branch_read(vol, parent, &up, NULL);
+	if (!err)
+		err = dxc_branch_read(vol, id.branch, &down, NULL);
+	if (!err)
+		err = join(vol, &up, &down, tail);
+	if (err)
+		return err;
+	won->fate = WON;
+	tree->nodes[parent].has_won = true;
+	return 0;
+}
+
+/* One of its children won: the others go. */
+static void doom_siblings(struct tree *tree)
+{
+	struct node *node;
+	u32 i;
+
+	for (i = DAXFS_MAIN_BRANCH + 1; i < tree->vol->branch_count; i++) {
+		node = &tree->nodes[i];
+		if (node->fate == STAYS && tree->nodes[node->parent.branch].has_won &&
+		    has_parent(tree, node))
+			node->fate = DOOMED;
+	}
+	doom_descendants(tree);
+}
+
+/* ---- what follows: chunks, entries ---- */
+
+static const struct dxc_chunk_list *known(const struct dxc_branch_rest *rest,
+					  struct dxc_owner id)
+{
+	return rest->known ? rest->known(rest->priv, id) : NULL;
+}
+
+static bool is_going(const struct node *node)
+{
+	return node->fate == DOOMED || node->fate == DEAD || node->fate == WON;
+}
+
+/* Is it nobody's any more? */
+static bool is_orphan(const struct tree *tree, struct dxc_owner owner)
+{
+	const struct node *node = &tree->nodes[owner.branch];
+
+	return node->fate != UNKNOWN &&
+	       (node->fate != STAYS || node->generation != owner.generation);
+}
+
+/*
+ * Passes each chunk of a winner to its parent; once everything that dies is
+ * dead, frees (seq) those of the others.
+ */
+static void search_chunks(const struct tree *tree, u64 seq)
+{
+	const struct dxc_volume *vol = tree->vol;
+	u32 count = dxc_chunk_count(vol), i;
+	struct dxc_chunk_use use;
+	const struct node *node;
+
+	for (i = 0; i < count; i++) {
+		if (i % PAUSE_EVERY == PAUSE_EVERY - 1)
+			dxc_pause();
+		if (dxc_chunk_read(vol, i, &use) ||
+		    (use.kind != DAXFS_CHUNK_LOG && use.kind != DAXFS_CHUNK_DATA))
+			continue;
+		node = &tree->nodes[use.owner.branch];
+		if (node->fate == WON && node->generation == use.owner.generation)
+			dxc_chunk_pass(vol, i, use.owner, node->parent);
+		else if (seq && is_orphan(tree, use.owner))
+			dxc_chunk_free(vol, i, use.owner, seq);
+	}
+}
+
+/*
+ * Chunks of winners, or (seq) of all others that go. search: even if all of
+ * those are known there may be more.
+ */
+static void settle_chunks(const struct tree *tree, const struct dxc_branch_rest *rest,
+			  u64 seq, bool search)
+{
+	const struct dxc_chunk_list *list;
+	struct dxc_owner id;
+	u32 i, n;
+
+	for (i = DAXFS_MAIN_BRANCH + 1; i < tree->vol->branch_count; i++) {
+		if (!is_going(&tree->nodes[i]) || (tree->nodes[i].fate == WON) == !!seq)
+			continue;
+		id = node_id(tree, i);
+		list = known(rest, id);
+		if (!list)
+			search = true;
+		for (n = 0; list && n < list->count; n++) {
+			/* -ESTALE: done before, by somebody who then was gone. */
+			if (seq)
+				dxc_chunk_free(tree->vol, list->chunks[n], id, seq);
+			else
+				dxc_chunk_pass(tree->vol, list->chunks[n], id,
+					       tree->nodes[i].parent);
+		}
+	}
+	if (search)
+		search_chunks(tree, seq);
+}
+
+static void store_states(const struct tree *tree, enum fate fate, u32 state)
+{
+	u32 i, gen;
+
+	for (i = DAXFS_MAIN_BRANCH + 1; i < tree->vol->branch_count; i++) {
+		if (tree->nodes[i].fate != fate)
+			continue;
+		gen = state == DAXFS_BRANCH_FREE ? 0 : tree->nodes[i].generation;
+		dxc_word_store(tree->vol, BR_AT(tree->vol, i, br_state),
+			       dxc_state_word(state, gen));
+	}
+	dxc_fence(tree->vol);
+}
+
+/*
+ * Does what follows from the fates of the tree, step by step. After any of them
+ * the fates that are found are the same, but for what is done already.
+ */
+static void carry_out(struct tree *tree, struct dxc_branch_rest *rest, bool search)
+{
+	const struct dxc_volume *vol = tree->vol;
+	bool wins = false, goes = false;
+	u32 i;
+
+	for (i = DAXFS_MAIN_BRANCH + 1; i < vol->branch_count; i++) {
+		wins |= tree->nodes[i].fate == WON;
+		goes |= is_going(&tree->nodes[i]);
+		rest->discarded += tree->nodes[i].fate == DOOMED || tree->nodes[i].fate == DEAD;
+	}
+	/* Each chunk is the parent's before the winner's entry says that it is done with. */
+	if (wins)
+		settle_chunks(tree, rest, 0, false);
+	if (goes || search) {
+		/* Siblings are dead before the winner is, whose life says that they go. */
+		store_states(tree, DOOMED, DAXFS_BRANCH_DEAD);
+		store_states(tree, WON, DAXFS_BRANCH_DEAD);
+		/*
+		 * Who sees the sequence that freed chunks carry sees that all of
+		 * these are dead, so a mount that has seen it reads them no longer.
+		 */
+		rest->seq = dxc_commit_seq_advance(vol);
+		settle_chunks(tree, rest, rest->seq, search);
+		/* A branch that is dead is found as long as it has chunks. */
+		store_states(tree, DOOMED, DAXFS_BRANCH_FREE);
+		store_states(tree, DEAD, DAXFS_BRANCH_FREE);
+		store_states(tree, WON, DAXFS_BRANCH_FREE);
+	}
+	for (i = 0; i < vol->branch_count; i++)
+		if (tree->nodes[i].commits)
+			dxc_word_store(vol, BR_AT(vol, i, br_winner), 0);
+	/* The commit is over before the next one of the same parent. */
+	dxc_fence(vol);
+}
+
+static void rest_start(const struct dxc_volume *vol, struct dxc_branch_rest *rest)
+{
+	rest->seq = dxc_commit_seq(vol);
+	rest->discarded = 0;
+}
+
+int dxc_branch_commit(const struct dxc_volume *vol, struct dxc_owner child)
+{
+	struct dxc_branch br, other;
+	struct dxc_log log;
+	dxc_off winner_at, own_at;
+	u32 index = 0;
+	int err;
+
+	err = dxc_branch_get(vol, child, &br);
+	if (err)
+		return err;
+	if (child.branch == DAXFS_MAIN_BRANCH)
+		return -EPERM;
+	winner_at = BR_AT(vol, br.parent.branch, br_winner);
+	own_at = BR_AT(vol, child.branch, br_winner);
+	if (dxc_word_load(vol, winner_at) || dxc_word_load(vol, own_at) ||
+	    !dxc_branch_next_child(vol, child, &index, &other))
+		return -EBUSY;
+	err = dxc_branch_get(vol, br.parent, &other);
+	if (!err)
+		err = dxc_log_open(vol, br.head, br.first_seq, &log);
+	if (err)
+		return err;
+	/* Whatever the child's log says is there before it is the parent's. */
+	dxc_publish(vol, winner_at, dxc_id_word(child));
+	return 0;
+}
+
+int dxc_branch_finish(const struct dxc_volume *vol, struct dxc_owner parent,
+		      struct dxc_branch_rest *rest)
+{
+	struct tree tree;
+	int err;
+
+	rest_start(vol, rest);
+	if (!dxc_is_live(vol, parent))
+		return -ESTALE;
+	if (!dxc_word_load(vol, BR_AT(vol, parent.branch, br_winner)))
+		return 0;
+	err = tree_load(vol, &tree);
+	if (err)
+		return err;
+	if (tree.nodes[parent.branch].fate == STAYS) {
+		err = join_winner(&tree, parent.branch, rest->tail);
+		doom_siblings(&tree);
+		carry_out(&tree, rest, false);
+	} else {
+		err = -ESTALE;
+	}
+	dxc_free(tree.nodes);
+	return err;
+}
+
+int dxc_branch_abort(const struct dxc_volume *vol, struct dxc_owner id,
+		     struct dxc_branch_rest *rest)
+{
+	struct dxc_branch br;
+	struct tree tree;
+	int err;
+
+	rest_start(vol, rest);
+	err = dxc_branch_get(vol, id, &br);
+	if (err)
+		return err;
+	if (id.branch == DAXFS_MAIN_BRANCH)
+		return -EPERM;
+	/* It may be the winner, and partly the parent's. */
+	if (dxc_word_load(vol, BR_AT(vol, br.parent.branch, br_winner)))
+		return -EBUSY;
+	err = tree_load(vol, &tree);
+	if (err)
+		return err;
+	/* The decision, before anything that follows from it. */
+	dxc_publish(vol, BR_AT(vol, id.branch, br_state),
+		    dxc_state_word(DAXFS_BRANCH_DEAD, id.generation));
+	tree.nodes[id.branch].fate = DEAD;
+	tree.nodes[id.branch].generation = id.generation;
+	doom_descendants(&tree);
+	carry_out(&tree, rest, false);
+	dxc_free(tree.nodes);
+	return 0;
+}
+
+int dxc_branch_recover(const struct dxc_volume *vol, struct dxc_branch_rest *rest)
+{
+	bool found = dxc_branch_drop_unfinished(vol);
+	struct tree tree;
+	int err, first = 0;
+	u32 i;
+
+	rest_start(vol, rest);
+	err = tree_load(vol, &tree);
+	if (err)
+		return err;
+	for (i = 0; i < vol->branch_count; i++) {
+		if (tree.nodes[i].fate != STAYS)
+			continue;
+		err = join_winner(&tree, i, DXC_NO_CHUNK);
+		if (err && !first)
+			first = err;
+	}
+	doom_siblings(&tree);
+	for (i = 0; i < vol->branch_count; i++)
+		found |= is_going(&tree.nodes[i]) || tree.nodes[i].commits;
+	if (found)
+		carry_out(&tree, rest, true);
+	dxc_free(tree.nodes);
+	return first;
+}

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Mount slots, the leases of branches and the volume lock: who is there, and
+ * who may write what. Decides nothing about clocks: that a mount is dead, the
+ * caller says.
+ *
+ * Nothing here is made durable. After a power failure nobody is there, and a
+ * word that came back with an old value names somebody whose heartbeat stands
+ * still.
+ *
+ * A slot's other members are stored by its owner after it was claimed; until
+ * then they are those of an earlier owner. That misleads nobody: the earlier
+ * mt_seen_seq is not above what ss_commit_seq was when the slot was claimed,
+ * and the new owner reads the tables only afterwards, when what was freed up
+ * to there is in them no longer.
+ */
+#include "words.h"
+
+#define CLAIMED		(1ull << 63)
+#define EPOCH_MASK	0x7fffffffull
+
+/* What the word held before; it holds new if that was old. Orders like a lock. */
+static u64 exchange(const struct dxc_volume *vol, dxc_off at, u64 old, u64 new)
+{
+	return le64_to_cpu(dxc_cmpxchg(dxc_word_at(vol, at), cpu_to_le64(old), cpu_to_le64(new)));
+}
+
+static dxc_off slot_at(const struct dxc_volume *vol, u32 slot)
+{
+	return vol->area[DAXFS_AREA_MOUNTS].offset + (u64)slot * sizeof(struct daxfs_mount);
+}
+
+#define MT_AT(vol, slot, member) (slot_at(vol, slot) + offsetof(struct daxfs_mount, member))
+
+/* A word that no mount ever stores is nobody's. */
+static bool is_owner(u64 word)
+{
+	return word & CLAIMED && word & EPOCH_MASK && !(word & ~(CLAIMED | EPOCH_MASK));
+}
+
+/* What the owner of a slot says of itself; host: for people, so half of it will do. */
+static void read_slot(const struct dxc_volume *vol, u32 slot, u64 owner, struct dxc_mount *mt)
+{
+	u32 i;
+
+	memset(mt, 0, sizeof(*mt));
+	mt->slot = slot;
+	mt->epoch = owner & EPOCH_MASK;
+	mt->heartbeat = dxc_word_load(vol, MT_AT(vol, slot, mt_heartbeat));
+	mt->seen_seq = dxc_word_load(vol, MT_AT(vol, slot, mt_seen_seq));
+	mt->branch = dxc_word_id(dxc_word_load(vol, MT_AT(vol, slot, mt_branch)));
+	mt->writable = dxc_word_load(vol, MT_AT(vol, slot, mt_flags)) & 1;
+	if (dxc_region_read(&vol->region, MT_AT(vol, slot, mt_host), mt->host,
+			    sizeof(mt->host) - 1))
+		mt->host[0] = 0;
+	/* It goes to terminals. */
+	for (i = 0; i < sizeof(mt->host) && mt->host[i]; i++)
+		if (mt->host[i] < 0x21 || mt->host[i] > 0x7e)
+			mt->host[i] = '?';
+}
+
+int dxc_mount_read(const struct dxc_volume *vol, u32 slot, struct dxc_mount *mt)
+{
+	u64 owner = dxc_word_load(vol, MT_AT(vol, slot, mt_owner));
+
+	if (!is_owner(owner))
+		return -ENOENT;
+	read_slot(vol, slot, owner, mt);
+	return 0;
+}
+
+/* Takes the slot if it is free, or its owner is dead. */
+static bool claim_slot(const struct dxc_volume *vol, u32 slot, u64 mine,
+		       bool (*dead)(void *priv, const struct dxc_mount *mt), void *priv)
+{
+	dxc_off at = MT_AT(vol, slot, mt_owner);
+	u64 owner = dxc_word_load(vol, at);
+	struct dxc_mount mt;
+
+	if (is_owner(owner)) {
+		if (!dead)
+			return false;
+		read_slot(vol, slot, owner, &mt);
+		if (!dead(priv, &mt))
+			return false;
+	}
+	return exchange(vol, at, owner, mine) == owner;
+}
+
+int dxc_mount_claim(const struct dxc_volume *vol, u32 epoch, struct dxc_owner branch,
+		    bool writable, const char *host,
+		    bool (*dead)(void *priv, const struct dxc_mount *mt), void *priv,
+		    u32 *slot)
+{
+	char name[sizeof(((struct daxfs_mount *)0)->mt_host)] = "";
+	u64 mine = CLAIMED | (epoch & EPOCH_MASK);
+	u32 i, n;
+
+	if (!is_owner(mine))
+		return -EINVAL;
+	for (i = 0; i < vol->mount_count; i++)
+		if (claim_slot(vol, i, mine, NULL, NULL))
+			break;
+	/* Only then at the expense of others. */
+	for (n = 0; i == vol->mount_count && dead && n < vol->mount_count; n++)
+		if (claim_slot(vol, n, mine, dead, priv))
+			i = n;
+	if (i == vol->mount_count)
+		return -EUSERS;
+	/* Has seen nothing: nothing is reclaimed until the owner says what it has. */
+	dxc_word_show(vol, MT_AT(vol, i, mt_seen_seq), 0);
+	dxc_mount_beat(vol, i);
+	dxc_mount_set_branch(vol, i, branch, writable);
+	for (n = 0; n < sizeof(name) && host[n]; n++)
+		name[n] = host[n];
+	memcpy(vol->region.base + MT_AT(vol, i, mt_host), name, sizeof(name));
+	*slot = i;
+	return 0;
+}
+
+void dxc_mount_release(const struct dxc_volume *vol, u32 slot, u32 epoch)
+{
+	/* Not if somebody thought us dead and took it. */
+	exchange(vol, MT_AT(vol, slot, mt_owner), CLAIMED | (epoch & EPOCH_MASK), 0);
+}
+
+bool dxc_holder_is_there(const struct dxc_volume *vol, dxc_holder holder)
+{
+	u32 slot = (u32)holder - 1;
+	u64 epoch = holder >> 32;
+
+	/* Of nobody (0) the slot is past the table, too. */
+	if (slot >= vol->mount_count || !epoch || epoch > EPOCH_MASK)
+		return false;
+	return dxc_word_load(vol, MT_AT(vol, slot, mt_owner)) == (CLAIMED | epoch);
+}
+
+void dxc_mount_beat(const struct dxc_volume *vol, u32 slot)
+{
+	dxc_off at = MT_AT(vol, slot, mt_heartbeat);
+
+	dxc_word_show(vol, at, dxc_word_load(vol, at) + 1);
+}
+
+void dxc_mount_set_branch(const struct dxc_volume *vol, u32 slot, struct dxc_owner branch,
+			  bool writable)
+{
+	dxc_word_show(vol, MT_AT(vol, slot, mt_branch), dxc_id_word(branch));
+	dxc_word_show(vol, MT_AT(vol, slot, mt_flags), writable);
+}
+
+void dxc_mount_set_seen(const struct dxc_volume *vol, u32 slot, u64 seq)
+{
+	/* Whatever was read of the state before seq was read before this. */
+	dxc_word_show(vol, MT_AT(vol, slot, mt_seen_seq), seq);
+}
+
+u64 dxc_mount_seen(const struct dxc_volume *vol,
+		   bool (*dead)(void *priv, const struct dxc_mount *mt), void *priv)
+{
+	/*
+	 * A mount may claim a slot that was already found free. What was freed
+	 * before that is not in the tables it reads; so no more is promised.
+	 */
+	u64 seen = dxc_commit_seq(vol);
+	bool any = false;
+	struct dxc_mount mt;
+	u32 i;
+
+	for (i = 0; i < vol->mount_count; i++) {
+		if (dxc_mount_read(vol, i, &mt) || (dead && dead(priv, &mt)))
+			continue;
+		any = true;
+		seen = min_t(u64, seen, mt.seen_seq);
+	}
+	return any ? seen : ~0ull;
+}
+
+/* ---- leases, the volume lock ---- */
+
+/*
+ * A lock that was taken over is in the state its dead holder left behind, so
+ * even a holder that cannot exist is the caller's to recognise, and to recover
+ * from.
+ */
+static int take(const struct dxc_volume *vol, dxc_off at, dxc_holder me, dxc_holder *holder)
+{
+	u64 seen = exchange(vol, at, *holder, me);
+
+	/* He was there after all, and is gone now. */
+	if (seen != *holder && !seen)
+		seen = exchange(vol, at, *holder = 0, me);
+	if (seen == *holder || seen == me)
+		return 0;
+	*holder = seen;
+	return -EBUSY;
+}
+
+int dxc_lease_take(const struct dxc_volume *vol, struct dxc_owner id, dxc_holder me,
+		   dxc_holder *holder)
+{
+	struct dxc_branch br;
+	int err;
+
+	err = dxc_branch_get(vol, id, &br);
+	if (err)
+		return err;
+	err = take(vol, BR_AT(vol, id.branch, br_lease), me, holder);
+	if (err)
+		return err;
+	/* The entry may have become another branch's meanwhile, whose lease is not ours. */
+	err = dxc_branch_get(vol, id, &br);
+	if (err)
+		dxc_lease_drop(vol, id, me);
+	return err;
+}
+
+void dxc_lease_drop(const struct dxc_volume *vol, struct dxc_owner id, dxc_holder me)
+{
+	if (id.branch < vol->branch_count)
+		exchange(vol, BR_AT(vol, id.branch, br_lease), me, 0);
+}
+
+int dxc_lock_take(const struct dxc_volume *vol, dxc_holder me, dxc_holder *holder)
+{
+	return take(vol, SS_AT(vol, ss_lock), me, holder);
+}
+
+void dxc_lock_drop(const struct dxc_volume *vol, dxc_holder me)
+{
+	/* Orders what was done under the lock before it. */
+	exchange(vol, SS_AT(vol, ss_lock), me, 0);
+}
