@@ -35,24 +35,29 @@
 #include <linux/fs_context.h>
 #include <linux/kref.h>
 #include <linux/list.h>
+#include <linux/srcu.h>
+#include <linux/workqueue.h>
 #include <daxfs/ioctl.h>
 #include "compat.h"
 #include "core/layer.h"
 
 struct daxfs_backing;
 struct daxfs_sb_info;
+struct daxfs_watch;
 
 /*
  * A branch that a super block of this kernel shows, or that lies below one
  * that does. Its parent is in memory for as long as it is itself.
+ * layer.owner says which entry of the branch table it is.
  */
-struct daxfs_branch {
+struct daxfs_loaded_branch {
 	struct list_head list;		/* of the volume; guarded by tree */
-	struct daxfs_branch *parent;	/* NULL: main; guarded by tree */
-	unsigned int users;		/* super blocks and children; guarded by tree */
+	struct daxfs_loaded_branch *parent;	/* NULL: main; guarded by tree */
+	unsigned int users;		/* super blocks, children, operations; by tree */
 	unsigned int views;		/* super blocks that show it; guarded by tree */
 	bool frozen;			/* it has live children (I-6); guarded by tree */
 	struct daxfs_sb_info *writer;	/* holds the lease, or NULL; guarded by tree */
+	u64 compact_at;			/* log bytes after which to try again; by lock */
 	struct rw_semaphore lock;
 	struct dxc_layer layer;		/* guarded by lock; below: see I-6 */
 	char name[DAXFS_BRANCH_NAME_SIZE]; /* guarded by tree */
@@ -74,12 +79,17 @@ struct daxfs_volume {
 	/* Images with branches: */
 	struct mutex ops_lock;
 	struct rw_semaphore tree;
-	struct list_head branches;	/* struct daxfs_branch; guarded by tree */
+	struct list_head branches;	/* daxfs_loaded_branch; guarded by tree */
 	struct list_head supers;	/* struct daxfs_sb_info; guarded by tree */
 	struct dxc_space space;
 	struct srcu_struct srcu;
 	struct delayed_work beat;	/* heartbeats, times, chunks to reclaim */
-	u64 seen_seq;			/* what our slots say; guarded by tree */
+	u64 seen_seq;			/* what our slots say; written by slot.c */
+	u64 noticed_seq;		/* the worker was told of it; racy on purpose */
+	bool recovered;			/* what others left half done; by ops_lock */
+	unsigned int beats;		/* the worker's */
+	struct daxfs_watch *watches;	/* of mount slots; guarded by watch_lock */
+	spinlock_t watch_lock;
 };
 
 struct daxfs_sb_info {
@@ -88,7 +98,7 @@ struct daxfs_sb_info {
 	char *source;			/* what /proc/mounts shows, without "daxfs:" */
 
 	/* Images with branches, else NULL and 0: */
-	struct daxfs_branch *branch;	/* what is shown; guarded by tree */
+	struct daxfs_loaded_branch *branch;	/* what is shown; guarded by tree */
 	struct list_head list;		/* of the volume; guarded by tree */
 	u32 slot;			/* in the mount table */
 	u32 epoch;			/* 0: no slot */
@@ -97,6 +107,11 @@ struct daxfs_sb_info {
 	 * block's operations. A dentry keeps the value it was made under in d_time.
 	 */
 	unsigned long view;
+	u64 shown;			/* id of branch, for those without tree; 0: none */
+	bool mapped;			/* set with DAXFS_I_MAPPED of any inode */
+	bool sweep;			/* everything cached may be old; the worker's work */
+	bool pinned;			/* by the branch operation; guarded by ops_lock */
+	struct work_struct put_work;	/* the last reference, given up elsewhere */
 	struct list_head dirty;		/* daxfs_inode_info; guarded by dirty_lock */
 	spinlock_t dirty_lock;
 };
@@ -117,6 +132,7 @@ struct daxfs_inode_info {
 	unsigned long state;		/* DAXFS_I_*; changed by set_bit and friends of its masks */
 	dxc_ino parent;			/* directories; guarded by i_rwsem of the parent */
 	struct list_head dirty;		/* guarded by dirty_lock */
+	struct inode *stale_next;	/* branch operations'; guarded by ops_lock */
 	struct inode vfs;
 };
 
@@ -126,6 +142,7 @@ struct daxfs_mount_options {
 	u64 size;
 	struct dma_buf *dmabuf;		/* a reference */
 	struct daxfs_volume *volume;	/* of the mount that "volume" named; a reference */
+	char *device;			/* with volume: what that mount was made from */
 	char *branch;			/* NULL: main */
 	bool has_phys;
 	bool has_size;
@@ -168,7 +185,7 @@ static inline bool daxfs_has_branches(const struct daxfs_volume *vol)
 
 /* A super block's layers, held. */
 struct daxfs_hold {
-	struct daxfs_branch *branch;
+	struct daxfs_loaded_branch *branch;
 	unsigned int nofs;
 };
 
@@ -207,10 +224,33 @@ void daxfs_branch_detach(struct super_block *sb);
 int daxfs_branch_volume_init(struct daxfs_volume *vol, struct fs_context *fc);
 void daxfs_branch_volume_exit(struct daxfs_volume *vol);
 
+/* What the volume's branches need of the kernel for longer than a mount. */
+int daxfs_branch_module_init(void);
+void daxfs_branch_module_exit(void);
+
+/* ro to rw and back: takes or drops the lease. Says why not in fc's log. */
+int daxfs_branch_set_writable(struct super_block *sb, struct fs_context *fc, bool writable);
+
 /* See enum in include/daxfs/ioctl.h; cmd is the DAXFS_IOC_BRANCH_* number. bo_reason is filled in. */
 int daxfs_branch_op(struct super_block *sb, unsigned int cmd, struct daxfs_branch_op *op);
 
+/*
+ * slot.c: after -ENOSPC, makes chunks free that were given up and that nobody
+ * reads any more. Their number, or an error. No lock of ours but i_rwsem and
+ * mmap_lock, and not srcu, is held. Waits for readers of this kernel.
+ */
+long daxfs_reclaim_now(struct daxfs_volume *vol);
+
+/*
+ * view.c: the inode if it is in memory and nobody evicts it, a reference; else
+ * NULL. Waits for nobody, so it can be called under tree and branch->lock,
+ * which both filling and evicting an inode need. It may not be filled in yet
+ * (i_mode 0, I_NEW): then it will be, from the layers as they are by then.
+ */
+struct inode *daxfs_find_inode(struct super_block *sb, dxc_ino ino);
+
 /* inode.c */
+void daxfs_evict_inode(struct inode *inode);
 /*
  * The view that held inode ino is discarded: if it is in memory, it is stale
  * from now on (unhashed, DAXFS_I_STALE). Under tree held for writing, so
@@ -240,6 +280,7 @@ extern const struct file_operations daxfs_dir_fops;	/* dir.c */
 extern const struct inode_operations daxfs_file_iops;	/* file.c */
 extern const struct file_operations daxfs_file_fops;	/* file.c */
 extern const struct export_operations daxfs_export_ops;	/* export.c */
+extern const struct dentry_operations daxfs_dentry_ops;	/* namei.c */
 
 /* map.c */
 extern const struct iomap_ops daxfs_iomap_ops;
