@@ -16,7 +16,7 @@ int dxc_layer_init(struct dxc_layer *layer, const struct dxc_volume *vol,
 	layer->lower = lower;
 	layer->owner = br->id;
 	layer->next_cookie = lower ? lower->next_cookie : DXC_COOKIE_FIRST;
-	layer->current = DXC_NO_CHUNK;
+	layer->filling = DXC_NO_CHUNK;
 	layer->log.head = DXC_NO_CHUNK;
 	layer->log.chunk = DXC_NO_CHUNK;
 	layer->log.seq = br->first_seq;

@@ -70,7 +70,7 @@ struct dxc_layer {
 	u64 used_blocks;		/* of its data chunks */
 	u64 free_blocks;
 	u32 cursor;			/* index in chunks where free blocks are looked for */
-	dxc_chunk current;		/* data chunk that small files fill */
+	dxc_chunk filling;		/* data chunk that small files go to */
 	u64 live_bytes;			/* what the log would be after compaction, about */
 	u64 log_bytes;			/* what it is */
 	struct dxc_retired *retired;	/* until dxc_layer_settle() */

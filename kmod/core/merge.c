@@ -189,8 +189,8 @@ static int merge_chunks(struct dxc_layer *layer, struct dxc_layer *upper)
 		if (head != DXC_NO_CHUNK)
 			layer->log.head = head;
 	}
-	if (upper->current != DXC_NO_CHUNK)
-		layer->current = upper->current;
+	if (upper->filling != DXC_NO_CHUNK)
+		layer->filling = upper->filling;
 	return 0;
 }
 

@@ -216,8 +216,8 @@ int dxc_space_take_chunk(struct dxc_layer *layer, u32 kind, bool freeing, dxc_ch
 void dxc_space_drop_chunk(struct dxc_layer *layer, dxc_chunk chunk)
 {
 	dxc_chunk_free(layer->vol, chunk, layer->owner, dxc_commit_seq(layer->vol));
-	if (layer->current == chunk)
-		layer->current = DXC_NO_CHUNK;
+	if (layer->filling == chunk)
+		layer->filling = DXC_NO_CHUNK;
 }
 
 /* ---- blocks ---- */
@@ -274,7 +274,7 @@ static u32 take_partial(struct dxc_layer *layer, u64 want, u32 look, dxc_chunk *
 		if (is_ours(layer, *chunk, DAXFS_CHUNK_DATA)) {
 			n = take_first(layer, *chunk, want, block);
 			if (n) {
-				layer->current = *chunk;
+				layer->filling = *chunk;
 				return n;
 			}
 		}
@@ -318,8 +318,8 @@ int dxc_blocks_take(struct dxc_layer *layer, dxc_off near, u64 want, dxc_off *of
 	if (near)
 		*got = take_near(layer, near, want);
 	if (!*got) {
-		if (layer->current != DXC_NO_CHUNK && want < layer->space->chunk_blocks) {
-			chunk = layer->current;
+		if (layer->filling != DXC_NO_CHUNK && want < layer->space->chunk_blocks) {
+			chunk = layer->filling;
 			n = take_first(layer, chunk, want, &block);
 		}
 		/* Blocks here and there serve small files while they are many. */
@@ -331,7 +331,7 @@ int dxc_blocks_take(struct dxc_layer *layer, dxc_off near, u64 want, dxc_off *of
 			if (!err) {
 				n = take_first(layer, chunk, want, &block);
 				if (n < layer->space->chunk_blocks)
-					layer->current = chunk;
+					layer->filling = chunk;
 			} else {
 				n = take_partial(layer, want, layer->chunk_count, &chunk, &block);
 			}
@@ -369,7 +369,7 @@ static void release(struct dxc_layer *layer, dxc_off data, u64 count)
 			}
 			data += DAXFS_BLOCK_SIZE;
 		}
-		if (chunk != layer->current && dxc_space_chunk_is_idle(layer, chunk)) {
+		if (chunk != layer->filling && dxc_space_chunk_is_idle(layer, chunk)) {
 			layer->free_blocks -= layer->space->chunk_blocks;
 			dxc_space_drop_chunk(layer, chunk);
 		}
