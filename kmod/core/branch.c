@@ -10,8 +10,8 @@
  */
 #include "words.h"
 
-#define GEN_LIMIT	(1ull << 32)
-#define INO_LIMIT	(1ull << 56)
+#define GEN_LIMIT	0x100000000ull
+#define INO_LIMIT	0x100000000000000ull
 
 /* How often an entry that does not hold together is looked at while it changes. */
 #define READ_TRIES	8

@@ -16,7 +16,7 @@
  */
 #include "words.h"
 
-#define CLAIMED		(1ull << 63)
+#define CLAIMED		0x8000000000000000ull
 #define EPOCH_MASK	0x7fffffffull
 
 /* What the word held before; it holds new if that was old. Orders like a lock. */

@@ -23,6 +23,8 @@ extern u64 broken_noise;
  * one may or may not be in persistent memory when the power goes now.
  */
 extern void (*broken_fence)(void);
+/* Called for what is written back: the next fence makes it durable. */
+extern void (*broken_write_back)(const void *p, size_t n);
 
 u64 broken_random(u64 *state);
 

@@ -13,7 +13,8 @@ static const struct {
 	{ "codec", codec_tests },     { "directories", directories_tests },
 	{ "extents", extents_tests }, { "xattrs", xattrs_tests },
 	{ "rules", rules_tests },     { "bytes", bytes_tests },
-	{ "logs", logs_tests },
+	{ "logs", logs_tests },	      { "branches", branches_tests },
+	{ "crashes", crashes_tests }, { "mounts", mounts_tests },
 };
 
 int main(int argc, char **argv)

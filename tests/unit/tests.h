@@ -12,5 +12,8 @@ void xattrs_tests(void);
 void rules_tests(void);
 void bytes_tests(void);
 void logs_tests(void);
+void branches_tests(void);
+void crashes_tests(void);
+void mounts_tests(void);
 
 #endif

@@ -1,0 +1,476 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Branches: entries, what commit and abort leave, and hostile tables. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "broken.h"
+#include "family.h"
+#include "tap.h"
+#include "tests.h"
+
+static u64 random_state = 88172645463325252ull;
+
+static void looks(const char *want, const char *file, int line)
+{
+	static char text[LOOK_MAX];
+	const char *got = family_look(&vol, text);
+
+	if (!tap_check(!strcmp(got, want), "what it looks like", file, line))
+		printf("# got:\n# %s\n# want:\n# %s\n", got, want);
+}
+
+#define LOOKS(want) looks(want, __FILE__, __LINE__)
+
+/* ---- entries ---- */
+
+static void names(void)
+{
+	static const char *const good[] = {
+		"a", "_", "A.b-c_9", "0",
+		"12345678901234567890123456789012345678901234567"
+	};
+	static const char *const bad[] = {
+		"",    "-a",
+		".a",  "a/b",
+		"a b", "\xc3\xa4",
+		"a\n", "123456789012345678901234567890123456789012345678"
+	};
+	struct dxc_branch br;
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		CHECK_EQ(dxc_branch_create(&vol, top, good[i], 5, 1, &br), 0);
+		CHECK_EQ(dxc_branch_find(&vol, good[i], &br), 0);
+		CHECK(!strcmp(br.name, good[i]) && br.created == 5 &&
+		      dxc_owner_is(br.parent, top));
+		CHECK_EQ(dxc_branch_create(&vol, top, good[i], 5, 1, &br), -EEXIST);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		CHECK_EQ(dxc_branch_create(&vol, top, bad[i], 5, 1, &br), -EINVAL);
+		CHECK_EQ(dxc_branch_rename(&vol, top, bad[i]), -EINVAL);
+		CHECK_EQ(dxc_branch_find(&vol, bad[i], &br), -ENOENT);
+	}
+	CHECK_EQ(dxc_branch_find(&vol, "main", &br), 0);
+	CHECK(dxc_owner_is(br.id, top) && dxc_owner_is(br.parent, top) &&
+	      br.created == 12345);
+	tap_end("branches are found by their names, which are unique and legal");
+}
+
+static void entries(void)
+{
+	struct dxc_owner gone = { 5, 99 }, far = { BRANCHES, 1 };
+	struct dxc_branch br;
+	u64 seq = dxc_commit_seq(&vol);
+	u32 index = 0, n;
+	char name[8];
+
+	a = family_make(top, "a", 0, 0);
+	b = family_make(a, "b", 0, 0);
+	c = family_make(a, "c", 0, 0);
+	CHECK_EQ(dxc_commit_seq(&vol), seq + 3);
+	CHECK(a.generation != b.generation && b.generation != c.generation);
+	for (n = 0; !dxc_branch_next(&vol, &index, &br); n++)
+		CHECK(br.id.branch < index && br.state == DAXFS_BRANCH_LIVE);
+	CHECK_EQ(n, 4);
+	index = 0;
+	CHECK_EQ(dxc_branch_next_child(&vol, top, &index, &br), 0);
+	CHECK(dxc_owner_is(br.id, a));
+	CHECK_EQ(dxc_branch_next_child(&vol, top, &index, &br), -ENOENT);
+	index = 0;
+	CHECK_EQ(dxc_branch_next_child(&vol, a, &index, &br), 0);
+	CHECK_EQ(dxc_branch_next_child(&vol, a, &index, &br), 0);
+	CHECK(dxc_owner_is(br.id, c));
+	CHECK_EQ(dxc_branch_next_child(&vol, a, &index, &br), -ENOENT);
+
+	CHECK_EQ(dxc_branch_get(&vol, gone, &br), -ESTALE);
+	CHECK_EQ(dxc_branch_get(&vol, far, &br), -ESTALE);
+	CHECK_EQ(dxc_branch_create(&vol, gone, "x", 0, 1, &br), -ESTALE);
+	CHECK_EQ(dxc_branch_rename(&vol, gone, "x"), -ESTALE);
+	CHECK_EQ(dxc_branch_rename(&vol, top, "x"), -EPERM);
+	CHECK_EQ(dxc_branch_rename(&vol, b, "c"), -EEXIST);
+	CHECK_EQ(dxc_branch_rename(&vol, b, "b"), 0);
+	CHECK_EQ(dxc_branch_rename(&vol, b, "new"), 0);
+	CHECK_EQ(dxc_branch_find(&vol, "new", &br), 0);
+	CHECK(dxc_owner_is(br.id, b) && dxc_owner_is(br.parent, a));
+	CHECK_EQ(dxc_branch_find(&vol, "b", &br), -ENOENT);
+
+	for (n = 4; n < BRANCHES; n++) {
+		sprintf(name, "n%u", n);
+		family_make(top, name, 0, 0);
+	}
+	CHECK_EQ(dxc_branch_create(&vol, top, "full", 0, 1, &br), -ENOSPC);
+	tap_end("branches are made, listed and renamed until the table is full");
+
+	/* A create that did not finish, with everything that an entry can have. */
+	memset(family_raw(&vol, 9), 0xff, sizeof(struct daxfs_branch));
+	family_raw(&vol, 9)->br_state = cpu_to_le64(DAXFS_BRANCH_MAKING | 7ull << 32);
+	CHECK_EQ(dxc_branch_read(&vol, 9, &br, NULL), -ENOENT);
+	CHECK_EQ(dxc_branch_create(&vol, top, "full", 0, 1, &br), 0);
+	CHECK_EQ(br.id.branch, 9);
+	CHECK_EQ(dxc_branch_get(&vol, br.id, &br), 0);
+	CHECK(!br.head && !br.lease && !br.winner.generation);
+	tap_end("an entry that somebody left half made is made anew, with nothing of the old one");
+}
+
+static void bad_entries(void)
+{
+	struct dxc_branch_rest rest = { .tail = DXC_NO_CHUNK };
+	struct dxc_finding what;
+	struct daxfs_branch good;
+	struct dxc_branch br;
+	u32 bit, found = 0;
+
+	a = family_make(top, "a", 0, 0);
+	good = *family_raw(&vol, a.branch);
+
+	/* Each bit of what does not change while a branch lives. */
+	for (bit = 0; bit < sizeof(good) * 8; bit++) {
+		u32 at = bit / 8;
+
+		if ((at >= 16 && at < 48) || (at >= 56 && at < 68) ||
+		    (at >= 72 && at < 80))
+			continue;
+		((u8 *)family_raw(&vol, a.branch))[at] ^= 1 << bit % 8;
+		what.code = 0;
+		if (dxc_branch_read(&vol, a.branch, &br, &what) == -EUCLEAN) {
+			found++;
+			CHECK(what.code >= DXC_BR_STATE && what.code <= DXC_BR_CHECKSUM);
+			CHECK(dxc_range_ok(what.offset, 1,
+					   vol.area[DAXFS_AREA_BRANCHES].offset,
+					   vol.area[DAXFS_AREA_BRANCHES].length));
+		} else {
+			/* Another state. */
+			CHECK(at == 0);
+		}
+		CHECK_EQ(dxc_branch_find(&vol, "a", &br), -ENOENT);
+		*family_raw(&vol, a.branch) = good;
+	}
+	CHECK(found > 500);
+	CHECK_EQ(dxc_branch_find(&vol, "a", &br), 0);
+	tap_end("an entry with any bit changed is not believed");
+
+	family_raw(&vol, 0)->br_state = 0;
+	CHECK_EQ(dxc_branch_read(&vol, 0, &br, &what), -EUCLEAN);
+	CHECK_EQ(dxc_branch_recover(&vol, &rest), -EUCLEAN);
+	CHECK(family_raw(&vol, a.branch)->br_state);
+	tap_end("an image whose main is gone loses no other branch to recovery");
+}
+
+/* ---- commit and abort ---- */
+
+static void outcomes(void)
+{
+	u32 without;
+
+	/* Nothing known, all known, all but one. */
+	for (without = 0; without <= BRANCHES; without++) {
+		struct dxc_branch_rest rest = { .tail = DXC_NO_CHUNK, .priv = &without };
+		struct dxc_branch br;
+		u64 seq;
+
+		if (without)
+			rest.known = family_known;
+		family();
+		LOOKS("main of main, 3 chunks: 1 2 3 4 5 6\n"
+		      "a of main, 3 chunks: 100 101 102 103 104 105\n"
+		      "d of main, 2 chunks: 200\n"
+		      "e of main, 2 chunks: 300 301 302\n"
+		      "b of a, 3 chunks: 400 401 402 403 404 405 406\n"
+		      "c of a, 0 chunks:\n"
+		      "f of e, 2 chunks: 600 601\n"
+		      "g of f, 4 chunks: 700 701 702 703 704 705 706 707 708 709 710 711\n"
+		      "21 chunks unused\n");
+		CHECK_EQ(dxc_branch_commit(&vol, a), -EBUSY);
+		CHECK_EQ(dxc_branch_commit(&vol, top), -EPERM);
+		seq = dxc_commit_seq(&vol);
+		CHECK_EQ(family_commit(b, a, &rest), 0);
+		CHECK_EQ(rest.discarded, 1);
+		CHECK(rest.seq > seq && rest.seq <= dxc_commit_seq(&vol));
+		CHECK_EQ(dxc_branch_commit(&vol, b), -ESTALE);
+		LOOKS("main of main, 3 chunks: 1 2 3 4 5 6\n"
+		      "a of main, 6 chunks: 100 101 102 103 104 105 400 401 402 403 404 405 406\n"
+		      "d of main, 2 chunks: 200\n"
+		      "e of main, 2 chunks: 300 301 302\n"
+		      "f of e, 2 chunks: 600 601\n"
+		      "g of f, 4 chunks: 700 701 702 703 704 705 706 707 708 709 710 711\n"
+		      "21 chunks unused\n");
+		family_learn();
+		CHECK_EQ(family_commit(a, top, &rest), 0);
+		CHECK_EQ(rest.discarded, 4);
+		LOOKS("main of main, 9 chunks: 1 2 3 4 5 6 100 101 102 103 104 105"
+		      " 400 401 402 403 404 405 406\n31 chunks unused\n");
+		/* The joined log goes on. */
+		family_write(top, 800, 1);
+		b = family_make(top, "b", 900, 1);
+		CHECK_EQ(dxc_branch_get(&vol, b, &br), 0);
+		family_learn();
+		CHECK_EQ(family_commit(b, top, &rest), 0);
+		LOOKS("main of main, 12 chunks: 1 2 3 4 5 6 100 101 102 103 104 105"
+		      " 400 401 402 403 404 405 406 800 900\n28 chunks unused\n");
+	}
+	tap_end("commit joins the logs, passes on the chunks and discards exactly the siblings and theirs");
+
+	struct dxc_branch_rest rest = { .tail = DXC_NO_CHUNK };
+	struct dxc_branch br;
+	struct dxc_log log;
+
+	/* Empty logs on either side, and a tail that is known. */
+	family_start();
+	a = family_make(top, "a", 0, 0);
+	CHECK_EQ(family_commit(a, top, &rest), 0);
+	LOOKS("main of main, 0 chunks:\n40 chunks unused\n");
+	a = family_make(top, "a", 1, 6);
+	CHECK_EQ(family_commit(a, top, &rest), 0);
+	LOOKS("main of main, 3 chunks: 1 2 3 4 5 6\n37 chunks unused\n");
+	CHECK_EQ(dxc_branch_get(&vol, top, &br), 0);
+	CHECK_EQ(family_read(&vol, &br, &log, NULL), 0);
+	a = family_make(top, "a", 7, 1);
+	rest.tail = log.chunk;
+	CHECK_EQ(family_commit(a, top, &rest), 0);
+	LOOKS("main of main, 5 chunks: 1 2 3 4 5 6 7\n35 chunks unused\n");
+	/* One that is not: somebody else's. */
+	a = family_make(top, "a", 8, 1);
+	CHECK_EQ(dxc_branch_get(&vol, a, &br), 0);
+	rest.tail = br.head - 1;
+	CHECK_EQ(family_commit(a, top, &rest), 0);
+	LOOKS("main of main, 7 chunks: 1 2 3 4 5 6 7 8\n33 chunks unused\n");
+	tap_end("logs are joined at the known end, or one that is found, or when there is none");
+}
+
+static void aborts(void)
+{
+	u32 without;
+
+	for (without = 0; without <= BRANCHES; without++) {
+		struct dxc_branch_rest rest = { .tail = DXC_NO_CHUNK, .priv = &without };
+		struct dxc_chunk_use use;
+		u32 i, n = 0;
+
+		if (without)
+			rest.known = family_known;
+		family();
+		CHECK_EQ(dxc_branch_abort(&vol, top, &rest), -EPERM);
+		CHECK_EQ(dxc_branch_abort(&vol, e, &rest), 0);
+		CHECK_EQ(rest.discarded, 3);
+		CHECK_EQ(dxc_branch_abort(&vol, g, &rest), -ESTALE);
+		CHECK_EQ(dxc_branch_abort(&vol, d, &rest), 0);
+		CHECK_EQ(rest.discarded, 1);
+		for (i = 0; i < CHUNKS; i++)
+			n += !dxc_chunk_read(&vol, i, &use) &&
+			     use.kind == DAXFS_CHUNK_FREED && use.freed_seq <= rest.seq &&
+			     use.freed_seq > 1;
+		CHECK_EQ(n, 10);
+		LOOKS("main of main, 3 chunks: 1 2 3 4 5 6\n"
+		      "a of main, 3 chunks: 100 101 102 103 104 105\n"
+		      "b of a, 3 chunks: 400 401 402 403 404 405 406\n"
+		      "c of a, 0 chunks:\n31 chunks unused\n");
+		for (i = 0; i < CHUNKS; i++)
+			dxc_chunk_reclaim(&vol, i, rest.seq);
+		d = family_make(top, "d", 1, 1);
+		CHECK(d.branch == 2 && d.generation > g.generation);
+		family_learn();
+		CHECK_EQ(dxc_branch_abort(&vol, d, &rest), 0);
+		CHECK_EQ(dxc_branch_abort(&vol, a, &rest), 0);
+		CHECK_EQ(rest.discarded, 3);
+		LOOKS("main of main, 3 chunks: 1 2 3 4 5 6\n37 chunks unused\n");
+	}
+	tap_end("abort discards a branch and its descendants, and all their chunks");
+}
+
+/* ---- hostile tables ---- */
+
+/* An entry that is right in itself, whatever it says. */
+static void forge(u32 index, struct dxc_owner parent, u32 generation)
+{
+	struct daxfs_branch *br = family_raw(&vol, index);
+	__le32 gen = cpu_to_le32(generation);
+	u32 crc;
+
+	br->br_state = cpu_to_le64(DAXFS_BRANCH_LIVE | (u64)generation << 32);
+	br->br_parent = cpu_to_le64(parent.branch | (u64)parent.generation << 32);
+	memset(br->br_name, 0, sizeof(br->br_name));
+	sprintf((char *)br->br_name, "n%u", index);
+	crc = dxc_crc32c(0, &gen, sizeof(gen));
+	crc = dxc_crc32c(crc, &br->br_parent, sizeof(br->br_parent));
+	crc = dxc_crc32c(crc, &br->br_created, sizeof(br->br_created));
+	br->br_checksum = cpu_to_le32(dxc_crc32c(crc, br->br_name, sizeof(br->br_name)));
+}
+
+static bool some_dead(void *priv, const struct dxc_mount *mt)
+{
+	return mt->slot % 2 ? *(bool *)priv : false;
+}
+
+/* Everything there is, with whatever ids the table has. */
+static void run_everything(void)
+{
+	struct dxc_branch_rest rest = { .tail = broken_random(&random_state) %
+						(2 * CHUNKS) };
+	struct dxc_owner id = { broken_random(&random_state) % BRANCHES, 1 };
+	struct dxc_branch br;
+	struct dxc_mount mt;
+	dxc_holder holder = 0;
+	bool dead = true;
+	u32 slot, index = 0;
+	dxc_ino ino;
+
+	while (!dxc_branch_next(&vol, &index, &br)) {
+		u32 at = 0;
+		struct dxc_branch child;
+
+		while (!dxc_branch_next_child(&vol, br.id, &at, &child))
+			CHECK(dxc_owner_is(child.parent, br.id));
+		if (broken_random(&random_state) % 3 == 0)
+			id = br.id;
+	}
+	switch (broken_random(&random_state) % 6) {
+	case 0:
+		dxc_branch_create(&vol, id, "x", 0, 1, &br);
+		break;
+	case 1:
+		dxc_branch_rename(&vol, id, "y");
+		break;
+	case 2:
+		dxc_branch_abort(&vol, id, &rest);
+		break;
+	case 3:
+		dxc_branch_commit(&vol, id);
+		break;
+	case 4:
+		dxc_branch_finish(&vol, id, &rest);
+		break;
+	case 5:
+		dxc_branch_recover(&vol, &rest);
+		break;
+	}
+	dxc_next_ino(&vol, &ino);
+	CHECK(ino > INODES);
+	dxc_mount_seen(&vol, some_dead, &dead);
+	if (!dxc_mount_claim(&vol, 5, id, true, "h", some_dead, &dead, &slot)) {
+		CHECK(!dxc_mount_read(&vol, slot, &mt) && mt.epoch == 5);
+		if (!dxc_lease_take(&vol, id, dxc_holder_of(slot, 5), &holder))
+			dxc_lease_drop(&vol, id, dxc_holder_of(slot, 5));
+		dxc_mount_release(&vol, slot, 5);
+	}
+	if (dxc_lock_take(&vol, 77, &holder))
+		CHECK(holder);
+	dxc_holder_is_there(&vol, holder);
+	dxc_lock_drop(&vol, 77);
+}
+
+static void hostile(void)
+{
+	static const u32 areas[] = { DAXFS_AREA_SHARED, DAXFS_AREA_BRANCHES,
+				     DAXFS_AREA_MOUNTS, DAXFS_AREA_CHUNKS };
+	struct dxc_branch_rest rest = { .tail = DXC_NO_CHUNK };
+	u32 round, i, n;
+
+	for (round = 0; round < 4000; round++) {
+		if (round % 8 == 0)
+			family();
+		for (n = 1 + round % 40; n--;) {
+			u64 bits = broken_random(&random_state);
+			const struct dxc_area *area = &vol.area[areas[bits % 4]];
+
+			vol.region.base[area->offset + (bits >> 8) % area->length] =
+				bits >> 56;
+			/* And in the headers of chunks. */
+			bits = broken_random(&random_state);
+			vol.region
+				.base[DELTA + (bits >> 8) % CHUNKS * CHUNK + bits % 64] ^=
+				(bits >> 60) == 0 ? bits >> 32 : 0;
+		}
+		run_everything();
+	}
+	tap_end("any bytes in the tables are taken without going outside them, and come to an end");
+
+	/* Any family tree, loops included, with winners that are anybody. */
+	for (round = 0; round < 3000; round++) {
+		family();
+		for (i = 1; i < BRANCHES; i++) {
+			u64 bits = broken_random(&random_state);
+			struct dxc_owner parent = { bits % BRANCHES,
+						    1 + (bits >> 40) % 2 };
+
+			if (parent.branch == i)
+				continue;
+			forge(i, parent, 1 + (bits >> 44 & (round % 2)));
+			if ((bits >> 50) % 3 == 0)
+				family_raw(&vol, i)->br_winner = cpu_to_le64(
+					(bits >> 20) % (BRANCHES + 2) | 1ull << 32);
+			if ((bits >> 52) % 2)
+				family_raw(&vol, i)->br_head =
+					cpu_to_le64((bits >> 24) % (CHUNKS + 2));
+		}
+		for (i = 0; i < CHUNKS; i++) {
+			u64 bits = broken_random(&random_state);
+			__le64 *words = (__le64 *)(vol.region.base +
+						   vol.area[DAXFS_AREA_CHUNKS].offset);
+
+			words[i] = cpu_to_le64(1 | (bits % BRANCHES) << 8 |
+					       (1ull + (bits >> 60) % 2) << 32);
+			*(__le64 *)(vol.region.base + DELTA + i * CHUNK + 32) =
+				cpu_to_le64((bits >> 10) % (CHUNKS + 1));
+		}
+		if (round % 3)
+			run_everything();
+		dxc_branch_recover(&vol, &rest);
+		/* Done is done, and dead is what the rule says. */
+		for (i = 0; i < BRANCHES; i++) {
+			struct dxc_branch br, up;
+			int err = dxc_branch_read(&vol, i, &br, NULL);
+
+			CHECK(err == -ENOENT || (!err && br.state == DAXFS_BRANCH_LIVE));
+			if (!err)
+				CHECK_EQ(dxc_branch_get(&vol, br.parent, &up), 0);
+			CHECK(err || !br.winner.generation);
+		}
+	}
+	tap_end("after recovery every branch has a live parent and no commit is half done, whatever the tables said");
+
+	family();
+	/* A winner that is not a child of its parent, or is nobody, or itself. */
+	for (i = 0; i < 4; i++) {
+		static char text[LOOK_MAX], before[LOOK_MAX];
+		u64 liars[] = { g.branch | (u64)g.generation << 32, 3 | 1ull << 60,
+				1ull << 32, ~0ull };
+
+		family();
+		CHECK(family_look(&vol, before) == before);
+		family_raw(&vol, 0)->br_winner = cpu_to_le64(liars[i]);
+		CHECK_EQ(dxc_branch_commit(&vol, d), -EBUSY);
+		CHECK_EQ(dxc_branch_abort(&vol, d, &rest), -EBUSY);
+		if (i % 2)
+			CHECK_EQ(dxc_branch_finish(&vol, top, &rest), 0);
+		else
+			CHECK_EQ(dxc_branch_recover(&vol, &rest), 0);
+		CHECK(!strcmp(family_look(&vol, text), before));
+	}
+	tap_end("a winner that is no child is not committed");
+
+	/* The end of main's log is gone: the commit does not happen. */
+	family();
+	i = le64_to_cpu(family_raw(&vol, 0)->br_head) - 1;
+	CHECK_EQ(dxc_chunk_free(&vol, i, top, 1), 0);
+	CHECK_EQ(dxc_branch_commit(&vol, d), 0);
+	CHECK_EQ(dxc_branch_finish(&vol, top, &rest), -EUCLEAN);
+	CHECK_EQ(dxc_branch_abort(&vol, d, &rest), 0);
+	/* Nor that of a branch whose log is none. */
+	family_raw(&vol, a.branch)->br_head = cpu_to_le64(CHUNKS + 1);
+	CHECK_EQ(dxc_branch_abort(&vol, b, &rest), 0);
+	CHECK_EQ(dxc_branch_abort(&vol, c, &rest), 0);
+	CHECK_EQ(dxc_branch_commit(&vol, a), -EUCLEAN);
+	tap_end("logs that cannot be joined stay apart, and nobody is discarded for it");
+}
+
+void branches_tests(void)
+{
+	static void (*const parts[])(void) = { names,	 entries, bad_entries,
+					       outcomes, aborts,  hostile };
+
+	family_new();
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		family_start();
+		parts[i]();
+	}
+	family_free();
+}
