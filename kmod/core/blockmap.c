@@ -173,21 +173,13 @@ int dxc_blockmap_reserve(struct dxc_blockmap *map, u64 block, u32 changes)
 	return 0;
 }
 
+/* One of several. */
 static void remove_leaf(struct dxc_blockmap *map, u32 i)
 {
 	dxc_free(leaf_of(map, i));
 	map->leaf_count--;
-	if (!map->row_room) {
-		map->leaf = NULL;
-		return;
-	}
 	memmove(map->leaves + i, map->leaves + i + 1,
 		(map->leaf_count - i) * sizeof(*map->leaves));
-	if (!map->leaf_count) {
-		dxc_free(map->leaves);
-		map->leaves = NULL;
-		map->row_room = 0;
-	}
 }
 
 static void insert_run(struct dxc_blockmap *map, struct dxc_place at, struct dxc_run run)
@@ -327,7 +319,8 @@ void dxc_blockmap_set(struct dxc_blockmap *map, u64 block, u64 count, dxc_off da
 	if (data || keep_hole) {
 		insert_run(map, at, run);
 		join(map, at);
-	} else if (!leaf_of(map, at.leaf)->count) {
+	} else if (!leaf_of(map, at.leaf)->count && map->leaf_count > 1) {
+		/* The last one stays: a run may follow for which room was reserved in it. */
 		remove_leaf(map, at.leaf);
 	}
 }

@@ -33,8 +33,8 @@ struct dxc_leaf {
 
 /*
  * Runs, sorted, not overlapping, none of them touching one that it could be
- * joined with: a row of leaves of at most DXC_LEAF_RUNS. No leaf is empty. One
- * leaf needs no row.
+ * joined with: a row of leaves of at most DXC_LEAF_RUNS. No leaf is empty unless
+ * it is the only one. One leaf needs no row.
  */
 struct dxc_blockmap {
 	union {
