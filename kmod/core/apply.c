@@ -118,6 +118,7 @@ static int prepare_symlink(struct dxc_layer *layer, const struct dxc_item *item,
 			   struct dxc_apply *ap, struct dxc_finding *f)
 {
 	struct dxc_node *node;
+	char *target;
 	int err;
 
 	err = dxc_node_get(layer, item->ino, &node);
@@ -126,10 +127,15 @@ static int prepare_symlink(struct dxc_layer *layer, const struct dxc_item *item,
 	/* One target, given to a symlink that is made. */
 	if (!node->is_new || !S_ISLNK(node->attr.mode) || node->target || ap->target)
 		return BAD(DXC_LR_SYMLINK, item->ino, item->len);
-	ap->target = dxc_alloc(1, item->len + 1);
-	if (!ap->target)
+	target = dxc_alloc(1, item->len + 1);
+	if (!target)
 		return -ENOMEM;
-	memcpy(ap->target, item->name, item->len);
+	memcpy(target, item->name, item->len);
+	/* Compaction puts many into a record; who replays throws all away on error. */
+	if (ap->replay)
+		node->target = target;
+	else
+		ap->target = target;
 	return 0;
 }
 
@@ -365,7 +371,8 @@ void dxc_apply(struct dxc_layer *layer, const void *record, u32 size, struct dxc
 			break;
 		case DAXFS_ITEM_SYMLINK:
 			node = dxc_node_find(layer, item.ino);
-			node->target = ap->target;
+			if (ap->target)
+				node->target = ap->target;
 			ap->target = NULL;
 			layer->live_bytes += dxc_name_bytes(item.len);
 			break;
