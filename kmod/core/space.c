@@ -110,8 +110,11 @@ int dxc_space_note(struct dxc_layer *layer, dxc_chunk chunk)
 	dxc_chunk *list;
 	u32 room;
 
-	if (layer->chunk_count == layer->chunk_room && layer->chunk_count)
+	if (layer->chunk_count < layer->chunk_room)
+		goto add;
+	if (layer->chunk_count)
 		tidy_list(layer);
+	/* Not tidied again soon. */
 	if (layer->chunk_count >= layer->chunk_room / 4 * 3) {
 		room = max_t(u32, layer->chunk_room * 2, 8);
 		list = dxc_alloc(room, sizeof(*list));
@@ -123,6 +126,7 @@ int dxc_space_note(struct dxc_layer *layer, dxc_chunk chunk)
 		layer->chunks = list;
 		layer->chunk_room = room;
 	}
+add:
 	layer->chunks[layer->chunk_count++] = chunk;
 	return 0;
 }
