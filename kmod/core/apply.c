@@ -59,8 +59,9 @@ static int prepare_name(struct dxc_layer *layer, const struct dxc_item *item,
 }
 
 static int prepare_range(struct dxc_layer *layer, const struct dxc_item *item, u32 changes,
-			 struct dxc_finding *f)
+			 bool replay, struct dxc_finding *f)
 {
+	u64 end = item->block + item->count;
 	struct dxc_node *node;
 	int err;
 
@@ -69,7 +70,15 @@ static int prepare_range(struct dxc_layer *layer, const struct dxc_item *item, u
 		return err;
 	if (!S_ISREG(node->attr.mode))
 		return BAD(DXC_LR_RANGE, item->ino, item->block);
-	return dxc_blockmap_reserve(&node->map, item->block, changes);
+	/* What other items of a record from the region do to the map is not known before. */
+	if (replay)
+		return 0;
+	err = dxc_blockmap_reserve(&node->map, item->block, changes);
+	/* Done in two parts: see apply_range(). */
+	if (!err && item->type == DAXFS_ITEM_UNMAP && node->lower_end > item->block &&
+	    node->lower_end < end)
+		err = dxc_blockmap_reserve(&node->map, node->lower_end, changes);
+	return err;
 }
 
 static int prepare_xattr(struct dxc_layer *layer, const struct dxc_item *item,
@@ -139,16 +148,6 @@ static int prepare_symlink(struct dxc_layer *layer, const struct dxc_item *item,
 	return 0;
 }
 
-static u32 count_ranges(const struct dxc_volume *vol, const void *record, u32 size)
-{
-	struct dxc_item item dxc_uninitialized;
-	u32 pos = 0, n = 0;
-
-	while (!dxc_item_next(vol, record, size, &pos, &item))
-		n += item.type == DAXFS_ITEM_MAP || item.type == DAXFS_ITEM_UNMAP;
-	return n;
-}
-
 int dxc_apply_prepare(struct dxc_layer *layer, const void *record, u32 size, u32 ranges,
 		      bool replay, struct dxc_apply *ap, struct dxc_finding *f)
 {
@@ -171,12 +170,7 @@ int dxc_apply_prepare(struct dxc_layer *layer, const void *record, u32 size, u32
 			break;
 		case DAXFS_ITEM_MAP:
 		case DAXFS_ITEM_UNMAP:
-			if (!ranges)
-				ranges = count_ranges(layer->vol, record, size);
-			if (ranges > DXC_RANGES_MAX)
-				err = BAD(DXC_LR_RANGE, item.ino, ranges);
-			else
-				err = prepare_range(layer, &item, ranges, f);
+			err = prepare_range(layer, &item, ranges, replay, f);
 			break;
 		case DAXFS_ITEM_SYMLINK:
 			err = prepare_symlink(layer, &item, ap, f);
@@ -309,23 +303,34 @@ static void apply_inode(struct dxc_layer *layer, const struct dxc_item *item,
 	node->has_attr = true;
 }
 
+/* Part of a file is at data, or a hole. */
+static void set_range(struct dxc_layer *layer, struct dxc_node *node, u64 block, u64 count,
+		      dxc_off data, bool keep_hole, struct dxc_apply *ap)
+{
+	/* Nothing was reserved, and failing is still possible. */
+	if (ap->replay && dxc_blockmap_reserve(&node->map, block, 1)) {
+		ap->failed = true;
+		return;
+	}
+	dxc_blockmap_set(&node->map, block, count, data, keep_hole, layer, dropped_by(ap));
+}
+
 static void apply_range(struct dxc_layer *layer, const struct dxc_item *item,
-			const struct dxc_apply *ap)
+			struct dxc_apply *ap)
 {
 	struct dxc_node *node = dxc_node_find(layer, item->ino);
 	u32 before = node->map.run_count;
 	u64 end = item->block + item->count, hide;
 
 	if (item->type == DAXFS_ITEM_MAP) {
-		dxc_blockmap_set(&node->map, item->block, item->count, item->data, false, layer,
-				 dropped_by(ap));
+		set_range(layer, node, item->block, item->count, item->data, false, ap);
 	} else {
 		/* Only what is below needs to be hidden. */
 		hide = min_t(u64, end, max_t(u64, node->lower_end, item->block));
-		dxc_blockmap_set(&node->map, hide, end - hide, 0, false, layer,
-				 dropped_by(ap));
-		dxc_blockmap_set(&node->map, item->block, hide - item->block, 0, true, layer,
-				 dropped_by(ap));
+		if (hide < end)
+			set_range(layer, node, hide, end - hide, 0, false, ap);
+		if (item->block < hide)
+			set_range(layer, node, item->block, hide - item->block, 0, true, ap);
 	}
 	count_runs(layer, node, before);
 }

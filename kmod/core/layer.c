@@ -142,6 +142,8 @@ static int replay(struct dxc_layer *layer, const struct dxc_branch *br, struct d
 		if (err)
 			return err;
 		dxc_apply(layer, layer->scratch, size, &ap);
+		if (ap.failed)
+			return -ENOMEM;
 		if (++n % 256 == 0 && dxc_pause())
 			return -EINTR;
 	}

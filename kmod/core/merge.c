@@ -33,8 +33,16 @@ static int merge_map(struct dxc_layer *layer, struct dxc_node *low, struct dxc_n
 		/* As apply.c does for UNMAP. */
 		end = run->block + run->count;
 		hide = min_t(u64, end, max_t(u64, low->lower_end, run->block));
-		dxc_blockmap_set(&low->map, hide, end - hide, 0, false, layer,
-				 dxc_space_retire);
+		if (hide < end) {
+			err = dxc_blockmap_reserve(&low->map, hide, 2);
+			if (err)
+				return err;
+			dxc_blockmap_set(&low->map, hide, end - hide, 0, false, layer,
+					 dxc_space_retire);
+			err = dxc_blockmap_reserve(&low->map, run->block, 2);
+			if (err)
+				return err;
+		}
 		dxc_blockmap_set(&low->map, run->block, hide - run->block, 0, true, layer,
 				 dxc_space_retire);
 	}

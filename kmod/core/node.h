@@ -172,16 +172,19 @@ struct dxc_apply {
 	struct dxc_layer_xattr **xattrs_end;
 	char *target;
 	bool replay;			/* the record is from the region: believe nothing */
+	bool failed;			/* in replay: memory ran out, half of it is done */
 };
 
 /*
  * Everything that can fail. Cancelled with dxc_apply_cancel() or done with
- * dxc_apply(). ranges: how many MAP and UNMAP items there are, 0: not counted.
+ * dxc_apply(). ranges: how many MAP and UNMAP items there are, at most
+ * DXC_RANGES_MAX, all of different files; not looked at in replay.
  */
 int dxc_apply_prepare(struct dxc_layer *layer, const void *record, u32 size, u32 ranges,
 		      bool replay, struct dxc_apply *ap, struct dxc_finding *f);
-/* As many ranges as a record may have. */
+/* As many ranges as compaction puts into a record. */
 #define DXC_RANGES_MAX	(DXC_LEAF_RUNS / 4)
+/* Cannot fail but in replay. */
 void dxc_apply(struct dxc_layer *layer, const void *record, u32 size, struct dxc_apply *ap);
 void dxc_apply_cancel(struct dxc_apply *ap);
 
