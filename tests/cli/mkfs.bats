@@ -56,6 +56,7 @@ open_tree() {
 
 teardown() {
 	[[ -z ${open:-} ]] || { chmod -R u+rwX "$open" && rm -rf "$open"; }
+	[[ -z ${loop:-} ]] || losetup -d "$loop"
 }
 
 as_nobody() {
@@ -553,6 +554,149 @@ extents_of() {
 	says "System RAM"
 }
 
+# area_of IMAGE NAME FIELD: offset or length of an area.
+area_of() {
+	daxfsctl inspect --json "$1" | jq -e --arg name "$2" '.images[0].areas[] | select(.name == $name)'".$3"
+}
+
+@test "-w makes a writable image with main, which passes the checker and no other filesystem's probe" {
+	mkdaxfs -q -w -d "$tree" -o "$image"
+	daxfsctl fsck -n "$image"
+	daxfsctl inspect --json "$image" | jq -e '.images[0] | .writable and .features.incompat == 1 and .chunk_size == 65536 and
+		.branches == 1 and .branch_slots == 256 and .mount_slots == 256'
+	PATH+=:/sbin:/usr/sbin
+	run -2 blkid -p "$image"
+	[[ -z $output ]]
+}
+
+@test "-w: tables are where the format has them, the delta area is whole chunks on a 2 MiB boundary" {
+	mkdaxfs -q -w -d "$tree" -o "$image"
+	[[ $(area_of "$image" shared offset) == 4096 ]]
+	[[ $(area_of "$image" branches offset) == $((0x120000)) && $(area_of "$image" branches length) == $((256 * 128)) ]]
+	[[ $(area_of "$image" mounts length) == $((256 * 64)) ]]
+	[[ $(area_of "$image" inodes offset) == $((0x200000)) ]]
+	local delta length
+	delta=$(area_of "$image" delta offset) length=$(area_of "$image" delta length)
+	((delta % 0x200000 == 0 && length == 64 << 20))
+	[[ $(area_of "$image" chunks length) == $((length / 65536 * 8)) ]]
+	# It is part of the image, and a hole of the file.
+	(($(stat -c %s "$image") == delta + length + 0x40000))
+	(($(stat -c %b "$image") * 512 < 4 << 20)) || skip "this filesystem has no sparse files"
+}
+
+@test "-w: files come out with the bytes that went in" {
+	mkdaxfs -q -w -d "$tree" -o "$image"
+	local path
+	while IFS= read -r -d '' path; do
+		cat_image "$image" "$path" | cmp - "$tree/$path"
+	done < <(cd "$tree" && find . -type f -printf '%P\0')
+}
+
+@test "-D is the size of the delta area, from 1M on" {
+	mkdaxfs -q -w -D 1M -d "$tree" -o "$image"
+	[[ $(area_of "$image" delta length) == $((1 << 20)) ]]
+	daxfsctl fsck "$image"
+	mkdaxfs -q -f --writable --delta 3264K -d "$tree" -o "$image"
+	[[ $(area_of "$image" delta length) == $((3264 << 10)) ]]
+	daxfsctl fsck "$image"
+}
+
+@test "-w without -D: half of the contents when that is more than 64M" {
+	mkdir "$BATS_TEST_TMPDIR/t"
+	# Not one hole, and not one byte that differs from the next.
+	head -c 150M /dev/zero | tr '\0' x >"$BATS_TEST_TMPDIR/t/large"
+	run -0 mkdaxfs -n -w -d "$BATS_TEST_TMPDIR/t"
+	[[ $(awk '$1 == "delta" { print $3 }' <<<"$output") == $((75 << 20)) ]]
+}
+
+@test "-w without -D: what is left of a target with a size, and the image ends with it" {
+	mkdaxfs -q -w -s 256M -d "$tree" -o "$image"
+	[[ $(stat -c %s "$image") == $((256 << 20)) ]]
+	local rest
+	rest=$(((256 << 20) - 0x40000 - $(area_of "$image" delta offset)))
+	[[ $(area_of "$image" delta length) == $((rest / 65536 * 65536)) ]]
+	daxfsctl fsck "$image"
+	# With -D the rest stays unused.
+	mkdaxfs -q -f -w -s 256M -D 16M -d "$tree" -o "$image"
+	[[ $(stat -c %s "$image") == $((256 << 20)) && $(area_of "$image" delta length) == $((16 << 20)) ]]
+	daxfsctl fsck "$image"
+}
+
+@test "-w: a target without room for 16 chunks is too small, with -D for those" {
+	# The tree needs less than 4 MiB, then come 1 MiB and 256 KiB.
+	mkdaxfs -q -w -s 5376K -d "$tree" -o "$out/image"
+	[[ $(area_of "$out/image" delta length) == $((1 << 20)) ]]
+	rm "$out/image"
+	fails 1 mkdaxfs -w -s 5372K -d "$tree" -o "$out/image"
+	says "5505024 bytes"
+	fails 1 mkdaxfs -w -s 32M -D 32M -d "$tree" -o "$out/image"
+	says "needs"
+	nothing_in "$out"
+}
+
+@test "-w: tables that the header has no room for move what comes after them" {
+	run -0 mkdaxfs -n -w --branches 65535 -d "$tree"
+	[[ $(awk '$1 == "branches" { print $3, $5 }' <<<"$output") == "$((65535 * 128)) 65535" ]]
+	mkdaxfs -q -w --branches 65535 -d "$tree" -o "$image"
+	(($(area_of "$image" inodes offset) >= $(area_of "$image" chunks offset) + $(area_of "$image" chunks length)))
+	(($(area_of "$image" inodes offset) > 0x200000))
+	daxfsctl fsck "$image"
+	# 20 GiB have a table of 2.5 MiB.
+	mkdaxfs -q -f -w -s 20G -d "$tree" -o "$image"
+	[[ $(area_of "$image" chunks length) == $(($(area_of "$image" delta length) / 65536 * 8)) ]]
+	(($(area_of "$image" inodes offset) >= $(area_of "$image" chunks offset) + $(area_of "$image" chunks length)))
+	daxfsctl inspect "$image" ls / >/dev/null
+}
+
+@test "--branches is the size of the branch table" {
+	mkdaxfs -q -w --branches 1 -d "$tree" -o "$image"
+	[[ $(area_of "$image" branches length) == 128 ]]
+	daxfsctl fsck "$image"
+	run -0 mkdaxfs -n -w --branches 300 -d "$tree"
+	[[ $(awk '$1 == "branches" { print $5 }' <<<"$output") == 300 ]]
+}
+
+@test "-w -n prints the areas of branches, without -w there are none" {
+	run -0 mkdaxfs -n -w -d "$tree"
+	local name
+	for name in shared branches mounts chunks delta; do
+		grep -q "^$name " <<<"$output"
+	done
+	run -0 mkdaxfs -n -d "$tree"
+	[[ $output != *delta* && $output != *branches* ]]
+}
+
+@test "-w: the same tree gives the same bytes with SOURCE_DATE_EPOCH, and main was created then" {
+	cp -a "$tree" "$BATS_TEST_TMPDIR/copy"
+	SOURCE_DATE_EPOCH=1700000000 mkdaxfs -q -w -d "$tree" -o "$image"
+	SOURCE_DATE_EPOCH=1700000000 mkdaxfs -q -w -d "$BATS_TEST_TMPDIR/copy" -o "$image.2"
+	cmp "$image" "$image.2"
+	# br_created of entry 0, nanoseconds
+	[[ $(od -An -td8 -j $((0x120000 + 48)) -N8 "$image") -eq 1700000000000000000 ]]
+}
+
+@test "-w: with SOURCE_DATE_EPOCH a writable image has another UUID than a read-only one" {
+	SOURCE_DATE_EPOCH=1700000000 mkdaxfs -q -w -d "$tree" -o "$image"
+	[[ $(daxfsctl inspect "$image" | grep UUID) != $(daxfsctl inspect "$BATS_FILE_TMPDIR/image" | grep UUID) ]]
+}
+
+@test "-w on a device: tables are zeroed, salts start elsewhere each time" {
+	[[ $(id -u) == 0 ]] || skip "needs root for a loop device"
+	PATH+=:/sbin:/usr/sbin
+	local first second
+	yes 'what was here before' | head -c 32M >"$BATS_TEST_TMPDIR/disk"
+	loop=$(losetup -f --show "$BATS_TEST_TMPDIR/disk" 2>/dev/null) || skip "no loop devices"
+	mkdaxfs -q -f -w -d "$tree" -o "$loop"
+	daxfsctl fsck "$loop"
+	first=$(od -An -tu8 -j $((0x1058)) -N8 "$loop")
+	mkdaxfs -q -f -w -d "$tree" -o "$loop"
+	daxfsctl fsck "$loop"
+	second=$(od -An -tu8 -j $((0x1058)) -N8 "$loop")
+	[[ $first != "$second" ]]
+	# The table of chunks is what follows the mounts, up to the inodes.
+	[[ -z $(dd if="$loop" bs=4096 skip=$((0x128)) count=$((0x200 - 0x128)) status=none | tr -d '\0') ]]
+}
+
 @test "wrong use exits with 2 and says what is wrong" {
 	misused 2 mkdaxfs
 	misused 2 mkdaxfs -d "$tree"
@@ -578,6 +722,18 @@ extents_of() {
 	misused 2 mkdaxfs -d "$tree" -o "$image" -s 99999999999999999999
 	misused 2 mkdaxfs -d "$tree" -o "$image" -s 99999999999T
 	misused 2 mkdaxfs -d "$tree" -o "$image" -U 1234
+	misused 2 mkdaxfs -d "$tree" -o "$image" -D 64M
+	says "needs -w"
+	misused 2 mkdaxfs -d "$tree" -o "$image" --branches 16
+	says "needs -w"
+	misused 2 mkdaxfs -w -d "$tree" -o "$image" -D 0
+	misused 2 mkdaxfs -w -d "$tree" -o "$image" -D 960K
+	misused 2 mkdaxfs -w -d "$tree" -o "$image" -D 1025K
+	misused 2 mkdaxfs -w -d "$tree" -o "$image" -D 256T
+	misused 2 mkdaxfs -w -d "$tree" -o "$image" -D much
+	misused 2 mkdaxfs -w -d "$tree" -o "$image" --branches 0
+	misused 2 mkdaxfs -w -d "$tree" -o "$image" --branches 65536
+	misused 2 mkdaxfs -w -d "$tree" -o "$image" --branches many
 	misused 2 mkdaxfs -d "$tree" -o "$image" --no-such-option
 	says no-such-option
 	misused 2 mkdaxfs -d "$tree" -o "$image" -Z
@@ -590,7 +746,7 @@ extents_of() {
 	run -0 --separate-stderr mkdaxfs --help
 	[[ -z $stderr ]]
 	local option
-	for option in directory output heap phys size mount label uuid dry-run force quiet verbose all-root exclude; do
+	for option in directory output heap phys size mount writable delta branches label uuid dry-run force quiet verbose all-root exclude; do
 		[[ $output == *"--$option"* ]]
 	done
 }
