@@ -83,6 +83,15 @@ static const char *detail_format(unsigned int code)
 	case DXC_XA_PREFIX:
 	case DXC_DIR_PARENT:
 	case DXC_DIR_NAMES:
+	case DXC_SS_INO:
+	case DXC_SS_GEN:
+	case DXC_CH_WORD:
+	case DXC_CH_OWNER:
+	case DXC_CH_SEQ:
+	case DXC_CH_IDLE:
+	case DXC_LR_NLINK:
+	case DXC_LR_NAMES:
+	case DXC_LR_PARENT:
 		return " (%llu)";
 	case DXC_INO_MODE:
 		return " (0%llo)";
@@ -99,6 +108,9 @@ static const char *detail_format(unsigned int code)
 	case DXC_EX_BOUNDS:
 	case DXC_FILE_OVERLAP:
 	case DXC_DIR_OVERLAP:
+	case DXC_BR_ORPHAN:
+	case DXC_BR_WINNER:
+	case DXC_BR_LOOP:
 		return " (0x%llx)";
 	}
 	return NULL;

@@ -7,70 +7,9 @@
  * checksums hold, that the directories are one tree and count the links right,
  * that names are sorted (so that every lookup finds what readdir shows), that
  * no two files share a part of their blocks, that nothing hides after the end
- * of a file.
+ * of a file. What writable images have besides is in check_delta.c.
  */
-#include "core.h"
-
-/* What is remembered of each inode. */
-struct seen {
-	u32 nlink;	/* as the inode says */
-	u32 names;	/* entries that name it */
-	u32 subdirs;
-	u32 parent;
-	u32 mark;	/* of the walk towards the root that came by here */
-	u8 type;	/* DT_*; 0: the inode is bad, nothing more is said of it */
-	bool overlaps;	/* directory with entries of another one */
-};
-
-/* A piece of DATA, DIRS or EXTENTS and whose it is. */
-struct piece {
-	dxc_off start;
-	u64 len;
-	u64 size;	/* EXTENTS: of the file */
-	u32 ino;
-};
-
-struct pieces {
-	struct piece *list;
-	u64 count, room;
-};
-
-struct checker {
-	const struct dxc_volume *vol;
-	struct dxc_check *chk;
-	struct seen *seen;	/* by inode number - 1 */
-	u8 *set_starts;		/* one bit per 8 bytes of XATTRS */
-	struct pieces data, dirs, arrays;
-	u8 *buf;		/* one block */
-};
-
-static int found(struct checker *c, unsigned int code, unsigned int area,
-		 dxc_ino ino, dxc_off offset, u64 detail)
-{
-	struct dxc_finding f;
-
-	dxc_found(&f, 0, code, area, ino, offset, detail);
-	c->chk->findings++;
-	return c->chk->report(c->chk->priv, &f);
-}
-
-/* What a decoder returned: findings are reported, other errors end the check. */
-static int decoded(struct checker *c, int err, const struct dxc_finding *f)
-{
-	if (err != -EUCLEAN)
-		return err;
-	c->chk->findings++;
-	return c->chk->report(c->chk->priv, f);
-}
-
-static int breathe(struct checker *c, u64 i)
-{
-	if (i % 1024)
-		return 0;
-	if (c->chk->progress)
-		c->chk->progress(c->chk->priv, i, c->vol->inode_count);
-	return dxc_pause();
-}
+#include "check.h"
 
 /* ---- superblock, zeros, checksums ---- */
 
@@ -89,19 +28,6 @@ static int check_copy(struct checker *c)
 		err = found(c, DXC_SB_COPY, DAXFS_AREA_COUNT, 0, at, 0);
 	dxc_free(copy);
 	return err;
-}
-
-/* Offset of the first nonzero byte of buf, len when there is none. */
-static u64 first_nonzero(const u8 *buf, u64 len)
-{
-	u64 i;
-
-	/* Nearly always nothing but zeros: compare the buffer with itself, shifted. */
-	if (!len || (!buf[0] && !memcmp(buf, buf + 1, len - 1)))
-		return len;
-	for (i = 0; !buf[i]; i++)
-		;
-	return i;
 }
 
 static int check_zero(struct checker *c, dxc_off from, dxc_off to)
@@ -628,6 +554,8 @@ static int check_all(struct checker *c)
 		if (!err)
 			err = check_loop(c, ino);
 	}
+	if (!err && dxc_volume_is_writable(vol))
+		err = dxc_check_delta(c);
 	return err;
 }
 

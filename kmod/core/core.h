@@ -101,6 +101,25 @@ enum dxc_code {
 	DXC_LR_RANGE,		/* detail: block */
 	DXC_LR_SYMLINK,		/* detail: length */
 	DXC_LR_BLOCKS,		/* detail: block of the file */
+	/* branches as a whole: found by dxc_check() only */
+	DXC_SS_ZERO,		/* a byte of the shared state that must be zero is not */
+	DXC_SS_INO,		/* next inode number is in use, or past the last; detail: it */
+	DXC_SS_GEN,		/* generation or salt that is still to be given; detail: it */
+	DXC_BR_RESERVED,
+	DXC_BR_TWICE,		/* two live branches have one name; detail: the other's index */
+	DXC_BR_ORPHAN,		/* live, its parent is not; detail: the parent's word */
+	DXC_BR_WINNER,		/* a commit that was not finished; detail: the word */
+	DXC_BR_LOOP,		/* no way leads to main; detail: the parent's word */
+	DXC_CH_WORD,		/* means nothing; detail: number of the chunk */
+	DXC_CH_OWNER,		/* no live branch; detail: number of the chunk */
+	DXC_CH_SEQ,		/* freed in the future; detail: commit sequence */
+	DXC_CH_IDLE,		/* owned, but not used; detail: number of the chunk */
+	/* views: likewise; offset: the entry of the branch that shows it */
+	DXC_LR_MISSING,		/* names of an inode that is not there; detail: how many */
+	DXC_LR_NLINK,		/* not as many as there are names; detail: it */
+	DXC_LR_NAMES,		/* directory with more or fewer than one name; detail: how many */
+	DXC_LR_PARENT,		/* directory is entered in another than its parent; detail: it */
+	DXC_LR_LOST,		/* directory that no path from the root leads to */
 	DXC_CODES
 };
 
@@ -113,6 +132,16 @@ struct dxc_finding {
 	dxc_off offset;		/* where in the region */
 	u64 detail;		/* see enum dxc_code */
 };
+
+/*
+ * Is it what a kernel leaves behind that dies at the wrong moment? The next one
+ * that writes clears it up; nothing is lost.
+ */
+static inline bool dxc_code_is_leftover(unsigned int code)
+{
+	return code == DXC_BR_ORPHAN || code == DXC_BR_WINNER || code == DXC_CH_OWNER ||
+	       code == DXC_CH_IDLE;
+}
 
 /* Static strings, never NULL. The text is the predicate: "has ...", "is ...". */
 const char *dxc_code_text(unsigned int code);

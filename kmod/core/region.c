@@ -80,6 +80,23 @@ static const char *const texts[DXC_CODES] = {
 	[DXC_LR_RANGE] = "log gives blocks to what cannot have them",
 	[DXC_LR_SYMLINK] = "log gives a target to what is no new symlink",
 	[DXC_LR_BLOCKS] = "blocks are not the branch's, or another file has them too",
+	[DXC_SS_ZERO] = "byte of the shared state that must be zero is not",
+	[DXC_SS_INO] = "next inode number is in use already, or past the last",
+	[DXC_SS_GEN] = "generation or salt is in use before it was given",
+	[DXC_BR_RESERVED] = "reserved member of a branch is not zero",
+	[DXC_BR_TWICE] = "two branches have the same name",
+	[DXC_BR_ORPHAN] = "branch whose parent is gone",
+	[DXC_BR_WINNER] = "commit was not finished",
+	[DXC_BR_LOOP] = "no way leads from the branch to main",
+	[DXC_CH_WORD] = "impossible word of a chunk",
+	[DXC_CH_OWNER] = "chunk belongs to no branch",
+	[DXC_CH_SEQ] = "chunk was freed in the future",
+	[DXC_CH_IDLE] = "chunk is not used by the branch that owns it",
+	[DXC_LR_MISSING] = "branch has names of an inode that is not there",
+	[DXC_LR_NLINK] = "wrong link count in a branch",
+	[DXC_LR_NAMES] = "directory of a branch has not exactly one name",
+	[DXC_LR_PARENT] = "directory of a branch is entered in one that is not its parent",
+	[DXC_LR_LOST] = "no path from the root leads to the directory in a branch",
 };
 
 const char *dxc_code_text(unsigned int code)

@@ -2,6 +2,7 @@
 /* Builds valid images in memory through the core's encoders. */
 #include <stdio.h>
 #include <dirent.h>
+#include "branch.h"
 #include "image.h"
 #include "seal.h"
 
@@ -326,19 +327,6 @@ static void write_inode(struct image *img, struct image_inode *n)
 	dxc_inode_encode(in, image_raw(img, in->ino));
 }
 
-static void write_tables(struct image *img)
-{
-	const struct dxc_area *ar = img->vol.area;
-	struct daxfs_shared *ss = (void *)(img->base + ar[DAXFS_AREA_SHARED].offset);
-	struct daxfs_branch *br = (void *)(img->base + ar[DAXFS_AREA_BRANCHES].offset);
-
-	ss->ss_next_ino = cpu_to_le64(img->count + 1);
-	ss->ss_next_gen = cpu_to_le64(2);
-	br->br_state = cpu_to_le64(DAXFS_BRANCH_LIVE | 1ull << 32);
-	br->br_parent = cpu_to_le64(1ull << 32);
-	strcpy((char *)br->br_name, "main");
-}
-
 void image_build(struct image *img)
 {
 	struct dxc_volume *vol = &img->vol;
@@ -379,7 +367,7 @@ void image_build(struct image *img)
 	vol->region.poisons = true;
 	vol->version = DAXFS_VERSION;
 	if (img->writable)
-		write_tables(img);
+		dxc_branch_format(vol, vol->created * 1000000000);
 	for (i = 0; i < img->count; i++)
 		write_inode(img, &img->inodes[i]);
 	dxc_super_encode(vol, image_super(img));

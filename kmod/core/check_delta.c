@@ -1,0 +1,399 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The part of the checker that only writable images have: shared state, branch
+ * table, chunk table, logs.
+ *
+ * What an entry, a word or a record may say is checked where it is decoded.
+ * Here is what only all of them show: that the branches are one tree with
+ * names of their own, that each chunk belongs to a live branch that uses it,
+ * that numbers to be given out are not in use already, and that every log can
+ * be replayed. Views are looked at in check_view.c.
+ *
+ * A kernel that dies leaves things that the next one clears up: those are
+ * findings too, but dxc_code_is_leftover() knows them.
+ *
+ * Trust: every entry of the branch table is copied once; the tree is what the
+ * copies say, so loops are found by marks and the walk over it ends. A branch's
+ * log is loaded after its parent's, and lets go of before its next sibling's:
+ * as many layers are in memory as the tree is deep.
+ */
+#include "check.h"
+#include "node.h"
+
+/* Inode numbers are given out below this: branch.c. */
+#define INO_LIMIT	0x100000000000000ull
+
+struct branch_node {
+	struct dxc_branch br;
+	bool bad;		/* the entry says what cannot be; that was reported */
+	bool live;		/* and so is its parent */
+	u32 mark;		/* of the walk towards main that came by here, + 1 */
+	u32 child, sibling;	/* first child, next of the parent's; 0: none */
+	struct dxc_layer *layer;
+};
+
+struct delta {
+	struct checker *c;
+	struct branch_node *nodes;	/* by index */
+	struct dxc_space space;
+	u64 next_ino, next_gen, commit_seq;
+	bool has_tree;			/* nothing is wrong with the branches' relations */
+};
+
+struct named {
+	char name[DAXFS_BRANCH_NAME_MAX + 1];
+	u32 index;
+};
+
+static dxc_off entry_at(const struct dxc_volume *vol, u32 index)
+{
+	return vol->area[DAXFS_AREA_BRANCHES].offset + (u64)index * sizeof(struct daxfs_branch);
+}
+
+static u64 word_of(struct dxc_owner id)
+{
+	return id.branch | (u64)id.generation << 32;
+}
+
+static int pause_at(u64 i)
+{
+	return i % 1024 ? 0 : dxc_pause();
+}
+
+/* ---- shared state ---- */
+
+#define SS_FOUND(code, member, detail) \
+	found(c, code, DAXFS_AREA_SHARED, 0, base + offsetof(struct daxfs_shared, member), detail)
+
+static int check_shared(struct delta *d)
+{
+	struct checker *c = d->c;
+	dxc_off base = c->vol->area[DAXFS_AREA_SHARED].offset;
+	const struct daxfs_shared *ss = (const struct daxfs_shared *)c->buf;
+	u64 at;
+	int err;
+
+	err = dxc_region_read(&c->vol->region, base, c->buf, sizeof(*ss));
+	if (err)
+		return err;
+	d->next_ino = le64_to_cpu(ss->ss_next_ino);
+	d->next_gen = le64_to_cpu(ss->ss_next_gen);
+	d->commit_seq = le64_to_cpu(ss->ss_commit_seq);
+	at = first_nonzero(ss->ss_zero0, sizeof(ss->ss_zero0));
+	if (at < sizeof(ss->ss_zero0))
+		err = SS_FOUND(DXC_SS_ZERO, ss_zero0[at], ss->ss_zero0[at]);
+	at = first_nonzero(ss->ss_zero1, sizeof(ss->ss_zero1));
+	if (!err && at < sizeof(ss->ss_zero1))
+		err = SS_FOUND(DXC_SS_ZERO, ss_zero1[at], ss->ss_zero1[at]);
+	if (!err && (d->next_ino <= c->vol->inode_count || d->next_ino > INO_LIMIT))
+		err = SS_FOUND(DXC_SS_INO, ss_next_ino, d->next_ino);
+	return err;
+}
+
+/* Generations and salts come from one counter, which has to be past all of them. */
+static int check_generation(struct delta *d, u64 number)
+{
+	struct checker *c = d->c;
+	dxc_off base = c->vol->area[DAXFS_AREA_SHARED].offset;
+
+	return number < d->next_gen ? 0 : SS_FOUND(DXC_SS_GEN, ss_next_gen, number);
+}
+
+/* ---- branches ---- */
+
+#define BR_FOUND(code, index, member, detail) \
+	found(c, code, DAXFS_AREA_BRANCHES, 0, \
+	      entry_at(c->vol, index) + offsetof(struct daxfs_branch, member), detail)
+
+static int check_entry(struct delta *d, u32 index)
+{
+	struct branch_node *node = &d->nodes[index];
+	struct checker *c = d->c;
+	struct daxfs_branch raw;
+	struct dxc_finding f;
+	int err;
+
+	err = dxc_branch_read(c->vol, index, &node->br, &f);
+	if (err) {
+		memset(&node->br, 0, sizeof(node->br));
+		if (err == -ENOENT)
+			return 0;
+		node->bad = true;
+		return decoded(c, err, &f);
+	}
+	err = dxc_region_read(&c->vol->region, entry_at(c->vol, index), &raw, sizeof(raw));
+	if (err)
+		return err;
+	if (raw.br_reserved0 || raw.br_reserved1 ||
+	    first_nonzero(raw.br_reserved2, sizeof(raw.br_reserved2)) < sizeof(raw.br_reserved2))
+		err = BR_FOUND(DXC_BR_RESERVED, index, br_reserved0, 0);
+	return err ? err : check_generation(d, node->br.id.generation);
+}
+
+static bool is_live(const struct branch_node *node)
+{
+	return !node->bad && node->br.state == DAXFS_BRANCH_LIVE;
+}
+
+/* The parent is there, and nothing of a commit is left to do. */
+static int check_relations(struct delta *d, u32 index)
+{
+	struct branch_node *node = &d->nodes[index], *parent;
+	struct checker *c = d->c;
+	int err = 0;
+
+	if (!is_live(node))
+		return 0;
+	/* dxc_branch_read() checked that the parent is in the table. */
+	parent = &d->nodes[node->br.parent.branch];
+	node->live = is_live(parent) && dxc_owner_is(parent->br.id, node->br.parent);
+	if (!node->live) {
+		d->has_tree = false;
+		if (!parent->bad)
+			err = BR_FOUND(DXC_BR_ORPHAN, index, br_parent, word_of(node->br.parent));
+	}
+	if (!err && word_of(node->br.winner)) {
+		d->has_tree = false;
+		err = BR_FOUND(DXC_BR_WINNER, index, br_winner, word_of(node->br.winner));
+	}
+	return err;
+}
+
+/* As check_loop() of directories: marks of older walks are known to be good. */
+static int check_climb(struct delta *d, u32 index)
+{
+	struct branch_node *node = &d->nodes[index];
+	struct checker *c = d->c;
+
+	while (node->live && node->br.id.branch != DAXFS_MAIN_BRANCH) {
+		if (node->mark) {
+			if (node->mark != index + 1)
+				return 0;
+			d->has_tree = false;
+			return BR_FOUND(DXC_BR_LOOP, index, br_parent, word_of(node->br.parent));
+		}
+		node->mark = index + 1;
+		node = &d->nodes[node->br.parent.branch];
+	}
+	return 0;
+}
+
+static int order_names(const void *a, const void *b)
+{
+	const struct named *x = a, *y = b;
+	int cmp = strcmp(x->name, y->name);
+
+	if (cmp)
+		return cmp;
+	return x->index < y->index ? -1 : x->index > y->index;
+}
+
+static int check_names(struct delta *d)
+{
+	u32 count = d->c->vol->branch_count, n = 0, i;
+	struct checker *c = d->c;
+	struct named *list = dxc_alloc(count, sizeof(*list));
+	int err = 0;
+
+	if (!list)
+		return -ENOMEM;
+	for (i = 0; i < count; i++) {
+		if (!is_live(&d->nodes[i]))
+			continue;
+		memcpy(list[n].name, d->nodes[i].br.name, sizeof(list[n].name));
+		list[n++].index = i;
+	}
+	dxc_sort(list, n, sizeof(*list), order_names);
+	for (i = 1; !err && i < n; i++)
+		if (!strcmp(list[i].name, list[i - 1].name))
+			err = BR_FOUND(DXC_BR_TWICE, list[i].index, br_name, list[i - 1].index);
+	dxc_free(list);
+	return err;
+}
+
+static int check_branches(struct delta *d)
+{
+	u32 count = d->c->vol->branch_count, i;
+	int err = 0;
+
+	for (i = 0; !err && i < count; i++) {
+		err = pause_at(i);
+		if (!err)
+			err = check_entry(d, i);
+	}
+	d->has_tree = !err;
+	for (i = 0; !err && i < count; i++) {
+		if (d->nodes[i].bad)
+			d->has_tree = false;
+		err = check_relations(d, i);
+	}
+	for (i = 0; !err && i < count; i++)
+		err = check_climb(d, i);
+	return err ? err : check_names(d);
+}
+
+/* ---- chunks ---- */
+
+static int check_chunk(struct delta *d, dxc_chunk chunk)
+{
+	struct checker *c = d->c;
+	dxc_off at = c->vol->area[DAXFS_AREA_CHUNKS].offset + (u64)chunk * sizeof(__le64);
+	const struct branch_node *owner;
+	struct dxc_chunk_use use;
+
+	if (dxc_chunk_read(c->vol, chunk, &use))
+		return found(c, DXC_CH_WORD, DAXFS_AREA_CHUNKS, 0, at, chunk);
+	switch (use.kind) {
+	case DAXFS_CHUNK_FREED:
+		if (use.freed_seq > (d->commit_seq & ~0ull >> 8))
+			return found(c, DXC_CH_SEQ, DAXFS_AREA_CHUNKS, 0, at, use.freed_seq);
+		break;
+	case DAXFS_CHUNK_LOG:
+	case DAXFS_CHUNK_DATA:
+		owner = &d->nodes[use.owner.branch];
+		if (!owner->bad && (!owner->live || !dxc_owner_is(owner->br.id, use.owner)))
+			return found(c, DXC_CH_OWNER, DAXFS_AREA_CHUNKS, 0, at, chunk);
+		break;
+	}
+	return 0;
+}
+
+static int check_chunks(struct delta *d)
+{
+	u32 count = dxc_chunk_count(d->c->vol), i;
+	int err = 0;
+
+	for (i = 0; !err && i < count; i++) {
+		err = pause_at(i);
+		if (!err)
+			err = check_chunk(d, i);
+	}
+	return err;
+}
+
+/* ---- logs ---- */
+
+/* Chunks that are the branch's, but neither its log nor a file of it is in them. */
+static int check_idle(struct delta *d, const struct dxc_layer *layer)
+{
+	struct checker *c = d->c;
+	u32 i;
+	int err = 0;
+
+	for (i = 0; !err && i < layer->chunk_count; i++)
+		if (dxc_space_chunk_is_idle(layer, layer->chunks[i]))
+			err = found(c, DXC_CH_IDLE, DAXFS_AREA_CHUNKS, 0,
+				    c->vol->area[DAXFS_AREA_CHUNKS].offset +
+				    (u64)layer->chunks[i] * sizeof(__le64), layer->chunks[i]);
+	return err;
+}
+
+static void unload(struct branch_node *node)
+{
+	if (!node->layer)
+		return;
+	dxc_layer_free(node->layer);
+	dxc_free(node->layer);
+	node->layer = NULL;
+}
+
+/*
+ * Loads a branch over its parent, which is loaded, and checks it. Without a
+ * layer afterwards it could not be loaded, and nothing can be said of what is
+ * above it.
+ */
+static int check_log(struct delta *d, u32 index)
+{
+	struct branch_node *node = &d->nodes[index];
+	const struct dxc_volume *vol = d->c->vol;
+	struct dxc_layer *lower = NULL;
+	struct dxc_finding f;
+	int err;
+
+	if (index != DAXFS_MAIN_BRANCH)
+		lower = d->nodes[node->br.parent.branch].layer;
+	node->layer = dxc_alloc(1, sizeof(*node->layer));
+	if (!node->layer)
+		return -ENOMEM;
+	err = dxc_layer_init(node->layer, vol, &d->space, lower, &node->br);
+	if (err) {
+		dxc_free(node->layer);
+		node->layer = NULL;
+		return err;
+	}
+	err = dxc_layer_load(node->layer, &node->br, false, &f);
+	if (err) {
+		unload(node);
+		return decoded(d->c, err, &f);
+	}
+	err = check_idle(d, node->layer);
+	if (!err && node->layer->log.chunk != DXC_NO_CHUNK)
+		err = check_generation(d, node->layer->log.salt);
+	/* What others stand on is looked at with them. */
+	if (!err && (index == DAXFS_MAIN_BRANCH || !node->child))
+		err = dxc_check_view(d->c, node->layer, entry_at(vol, index), d->next_ino);
+	return err;
+}
+
+/* Parents before children, along the links of the tree. */
+static int check_logs(struct delta *d)
+{
+	u32 count = d->c->vol->branch_count, i;
+	u32 at = DAXFS_MAIN_BRANCH;
+	struct branch_node *node;
+	int err;
+
+	for (i = count - 1; i > DAXFS_MAIN_BRANCH; i--) {
+		if (!d->nodes[i].live)
+			continue;
+		node = &d->nodes[d->nodes[i].br.parent.branch];
+		d->nodes[i].sibling = node->child;
+		node->child = i;
+	}
+	err = check_log(d, at);
+	while (!err) {
+		node = &d->nodes[at];
+		if (node->layer && node->child) {
+			at = node->child;
+			/* Each child is taken off the list when it is entered. */
+			node->child = d->nodes[at].sibling;
+			err = dxc_pause();
+			if (!err)
+				err = check_log(d, at);
+		} else {
+			unload(node);
+			if (at == DAXFS_MAIN_BRANCH)
+				break;
+			at = node->br.parent.branch;
+		}
+	}
+	for (i = 0; err && i < count; i++)
+		unload(&d->nodes[i]);
+	return err;
+}
+
+int dxc_check_delta(struct checker *c)
+{
+	struct delta d = { .c = c };
+	bool has_base = !c->chk->findings;
+	int err;
+
+	d.nodes = dxc_alloc(c->vol->branch_count, sizeof(*d.nodes));
+	if (!d.nodes)
+		return -ENOMEM;
+	err = check_shared(&d);
+	if (!err)
+		err = check_branches(&d);
+	if (!err)
+		err = check_chunks(&d);
+	/* What a log says is meant for the base, and for the logs of the parents. */
+	if (!err && has_base && d.has_tree) {
+		err = dxc_space_init(&d.space, c->vol);
+		if (!err) {
+			err = check_logs(&d);
+			dxc_space_exit(&d.space);
+		}
+	}
+	dxc_free(d.nodes);
+	return err;
+}

@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The checker's look at a view: what a branch shows must be one tree whose
+ * links are counted right, as the base was found to be.
+ *
+ * Only what the layers touch can differ from the base. So names are counted as
+ * a difference: what the base has in a directory that was changed is taken
+ * away, what the view has in it is added. What comes out belongs to the
+ * inodes that layers touched or that such a directory names; all others have
+ * what the base gives them. Directories are then followed towards the root,
+ * each once.
+ */
+#include "check.h"
+
+/* What is known of an inode of the view. */
+struct tally {
+	dxc_ino ino;
+	s64 names;		/* more than in the base */
+	s64 subdirs;		/* likewise */
+	dxc_ino in;		/* a changed directory that names it, or 0 */
+	u32 next;		/* of the same bucket, + 1 */
+	u32 mark;		/* of the walk towards the root that came by here */
+};
+
+struct view {
+	struct checker *c;
+	const struct dxc_layer *top;
+	dxc_off at;		/* of the branch's entry */
+	struct tally *list;
+	u32 count, room;
+	u32 *buckets;		/* index in list + 1; room of them, a power of two */
+	struct dxc_file file;
+	struct dxc_dirent de;
+};
+
+#define VIEW_FOUND(code, ino, detail) \
+	found(v->c, code, DAXFS_AREA_BRANCHES, ino, v->at, detail)
+
+static u32 bucket_of(const struct view *v, dxc_ino ino)
+{
+	return (ino * 0x9e3779b97f4a7c15ull >> 32) & (v->room - 1);
+}
+
+static int grow(struct view *v)
+{
+	u32 room = v->room ? v->room * 2 : 256, i;
+	struct tally *list;
+	u32 *buckets;
+
+	if (room >= 1u << 31)
+		return -ENOMEM;
+	list = dxc_alloc(room, sizeof(*list));
+	buckets = dxc_alloc(room, sizeof(*buckets));
+	if (!list || !buckets) {
+		dxc_free(list);
+		dxc_free(buckets);
+		return -ENOMEM;
+	}
+	if (v->count)
+		memcpy(list, v->list, v->count * sizeof(*list));
+	dxc_free(v->list);
+	dxc_free(v->buckets);
+	v->list = list;
+	v->buckets = buckets;
+	v->room = room;
+	for (i = 0; i < v->count; i++) {
+		list[i].next = buckets[bucket_of(v, list[i].ino)];
+		buckets[bucket_of(v, list[i].ino)] = i + 1;
+	}
+	return 0;
+}
+
+/* Index of the tally of an inode, made if it is not there; -ENOMEM. */
+static int tally_of(struct view *v, dxc_ino ino, u32 *index)
+{
+	u32 i, *bucket;
+	int err;
+
+	if (v->count == v->room) {
+		err = grow(v);
+		if (err)
+			return err;
+	}
+	bucket = &v->buckets[bucket_of(v, ino)];
+	for (i = *bucket; i; i = v->list[i - 1].next) {
+		if (v->list[i - 1].ino == ino) {
+			*index = i - 1;
+			return 0;
+		}
+	}
+	memset(&v->list[v->count], 0, sizeof(v->list[0]));
+	v->list[v->count].ino = ino;
+	v->list[v->count].next = *bucket;
+	*index = v->count;
+	*bucket = ++v->count;
+	return 0;
+}
+
+/* An inode as the view shows it, into v->file. *there: it does. */
+static int look(struct view *v, dxc_ino ino, bool *there)
+{
+	struct dxc_finding f;
+	int err = dxc_view_inode(v->top, ino, &v->file, &f);
+
+	*there = !err;
+	return err == -ESTALE ? 0 : decoded(v->c, err, &f);
+}
+
+/* ---- counting ---- */
+
+static int count_entry(struct view *v, u32 dir, int n)
+{
+	u32 i;
+	int err = tally_of(v, v->de.ino, &i);
+
+	if (err)
+		return err;
+	v->list[i].names += n;
+	if (n > 0)
+		v->list[i].in = v->list[dir].ino;
+	if (v->de.type == S_IFDIR >> 12)
+		v->list[dir].subdirs += n;
+	return 0;
+}
+
+static int count_base(struct view *v, u32 dir)
+{
+	struct dxc_finding f;
+	u32 i;
+	int err;
+
+	for (i = 0; i < v->file.base.count; i++) {
+		err = i % 1024 ? 0 : dxc_pause();
+		if (err)
+			return err;
+		err = dxc_dir_entry(v->c->vol, &v->file.base, i, &v->de, &f);
+		if (err)
+			return decoded(v->c, err, &f);
+		err = count_entry(v, dir, -1);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static int count_view(struct view *v, u32 dir, const struct dxc_inode *base)
+{
+	struct dxc_finding f;
+	u64 pos, n = 0;
+	int err;
+
+	for (pos = 0;; pos++) {
+		err = ++n % 1024 ? 0 : dxc_pause();
+		if (err)
+			return err;
+		err = dxc_view_next(v->top, v->list[dir].ino, base, &pos, &v->de, &f);
+		if (err == -ENOENT)
+			return 0;
+		if (err)
+			return decoded(v->c, err, &f);
+		err = count_entry(v, dir, 1);
+		if (err)
+			return err;
+	}
+}
+
+static int count_directory(struct view *v, u32 dir)
+{
+	bool there, was;
+	int err = look(v, v->list[dir].ino, &there);
+
+	if (err)
+		return err;
+	was = v->file.in_base && S_ISDIR(v->file.base.mode);
+	there = there && S_ISDIR(v->file.attr.mode);
+	/* One that is gone took with it what was in it. */
+	if (was && (!there || v->file.has_names))
+		err = count_base(v, dir);
+	if (!err && there && v->file.has_names)
+		err = count_view(v, dir, was ? &v->file.base : NULL);
+	return err;
+}
+
+/* ---- what was counted ---- */
+
+static int check_tally(struct view *v, u32 index, u64 next_ino)
+{
+	const struct tally *t = &v->list[index];
+	const struct dxc_attr *attr = &v->file.attr;
+	s64 names = t->names, subdirs = t->subdirs;
+	const struct seen *seen;
+	dxc_ino parent;
+	bool there;
+	int err;
+
+	err = look(v, t->ino, &there);
+	if (err)
+		return err;
+	if (t->ino && t->ino <= v->c->vol->inode_count) {
+		seen = &v->c->seen[t->ino - 1];
+		names += seen->names;
+		subdirs += seen->subdirs;
+	} else if (there && t->ino >= next_ino) {
+		err = found(v->c, DXC_SS_INO, DAXFS_AREA_SHARED, t->ino,
+			    v->c->vol->area[DAXFS_AREA_SHARED].offset +
+			    offsetof(struct daxfs_shared, ss_next_ino), next_ino);
+		if (err)
+			return err;
+	}
+	if (!there)
+		return names ? VIEW_FOUND(DXC_LR_MISSING, t->ino, names) : 0;
+	if (!S_ISDIR(attr->mode))
+		return attr->nlink == names ? 0 : VIEW_FOUND(DXC_LR_NLINK, t->ino, attr->nlink);
+	if (names != (t->ino != DAXFS_ROOT_INO))
+		return VIEW_FOUND(DXC_LR_NAMES, t->ino, names);
+	/* No changed directory names it: it is where it was. */
+	parent = t->in ? t->in : v->file.in_base ? v->file.base.parent : 0;
+	if (attr->parent != parent)
+		return VIEW_FOUND(DXC_LR_PARENT, t->ino, attr->parent);
+	if (attr->nlink != 2 + subdirs)
+		return VIEW_FOUND(DXC_LR_NLINK, t->ino, attr->nlink);
+	return 0;
+}
+
+/* As check_loop() of the base, with what the view says of parents. */
+static int check_path(struct view *v, u32 index)
+{
+	dxc_ino start = v->list[index].ino, at = start;
+	u32 mark = index + 1, i, n = 0;
+	bool there;
+	int err;
+
+	for (;;) {
+		err = ++n % 1024 ? 0 : dxc_pause();
+		if (!err)
+			err = look(v, at, &there);
+		if (err)
+			return err;
+		/* Of the first one that was said already; of others nothing else tells. */
+		if (!there || !S_ISDIR(v->file.attr.mode))
+			return at == start ? 0 : VIEW_FOUND(DXC_LR_LOST, start, at);
+		if (at == DAXFS_ROOT_INO)
+			return 0;
+		err = tally_of(v, at, &i);
+		if (err)
+			return err;
+		if (v->list[i].mark)
+			return v->list[i].mark == mark ? VIEW_FOUND(DXC_LR_LOST, start, at) : 0;
+		v->list[i].mark = mark;
+		at = v->file.attr.parent;
+	}
+}
+
+static int check_all(struct view *v, u64 next_ino)
+{
+	const struct dxc_layer *layer;
+	u32 i, n, touched;
+	dxc_ino ino;
+	int err = 0;
+
+	for (layer = v->top; layer; layer = layer->lower) {
+		u32 bucket = 0, skip = 0;
+
+		while (!err && !dxc_layer_next_ino(layer, &bucket, &skip, &ino)) {
+			err = tally_of(v, ino, &n);
+			if (!err && v->count % 1024 == 0)
+				err = dxc_pause();
+		}
+	}
+	touched = v->count;
+	for (i = 0; !err && i < touched; i++) {
+		err = i % 1024 ? 0 : dxc_pause();
+		if (!err)
+			err = count_directory(v, i);
+	}
+	n = v->count;
+	for (i = 0; !err && i < n; i++) {
+		err = i % 1024 ? 0 : dxc_pause();
+		if (!err)
+			err = check_tally(v, i, next_ino);
+	}
+	/* What was not touched is in a base that is a tree, or below what was. */
+	for (i = 0; !err && i < touched; i++)
+		err = check_path(v, i);
+	return err;
+}
+
+int dxc_check_view(struct checker *c, const struct dxc_layer *top, dxc_off at, u64 next_ino)
+{
+	struct view *v = dxc_alloc(1, sizeof(*v));
+	int err;
+
+	if (!v)
+		return -ENOMEM;
+	v->c = c;
+	v->top = top;
+	v->at = at;
+	err = check_all(v, next_ino);
+	dxc_free(v->list);
+	dxc_free(v->buckets);
+	dxc_free(v);
+	return err;
+}
