@@ -50,6 +50,11 @@ static dxc_off entry_at(const struct dxc_volume *vol, u32 index)
 	return vol->area[DAXFS_AREA_BRANCHES].offset + (u64)index * sizeof(struct daxfs_branch);
 }
 
+static dxc_off chunk_word_at(const struct dxc_volume *vol, dxc_chunk chunk)
+{
+	return vol->area[DAXFS_AREA_CHUNKS].offset + (u64)chunk * sizeof(__le64);
+}
+
 static u64 word_of(struct dxc_owner id)
 {
 	return id.branch | (u64)id.generation << 32;
@@ -237,7 +242,7 @@ static int check_branches(struct delta *d)
 static int check_chunk(struct delta *d, dxc_chunk chunk)
 {
 	struct checker *c = d->c;
-	dxc_off at = c->vol->area[DAXFS_AREA_CHUNKS].offset + (u64)chunk * sizeof(__le64);
+	dxc_off at = chunk_word_at(c->vol, chunk);
 	const struct branch_node *owner;
 	struct dxc_chunk_use use;
 
@@ -273,19 +278,21 @@ static int check_chunks(struct delta *d)
 
 /* ---- logs ---- */
 
-/* Chunks that are the branch's, but neither its log nor a file of it is in them. */
-static int check_idle(struct delta *d, const struct dxc_layer *layer)
+/* One of the branch's: its log or a file of it is in it, and its salt was given. */
+static int check_own_chunk(struct delta *d, const struct dxc_layer *layer, dxc_chunk chunk)
 {
-	struct checker *c = d->c;
-	u32 i;
-	int err = 0;
+	const struct dxc_volume *vol = d->c->vol;
+	struct dxc_chunk_use use;
+	struct daxfs_chunk raw;
+	int err;
 
-	for (i = 0; !err && i < layer->chunk_count; i++)
-		if (dxc_space_chunk_is_idle(layer, layer->chunks[i]))
-			err = found(c, DXC_CH_IDLE, DAXFS_AREA_CHUNKS, 0,
-				    c->vol->area[DAXFS_AREA_CHUNKS].offset +
-				    (u64)layer->chunks[i] * sizeof(__le64), layer->chunks[i]);
-	return err;
+	if (dxc_space_chunk_is_idle(layer, chunk))
+		return found(d->c, DXC_CH_IDLE, DAXFS_AREA_CHUNKS, 0, chunk_word_at(vol, chunk),
+			     chunk);
+	if (dxc_chunk_read(vol, chunk, &use) || use.kind != DAXFS_CHUNK_LOG)
+		return 0;
+	err = dxc_region_read(&vol->region, dxc_chunk_offset(vol, chunk), &raw, sizeof(raw));
+	return err ? err : check_generation(d, le64_to_cpu(raw.ch_salt));
 }
 
 static void unload(struct branch_node *node)
@@ -308,6 +315,7 @@ static int check_log(struct delta *d, u32 index)
 	const struct dxc_volume *vol = d->c->vol;
 	struct dxc_layer *lower = NULL;
 	struct dxc_finding f;
+	u32 i;
 	int err;
 
 	if (index != DAXFS_MAIN_BRANCH)
@@ -326,9 +334,8 @@ static int check_log(struct delta *d, u32 index)
 		unload(node);
 		return decoded(d->c, err, &f);
 	}
-	err = check_idle(d, node->layer);
-	if (!err && node->layer->log.chunk != DXC_NO_CHUNK)
-		err = check_generation(d, node->layer->log.salt);
+	for (i = 0; !err && i < node->layer->chunk_count; i++)
+		err = check_own_chunk(d, node->layer, node->layer->chunks[i]);
 	/* What others stand on is looked at with them. */
 	if (!err && (index == DAXFS_MAIN_BRANCH || !node->child))
 		err = dxc_check_view(d->c, node->layer, entry_at(vol, index), d->next_ino);
