@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include <daxfs/format.h>
+#include <daxfs/ioctl.h>
 
 #include "size.h"
 
@@ -250,6 +251,32 @@ int source_open(struct source *src, bool writable)
 close_fd:
 	close(src->fd);
 	src->fd = -1;
+	return err;
+}
+
+int source_map_mount(struct source *src)
+{
+	struct daxfs_dmabuf db = { .db_size = sizeof(db),
+				   .db_flags = O_CLOEXEC | O_RDONLY };
+	int err = -EIO;
+	void *map;
+	off_t size;
+
+	if (ioctl(src->fd, DAXFS_IOC_DMABUF, &db) < 0)
+		return -errno;
+	size = lseek(db.db_fd, 0, SEEK_END);
+	if (size <= 0 || (uint64_t)size > SIZE_MAX)
+		goto close_dmabuf;
+	/* The mapping keeps the region; what is mounted changes beneath it. */
+	map = mmap(NULL, (size_t)size, PROT_READ, MAP_SHARED, db.db_fd, 0);
+	err = -errno;
+	if (map == MAP_FAILED)
+		goto close_dmabuf;
+	src->map = map;
+	src->size = (uint64_t)size;
+	err = 0;
+close_dmabuf:
+	close(db.db_fd);
 	return err;
 }
 

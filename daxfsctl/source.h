@@ -24,13 +24,18 @@ struct source {
 	uint64_t size;		/* bytes, once known */
 	/* while open: */
 	int fd;
-	unsigned char *map;	/* the region, mapped; NULL for SOURCE_MOUNT */
+	unsigned char *map;	/* the region, mapped; of SOURCE_MOUNT by source_map_mount() only */
 };
 
 /* Decides what text means; opens nothing but what it must look at. 0 or -errno. */
 int source_parse(const char *text, struct source *src);
 /* Opens and maps it, read-only unless writable. 0 or -errno. */
 int source_open(struct source *src, bool writable);
+/*
+ * Maps the region behind an open SOURCE_MOUNT, read-only, as a dma-buf. 0 or
+ * -errno, -EPERM for who is not root of the whole machine.
+ */
+int source_map_mount(struct source *src);
 void source_close(struct source *src);
 
 /* Words for an error of the functions here; statically allocated. */
