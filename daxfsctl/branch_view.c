@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Loads a branch and its parents from a mapped region, by the core's own
+ * replay. Others may write the region meanwhile; a branch that changes its
+ * place is then reported as gone.
+ */
+#include "branch_view.h"
+
+#include <stdlib.h>
+
+/* The branch and its parents, main first; *chain to be freed. */
+static int find_chain(struct branch_view *view, const char *name,
+		      struct dxc_branch **chain, u32 *count)
+{
+	struct dxc_branch br, *list = NULL;
+	u32 n = 0;
+	int err;
+
+	err = dxc_branch_find(&view->vol, name, &br);
+	while (!err) {
+		struct dxc_branch *more = reallocarray(list, n + 1, sizeof(*list));
+
+		err = -ENOMEM;
+		if (!more)
+			break;
+		list = more;
+		memmove(list + 1, list, n * sizeof(*list));
+		list[0] = br;
+		n++;
+		err = 0;
+		if (br.id.branch == DAXFS_MAIN_BRANCH)
+			break;
+		/* Parents in a loop are no tree. */
+		err = -EUCLEAN;
+		if (n > view->vol.branch_count)
+			break;
+		err = dxc_branch_get(&view->vol, br.parent, &br);
+	}
+	if (err) {
+		free(list);
+		return err;
+	}
+	*chain = list;
+	*count = n;
+	return 0;
+}
+
+static int load_layers(struct branch_view *view, const struct dxc_branch *chain,
+		       u32 count)
+{
+	view->layers = calloc(count, sizeof(*view->layers));
+	if (!view->layers)
+		return -ENOMEM;
+	for (u32 i = 0; i < count; i++) {
+		struct dxc_layer *layer = &view->layers[i];
+		int err;
+
+		err = dxc_layer_init(layer, &view->vol, &view->space,
+				     i ? layer - 1 : NULL, &chain[i]);
+		if (err)
+			return err;
+		view->count++;
+		err = dxc_layer_load(layer, &chain[i], false, &view->finding);
+		if (err)
+			return err;
+	}
+	view->top = &view->layers[count - 1];
+	if (count > 1)
+		view->below = &view->layers[count - 2];
+	return 0;
+}
+
+int branch_view_open(struct branch_view *view, void *map, u64 size, const char *name)
+{
+	struct dxc_branch *chain;
+	u32 count;
+	int err;
+
+	memset(view, 0, sizeof(*view));
+	err = dxc_volume_open(&view->vol, map, size, &view->finding);
+	if (err)
+		return err;
+	if (!dxc_volume_is_writable(&view->vol))
+		return -EROFS;
+	err = find_chain(view, name, &chain, &count);
+	if (err)
+		return err;
+	err = dxc_space_init(&view->space, &view->vol);
+	if (!err)
+		err = dxc_layer_init(&view->nothing, &view->vol, &view->space, NULL,
+				     &chain[0]);
+	if (!err) {
+		view->below = &view->nothing;
+		err = load_layers(view, chain, count);
+	}
+	free(chain);
+	return err;
+}
+
+void branch_view_close(struct branch_view *view)
+{
+	while (view->count)
+		dxc_layer_free(&view->layers[--view->count]);
+	free(view->layers);
+	view->layers = NULL;
+	if (view->nothing.vol)
+		dxc_layer_free(&view->nothing);
+	if (view->space.used)
+		dxc_space_exit(&view->space);
+	view->nothing.vol = NULL;
+	view->space.used = NULL;
+}
