@@ -37,7 +37,7 @@ ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Iinclude $(WARNING
 
 SOURCES	:= $(wildcard daxfsctl/*.c kmod/core/*.c)
 OBJECTS	:= $(SOURCES:%.c=$(BUILD)/obj/%.o)
-LINKS	:= mkdaxfs mkfs.daxfs mount.daxfs fsck.daxfs daxfs-inspect
+LINKS	:= mkdaxfs mkfs.daxfs mount.daxfs fsck.daxfs daxfs-branch daxfs-inspect
 PAGES	:= $(wildcard man/*.[58])
 
 # bash-completion says where it looks; the others look below the prefix. bash and fish load the file named after the command.

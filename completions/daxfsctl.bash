@@ -16,6 +16,12 @@ _daxfsctl_row()
 		valued=' -o=nothing --options=nothing -t=nothing --types=nothing -N=file --namespace=file '
 		operands=(file directory)
 		;;
+	branch)
+		options='-m --mount -p --parent --stay --volume -s --source --stat --dry-run --to-root -J --json -o --output -O --output-all -P --pairs -r --raw -n --noheadings -b --bytes -q --quiet -h --help'
+		valued=' -m=directory --mount=directory -p=nothing --parent=nothing --volume=directory -s=file --source=file -o=nothing --output=nothing '
+		operands=(word nothing directory)
+		verbs='create list show switch diff commit abort rename mount'
+		;;
 	inspect)
 		options='-l --long -R --recursive -b --bytes -J --json -h --help'
 		operands=(file word nothing)
@@ -64,13 +70,14 @@ _daxfsctl()
 {
 	local cur prev words cword split
 	local verb first=1 n=0 i option='' ended='' kind options='' valued=' ' operands=()
-	local verbs='mkfs mount inspect fsck help version'
+	local verbs='mkfs mount branch inspect fsck help version'
 
 	# A colon is part of phys:ADDR+SIZE.
 	_init_completion -s -n : || return
 	case ${words[0]##*/} in
 	mkdaxfs | mkfs.daxfs) verb=mkfs ;;
 	mount.daxfs) verb=mount ;;
+	daxfs-branch) verb=branch ;;
 	daxfs-inspect) verb=inspect ;;
 	fsck.daxfs) verb=fsck ;;
 	*) verb=${words[1]-} first=2 ;;
@@ -111,4 +118,4 @@ _daxfsctl()
 	esac
 	__ltrim_colon_completions "$cur"
 } &&
-	complete -F _daxfsctl daxfsctl mkdaxfs mkfs.daxfs mount.daxfs daxfs-inspect fsck.daxfs
+	complete -F _daxfsctl daxfsctl mkdaxfs mkfs.daxfs mount.daxfs daxfs-branch daxfs-inspect fsck.daxfs

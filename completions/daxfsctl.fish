@@ -16,6 +16,8 @@ function __daxfsctl_at --argument-names wanted count
 			set verb mkfs
 		case mount.daxfs
 			set verb mount
+		case daxfs-branch
+			set verb branch
 		case daxfs-inspect
 			set verb inspect
 		case fsck.daxfs
@@ -36,6 +38,9 @@ function __daxfsctl_at --argument-names wanted count
 		case mount
 			set letters otN
 			set names --options --types --namespace
+		case branch
+			set letters mpso
+			set names --mount --parent --volume --source --output
 	end
 	for word in $words
 		if $is_argument
@@ -58,11 +63,12 @@ function __daxfsctl_first
 	not set -q words[2]
 end
 
-set -l commands -c daxfsctl -c mkdaxfs -c mkfs.daxfs -c mount.daxfs -c daxfs-inspect -c fsck.daxfs
+set -l commands -c daxfsctl -c mkdaxfs -c mkfs.daxfs -c mount.daxfs -c daxfs-branch -c daxfs-inspect -c fsck.daxfs
 complete $commands -f
 
 complete -c daxfsctl -n __daxfsctl_first -a mkfs -d 'Make a daxfs image from a directory tree.'
 complete -c daxfsctl -n __daxfsctl_first -a mount -d 'Mount a daxfs: a device, a physical range, or an image file loaded into memory.'
+complete -c daxfsctl -n __daxfsctl_first -a branch -d 'Make, show, commit and discard the branches of a mounted daxfs.'
 complete -c daxfsctl -n __daxfsctl_first -a inspect -d 'Show what an image holds, without mounting it.'
 complete -c daxfsctl -n __daxfsctl_first -a fsck -d 'Check an image completely.'
 complete -c daxfsctl -n __daxfsctl_first -a help -d 'Explain a verb, or list all.'
@@ -106,6 +112,35 @@ complete $commands -n '__daxfsctl_at mount' -s h -l help -d 'print help and exit
 complete $commands -n '__daxfsctl_at mount 0' -F
 complete $commands -n '__daxfsctl_at mount 1' -a '(__fish_complete_directories)'
 
+set commands -c daxfsctl -c daxfs-branch
+complete $commands -n '__daxfsctl_at branch' -s m -l mount -x -a '(__fish_complete_directories)' -d 'the mounted daxfs (default: the one that holds the current directory)'
+complete $commands -n '__daxfsctl_at branch' -s p -l parent -x -d 'create: the branch to start from (default: what DIR shows)'
+complete $commands -n '__daxfsctl_at branch' -l stay -d 'create: DIR goes on showing what it shows'
+complete $commands -n '__daxfsctl_at branch' -l volume -x -a '(__fish_complete_directories)' -d 'create, mount: a mount of the image, when DIR is not to be one yet'
+complete $commands -n '__daxfsctl_at branch' -s s -l source -r -F -d 'create: the image, when it is not mounted yet; diff: look there'
+complete $commands -n '__daxfsctl_at branch' -l stat -d 'diff: print sizes, and a summary at the end'
+complete $commands -n '__daxfsctl_at branch' -l dry-run -d 'commit: print what would happen, change nothing'
+complete $commands -n '__daxfsctl_at branch' -l to-root -d 'commit: level by level, up to main'
+complete $commands -n '__daxfsctl_at branch' -s J -l json -d 'list, show, diff: print JSON'
+complete $commands -n '__daxfsctl_at branch' -s o -l output -x -d 'list: these columns, separated by commas'
+complete $commands -n '__daxfsctl_at branch' -s O -l output-all -d 'list: all columns'
+complete $commands -n '__daxfsctl_at branch' -s P -l pairs -d 'list: print KEY="value" pairs'
+complete $commands -n '__daxfsctl_at branch' -s r -l raw -d 'list: print without alignment'
+complete $commands -n '__daxfsctl_at branch' -s n -l noheadings -d 'list: print no headings'
+complete $commands -n '__daxfsctl_at branch' -s b -l bytes -d 'list, show: print sizes in bytes'
+complete $commands -n '__daxfsctl_at branch' -s q -l quiet -d 'say nothing when all is well'
+complete $commands -n '__daxfsctl_at branch' -s h -l help -d 'print help and exit'
+complete $commands -n '__daxfsctl_at branch 0' -a create -d 'a new branch, and show it'
+complete $commands -n '__daxfsctl_at branch 0' -a list -d 'all branches'
+complete $commands -n '__daxfsctl_at branch 0' -a show -d 'what there is to say of one branch'
+complete $commands -n '__daxfsctl_at branch 0' -a switch -d 'show another branch'
+complete $commands -n '__daxfsctl_at branch 0' -a diff -d 'what a branch changed'
+complete $commands -n '__daxfsctl_at branch 0' -a commit -d 'a branch into its parent, and discard its siblings'
+complete $commands -n '__daxfsctl_at branch 0' -a abort -d 'discard a branch'
+complete $commands -n '__daxfsctl_at branch 0' -a rename -d 'give a branch another name'
+complete $commands -n '__daxfsctl_at branch 0' -a mount -d 'another branch at another directory'
+complete $commands -n '__daxfsctl_at branch 2' -a '(__fish_complete_directories)'
+
 set commands -c daxfsctl -c daxfs-inspect
 complete $commands -n '__daxfsctl_at inspect' -s l -l long -d 'ls: mode, links, owner, size and time as well'
 complete $commands -n '__daxfsctl_at inspect' -s R -l recursive -d 'ls: what is in the directories below as well'
@@ -133,7 +168,7 @@ complete $commands -n '__daxfsctl_at fsck 0' -F
 
 set commands -c daxfsctl
 complete $commands -n '__daxfsctl_at help' -l help -d 'print help and exit'
-complete $commands -n '__daxfsctl_at help 0' -a 'mkfs mount inspect fsck help version'
+complete $commands -n '__daxfsctl_at help 0' -a 'mkfs mount branch inspect fsck help version'
 
 set commands -c daxfsctl
 complete $commands -n '__daxfsctl_at version' -l help -d 'print help and exit'

@@ -33,10 +33,25 @@ static int cmd_version(int argc, char **argv);
 
 static const char *const mkfs_links[] = { "mkdaxfs", "mkfs.daxfs", NULL };
 static const char *const mount_links[] = { "mount.daxfs", NULL };
+static const char *const branch_links[] = { "daxfs-branch", NULL };
 static const char *const inspect_links[] = { "daxfs-inspect", NULL };
 static const char *const fsck_links[] = { "fsck.daxfs", NULL };
 static const char *const no_links[] = { NULL };
 static const struct applet_option no_options[] = { { 0 } };
+
+/* Those of branch.c, which knows what they do. */
+static const struct applet_word branch_words[] = {
+	{ "create", "a new branch, and show it" },
+	{ "list", "all branches" },
+	{ "show", "what there is to say of one branch" },
+	{ "switch", "show another branch" },
+	{ "diff", "what a branch changed" },
+	{ "commit", "a branch into its parent, and discard its siblings" },
+	{ "abort", "discard a branch" },
+	{ "rename", "give a branch another name" },
+	{ "mount", "another branch at another directory" },
+	{ 0 }
+};
 
 /* Those of inspect.c, which knows what they do. */
 static const struct applet_word inspect_words[] = {
@@ -57,6 +72,15 @@ const struct applet applets[] = {
 	{ "mount", mount_links, cmd_mount, "[OPTION]... SOURCE DIR",
 	  "Mount a daxfs: a device, a physical range, or an image file loaded into memory.",
 	  mount_options, "SOURCE DIR", NULL },
+	{ "branch", branch_links, cmd_branch,
+	  "create NAME -m DIR [-p NAME] [--stay]\n"
+	  "create NAME -m EMPTYDIR [-p NAME] [--volume DIR|-s SOURCE]\n"
+	  "list|show|switch|diff|commit|abort [-m DIR] [OPTION]... [NAME]\n"
+	  "diff -s SOURCE [--stat|--json] [NAME]\n"
+	  "rename OLD NEW [-m DIR]\n"
+	  "mount NAME DIR [--volume DIR]",
+	  "Make, show, commit and discard the branches of a mounted daxfs.",
+	  branch_options, "VERB NAME DIR", branch_words },
 	{ "inspect", inspect_links, cmd_inspect,
 	  "[OPTION]... SOURCE\n"
 	  "[OPTION]... SOURCE ls|stat|cat|extents PATH",

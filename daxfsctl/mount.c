@@ -14,8 +14,8 @@
 #include <unistd.h>
 #include <uuid.h>
 
-
 #include "applet.h"
+#include "branch.h"
 #include "dmabuf.h"
 #include "image.h"
 #include "message.h"
@@ -47,7 +47,7 @@ const struct applet_option mount_options[] = {
 
 struct mount_job {
 	const char *spec; /* as messages name it */
-	const char *dir;
+	const char *dir; /* NULL: the mount is attached to no directory, see root */
 	const char *namespace;
 	struct mount_optstr opts;
 	bool fake, sloppy, verbose;
@@ -55,6 +55,8 @@ struct mount_job {
 	/* found out on the way: */
 	char name[SOURCE_NAME_LEN]; /* what findmnt shows as SOURCE */
 	int dmabuf; /* -1: none */
+	char *volume; /* a mount of the region, or NULL; owned */
+	int *root; /* instead of dir: where to put an fd of the root directory */
 };
 
 /* "daxfs:LABEL", or the UUID when there is no label. */
@@ -131,6 +133,9 @@ static int apply_settings(const struct mount_job *job, struct mount_context *ctx
 
 		/* mount(8) passes "rw" whether or not the user wrote it. */
 		if (job->is_helper && !job->opts.remount && strcmp(set->key, "rw") == 0)
+			continue;
+		/* The kernel takes it as a file descriptor: set_volume(). */
+		if (job->volume && strcmp(set->key, "volume") == 0)
 			continue;
 		err = mount_context_set(ctx, set->key, set->value);
 		if (err == -EINVAL && job->sloppy && ctx->errors &&
@@ -215,12 +220,26 @@ static int set_phys(struct mount_job *job, const struct source *src)
 	return prepare_phys(job);
 }
 
+/* Another branch of what is mounted at path. */
+static int prepare_volume(struct mount_job *job, const char *path)
+{
+	job->volume = strdup(path);
+	if (!job->volume) {
+		message_error("%s: %s", job->spec, strerror(ENOMEM));
+		return MOUNT_SYSTEM;
+	}
+	return prepare_phys(job);
+}
+
 /* Finds out what to mount and what to call it; an exit status. */
 static int prepare(struct mount_job *job)
 {
+	const struct mount_setting *volume = mount_optstr_find(&job->opts, "volume");
 	struct source src;
 	int err, status = MOUNT_OK;
 
+	if (volume && volume->value)
+		return prepare_volume(job, volume->value);
 	if (mount_optstr_find(&job->opts, "phys"))
 		return prepare_phys(job);
 	snprintf(job->name, sizeof(job->name), "none");
@@ -249,13 +268,83 @@ static int prepare(struct mount_job *job)
 		status = MOUNT_FAILED;
 		break;
 	case SOURCE_MOUNT:
-		message_error("%s: is mounted; mount --bind shows it at a second place",
-			      job->spec);
+		if (mount_optstr_find(&job->opts, "branch")) {
+			status = prepare_volume(job, src.path);
+			break;
+		}
+		message_error(
+			"%s: is mounted; -o branch=NAME mounts another branch of it, mount --bind shows it at a second place",
+			job->spec);
 		status = MOUNT_FAILED;
 		break;
 	}
 	source_close(&src);
 	return status;
+}
+
+/* Any descriptor on the mount will do, its root too when it is part of nothing. */
+static int set_volume(const struct mount_job *job, struct mount_context *ctx)
+{
+	int fd = open(job->volume, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int err;
+
+	if (fd < 0)
+		return -errno;
+	err = mount_context_set_fd(ctx, "volume", fd);
+	close(fd);
+	return err;
+}
+
+/* " (branch NAME)", or "" for an image without branches; to be freed. */
+static char *branch_text(int root)
+{
+	struct daxfs_branch_info *list;
+	char *text = NULL;
+	size_t count;
+
+	if (root < 0 || branch_list_read(root, &list, &count) != 0)
+		return strdup("");
+	for (size_t i = 0; i < count && !text; i++)
+		if (list[i].di_flags & DAXFS_BRANCH_SHOWN &&
+		    asprintf(&text, " (branch %s)", list[i].di_name) < 0)
+			text = NULL;
+	free(list);
+	return text ? text : strdup("");
+}
+
+static void say_mounted(const struct mount_job *job, int root)
+{
+	char *branch = branch_text(root);
+
+	printf("%s mounted on %s as %s%s\n", job->spec, job->dir, job->name,
+	       branch ? branch : "");
+	free(branch);
+}
+
+/* Puts the mount where the job wants it; an exit status. */
+static int finish_mount(struct mount_job *job, struct mount_context *ctx)
+{
+	int err = 0, root = -1;
+
+	if (job->root || job->verbose)
+		root = openat(ctx->mount, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (job->root && root < 0)
+		err = -errno;
+	if (job->root) {
+		*job->root = root;
+		if (err)
+			message_error("%s: its root cannot be opened: %s", job->spec,
+				      strerror(-err));
+		return err ? status_of(err) : MOUNT_OK;
+	}
+	err = mount_context_attach(ctx, job->dir);
+	if (err)
+		message_error("%s: cannot be mounted on: %s", job->dir, strerror(-err));
+	else if (job->verbose)
+		say_mounted(job, root);
+	if (root >= 0)
+		close(root);
+	return err ? status_of(err) : MOUNT_OK;
 }
 
 /* Everything from fsopen() to move_mount(); an exit status. */
@@ -269,6 +358,8 @@ static int make_mount(struct mount_job *job)
 		err = mount_context_set(&ctx, "source", job->name);
 	if (!err && job->dmabuf >= 0)
 		err = mount_context_set_fd(&ctx, "dmabuf", job->dmabuf);
+	if (!err && job->volume)
+		err = set_volume(job, &ctx);
 	if (!err)
 		err = apply_settings(job, &ctx);
 	if (!err)
@@ -279,13 +370,7 @@ static int make_mount(struct mount_job *job)
 	}
 	if (ctx.warnings)
 		print_lines(job, "warning: ", ctx.warnings);
-	err = mount_context_attach(&ctx, job->dir);
-	if (err) {
-		message_error("%s: cannot be mounted on: %s", job->dir, strerror(-err));
-		status = status_of(err);
-	} else if (job->verbose) {
-		printf("%s mounted on %s as %s\n", job->spec, job->dir, job->name);
-	}
+	status = finish_mount(job, &ctx);
 close_context:
 	mount_context_close(&ctx);
 	return status;
@@ -343,9 +428,12 @@ static int enter_namespace(const char *namespace)
 /* Said before an image is loaded for nothing. */
 static int check_dir(const char *dir)
 {
-	int fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	int err = errno;
+	int fd, err;
 
+	if (!dir)
+		return MOUNT_OK;
+	fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	err = errno;
 	if (fd >= 0) {
 		close(fd);
 		return MOUNT_OK;
@@ -405,9 +493,11 @@ static int mount_dmabuf(struct mount_job *job)
 	return MOUNT_FAILED;
 }
 
-int mount_region(const struct mount_request *rq)
+static int mount_request(const struct mount_request *rq, int *root)
 {
-	struct mount_job job = { .dir = rq->target, .dmabuf = rq->dmabuf_fd };
+	struct mount_job job = { .dir = rq->target,
+				 .dmabuf = rq->dmabuf_fd,
+				 .root = root };
 	char spec[64];
 	int status;
 
@@ -418,7 +508,14 @@ int mount_region(const struct mount_request *rq)
 	}
 	snprintf(spec, sizeof(spec), "phys:0x%" PRIx64 "+0x%" PRIx64, rq->phys, rq->size);
 	job.spec = rq->source ? rq->source : spec;
-	if (job.dmabuf < 0) {
+	if (rq->volume) {
+		job.spec = rq->target;
+		status = check_dir(job.dir);
+		if (!status)
+			status = prepare_volume(&job, rq->volume);
+		if (!status)
+			status = make_mount(&job);
+	} else if (job.dmabuf < 0) {
 		status = run(&job);
 	} else {
 		status = check_dir(job.dir);
@@ -426,7 +523,18 @@ int mount_region(const struct mount_request *rq)
 			status = mount_dmabuf(&job);
 	}
 	mount_optstr_free(&job.opts);
+	free(job.volume);
 	return status;
+}
+
+int mount_region(const struct mount_request *rq)
+{
+	return mount_request(rq, NULL);
+}
+
+int mount_unattached(const struct mount_request *rq, int *root)
+{
+	return mount_request(rq, root);
 }
 
 static int take_option(struct mount_job *job, int letter, char **argv)
@@ -509,5 +617,6 @@ int cmd_mount(int argc, char **argv)
 		status = run(&job);
 out:
 	mount_optstr_free(&job.opts);
+	free(job.volume);
 	return status;
 }

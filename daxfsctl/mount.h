@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Mounting a region, for mount and for mkfs -m. */
+/* Mounting a region, for mount, for mkfs -m and for branches. */
 #ifndef DAXFSCTL_MOUNT_H
 #define DAXFSCTL_MOUNT_H
 
@@ -7,13 +7,19 @@
 
 struct mount_request {
 	const char *target;	/* directory to mount on */
-	const char *source;	/* image file or device; NULL: phys or dmabuf_fd */
+	const char *source;	/* image file or device; NULL: phys, dmabuf_fd or volume */
 	uint64_t phys, size;	/* a physical range, when size is not 0 */
 	int dmabuf_fd;		/* -1: none */
+	const char *volume;	/* a mount of the same region, or NULL */
 	const char *options;	/* as after -o, or NULL */
 };
 
 /* Prints the kernel's sentence when it fails; returns the exit status, 0 for success. */
 int mount_region(const struct mount_request *rq);
+/*
+ * The same without a target: the mount is at no path, and ends when *root, its
+ * root directory, is closed.
+ */
+int mount_unattached(const struct mount_request *rq, int *root);
 
 #endif

@@ -1,0 +1,456 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * daxfsctl branch list and show. The tree of branches is as the kernel tells
+ * it, which read it from memory that others write: parents are followed only as
+ * far as there are branches.
+ */
+#include "branch.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <libsmartcols.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "applet.h"
+#include "escape.h"
+#include "json.h"
+#include "message.h"
+#include "size.h"
+
+enum column {
+	COL_NAME,
+	COL_STATE,
+	COL_MODE,
+	COL_USED,
+	COL_HOST,
+	COL_TARGETS,
+	COL_ID,
+	COL_PARENT,
+	COL_CREATED,
+	COLUMNS
+};
+
+/* How many of them are shown unless -o or -O says otherwise. */
+#define COLUMNS_DEFAULT (COL_TARGETS + 1)
+
+static const struct {
+	const char *name;
+	int flags;
+} columns[] = {
+	[COL_NAME] = { "NAME", SCOLS_FL_TREE },
+	[COL_STATE] = { "STATE", 0 },
+	[COL_MODE] = { "MODE", 0 },
+	[COL_USED] = { "USED", SCOLS_FL_RIGHT },
+	[COL_HOST] = { "HOST", 0 },
+	[COL_TARGETS] = { "TARGETS", SCOLS_FL_WRAP },
+	[COL_ID] = { "ID", SCOLS_FL_RIGHT },
+	[COL_PARENT] = { "PARENT", 0 },
+	[COL_CREATED] = { "CREATED", 0 },
+};
+
+struct listing {
+	const struct branch_args *args;
+	struct branch_mount bm;
+	struct branch_targets *targets;
+	enum column shown[COLUMNS];
+	size_t shown_count;
+};
+
+static int find_column(const char *name, size_t len)
+{
+	for (int i = 0; i < COLUMNS; i++)
+		if (strlen(columns[i].name) == len &&
+		    strncasecmp(columns[i].name, name, len) == 0)
+			return i;
+	return -1;
+}
+
+int branch_columns_check(const char *list, const char **bad, size_t *len)
+{
+	for (const char *p = list;; p += *len + 1) {
+		*len = strcspn(p, ",");
+		*bad = p;
+		if (find_column(p, *len) < 0)
+			return -EINVAL;
+		if (!p[*len])
+			return 0;
+	}
+}
+
+static void choose_columns(struct listing *ls)
+{
+	size_t count = ls->args->all_columns || ls->args->json ? COLUMNS :
+								 COLUMNS_DEFAULT;
+	bool taken[COLUMNS] = { false };
+	size_t len;
+
+	if (!ls->args->columns) {
+		for (size_t i = 0; i < count; i++)
+			ls->shown[ls->shown_count++] = (enum column)i;
+		return;
+	}
+	/* The list was checked; a column that is named twice is shown once. */
+	for (const char *p = ls->args->columns;; p += len + 1) {
+		int column;
+
+		len = strcspn(p, ",");
+		column = find_column(p, len);
+		if (column >= 0 && !taken[column]) {
+			taken[column] = true;
+			ls->shown[ls->shown_count++] = (enum column)column;
+		}
+		if (!p[len])
+			return;
+	}
+}
+
+static const char *state_of(const struct daxfs_branch_info *br)
+{
+	if (br->di_flags & DAXFS_BRANCH_SHOWN)
+		return "shown";
+	return br->di_flags & DAXFS_BRANCH_FROZEN ? "frozen" : "live";
+}
+
+static const char *mode_of(const struct daxfs_branch_info *br)
+{
+	return br->di_flags & DAXFS_BRANCH_WRITTEN ? "rw" : "ro";
+}
+
+static char *format_id(uint64_t id, char *buf, size_t n)
+{
+	snprintf(buf, n, "%" PRIu32 ".%" PRIu32, (uint32_t)id, (uint32_t)(id >> 32));
+	return buf;
+}
+
+static char *format_time(int64_t nanoseconds, char *buf, size_t n)
+{
+	time_t when = nanoseconds / 1000000000;
+	struct tm tm;
+
+	if (!gmtime_r(&when, &tm) || !strftime(buf, n, "%Y-%m-%d %H:%M:%S +0000", &tm))
+		snprintf(buf, n, "%" PRId64, nanoseconds);
+	return buf;
+}
+
+static char *format_size(const struct branch_args *args, uint64_t size, char *buf,
+			 size_t n)
+{
+	if (!args->bytes)
+		return size_human(size, buf, n);
+	snprintf(buf, n, "%" PRIu64, size);
+	return buf;
+}
+
+/* One line per target, each fit to be shown; NULL without memory. */
+static char *join_targets(const struct listing *ls, const char *branch)
+{
+	char *text = strdup("");
+	const char *target;
+
+	for (size_t i = 0; text && (target = branch_targets_get(ls->targets, branch, i));
+	     i++) {
+		char *shown = escape_line(target, strlen(target));
+		char *longer = NULL;
+
+		if (!shown || asprintf(&longer, "%s%s%s", text, i ? "\n" : "", shown) < 0)
+			longer = NULL;
+		free(shown);
+		free(text);
+		text = longer;
+	}
+	return text;
+}
+
+/* What a column says of a branch, to be freed; NULL without memory. */
+static char *cell(const struct listing *ls, const struct daxfs_branch_info *br,
+		  enum column column)
+{
+	const struct daxfs_branch_info *parent;
+	char buf[64];
+
+	switch (column) {
+	case COL_NAME:
+		return escape_line(br->di_name, strlen(br->di_name));
+	case COL_STATE:
+		return strdup(state_of(br));
+	case COL_MODE:
+		return strdup(mode_of(br));
+	case COL_USED:
+		return strdup(format_size(ls->args, br->di_used, buf, sizeof(buf)));
+	case COL_HOST:
+		return escape_line(br->di_host, strlen(br->di_host));
+	case COL_TARGETS:
+		return join_targets(ls, br->di_name);
+	case COL_ID:
+		return strdup(format_id(br->di_id, buf, sizeof(buf)));
+	case COL_PARENT:
+		parent = branch_parent(&ls->bm, br);
+		return parent ? escape_line(parent->di_name, strlen(parent->di_name)) :
+				strdup("");
+	case COL_CREATED:
+		return strdup(format_time(br->di_created, buf, sizeof(buf)));
+	case COLUMNS:
+		break;
+	}
+	return NULL;
+}
+
+static void json_cell(struct json *json, const struct listing *ls,
+		      const struct daxfs_branch_info *br, enum column column)
+{
+	const struct daxfs_branch_info *parent;
+	const char *target;
+	char buf[64];
+
+	switch (column) {
+	case COL_NAME:
+		json_bytes(json, "name", br->di_name, strlen(br->di_name));
+		break;
+	case COL_STATE:
+		json_text(json, "state", state_of(br));
+		break;
+	case COL_MODE:
+		json_text(json, "mode", mode_of(br));
+		break;
+	case COL_USED:
+		json_number(json, "used", br->di_used);
+		break;
+	case COL_HOST:
+		json_bytes(json, "host", br->di_host, strlen(br->di_host));
+		break;
+	case COL_TARGETS:
+		json_open_array(json, "targets");
+		for (size_t i = 0;
+		     (target = branch_targets_get(ls->targets, br->di_name, i)); i++)
+			json_bytes(json, NULL, target, strlen(target));
+		json_close(json, ']');
+		break;
+	case COL_ID:
+		json_text(json, "id", format_id(br->di_id, buf, sizeof(buf)));
+		break;
+	case COL_PARENT:
+		parent = branch_parent(&ls->bm, br);
+		if (parent)
+			json_bytes(json, "parent", parent->di_name,
+				   strlen(parent->di_name));
+		break;
+	case COL_CREATED:
+		json_signed(json, "created", br->di_created / 1000000000);
+		break;
+	case COLUMNS:
+		break;
+	}
+}
+
+static void json_branch(struct json *json, const struct listing *ls,
+			const struct daxfs_branch_info *br)
+{
+	json_open_object(json, NULL);
+	for (size_t i = 0; i < ls->shown_count; i++)
+		json_cell(json, ls, br, ls->shown[i]);
+	/* What the columns sum up. */
+	if (!ls->args->columns) {
+		json_bool(json, "frozen", br->di_flags & DAXFS_BRANCH_FROZEN);
+		json_number(json, "mounts", br->di_mounts);
+	}
+	json_close(json, '}');
+}
+
+static int new_line(const struct listing *ls, struct libscols_table *table,
+		    struct libscols_line **lines, size_t i, struct libscols_line *above)
+{
+	struct libscols_line *line = scols_table_new_line(table, above);
+
+	for (size_t c = 0; line && c < ls->shown_count; c++) {
+		char *text = cell(ls, &ls->bm.branches[i], ls->shown[c]);
+
+		if (text && scols_line_refer_data(line, c, text) == 0)
+			continue;
+		free(text);
+		return -ENOMEM;
+	}
+	lines[i] = line;
+	return line ? 0 : -ENOMEM;
+}
+
+/* The line of branch i, and before it those of the branches above. */
+static int add_line(const struct listing *ls, struct libscols_table *table,
+		    struct libscols_line **lines, size_t i)
+{
+	int err = 0;
+
+	while (!err && !lines[i]) {
+		const struct daxfs_branch_info *br = &ls->bm.branches[i];
+		struct libscols_line *above = NULL;
+
+		/* The first that is missing; in a loop of parents any may be it. */
+		for (size_t n = 0; n < ls->bm.count; n++) {
+			const struct daxfs_branch_info *parent =
+				branch_parent(&ls->bm, br);
+
+			above = parent ? lines[parent - ls->bm.branches] : NULL;
+			if (!parent || above)
+				break;
+			br = parent;
+		}
+		err = new_line(ls, table, lines, (size_t)(br - ls->bm.branches), above);
+	}
+	return err;
+}
+
+static struct libscols_table *new_table(const struct listing *ls)
+{
+	struct libscols_table *table = scols_new_table();
+
+	if (!table)
+		return NULL;
+	/* What others chose is escaped already, once. */
+	scols_table_enable_noencoding(table, 1);
+	scols_table_enable_noheadings(table, ls->args->no_headings);
+	scols_table_enable_raw(table, ls->args->raw);
+	scols_table_enable_export(table, ls->args->pairs);
+	for (size_t i = 0; i < ls->shown_count; i++) {
+		enum column c = ls->shown[i];
+		int flags = columns[c].flags;
+		struct libscols_column *cl;
+
+		if (ls->args->raw || ls->args->pairs)
+			flags &= ~SCOLS_FL_TREE;
+		cl = scols_table_new_column(table, columns[c].name, 0, flags);
+		if (!cl) {
+			scols_unref_table(table);
+			return NULL;
+		}
+		if (flags & SCOLS_FL_WRAP) {
+			scols_column_set_wrapfunc(cl, scols_wrapnl_chunksize,
+						  scols_wrapnl_nextchunk, NULL);
+			scols_column_set_safechars(cl, "\n");
+		}
+	}
+	return table;
+}
+
+static int print_table(const struct listing *ls)
+{
+	struct libscols_line **lines = calloc(ls->bm.count + 1, sizeof(*lines));
+	struct libscols_table *table = new_table(ls);
+	int err = lines && table ? 0 : -ENOMEM;
+
+	for (size_t i = 0; !err && i < ls->bm.count; i++)
+		err = add_line(ls, table, lines, i);
+	if (!err && scols_print_table(table) != 0)
+		err = -EIO;
+	scols_unref_table(table);
+	free(lines);
+	return err;
+}
+
+static int open_listing(struct listing *ls, const struct branch_args *args)
+{
+	int status;
+
+	memset(ls, 0, sizeof(*ls));
+	ls->args = args;
+	choose_columns(ls);
+	status = branch_mount_open(&ls->bm, args->mount);
+	if (!status)
+		ls->targets = branch_targets_load(ls->bm.fd);
+	return status;
+}
+
+static void close_listing(struct listing *ls)
+{
+	branch_targets_free(ls->targets);
+	branch_mount_close(&ls->bm);
+}
+
+int cmd_branch_list(const struct branch_args *args)
+{
+	struct listing ls;
+	struct json json;
+	int err, status;
+
+	status = open_listing(&ls, args);
+	if (status)
+		goto out;
+	if (args->json) {
+		json_begin(&json, stdout, "branches");
+		for (size_t i = 0; i < ls.bm.count; i++)
+			json_branch(&json, &ls, &ls.bm.branches[i]);
+		json_end(&json);
+		goto out;
+	}
+	err = print_table(&ls);
+	if (err) {
+		message_error("%s: the list cannot be printed: %s", ls.bm.path,
+			      strerror(-err));
+		status = EXIT_FAILED;
+	}
+out:
+	close_listing(&ls);
+	return status;
+}
+
+static void print_line(const char *name, const char *value)
+{
+	printf("%-10s %s\n", name, value);
+}
+
+static void print_escaped(const char *name, const char *value)
+{
+	printf("%-10s ", name);
+	escape_print(stdout, value);
+	putchar('\n');
+}
+
+static void print_branch(const struct listing *ls, const struct daxfs_branch_info *br)
+{
+	const struct daxfs_branch_info *parent = branch_parent(&ls->bm, br);
+	const char *target;
+	char buf[64];
+
+	print_escaped("Name:", br->di_name);
+	print_line("State:", br->di_flags & DAXFS_BRANCH_FROZEN ? "frozen" : "live");
+	print_line("Mode:", mode_of(br));
+	if (parent)
+		print_escaped("Parent:", parent->di_name);
+	for (size_t i = 0; i < ls->bm.count; i++)
+		if (branch_parent(&ls->bm, &ls->bm.branches[i]) == br)
+			print_escaped("Child:", ls->bm.branches[i].di_name);
+	print_line("Id:", format_id(br->di_id, buf, sizeof(buf)));
+	print_line("Created:", format_time(br->di_created, buf, sizeof(buf)));
+	print_line("Used:", format_size(ls->args, br->di_used, buf, sizeof(buf)));
+	snprintf(buf, sizeof(buf), "%" PRIu32, br->di_mounts);
+	print_line("Mounts:", buf);
+	if (br->di_host[0])
+		print_escaped("Host:", br->di_host);
+	for (size_t i = 0; (target = branch_targets_get(ls->targets, br->di_name, i));
+	     i++)
+		print_escaped("Target:", target);
+}
+
+int cmd_branch_show(const struct branch_args *args)
+{
+	const struct daxfs_branch_info *br = NULL;
+	struct listing ls;
+	struct json json;
+	int status;
+
+	status = open_listing(&ls, args);
+	if (!status) {
+		br = branch_operand(&ls.bm, args->names[0]);
+		status = br ? EXIT_OK : EXIT_NOT_FOUND;
+	}
+	if (br && args->json) {
+		json_begin(&json, stdout, "branches");
+		json_branch(&json, &ls, br);
+		json_end(&json);
+	} else if (br) {
+		print_branch(&ls, br);
+	}
+	close_listing(&ls);
+	return status;
+}
