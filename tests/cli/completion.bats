@@ -141,7 +141,7 @@ completes_options() {
 	local verb
 
 	need "$1"
-	for verb in mkfs mount inspect fsck; do
+	for verb in mkfs mount branch inspect fsck; do
 		same "$(listed "$verb" '--[a-z-]+' | xargs)" "$(offers "$1" daxfsctl "$verb" --)"
 		same "$(listed "$verb" '^  -[a-zA-Z]' | xargs)" "$(offers "$1" daxfsctl "$verb" - | grep -v '^--')"
 	done
@@ -199,7 +199,21 @@ completes_inspect() {
 	same "" "$(offers "$1" daxfsctl inspect image ls '' | sed '/^-/d')"
 }
 
+completes_branch() {
+	local before
+
+	need "$1"
+	for before in "daxfsctl branch" "daxfs-branch" "daxfsctl branch -q" "daxfsctl branch -m tree"; do
+		# shellcheck disable=SC2086 # words
+		same "$branch_verbs" "$(offers "$1" $before '')"
+	done
+	same "" "$(offers "$1" daxfsctl branch create '' | sed '/^-/d')"
+	same "" "$(offers "$1" daxfsctl branch create -p '' | sed '/^-/d')"
+	same "tree/" "$(offers "$1" daxfsctl branch create x -m '' | slashed)"
+}
+
 subverbs="ls stat cat extents"
+branch_verbs="create list show switch diff commit abort rename mount"
 
 @test "the committed completions are what daxfsctl generates" {
 	for pair in bash:daxfsctl.bash zsh:_daxfsctl fish:daxfsctl.fish; do
@@ -222,6 +236,13 @@ subverbs="ls stat cat extents"
 	misused 2 daxfsctl inspect image frobnicate
 	says "the verbs are $(sed 's/ /, /g; s/, \([a-z]*\)$/ and \1/' <<<"$subverbs")"
 	daxfsctl inspect --help | grep -q "SOURCE ${subverbs// /|} PATH"
+}
+
+@test "the verbs of branch that are completed are the ones it has" {
+	for verb in $branch_verbs; do
+		misused 2 daxfsctl branch "$verb" one two three four
+		says 'unexpected argument'
+	done
 }
 
 @test "bash completes verbs" {
@@ -250,6 +271,10 @@ subverbs="ls stat cat extents"
 	same lon "$(offers bash daxfsctl inspect tree/co:)"
 }
 
+@test "bash completes the verbs of branch, and directories where they belong" {
+	completes_branch bash
+}
+
 @test "zsh completes verbs" {
 	completes_verbs zsh
 }
@@ -270,6 +295,10 @@ subverbs="ls stat cat extents"
 	completes_inspect zsh
 }
 
+@test "zsh completes the verbs of branch, and directories where they belong" {
+	completes_branch zsh
+}
+
 @test "fish completes verbs" {
 	completes_verbs fish
 }
@@ -288,6 +317,10 @@ subverbs="ls stat cat extents"
 
 @test "fish completes the verbs of inspect after its source" {
 	completes_inspect fish
+}
+
+@test "fish completes the verbs of branch, and directories where they belong" {
+	completes_branch fish
 }
 
 @test "zsh and fish show the help of verbs and options" {

@@ -32,6 +32,8 @@ setup() {
 	daxfsctl mount -f "$image" "$dir"
 	mount.daxfs -f -o phys=0x100000000,size=1M none "$dir"
 	mount.daxfs -f phys:0x100000000+1M "$dir"
+	mount.daxfs -f -o branch=main,rw "$image" "$dir"
+	mount.daxfs -f -o "volume=$dir,branch=main" none "$dir"
 	run ! mountpoint -q "$dir"
 }
 

@@ -1,0 +1,301 @@
+# branch: arguments, refusals and diff, as far as they need no kernel module. tests/cli/grow.c makes the branches.
+load setup.bash
+
+setup_file() {
+	load setup.bash
+	local tree=$BATS_FILE_TMPDIR/tree
+	mkdir -p "$tree"/{dir/sub/deep,empty,gone/inner}
+	for file in hello dir/a dir/b gone/moved gone/inner/x dir/sub/deep/last; do
+		echo "$file" >"$tree/$file"
+	done
+	ln "$tree/hello" "$tree/dir/hard"
+	ln -s hello "$tree/link"
+	mkdaxfs -q -w -D 8M -d "$tree" -o "$BATS_FILE_TMPDIR/image"
+	mkdaxfs -q -d "$tree" -o "$BATS_FILE_TMPDIR/read-only"
+	# shellcheck disable=SC2154 # setup.bash sets project
+	! command -v cc >/dev/null || cc -O1 -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I"$project/include" \
+		-o "$BATS_FILE_TMPDIR/grow" "$project/tests/cli/grow.c" "$project"/kmod/core/*.c
+}
+
+setup() {
+	tree=$BATS_FILE_TMPDIR/tree
+	dir=$BATS_TEST_TMPDIR/dir
+	mkdir "$dir"
+}
+
+# grows BRANCH COMMAND...: in a copy of the image, once a test.
+grows() {
+	[[ -x $BATS_FILE_TMPDIR/grow ]] || skip "no C compiler"
+	image=$BATS_TEST_TMPDIR/image
+	[[ -e $image ]] || cp --sparse=always "$BATS_FILE_TMPDIR/image" "$image"
+	"$BATS_FILE_TMPDIR/grow" "$image" "$@"
+}
+
+# differs BRANCH: what stdin says is what diff says of the branch.
+differs() {
+	diff -u - <(daxfsctl branch diff "$1" -s "$image")
+}
+
+@test "wrong use of the verbs exits 2 and shows the way" {
+	misused 2 daxfsctl branch
+	misused 2 daxfs-branch frobnicate
+	says '"frobnicate"'
+	for verb in create switch rename mount; do
+		misused 2 daxfsctl branch "$verb"
+		says "$verb needs"
+	done
+	misused 2 daxfsctl branch rename old
+	says 'needs a NEW'
+	misused 2 daxfsctl branch create one two
+	says '"two"'
+	misused 2 daxfsctl branch list one
+	for verb in show switch diff commit abort; do
+		misused 2 daxfsctl branch "$verb" one two
+	done
+	misused 2 daxfsctl branch rename one two three
+	misused 2 daxfsctl branch mount one two three
+	misused 2 daxfsctl branch list -Z
+	misused 2 daxfsctl branch list -m
+	says 'needs an argument'
+}
+
+@test "an option of another verb is named and refused, exit 2" {
+	while read -r option verb operands; do
+		# shellcheck disable=SC2086 # words
+		misused 2 daxfsctl branch "$verb" $operands $option
+		says "$verb takes no --"
+	done <<-END
+		--stay switch x
+		--stat commit x
+		--dry-run abort x
+		--to-root diff x
+		--json commit x
+		--quiet list
+		--quiet diff
+		--bytes switch x
+		--noheadings show
+		--volume=/ switch x
+		--source=/ commit x
+		--parent=x list
+	END
+}
+
+@test "options that exclude each other are refused, exit 2" {
+	misused 2 daxfsctl branch list -J -P
+	misused 2 daxfsctl branch list -r -P
+	misused 2 daxfsctl branch list -O -o NAME
+	misused 2 daxfsctl branch list -o NAME,SHOE
+	says '"SHOE"'
+	misused 2 daxfsctl branch list -o ''
+	misused 2 daxfsctl branch diff --stat --json
+	misused 2 daxfsctl branch diff -s "$BATS_FILE_TMPDIR/image" -m "$dir"
+	misused 2 daxfsctl branch create x -m "$dir" -s "$BATS_FILE_TMPDIR/image" --volume "$dir"
+	misused 2 daxfsctl branch create x -s "$BATS_FILE_TMPDIR/image"
+	misused 2 daxfsctl branch create x -m "$dir" --stay
+	misused 2 daxfsctl branch mount x "$dir" -m "$dir"
+}
+
+@test "a name that no branch may have is refused before anything is looked at, exit 2" {
+	long=$(printf 'x%.0s' {1..48})
+	for name in '' .x a/b 'a b' a,b "$long" $'a\nb' ä; do
+		misused 2 daxfsctl branch create "$name" -m "$BATS_TEST_TMPDIR/missing"
+		says 'A-Z a-z 0-9'
+		misused 2 daxfsctl branch rename old "$name" -m "$BATS_TEST_TMPDIR/missing"
+	done
+	misused 2 daxfsctl branch create -m "$dir" -- -x
+	fails 3 daxfsctl branch create "${long#x}" -m "$BATS_TEST_TMPDIR/missing"
+}
+
+@test "what is not where a daxfs is mounted is refused, exit 3" {
+	for verb in list show "switch x" diff commit abort "rename x y"; do
+		# shellcheck disable=SC2086 # words
+		fails 3 daxfsctl branch $verb -m "$dir"
+		says "$dir: is not where a daxfs is mounted"
+		# shellcheck disable=SC2086
+		fails 3 daxfsctl branch $verb -m "$BATS_TEST_TMPDIR/missing"
+		says 'No such file or directory'
+		# shellcheck disable=SC2086
+		fails 3 daxfsctl branch $verb -m "$tree/hello"
+		says 'Not a directory'
+	done
+	fails 3 daxfsctl branch create x -m "$tree"
+	says 'neither where a daxfs is mounted nor an empty directory'
+	fails 3 daxfsctl branch create x -m "$dir" --volume "$tree"
+	fails 3 daxfsctl branch mount x "$dir" --volume "$tree"
+}
+
+@test "without -m the current directory has to be in a daxfs" {
+	cd "$dir"
+	fails 3 daxfsctl branch list
+	says 'the current directory is in no daxfs'
+	says 'hint: say with -m'
+	fails 3 daxfsctl branch create x
+}
+
+@test "with nothing mounted an empty directory needs a source" {
+	! grep -qw daxfs /proc/self/mounts || skip "a daxfs is mounted"
+	fails 3 daxfsctl branch create x -m "$dir"
+	says 'no daxfs is mounted: say with --source'
+	fails 3 daxfsctl branch mount x "$dir"
+}
+
+@test "diff refuses what is no daxfs or has no such branch with 3, an image without branches with 4" {
+	fails 3 daxfsctl branch diff -s "$tree/hello"
+	says 'is no daxfs image'
+	fails 3 daxfsctl branch diff -s "$BATS_TEST_TMPDIR/missing"
+	fails 3 daxfsctl branch diff nobody -s "$BATS_FILE_TMPDIR/image"
+	says 'nobody: there is no such branch'
+	fails 4 daxfsctl branch diff -s "$BATS_FILE_TMPDIR/read-only"
+	says 'no branches'
+}
+
+@test "a branch in which nothing happened differs in nothing" {
+	[[ ! $(daxfsctl branch diff main -s "$BATS_FILE_TMPDIR/image") ]]
+	grows x branch main
+	differs x </dev/null
+	[[ $(daxfsctl branch diff x -s "$image" --json | jq -c .) == '{"schema":1,"changes":[]}' ]]
+}
+
+@test "diff lists what was added, modified and deleted, deletions first" {
+	grows x branch main
+	grows x create /new text
+	grows x mkdir /z
+	grows x symlink /z/link /new
+	grows x write /dir/a changed
+	grows x chmod /dir/b 600
+	grows x xattr /empty value
+	grows x unlink /link
+	grows x unlink /gone/inner/x
+	grows x rmdir /gone/inner
+	differs x <<-END
+		D /gone/inner
+		D /gone/inner/x
+		D /link
+		M /dir/a
+		M /dir/b
+		M /empty
+		A /new
+		A /z
+		A /z/link
+	END
+}
+
+@test "a file with two names is modified under both" {
+	grows x branch main
+	grows x write /hello changed
+	differs x <<-END
+		M /dir/hard
+		M /hello
+	END
+	grows y branch main
+	grows y unlink /hello
+	differs y <<<"D /hello"
+	grows z branch main
+	grows z link /hello /third
+	differs z <<<"A /third"
+}
+
+@test "a file that another one replaced is modified" {
+	grows x branch main
+	grows x create /dir/a.new text
+	grows x rename /dir/a.new /dir/a
+	differs x <<<"M /dir/a"
+}
+
+@test "a directory is modified by what is done to it, not by the names that come and go in it" {
+	grows x branch main
+	grows x create /dir/new
+	grows x unlink /dir/new
+	grows x chmod /empty 700
+	differs x <<-END
+		M /dir
+		M /empty
+	END
+	grows x create /dir/other
+	differs x <<-END
+		A /dir/other
+		M /empty
+	END
+}
+
+@test "what moved is one line, with what changed beneath it" {
+	grows x branch main
+	grows x rename /dir/sub /dir/moved
+	differs x <<<"R /dir/sub -> /dir/moved"
+	grows x write /dir/moved/deep/last changed
+	grows x create /dir/moved/more
+	grows x chmod /dir/moved 700
+	differs x <<-END
+		R /dir/sub -> /dir/moved
+		M /dir/moved
+		M /dir/moved/deep/last
+		A /dir/moved/more
+	END
+}
+
+@test "what moved into and out of other things that moved is found" {
+	grows x branch main
+	grows x mkdir /new
+	grows x rename /gone/moved /new/kept
+	grows x unlink /gone/inner/x
+	grows x rename /gone/inner /new/inner
+	grows x rmdir /gone
+	grows x rename /dir /new/dir
+	grows x rename /new/dir/sub/deep /new/inner/deep
+	differs x <<-END
+		D /gone
+		D /gone/inner/x
+		A /new
+		R /dir -> /new/dir
+		R /gone/inner -> /new/inner
+		R /dir/sub/deep -> /new/inner/deep
+		R /gone/moved -> /new/kept
+	END
+}
+
+@test "a branch is compared with its parent, not with main" {
+	grows x branch main
+	grows x create /in-x
+	grows y branch x
+	grows y rename /in-x /in-y
+	grows y unlink /dir/a
+	differs x <<<"A /in-x"
+	differs y <<-END
+		D /dir/a
+		R /in-x -> /in-y
+	END
+	differs main </dev/null
+	grows main create /in-main
+	differs main <<<"A /in-main"
+}
+
+@test "diff --stat adds sizes and a sum, --json has whole words and plain numbers" {
+	grows x branch main
+	grows x create /new text
+	grows x rename /dir/a /dir/c
+	grows x unlink /dir/b
+	run daxfsctl branch diff x -s "$image" --stat
+	[[ ${lines[-1]} == "1 deleted, 1 added, 0 modified, 1 renamed, -2 bytes" ]]
+	[[ ${lines[0]} =~ ^D\ +6\ +0\ /dir/b$ ]]
+	daxfsctl branch diff x -s "$image" -J | jq -e '.schema == 1 and .changes == [
+		{change: "deleted", path: "/dir/b", old_size: 6},
+		{change: "renamed", path: "/dir/c", old_path: "/dir/a", modified: false, old_size: 6, size: 6},
+		{change: "added", path: "/new", size: 4}]'
+}
+
+@test "a name cannot break a line of JSON" {
+	grows x branch main
+	grows x create $'/a\nb\e[2J"'
+	daxfsctl branch diff x -s "$image" -J | jq -e '.changes[0].path == "/a\\x0ab\\x1b[2J\""'
+}
+
+@test "a log that lies is an error, whatever it says" {
+	grows x branch main
+	grows x create /new text
+	tables=$((0x120000))
+	# br_parent of entry 1: itself
+	printf '\x01' | dd of="$image" bs=1 seek=$((tables + 128 + 8)) conv=notrunc status=none
+	status=0
+	daxfsctl branch diff x -s "$image" >"$BATS_TEST_TMPDIR/out" 2>&1 || status=$?
+	((status == 1 || status == 3 || status == 4))
+}
