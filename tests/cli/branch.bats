@@ -1,4 +1,5 @@
-# branch: arguments, refusals and diff, as far as they need no kernel module. tests/cli/grow.c makes the branches.
+# branch, as far as it needs no kernel module: tests/cli/grow.c makes the branches that diff compares, tests/cli/fake.c stands in
+# for a mount.
 load setup.bash
 
 setup_file() {
@@ -13,8 +14,18 @@ setup_file() {
 	mkdaxfs -q -w -D 8M -d "$tree" -o "$BATS_FILE_TMPDIR/image"
 	mkdaxfs -q -d "$tree" -o "$BATS_FILE_TMPDIR/read-only"
 	# shellcheck disable=SC2154 # setup.bash sets project
-	! command -v cc >/dev/null || cc -O1 -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I"$project/include" \
-		-o "$BATS_FILE_TMPDIR/grow" "$project/tests/cli/grow.c" "$project"/kmod/core/*.c
+	if command -v cc >/dev/null; then
+		local compile=(cc -O1 -std=gnu11 -D_GNU_SOURCE -I"$project/include")
+		"${compile[@]}" -o "$BATS_FILE_TMPDIR/grow" "$project/tests/cli/grow.c" "$project"/kmod/core/*.c
+		"${compile[@]}" -shared -fPIC -o "$BATS_FILE_TMPDIR/fake.so" "$project/tests/cli/fake.c"
+	fi
+	cat >"$BATS_FILE_TMPDIR/branches" <<-END
+		main 0 1 0 1 2 1 4096 -
+		a 1 2 0 1 2 0 65536 -
+		b 2 3 0 1 4 2 131072 elsewhere
+		aa 3 4 1 2 1 1 0 here
+		bb 5 9 2 3 0 0 0 -
+	END
 }
 
 setup() {
@@ -29,6 +40,23 @@ grows() {
 	image=$BATS_TEST_TMPDIR/image
 	[[ -e $image ]] || cp --sparse=always "$BATS_FILE_TMPDIR/image" "$image"
 	"$BATS_FILE_TMPDIR/grow" "$image" "$@"
+}
+
+# faked COMMAND...: with $dir as the mount of an image with the branches above.
+faked() {
+	[[ -e $BATS_FILE_TMPDIR/fake.so ]] || skip "no C compiler"
+	FAKE_MOUNT=$dir FAKE_BRANCHES=${branches:-$BATS_FILE_TMPDIR/branches} FAKE_CALLS=$BATS_TEST_TMPDIR/calls \
+		LD_PRELOAD=$BATS_FILE_TMPDIR/fake.so ASAN_OPTIONS=verify_asan_link_order=0:detect_leaks=0 "$@"
+}
+
+# refused STATUS ERRNO COMMAND...: the kernel, asked by COMMAND, gives this error.
+refused() {
+	FAKE_ERROR=$2 fails "$1" faked "${@:3}"
+}
+
+# called WANT: the last call that changes something.
+called() {
+	diff -u <(echo "$1") <(tail -n 1 "$BATS_TEST_TMPDIR/calls" | sed 's/ 312 / /')
 }
 
 # differs BRANCH: what stdin says is what diff says of the branch.
@@ -298,4 +326,139 @@ differs() {
 	status=0
 	daxfsctl branch diff x -s "$image" >"$BATS_TEST_TMPDIR/out" 2>&1 || status=$?
 	((status == 1 || status == 3 || status == 4))
+}
+
+@test "list shows a tree" {
+	faked daxfsctl branch list -m "$dir" | sed 's/ *$//' | diff -u - <(
+		cat <<-END
+			NAME   STATE  MODE USED HOST      TARGETS
+			main   frozen ro     4K
+			├─a    frozen ro    64K
+			│ └─aa shown  ro     0B here
+			└─b    live   rw   128K elsewhere
+			  └─bb live   ro     0B
+		END
+	)
+}
+
+@test "list takes columns, and prints pairs, raw lines and bytes" {
+	[[ $(faked daxfsctl branch list -m "$dir" -nr -b -o used,NAME,used | head -n 2) == $'4096 main\n65536 a' ]]
+	[[ $(faked daxfsctl branch list -m "$dir" -P -o NAME,PARENT,ID | tail -n 1) == 'NAME="bb" PARENT="b" ID="5.9"' ]]
+	faked daxfsctl branch list -m "$dir" -O | head -n 1 | grep -q 'ID.*PARENT.*CREATED'
+}
+
+@test "list in JSON is an array of objects with plain numbers" {
+	faked daxfsctl branch list -m "$dir" --json | jq -e '.schema == 1 and (.branches | length) == 5 and .branches[2] == {
+		name: "b", state: "live", mode: "rw", used: 131072, host: "elsewhere", targets: [], id: "2.3", parent: "main",
+		created: 1700000000, frozen: false, mounts: 2}'
+	faked daxfsctl branch list -m "$dir" -J -o NAME | jq -e '.branches[0] == {name: "main"}'
+}
+
+@test "parents in a loop, or that are not there, do not keep list from ending" {
+	branches=$BATS_TEST_TMPDIR/branches
+	cat >"$branches" <<-END
+		main 0 1 0 1 2 1 0 -
+		x 1 2 2 3 0 0 0 -
+		y 2 3 1 2 0 0 0 -
+		lost 7 7 99 1 0 0 0 -
+	END
+	[[ $(faked timeout 10 daxfsctl branch list -m "$dir" -nr -o NAME | sort | xargs) == "lost main x y" ]]
+	faked timeout 10 daxfsctl branch commit x -m "$dir" --to-root
+}
+
+@test "without -m the mount is the one that holds the current directory" {
+	cd "$dir"
+	[[ $(faked daxfs-branch show | head -n 1) == "Name:      aa" ]]
+}
+
+@test "show speaks of the shown branch or the one that is named" {
+	[[ $(faked daxfsctl branch show -m "$dir" | sed -n 's/^Name: *//p') == aa ]]
+	faked daxfsctl branch show b -b -m "$dir" | grep -q '^Used: *131072$'
+	faked daxfsctl branch show b -m "$dir" | grep -q '^Child: *bb$'
+	[[ $(faked daxfsctl branch show b -m "$dir" -J | jq -r '.branches[].name') == b ]]
+	fails 3 faked daxfsctl branch show nobody -m "$dir"
+	says 'nobody: there is no such branch'
+}
+
+@test "each verb asks the kernel for what it was asked, and says so in a line" {
+	while IFS='|' read -r words call said; do
+		# shellcheck disable=SC2086 # words
+		[[ $(faked daxfsctl branch $words -m "$dir") == "${said//DIR/$dir}" ]]
+		called "$call"
+		# shellcheck disable=SC2086
+		[[ ! $(faked daxfsctl branch $words -q -m "$dir") ]]
+	done <<-END
+		create x|CREATE name=x other=aa flags=0|created branch "x" from "aa"; DIR shows it now
+		create x -p b|CREATE name=x other=b flags=0|created branch "x" from "b"; DIR shows it now
+		create x --stay|CREATE name=x other=aa flags=1|created branch "x" from "aa"
+		switch b|SWITCH name=b other= flags=0|DIR shows branch "b" now
+		commit|COMMIT name=aa other= flags=0|committed branch "aa" into "a"; DIR shows it now
+		abort|ABORT name=aa other= flags=0|aborted branch "aa"; DIR shows "a" now
+		abort b|ABORT name=b other= flags=0|aborted branch "b"
+		rename b c|RENAME name=b other=c flags=0|renamed branch "b" to "c"
+	END
+	fails 3 faked daxfsctl branch create x -p nobody -m "$dir"
+	fails 3 faked daxfsctl branch switch "$(printf 'x%.0s' {1..48})" -m "$dir"
+}
+
+@test "commit says which branches are discarded, and who has them" {
+	faked daxfsctl branch commit bb --to-root -m "$dir" | diff -u - <(
+		cat <<-END
+			committed branch "bb" into "main"; $dir shows it now
+			discarded branch "a"
+			discarded branch "aa", mounted 1 time (host here)
+		END
+	)
+	called "COMMIT name=bb other= flags=2"
+	faked daxfsctl branch commit aa --to-root -m "$dir" | grep -qx 'discarded branch "b", mounted 2 times (host elsewhere)'
+}
+
+@test "commit --dry-run lists what diff lists and what would go, and calls nothing" {
+	grows a branch main
+	grows a create /new
+	grows b branch main
+	branches=$BATS_TEST_TMPDIR/branches
+	printf '%s\n' "main 0 1 0 1 2 0 0 -" "a 1 2 0 1 1 1 0 -" "b 2 3 0 1 0 0 0 -" >"$branches"
+	FAKE_IMAGE=$image faked daxfsctl branch commit --dry-run -m "$dir" | diff -u - <(printf '%s\n' "A /new" 'would discard branch "b"')
+	[[ $(FAKE_IMAGE=$image faked daxfsctl branch diff -m "$dir") == "A /new" ]]
+	fails 4 faked daxfsctl branch commit --dry-run -m "$dir"
+	says 'only root may do that'
+	fails 4 faked daxfsctl branch commit main --dry-run -m "$dir"
+	says 'main: has no parent'
+	[[ ! -e $BATS_TEST_TMPDIR/calls ]]
+}
+
+@test "a refusal has its exit code, and the kernel's words when it gives some" {
+	# ENOENT EBUSY EEXIST EROFS ESTALE EPERM ENOSPC EIO
+	while read -r errno status; do
+		for words in "create x" "switch b" commit abort "rename b c"; do
+			# shellcheck disable=SC2086 # words
+			refused "$status" "$errno" daxfsctl branch $words -m "$dir"
+		done
+	done <<-END
+		2 3
+		16 4
+		17 4
+		30 4
+		116 4
+		1 4
+		28 1
+		5 1
+	END
+	FAKE_REASON="branch \"b\" is in use by host elsewhere" refused 4 16 daxfsctl branch switch b -m "$dir"
+	says 'daxfsctl: branch: b: branch "b" is in use by host elsewhere'
+}
+
+@test "a host name cannot move the cursor" {
+	branches=$BATS_TEST_TMPDIR/branches
+	printf '%s\n' "main 0 1 0 1 3 1 0 "$'e\e[2Jvil' >"$branches"
+	faked daxfsctl branch list -m "$dir" | grep -qF 'e\x1b[2Jvil'
+	faked daxfsctl branch show -m "$dir" | grep -qF 'e\x1b[2Jvil'
+}
+
+@test "a mount that knows no branches is told from one that is none, exit 3" {
+	[[ -e $BATS_FILE_TMPDIR/fake.so ]] || skip "no C compiler"
+	FAKE_MOUNT=$dir LD_PRELOAD=$BATS_FILE_TMPDIR/fake.so ASAN_OPTIONS=verify_asan_link_order=0:detect_leaks=0 \
+		fails 3 daxfsctl branch list -m "$dir"
+	says 'branches belong to its root directory'
 }

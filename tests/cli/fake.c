@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Loaded before the C library: the directory $FAKE_MOUNT looks like a mounted
+ * daxfs to the program under test, which so shows what it makes of the kernel's
+ * answers.
+ *
+ *	$FAKE_BRANCHES	file of the list: name index generation parent-index
+ *			parent-generation flags mounts used host, one a line
+ *	$FAKE_ERROR	number of the errno of all calls that change something
+ *	$FAKE_REASON	what bo_reason then says
+ *	$FAKE_IMAGE	file that is the region
+ *	$FAKE_CALLS	file to which calls that change something are appended
+ */
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <daxfs/format.h>
+#include <daxfs/ioctl.h>
+
+static bool is_fake(int fd)
+{
+	const char *path = getenv("FAKE_MOUNT");
+	struct stat a, b;
+
+	return path && stat(path, &a) == 0 && fstat(fd, &b) == 0 && a.st_dev == b.st_dev &&
+	       a.st_ino == b.st_ino;
+}
+
+int fstatfs(int fd, struct statfs *fs)
+{
+	int (*real)(int, struct statfs *) = dlsym(RTLD_NEXT, "fstatfs");
+	int err = real(fd, fs);
+
+	if (!err && is_fake(fd))
+		fs->f_type = DAXFS_SUPER_MAGIC;
+	return err;
+}
+
+int fstatfs64(int fd, struct statfs64 *fs)
+{
+	return fstatfs(fd, (struct statfs *)fs);
+}
+
+int statx(int fd, const char *path, int flags, unsigned int mask, struct statx *stx)
+{
+	int (*real)(int, const char *, int, unsigned int, struct statx *) =
+		dlsym(RTLD_NEXT, "statx");
+	int err = real(fd, path, flags, mask, stx);
+
+	if (!err && !*path && is_fake(fd)) {
+		stx->stx_attributes_mask |= STATX_ATTR_MOUNT_ROOT;
+		stx->stx_attributes |= STATX_ATTR_MOUNT_ROOT;
+	}
+	return err;
+}
+
+/* Two at a time, so that the list is asked for more than once. */
+static int list(struct daxfs_branch_list *dl)
+{
+	struct daxfs_branch_info *out = (void *)(unsigned long)dl->dl_branches;
+	FILE *file = fopen(getenv("FAKE_BRANCHES"), "re");
+	unsigned long index, gen, parent, parent_gen, flags, mounts, used;
+	char name[64], host[64];
+
+	dl->dl_count = 0;
+	dl->dl_next = 0;
+	while (file && fscanf(file, "%63s %lu %lu %lu %lu %lu %lu %lu %63s", name, &index, &gen,
+			      &parent, &parent_gen, &flags, &mounts, &used, host) == 9) {
+		struct daxfs_branch_info *br = &out[dl->dl_count];
+
+		if (index < dl->dl_start)
+			continue;
+		if (dl->dl_count == 2 || dl->dl_count == dl->dl_room) {
+			dl->dl_next = (__u32)index;
+			break;
+		}
+		memset(br, 0, sizeof(*br));
+		memcpy(br->di_name, name, sizeof(br->di_name));
+		br->di_id = index | (__u64)gen << 32;
+		br->di_parent = parent | (__u64)parent_gen << 32;
+		br->di_created = 1700000000123456789 + (__s64)index;
+		br->di_flags = (__u32)flags;
+		br->di_mounts = (__u32)mounts;
+		br->di_used = used;
+		if (strcmp(host, "-") != 0)
+			memcpy(br->di_host, host, sizeof(br->di_host));
+		dl->dl_count++;
+	}
+	if (file)
+		fclose(file);
+	return 0;
+}
+
+static int change(unsigned long request, struct daxfs_branch_op *op)
+{
+	static const char *const names[] = { "CREATE", "SWITCH", "COMMIT", "ABORT", "RENAME" };
+	const char *calls = getenv("FAKE_CALLS"), *error = getenv("FAKE_ERROR");
+	const char *reason = getenv("FAKE_REASON");
+	FILE *file;
+
+	if (calls && (file = fopen(calls, "ae"))) {
+		fprintf(file, "%s %u name=%s other=%s flags=%u\n",
+			names[_IOC_NR(request) - _IOC_NR(DAXFS_IOC_BRANCH_CREATE)], op->bo_size,
+			op->bo_name, op->bo_other, op->bo_flags);
+		fclose(file);
+	}
+	if (!error)
+		return 0;
+	if (reason)
+		strncpy(op->bo_reason, reason, sizeof(op->bo_reason));
+	errno = atoi(error);
+	return -1;
+}
+
+int ioctl(int fd, unsigned long request, ...)
+{
+	int (*real)(int, unsigned long, ...) = dlsym(RTLD_NEXT, "ioctl");
+	struct daxfs_dmabuf *db;
+	va_list args;
+	void *arg;
+
+	va_start(args, request);
+	arg = va_arg(args, void *);
+	va_end(args);
+	if (_IOC_TYPE(request) != DAXFS_IOC_MAGIC || !is_fake(fd))
+		return real(fd, request, arg);
+	if (request == DAXFS_IOC_VOLUME_INFO)
+		return 0;
+	if (request == DAXFS_IOC_BRANCH_LIST && getenv("FAKE_BRANCHES"))
+		return list(arg);
+	if (request >= DAXFS_IOC_BRANCH_CREATE && request <= DAXFS_IOC_BRANCH_RENAME)
+		return change(request, arg);
+	if (request == DAXFS_IOC_DMABUF && getenv("FAKE_IMAGE")) {
+		db = arg;
+		db->db_fd = open(getenv("FAKE_IMAGE"), O_RDONLY | O_CLOEXEC);
+		return db->db_fd < 0 ? -1 : 0;
+	}
+	errno = request == DAXFS_IOC_DMABUF ? EPERM : ENOTTY;
+	return -1;
+}
