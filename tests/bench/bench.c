@@ -7,6 +7,8 @@
  *	bench --make-tree DIR | --make-names COUNT DIR
  *	bench --lookup COUNT DIR	a folder as --make-names makes it
  *	bench --mount LABEL OPTIONS DIR
+ *	bench --branches COUNT DIR	with so many changed files
+ *	bench --fill DIR	with small files, until there is no space left
  *
  * Each result is a line "ROW TAB NAME TAB VALUE"; VALUE is a number, or "-"
  * where the row cannot be run, or "pinned" where the dcache is never cold.
@@ -89,7 +91,7 @@ static void measure(const struct row *row, const struct target *t, unsigned int 
 	double ns[ROUNDS];
 	unsigned int i;
 
-	if (row->writes && !t->writable) {
+	if ((row->writes && !t->writable) || (row->branches && !t->branches)) {
 		printf("%s\t%s\t-\n", row->name, t->name);
 	} else if (row->cold && t->pinned) {
 		printf("%s\t%s\tpinned\n", row->name, t->name);
@@ -112,25 +114,29 @@ static bool wanted(const struct row *row, char *const *only, unsigned int count)
 	return !count;
 }
 
+static const struct row *const all_rows[] = { reading_rows, writing_rows, branch_rows,
+					      NULL };
+
 static bool row_exists(const char *name)
 {
-	const struct row *row;
+	const struct row *const *rows, *row;
 
-	for (row = reading_rows; row->name; row++)
-		if (!strcmp(row->name, name))
-			return true;
-	for (row = writing_rows; row->name; row++)
-		if (!strcmp(row->name, name))
-			return true;
+	for (rows = all_rows; *rows; rows++)
+		for (row = *rows; row->name; row++)
+			if (!strcmp(row->name, name))
+				return true;
 	return false;
 }
 
-static void measure_all(struct target *t, const struct row *rows, char *const *only,
-			unsigned int n, unsigned int rounds)
+static void measure_all(const struct target *t, char *const *only, unsigned int n,
+			unsigned int rounds)
 {
-	for (; rows->name; rows++)
-		if (wanted(rows, only, n))
-			measure(rows, t, rounds);
+	const struct row *const *rows, *row;
+
+	for (rows = all_rows; *rows; rows++)
+		for (row = *rows; row->name; row++)
+			if (wanted(row, only, n))
+				measure(row, t, rounds);
 }
 
 /*
@@ -158,6 +164,7 @@ static void enter(struct target *t, char *arg)
 	if (statvfs(t->dir, &vfs) || statfs(t->dir, &fs))
 		die("statfs", t->dir);
 	t->writable = !(vfs.f_flag & ST_RDONLY) && !access(t->dir, W_OK);
+	t->branches = branches_are_there(t->dir);
 	t->pinned = fs.f_type == TMPFS_MAGIC;
 	*slash = 0;
 	if (chroot(t->dir))
@@ -191,8 +198,7 @@ static int fork_for(char *arg, char *const *only, unsigned int count, unsigned i
 		perror("bench: mlockall");
 	enter(&t, arg);
 	do {
-		measure_all(&t, reading_rows, only, count, rounds);
-		measure_all(&t, writing_rows, only, count, rounds);
+		measure_all(&t, only, count, rounds);
 	} while (loop);
 	exit(0);
 }
@@ -202,6 +208,7 @@ static void usage(FILE *f, int status)
 	fputs("Usage: bench [-q] [-l] [-o ROW]... NAME=DIR...\n"
 	      "       bench --make-tree DIR | --make-names COUNT DIR\n"
 	      "       bench --lookup COUNT DIR | --mount LABEL OPTIONS DIR\n"
+	      "       bench --branches COUNT DIR | --fill DIR\n"
 	      "  -q, --quick     one round per row\n"
 	      "  -l, --loop      again and again, for a profiler\n"
 	      "  -o, --only ROW  only this row\n"
@@ -212,12 +219,11 @@ static void usage(FILE *f, int status)
 
 static void list_rows(void)
 {
-	const struct row *row;
+	const struct row *const *rows, *row;
 
-	for (row = reading_rows; row->name; row++)
-		puts(row->name);
-	for (row = writing_rows; row->name; row++)
-		puts(row->name);
+	for (rows = all_rows; *rows; rows++)
+		for (row = *rows; row->name; row++)
+			puts(row->name);
 	exit(0);
 }
 
@@ -244,6 +250,10 @@ static bool other_command(int argc, char **argv)
 		names_lookup(argv[3], count_of(argv[2]));
 	else if (argc == 5 && !strcmp(argv[1], "--mount"))
 		mounting_time(argv[2], argv[3], argv[4]);
+	else if (argc == 4 && !strcmp(argv[1], "--branches"))
+		branches_cost(argv[3], count_of(argv[2]));
+	else if (argc == 3 && !strcmp(argv[1], "--fill"))
+		branches_fill(argv[2]);
 	else
 		return false;
 	return true;

@@ -25,6 +25,7 @@ struct target {
 	const char *name;
 	const char *dir; /* as seen from the root that bench gives itself */
 	bool writable;
+	bool branches;
 	bool pinned; /* its dentries are the files: never cold */
 };
 
@@ -36,11 +37,13 @@ struct row {
 	const char *name; /* what --only wants */
 	bool writes;
 	bool cold; /* measures what is not in the dcache */
+	bool branches; /* needs them */
 	/* Runs once; nanoseconds per operation. More rounds are the caller's. */
 	double (*run)(const struct target *t);
 };
 
-extern const struct row reading_rows[], writing_rows[]; /* end with a NULL name */
+/* Each ends with a NULL name. */
+extern const struct row reading_rows[], writing_rows[], branch_rows[];
 
 /* Prints and exits: a benchmark that cannot do its work has no result. */
 void die(const char *what, const char *path) __attribute__((noreturn));
@@ -57,6 +60,10 @@ void name_of(char *name, size_t size, unsigned int i);
 
 /* names.c: prints its results itself */
 void names_lookup(const char *dir, unsigned int count);
+/* branches.c: the latter two print their results themselves */
+bool branches_are_there(const char *dir);
+void branches_cost(const char *dir, unsigned int count);
+void branches_fill(const char *dir);
 /* mounting.c: prints its result itself */
 void mounting_time(const char *label, const char *options, const char *dir);
 

@@ -160,11 +160,13 @@ static double readdir_entry(const struct target *t)
 	return (double)start / entries;
 }
 
-const struct row reading_rows[] = { { "pread-64", false, false, pread_64 },
-				    { "pread-4k", false, false, pread_4096 },
-				    { "mmap-page", false, false, touch_pages },
-				    { "stat-cold", false, true, stat_cold },
-				    { "stat-warm", false, false, stat_warm },
-				    { "open-read-close", false, false, open_read_close },
-				    { "readdir-entry", false, false, readdir_entry },
-				    {} };
+const struct row reading_rows[] = {
+	{ .name = "pread-64", .run = pread_64 },
+	{ .name = "pread-4k", .run = pread_4096 },
+	{ .name = "mmap-page", .run = touch_pages },
+	{ .name = "stat-cold", .cold = true, .run = stat_cold },
+	{ .name = "stat-warm", .run = stat_warm },
+	{ .name = "open-read-close", .run = open_read_close },
+	{ .name = "readdir-entry", .run = readdir_entry },
+	{}
+};

@@ -145,9 +145,145 @@ static double rename_there(const struct target *t)
 	return (double)start / (PATHS - 1 - WARM);
 }
 
-const struct row writing_rows[] = { { "create-unlink", true, false, create_unlink },
-				    { "append-4k", true, false, append_4k },
-				    { "overwrite-100", true, false, overwrite_100 },
-				    { "mkdir-rmdir", true, false, mkdir_rmdir },
-				    { "rename", true, false, rename_there },
-				    {} };
+/* ---- an agent that edits a tree ---- */
+
+/*
+ * So many in a run, the first ones not measured. It changes small files of the
+ * first half, none of them twice in five runs, and reads those of the second.
+ */
+#define AGENT_ROUNDS 28u
+#define AGENT_WARM 4u
+#define AGENT_READS 10u
+#define AGENT_DIRS 3u
+#define AGENT_CREATES 10u
+#define AGENT_REWRITES 5u
+#define AGENT_DELETES 2u
+
+static char agent_text[4096];
+
+/* A small file of that half of the test tree; as the rounds go on, all of them. */
+static void agent_small(char *path, const struct target *t, unsigned int half,
+			unsigned int i)
+{
+	char name[64];
+
+	small_path(name, sizeof(name), half * SMALL_FILES / 2 + i % (SMALL_FILES / 2));
+	path_of(path, t, name);
+}
+
+static void agent_put(const char *path, int flags, unsigned int i)
+{
+	size_t size = 1024 + i % 4 * 1024;
+	int fd = open(path, O_WRONLY | flags, 0644);
+
+	if (fd < 0 || write(fd, agent_text, size) != (ssize_t)size)
+		die("write", path);
+	close(fd);
+}
+
+/* What it makes. The names are made outside of the measurement. */
+struct agent_paths {
+	char read[AGENT_READS][PATH_SIZE];
+	char dir[AGENT_DIRS][PATH_SIZE];
+	char file[AGENT_CREATES][PATH_SIZE];
+	char rewrite[AGENT_REWRITES][PATH_SIZE];
+	char gone[AGENT_DELETES][PATH_SIZE];
+	char renamed[PATH_SIZE];
+};
+
+static void agent_names(struct agent_paths *p, const struct target *t, unsigned int round)
+{
+	unsigned int changed = round * (AGENT_REWRITES + AGENT_DELETES), i;
+	char name[64];
+
+	for (i = 0; i < AGENT_READS; i++)
+		agent_small(p->read[i], t, 1, round * 37 + i);
+	for (i = 0; i < AGENT_DIRS; i++) {
+		snprintf(name, sizeof(name), WORK "/agent-%u-%u", round, i);
+		path_of(p->dir[i], t, name);
+	}
+	for (i = 0; i < AGENT_CREATES; i++) {
+		snprintf(name, sizeof(name), WORK "/agent-%u-%u/file-%u", round,
+			 i % AGENT_DIRS, i);
+		path_of(p->file[i], t, name);
+	}
+	for (i = 0; i < AGENT_REWRITES; i++)
+		agent_small(p->rewrite[i], t, 0, changed + i);
+	for (i = 0; i < AGENT_DELETES; i++)
+		agent_small(p->gone[i], t, 0, changed + AGENT_REWRITES + i);
+	snprintf(name, sizeof(name), WORK "/agent-%u-0/renamed", round);
+	path_of(p->renamed, t, name);
+}
+
+static void agent_work(const struct agent_paths *p)
+{
+	static char buf[4096];
+	unsigned int i;
+	int fd;
+
+	for (i = 0; i < AGENT_READS; i++) {
+		fd = open(p->read[i], O_RDONLY);
+		if (fd < 0 || read(fd, buf, sizeof(buf)) < 1024)
+			die("open or read", p->read[i]);
+		close(fd);
+	}
+	for (i = 0; i < AGENT_DIRS; i++)
+		if (mkdir(p->dir[i], 0755))
+			die("mkdir", p->dir[i]);
+	for (i = 0; i < AGENT_CREATES; i++)
+		agent_put(p->file[i], O_CREAT | O_EXCL, i);
+	for (i = 0; i < AGENT_REWRITES; i++)
+		agent_put(p->rewrite[i], O_TRUNC, i);
+	for (i = 0; i < AGENT_DELETES; i++)
+		if (unlink(p->gone[i]))
+			die("unlink", p->gone[i]);
+	if (rename(p->file[0], p->renamed))
+		die("rename", p->file[0]);
+}
+
+/* What was deleted is there again, what was made is gone. */
+static void agent_undo(const struct agent_paths *p)
+{
+	unsigned int i;
+
+	for (i = 0; i < AGENT_DELETES; i++)
+		agent_put(p->gone[i], O_CREAT | O_EXCL, i);
+	unlink(p->renamed);
+	for (i = 1; i < AGENT_CREATES; i++)
+		unlink(p->file[i]);
+	for (i = 0; i < AGENT_DIRS; i++)
+		if (rmdir(p->dir[i]))
+			die("rmdir", p->dir[i]);
+}
+
+static double agent(const struct target *t)
+{
+	static struct agent_paths paths[AGENT_ROUNDS];
+	static unsigned int round;
+	uint64_t sum = 0, start;
+	unsigned int i;
+
+	make_work();
+	memset(agent_text, 'a', sizeof(agent_text));
+	for (i = 0; i < AGENT_ROUNDS; i++)
+		agent_names(&paths[i], t, round++);
+	for (i = 0; i < AGENT_ROUNDS; i++) {
+		start = now();
+		agent_work(&paths[i]);
+		if (i >= AGENT_WARM)
+			sum += now() - start;
+	}
+	for (i = 0; i < AGENT_ROUNDS; i++)
+		agent_undo(&paths[i]);
+	return (double)sum / (AGENT_ROUNDS - AGENT_WARM);
+}
+
+const struct row writing_rows[] = {
+	{ .name = "create-unlink", .writes = true, .run = create_unlink },
+	{ .name = "append-4k", .writes = true, .run = append_4k },
+	{ .name = "overwrite-100", .writes = true, .run = overwrite_100 },
+	{ .name = "mkdir-rmdir", .writes = true, .run = mkdir_rmdir },
+	{ .name = "rename", .writes = true, .run = rename_there },
+	{ .name = "agent-round", .writes = true, .run = agent },
+	{}
+};
