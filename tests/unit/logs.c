@@ -172,7 +172,7 @@ static void chains(void)
 	CHECK(n > 100);
 	CHECK_EQ(count_records(vol, &fresh), n);
 	CHECK(fresh.chunk == log.chunk && fresh.used == log.used && fresh.seq == log.seq &&
-	      fresh.salt == log.salt);
+	      fresh.salted == log.salted);
 	tap_end("records are read back in order over many chunks, and a full area loses none");
 
 	/* A chain that leads back into itself, with everything else right. */
