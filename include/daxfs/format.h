@@ -350,7 +350,7 @@ DAXFS_AT(daxfs_shared, ss_zero1, 96);
 /* Low byte of br_state; the generation is in the upper half. */
 enum daxfs_branch_state {
 	DAXFS_BRANCH_FREE = 0,
-	DAXFS_BRANCH_MAKING = 1,	/* a create that did not finish: free it */
+	DAXFS_BRANCH_MAKING = 1,	/* a create or rename that did not finish: free it */
 	DAXFS_BRANCH_LIVE = 2,
 	DAXFS_BRANCH_DEAD = 3,		/* discarded or committed: free its chunks */
 };
@@ -365,6 +365,10 @@ enum daxfs_branch_state {
  * log is its own chain followed by the winner's. What is left to do (join the
  * chains, relabel chunks, kill the siblings and the winner's entry, clear
  * br_winner) can be redone from this word any number of times.
+ *
+ * A rename first writes the new name, with the branch's parent, time and
+ * generation, to an entry that is MAKING and whose br_winner names the branch.
+ * When a live branch's checksum is wrong, its name is there.
  */
 struct daxfs_branch {
 	__le64 br_state;	/* enum daxfs_branch_state | generation << 32 */

@@ -289,9 +289,10 @@ void dxc_branch_format(const struct dxc_volume *vol, s64 created)
 /*
  * A rename writes the new name, complete and with a checksum of its own, to a
  * free entry first: MAKING, with br_winner naming the branch. If that branch's
- * name was then written in part only, it is written again from there.
+ * name was then written in part only, it is written again from there. True if
+ * it was written.
  */
-static void finish_rename(const struct dxc_volume *vol, u32 index, bool started)
+static bool finish_rename(const struct dxc_volume *vol, u32 index, bool started)
 {
 	const u32 from = offsetof(struct daxfs_branch, br_checksum);
 	struct daxfs_branch raw, old;
@@ -301,24 +302,25 @@ static void finish_rename(const struct dxc_volume *vol, u32 index, bool started)
 	u32 gen;
 
 	if (dxc_region_read(&vol->region, dxc_entry_at(vol, index), &raw, sizeof(raw)))
-		return;
+		return false;
 	gen = le64_to_cpu(raw.br_state) >> DXC_GEN_SHIFT;
 	id = dxc_word_id(le64_to_cpu(raw.br_winner));
 	if ((le64_to_cpu(raw.br_state) & DXC_STATE_MASK) != DAXFS_BRANCH_MAKING ||
 	    id.branch == DAXFS_MAIN_BRANCH || id.generation != gen || !dxc_is_live(vol, id) ||
 	    le32_to_cpu(raw.br_checksum) != entry_checksum(&raw, gen) ||
 	    !name_decode(&raw, name))
-		return;
+		return false;
 	/* After a crash, one that is whole has its old name or its new one already. */
 	if (!started && !dxc_branch_read(vol, id.branch, &br, NULL))
-		return;
+		return false;
 	if (dxc_region_read(&vol->region, dxc_entry_at(vol, id.branch), &old, sizeof(old)) ||
 	    old.br_parent != raw.br_parent || old.br_created != raw.br_created)
-		return;
+		return false;
 	dxc_region_write(vol, dxc_entry_at(vol, id.branch) + from, (const u8 *)&raw + from,
 			 sizeof(raw) - from);
 	/* The name is whole before the entry it could be taken from again is free. */
 	dxc_fence(vol);
+	return true;
 }
 
 /* Index of an entry that a branch can be made in, or 0. */
@@ -417,11 +419,12 @@ int dxc_branch_rename(const struct dxc_volume *vol, struct dxc_owner id, const c
 	dxc_region_write(vol, dxc_entry_at(vol, index), &raw, sizeof(raw));
 	/* The new name is whole there before the old one is written over. */
 	dxc_fence(vol);
-	finish_rename(vol, index, true);
+	if (!finish_rename(vol, index, true))
+		err = -EUCLEAN;	/* somebody else is writing there */
 	dxc_word_store(vol, BR_AT(vol, index, br_state), 0);
 	/* Nobody's entry again before the next one begins. */
 	dxc_commit_seq_advance(vol);
-	return 0;
+	return err;
 }
 
 bool dxc_branch_drop_unfinished(const struct dxc_volume *vol)

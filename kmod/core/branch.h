@@ -13,6 +13,7 @@
  * dxc_branch_recover(), in whatever kernel.
  *
  *	create	entry MAKING, its members, then br_state = LIVE
+ *	rename	the new name in an entry MAKING, then over the old one
  *	commit	br_winner of the parent; then join, relabel, kill siblings
  *	abort	br_state = DEAD; then kill descendants, free chunks
  *
@@ -83,11 +84,15 @@ void dxc_branch_format(const struct dxc_volume *vol, s64 created);
 /*
  * Makes a branch (locked). first_seq: number of the record that would follow
  * the parent's last. O(entries), whatever the parent holds. -EEXIST, -EINVAL
- * (name), -ENOSPC (table full), -ESTALE (no such parent). *br is what was made.
+ * (name), -ENOSPC (table full), -ESTALE (no such parent), -EBUSY (a commit to
+ * the parent is not finished: dxc_branch_finish() it). *br is what was made.
  */
 int dxc_branch_create(const struct dxc_volume *vol, struct dxc_owner parent,
 		      const char *name, s64 created, u64 first_seq, struct dxc_branch *br);
-/* Another name (locked). -EEXIST, -EINVAL, -ESTALE; main keeps its name: -EPERM. */
+/*
+ * Another name (locked). -EEXIST, -EINVAL, -ESTALE; main keeps its name: -EPERM.
+ * -ENOSPC: it takes a free entry for as long as it lasts.
+ */
 int dxc_branch_rename(const struct dxc_volume *vol, struct dxc_owner id, const char *name);
 
 /* Chunks of a branch that the caller knows already, so that no table is searched. */
@@ -104,19 +109,29 @@ struct dxc_branch_rest {
 	const struct dxc_chunk_list *(*known)(void *priv, struct dxc_owner id);
 	void *priv;
 	dxc_chunk tail;		/* commit: last log chunk of the parent, or DXC_NO_CHUNK: found by walking */
-	u64 seq;		/* out: commit sequence that freed chunks carry */
+	u64 seq;		/* out: commit sequence that freed chunks carry; advanced
+				 * once everything that goes is dead
+				 */
 	u32 discarded;		/* out: branches that went, without the winner */
 };
 
 /*
  * Commits child into its parent (locked): the store that decides, nothing
- * else. -ESTALE, -EPERM for main, -EBUSY when child has live children.
+ * else. -ESTALE, -EPERM for main, -EBUSY when child has live children or
+ * another commit to its parent is not finished, -EUCLEAN when its log is none.
  */
 int dxc_branch_commit(const struct dxc_volume *vol, struct dxc_owner child);
-/* What follows from br_winner of parent (locked); 0 too when nothing does. */
+/*
+ * What follows from br_winner of parent (locked); 0 too when nothing does.
+ * -ENOMEM: to be called again. -EUCLEAN: the logs cannot be joined; there was no
+ * commit then, and nobody is discarded.
+ */
 int dxc_branch_finish(const struct dxc_volume *vol, struct dxc_owner parent,
 		      struct dxc_branch_rest *rest);
-/* Discards a branch and its descendants (locked). -ESTALE, -EPERM for main. */
+/*
+ * Discards a branch and its descendants (locked). -ESTALE, -EPERM for main,
+ * -EBUSY as for create, -ENOMEM; then nothing has happened.
+ */
 int dxc_branch_abort(const struct dxc_volume *vol, struct dxc_owner id,
 		     struct dxc_branch_rest *rest);
 /*
@@ -156,7 +171,9 @@ struct dxc_mount {
 
 /*
  * Claims a free slot, or one of the slots that dead says (NULL: none) are
- * abandoned. -EUSERS when all are in use. epoch: random, 31 bits, not 0.
+ * abandoned. -EUSERS when all are in use. epoch: random, 31 bits, not 0. The
+ * mount has seen nothing, so no chunk is reclaimed, until dxc_mount_set_seen():
+ * of dxc_commit_seq(), and only then are the tables read.
  */
 int dxc_mount_claim(const struct dxc_volume *vol, u32 epoch, struct dxc_owner branch,
 		    bool writable, const char *host,
@@ -178,7 +195,8 @@ u64 dxc_mount_seen(const struct dxc_volume *vol,
 /*
  * The lease of a branch, the volume lock: 0, or -EBUSY with the holder in
  * *holder. Passing a holder that is known to be gone in *holder takes it over
- * from him; 0 there: only when it is free.
+ * from him; 0 there: only when it is free. Who does not own his slot
+ * (dxc_holder_is_there()) is gone. After the lock was taken over, recover.
  */
 int dxc_lease_take(const struct dxc_volume *vol, struct dxc_owner id, dxc_holder me,
 		   dxc_holder *holder);

@@ -166,11 +166,20 @@ static int find_end(const struct dxc_volume *vol, u64 word, struct dxc_owner own
 	return -EUCLEAN;
 }
 
+/* Can the branch's log become the end of another? What is no log makes that unreadable as well. */
+static int check_head(const struct dxc_volume *vol, const struct dxc_branch *br)
+{
+	struct dxc_log log;
+
+	if (br->head && !is_log_of(vol, br->head, br->id))
+		return -EUCLEAN;
+	return dxc_log_open(vol, br->head, br->first_seq, &log);
+}
+
 /* Lets the log of up go on with that of down, unless it does already. */
 static int join(const struct dxc_volume *vol, const struct dxc_branch *up,
 		const struct dxc_branch *down, dxc_chunk tail)
 {
-	struct dxc_log log;
 	dxc_off end = BR_AT(vol, up->id.branch, br_head);
 	u64 first = up->head;
 	int err = -EUCLEAN;
@@ -186,8 +195,7 @@ static int join(const struct dxc_volume *vol, const struct dxc_branch *up,
 		return err;
 	if (first && dxc_word_load(vol, end) == down->head)
 		return 0;
-	/* What is no log would make up's unreadable as well. */
-	err = dxc_log_open(vol, down->head, down->first_seq, &log);
+	err = check_head(vol, down);
 	if (err)
 		return err;
 	/* The logs are joined before a chunk changes hands or a branch dies. */
@@ -388,7 +396,6 @@ static void rest_start(const struct dxc_volume *vol, struct dxc_branch_rest *res
 int dxc_branch_commit(const struct dxc_volume *vol, struct dxc_owner child)
 {
 	struct dxc_branch br, other;
-	struct dxc_log log;
 	dxc_off winner_at, own_at;
 	u32 index = 0;
 	int err;
@@ -405,7 +412,7 @@ int dxc_branch_commit(const struct dxc_volume *vol, struct dxc_owner child)
 		return -EBUSY;
 	err = dxc_branch_get(vol, br.parent, &other);
 	if (!err)
-		err = dxc_log_open(vol, br.head, br.first_seq, &log);
+		err = check_head(vol, &br);
 	if (err)
 		return err;
 	/* Whatever the child's log says is there before it is the parent's. */
