@@ -111,9 +111,37 @@ static void entries(void)
 	tap_end("an entry that somebody left half made is made anew, with nothing of the old one");
 }
 
+/* Makes the checksum of an entry right. */
+static void seal_entry(const struct dxc_volume *v, u32 index)
+{
+	struct daxfs_branch *br = family_raw(v, index);
+	u32 crc = dxc_crc32c(0, (u8 *)&br->br_state + 4, 4);
+
+	crc = dxc_crc32c(crc, &br->br_parent, sizeof(br->br_parent));
+	crc = dxc_crc32c(crc, &br->br_created, sizeof(br->br_created));
+	br->br_checksum = cpu_to_le32(dxc_crc32c(crc, br->br_name, sizeof(br->br_name)));
+}
+
+/* An entry that is right in itself, whatever it says. */
+static void forge(const struct dxc_volume *v, u32 index, struct dxc_owner parent,
+		  u32 generation)
+{
+	struct daxfs_branch *br = family_raw(v, index);
+
+	br->br_state = cpu_to_le64(DAXFS_BRANCH_LIVE | (u64)generation << 32);
+	br->br_parent = cpu_to_le64(parent.branch | (u64)parent.generation << 32);
+	memset(br->br_name, 0, sizeof(br->br_name));
+	sprintf((char *)br->br_name, "n%u", index);
+	seal_entry(v, index);
+}
+
 static void bad_entries(void)
 {
 	struct dxc_branch_rest rest = { .tail = DXC_NO_CHUNK };
+	static const char wrong[][48] = {
+		"",	"-a",	   "a/b",
+		"a\0b", "\033[2J", "12345678901234567890123456789012345678901234567_"
+	};
 	struct dxc_finding what;
 	struct daxfs_branch good;
 	struct dxc_branch br;
@@ -147,6 +175,15 @@ static void bad_entries(void)
 	CHECK(found > 500);
 	CHECK_EQ(dxc_branch_find(&vol, "a", &br), 0);
 	tap_end("an entry with any bit changed is not believed");
+
+	for (bit = 0; bit < sizeof(wrong) / sizeof(wrong[0]); bit++) {
+		memcpy(family_raw(&vol, a.branch)->br_name, wrong[bit], 48);
+		seal_entry(&vol, a.branch);
+		CHECK_EQ(dxc_branch_read(&vol, a.branch, &br, &what), -EUCLEAN);
+		CHECK_EQ(what.code, DXC_BR_NAME);
+	}
+	tap_end("an entry whose name no branch may have is not believed");
+	*family_raw(&vol, a.branch) = good;
 
 	family_raw(&vol, 0)->br_state = 0;
 	CHECK_EQ(dxc_branch_read(&vol, 0, &br, &what), -EUCLEAN);
@@ -278,23 +315,6 @@ static void aborts(void)
 
 /* ---- hostile tables ---- */
 
-/* An entry that is right in itself, whatever it says. */
-static void forge(u32 index, struct dxc_owner parent, u32 generation)
-{
-	struct daxfs_branch *br = family_raw(&vol, index);
-	__le32 gen = cpu_to_le32(generation);
-	u32 crc;
-
-	br->br_state = cpu_to_le64(DAXFS_BRANCH_LIVE | (u64)generation << 32);
-	br->br_parent = cpu_to_le64(parent.branch | (u64)parent.generation << 32);
-	memset(br->br_name, 0, sizeof(br->br_name));
-	sprintf((char *)br->br_name, "n%u", index);
-	crc = dxc_crc32c(0, &gen, sizeof(gen));
-	crc = dxc_crc32c(crc, &br->br_parent, sizeof(br->br_parent));
-	crc = dxc_crc32c(crc, &br->br_created, sizeof(br->br_created));
-	br->br_checksum = cpu_to_le32(dxc_crc32c(crc, br->br_name, sizeof(br->br_name)));
-}
-
 static bool some_dead(void *priv, const struct dxc_mount *mt)
 {
 	return mt->slot % 2 ? *(bool *)priv : false;
@@ -362,7 +382,9 @@ static void hostile(void)
 	static const u32 areas[] = { DAXFS_AREA_SHARED, DAXFS_AREA_BRANCHES,
 				     DAXFS_AREA_MOUNTS, DAXFS_AREA_CHUNKS };
 	struct dxc_branch_rest rest = { .tail = DXC_NO_CHUNK };
-	u32 round, i, n;
+	static char text[LOOK_MAX], before[LOOK_MAX];
+	u32 round, i, n, first;
+	__le64 *next, head;
 
 	for (round = 0; round < 4000; round++) {
 		if (round % 8 == 0)
@@ -393,7 +415,7 @@ static void hostile(void)
 
 			if (parent.branch == i)
 				continue;
-			forge(i, parent, 1 + (bits >> 44 & (round % 2)));
+			forge(&vol, i, parent, 1 + (bits >> 44 & (round % 2)));
 			if ((bits >> 50) % 3 == 0)
 				family_raw(&vol, i)->br_winner = cpu_to_le64(
 					(bits >> 20) % (BRANCHES + 2) | 1ull << 32);
@@ -430,7 +452,6 @@ static void hostile(void)
 	family();
 	/* A winner that is not a child of its parent, or is nobody, or itself. */
 	for (i = 0; i < 4; i++) {
-		static char text[LOOK_MAX], before[LOOK_MAX];
 		u64 liars[] = { g.branch | (u64)g.generation << 32, 3 | 1ull << 60,
 				1ull << 32, ~0ull };
 
@@ -447,25 +468,88 @@ static void hostile(void)
 	}
 	tap_end("a winner that is no child is not committed");
 
-	/* The end of main's log is gone: the commit does not happen. */
+	/* Main's log is not all main's, or leads back into itself: no commit. */
+	for (i = 0; i < 3; i++) {
+		family();
+		first = le64_to_cpu(family_raw(&vol, 0)->br_head) - 1;
+		next = (__le64 *)(vol.region.base + DELTA + first * CHUNK + 32);
+		if (i == 0)
+			CHECK_EQ(dxc_chunk_free(&vol, first, top, 1), 0);
+		else if (i == 1)
+			*next = cpu_to_le64(first + 1);
+		else
+			*next = cpu_to_le64(CHUNKS + 1);
+		CHECK_EQ(dxc_branch_commit(&vol, d), 0);
+		CHECK_EQ(dxc_branch_finish(&vol, top, &rest), -EUCLEAN);
+		CHECK_EQ(rest.discarded, 0);
+		CHECK_EQ(dxc_branch_abort(&vol, d, &rest), 0);
+	}
+	/* Nor when the child's is none, since before or after the decision. */
 	family();
-	i = le64_to_cpu(family_raw(&vol, 0)->br_head) - 1;
-	CHECK_EQ(dxc_chunk_free(&vol, i, top, 1), 0);
-	CHECK_EQ(dxc_branch_commit(&vol, d), 0);
-	CHECK_EQ(dxc_branch_finish(&vol, top, &rest), -EUCLEAN);
-	CHECK_EQ(dxc_branch_abort(&vol, d, &rest), 0);
-	/* Nor that of a branch whose log is none. */
-	family_raw(&vol, a.branch)->br_head = cpu_to_le64(CHUNKS + 1);
-	CHECK_EQ(dxc_branch_abort(&vol, b, &rest), 0);
-	CHECK_EQ(dxc_branch_abort(&vol, c, &rest), 0);
-	CHECK_EQ(dxc_branch_commit(&vol, a), -EUCLEAN);
+	CHECK(family_look(&vol, before) == before);
+	head = family_raw(&vol, d.branch)->br_head;
+	for (i = 0; i < 3; i++) {
+		if (i)
+			CHECK_EQ(dxc_branch_commit(&vol, d), 0);
+		family_raw(&vol, d.branch)->br_head =
+			i == 1 ? family_raw(&vol, a.branch)->br_head :
+				 cpu_to_le64(CHUNKS + 1);
+		if (i)
+			CHECK_EQ(dxc_branch_finish(&vol, top, &rest), -EUCLEAN);
+		else
+			CHECK_EQ(dxc_branch_commit(&vol, d), -EUCLEAN);
+		family_raw(&vol, d.branch)->br_head = head;
+		CHECK(!strcmp(family_look(&vol, text), before));
+	}
 	tap_end("logs that cannot be joined stay apart, and nobody is discarded for it");
+}
+
+/* The largest table, each branch the child of the one behind it. */
+static void large(void)
+{
+	const u64 table = DAXFS_BRANCHES_MAX * sizeof(struct daxfs_branch);
+	struct dxc_branch_rest rest = { .tail = DXC_NO_CHUNK };
+	struct dxc_owner id = { DAXFS_BRANCHES_MAX - 1, 5 };
+	struct dxc_volume v = vol;
+	struct dxc_branch br;
+	u32 i, round;
+
+	v.branch_count = DAXFS_BRANCHES_MAX;
+	v.area[DAXFS_AREA_BRANCHES].offset = DELTA + CHUNKS * CHUNK;
+	v.area[DAXFS_AREA_BRANCHES].length = table;
+	v.region.size = v.area[DAXFS_AREA_BRANCHES].offset + table;
+	v.region.base = calloc(1, v.region.size);
+	v.region.persistent = false;
+	v.region.poisons = true; /* so that fetches are counted */
+	dxc_branch_format(&v, 0);
+	for (round = 0; round < 2; round++) {
+		for (i = 1; i < DAXFS_BRANCHES_MAX; i++)
+			forge(&v, i,
+			      i == id.branch ? top : (struct dxc_owner){ i + 1, 5 }, 5);
+		broken_copies = 0;
+		CHECK_EQ(dxc_branch_get(&v, id, &br), 0);
+		if (round) {
+			/* From its grandparent on everything is dead. */
+			family_raw(&v, id.branch)->br_state = 0;
+			CHECK_EQ(dxc_branch_recover(&v, &rest), 0);
+			CHECK_EQ(rest.discarded, DAXFS_BRANCHES_MAX - 2);
+		} else {
+			CHECK_EQ(dxc_branch_abort(&v, id, &rest), 0);
+			CHECK_EQ(rest.discarded, DAXFS_BRANCHES_MAX - 1);
+		}
+		CHECK(broken_copies < 2 * DAXFS_BRANCHES_MAX);
+		i = 0;
+		CHECK_EQ(dxc_branch_next(&v, &i, &br), 0);
+		CHECK_EQ(dxc_branch_next(&v, &i, &br), -ENOENT);
+	}
+	free(v.region.base);
+	tap_end("a line of 65,534 descendants is discarded with one look at each");
 }
 
 void branches_tests(void)
 {
-	static void (*const parts[])(void) = { names,	 entries, bad_entries,
-					       outcomes, aborts,  hostile };
+	static void (*const parts[])(void) = { names,  entries, bad_entries, outcomes,
+					       aborts, hostile, large };
 
 	family_new();
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {

@@ -148,7 +148,7 @@ const char *family_look(const struct dxc_volume *v, char *text)
 			  (use.kind == DAXFS_CHUNK_FREE || use.kind == DAXFS_CHUNK_FREED);
 	for (i = 0; i < BRANCHES; i++)
 		if (family_raw(v, i)->br_state &&
-		    (le64_to_cpu(family_raw(v, i)->br_state) & 0xff) != 2)
+		    (dxc_branch_read(v, i, &br, NULL) || br.state != DAXFS_BRANCH_LIVE))
 			return "an entry that is neither live nor free";
 	sprintf(end, "%u chunks unused\n", unused);
 	return text;
