@@ -50,7 +50,7 @@ void family_start(void)
 /* ---- branches with logs ---- */
 
 /*
- * Reads a branch's log. Each record of these tests forgets one inode, whose
+ * Reads a branch's log. Each record of these tests is of one inode, whose
  * number is put into text. The log can then be appended to. -1: it cannot be.
  */
 int family_read(const struct dxc_volume *v, const struct dxc_branch *br,
@@ -87,7 +87,7 @@ void family_write(struct dxc_owner id, u32 tag, u32 count)
 	CHECK_EQ(family_read(&vol, &br, &log, NULL), 0);
 	for (; count--; tag++) {
 		dxc_record_start(&rec, buf, sizeof(buf));
-		dxc_record_forget(&rec, tag);
+		dxc_record_unlink(&rec, 1, "x", 1, tag);
 		dxc_record_xattr(&rec, tag, DAXFS_XATTR_USER, "x", 1, filler,
 				 sizeof(filler));
 		CHECK_EQ(dxc_log_append(&vol, &log, id,
