@@ -346,10 +346,9 @@ static void apply_xattr(struct dxc_layer *layer, const struct dxc_item *item,
 	old = *at;
 	xa->next = old ? old->next : NULL;
 	*at = xa;
-	layer->live_bytes += sizeof(struct daxfs_item_xattr) + xa->name_len + xa->value_len;
+	layer->live_bytes += dxc_xattr_bytes(xa);
 	if (old)
-		layer->live_bytes -= sizeof(struct daxfs_item_xattr) + old->name_len +
-				     old->value_len;
+		layer->live_bytes -= dxc_xattr_bytes(old);
 	dxc_free(old);
 }
 
@@ -376,10 +375,10 @@ void dxc_apply(struct dxc_layer *layer, const void *record, u32 size, struct dxc
 			break;
 		case DAXFS_ITEM_SYMLINK:
 			node = dxc_node_find(layer, item.ino);
+			layer->live_bytes += dxc_name_bytes(item.len);
 			if (ap->target)
 				node->target = ap->target;
 			ap->target = NULL;
-			layer->live_bytes += dxc_name_bytes(item.len);
 			break;
 		case DAXFS_ITEM_XATTR:
 		case DAXFS_ITEM_UNXATTR:

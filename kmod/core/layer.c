@@ -150,7 +150,7 @@ static int replay(struct dxc_layer *layer, const struct dxc_branch *br, struct d
 }
 
 /* Inodes without a name were open when the kernel that made them went. */
-static void drop_orphans(struct dxc_layer *layer)
+static int drop_orphans(struct dxc_layer *layer, struct dxc_finding *f)
 {
 	struct dxc_node *node, *next;
 	u32 i;
@@ -160,15 +160,14 @@ static void drop_orphans(struct dxc_layer *layer)
 			next = node->next;
 			if (!node->has_attr || node->attr.nlink)
 				continue;
-			/* A number that is known below stays, to say that it is gone. */
-			if (node->is_new) {
-				dxc_node_remove(layer, node);
-				dxc_node_free(node);
-			} else {
-				dxc_blockmap_free(&node->map);
-			}
+			/* Names in a directory that is gone: only a log that lies has them. */
+			if (node->is_new && (node->slot_count || node->whiteouts))
+				return dxc_found(f, -EUCLEAN, DXC_LR_DIR, DAXFS_AREA_DELTA,
+						 node->attr.ino, 0, node->attr.ino);
+			dxc_node_drop(layer, node);
 		}
 	}
+	return 0;
 }
 
 static int claim_blocks(struct dxc_layer *layer, struct dxc_finding *f)
@@ -226,10 +225,10 @@ int dxc_layer_load(struct dxc_layer *layer, const struct dxc_branch *br, bool re
 	err = find_chunks(layer);
 	if (!err)
 		err = replay(layer, br, f);
-	if (err)
-		return err;
-	drop_orphans(layer);
-	err = claim_blocks(layer, f);
+	if (!err)
+		err = drop_orphans(layer, f);
+	if (!err)
+		err = claim_blocks(layer, f);
 	if (!err && repair)
 		drop_unused(layer);
 	return err;

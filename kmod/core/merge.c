@@ -61,11 +61,9 @@ static void merge_xattrs(struct dxc_layer *layer, struct dxc_node *low, struct d
 		old = *at;
 		xa->next = old ? old->next : NULL;
 		*at = xa;
-		layer->live_bytes += sizeof(struct daxfs_item_xattr) + xa->name_len +
-				     xa->value_len;
+		layer->live_bytes += dxc_xattr_bytes(xa);
 		if (old)
-			layer->live_bytes -= sizeof(struct daxfs_item_xattr) + old->name_len +
-					     old->value_len;
+			layer->live_bytes -= dxc_xattr_bytes(old);
 		dxc_free(old);
 	}
 }
@@ -80,7 +78,6 @@ static int merge_node(struct dxc_layer *layer, struct dxc_layer *upper, struct d
 		if (layer->node_count > layer->node_mask)
 			dxc_nodes_grow(layer);
 		dxc_node_add(layer, up);
-		layer->live_bytes += (u64)up->map.run_count * sizeof(struct daxfs_item_range);
 		/* Names come back one by one. */
 		up->slot_count = 0;
 		up->slot_dead = 0;
@@ -91,6 +88,13 @@ static int merge_node(struct dxc_layer *layer, struct dxc_layer *upper, struct d
 	if (err)
 		return err;
 	merge_xattrs(layer, low, up);
+	if (up->forgotten) {
+		/* Nobody will forget it again. */
+		layer->live_bytes -= (u64)low->map.run_count * sizeof(struct daxfs_item_range);
+		dxc_blockmap_set(&low->map, 0, DXC_BLOCKS_MAX, 0, false, layer,
+				 dxc_space_retire);
+		low->forgotten = true;
+	}
 	if (up->has_attr) {
 		low->attr = up->attr;
 		low->has_attr = true;

@@ -36,6 +36,18 @@ void dxc_nodes_grow(struct dxc_layer *layer)
 	layer->node_mask = mask;
 }
 
+/* What compaction writes for it, but for its names. */
+static u64 node_bytes(const struct dxc_node *node)
+{
+	u64 n = sizeof(struct daxfs_item_inode) +
+		(u64)node->map.run_count * sizeof(struct daxfs_item_range);
+	const struct dxc_layer_xattr *xa;
+
+	for (xa = node->xattrs; xa; xa = xa->next)
+		n += dxc_xattr_bytes(xa);
+	return node->target ? n + dxc_name_bytes(strlen(node->target)) : n;
+}
+
 void dxc_node_add(struct dxc_layer *layer, struct dxc_node *node)
 {
 	struct dxc_node **head = &layer->nodes[dxc_ino_hash(node->attr.ino) & layer->node_mask];
@@ -43,7 +55,7 @@ void dxc_node_add(struct dxc_layer *layer, struct dxc_node *node)
 	node->next = *head;
 	*head = node;
 	layer->node_count++;
-	layer->live_bytes += sizeof(struct daxfs_item_inode);
+	layer->live_bytes += node_bytes(node);
 }
 
 void dxc_node_remove(struct dxc_layer *layer, struct dxc_node *node)
@@ -54,7 +66,7 @@ void dxc_node_remove(struct dxc_layer *layer, struct dxc_node *node)
 		at = &(*at)->next;
 	*at = node->next;
 	layer->node_count--;
-	layer->live_bytes -= sizeof(struct daxfs_item_inode);
+	layer->live_bytes -= node_bytes(node);
 }
 
 int dxc_node_get(struct dxc_layer *layer, dxc_ino ino, struct dxc_node **found)
@@ -89,6 +101,18 @@ int dxc_node_get(struct dxc_layer *layer, dxc_ino ino, struct dxc_node **found)
 	dxc_node_add(layer, node);
 	*found = node;
 	return 0;
+}
+
+void dxc_node_drop(struct dxc_layer *layer, struct dxc_node *node)
+{
+	layer->live_bytes -= (u64)node->map.run_count * sizeof(struct daxfs_item_range);
+	dxc_blockmap_free(&node->map);
+	node->forgotten = true;
+	/* A number that is known below stays, to say that it is gone. */
+	if (!node->is_new)
+		return;
+	dxc_node_remove(layer, node);
+	dxc_node_free(node);
 }
 
 void dxc_node_free(struct dxc_node *node)

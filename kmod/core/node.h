@@ -91,6 +91,7 @@ struct dxc_node {
 	struct dxc_attr attr;		/* has_attr false: as the layers below say */
 	bool has_attr;
 	bool is_new;			/* not known below */
+	bool forgotten;			/* without a name, and not open any more */
 	u64 lower_end;			/* blocks from here on are not those of the layers below */
 	struct dxc_blockmap map;
 	/* directories: names made here, in the order of their cookies */
@@ -139,6 +140,8 @@ void dxc_node_add(struct dxc_layer *layer, struct dxc_node *node);
 void dxc_node_remove(struct dxc_layer *layer, struct dxc_node *node);
 /* What it holds, and itself; not what is counted in the layer. */
 void dxc_node_free(struct dxc_node *node);
+/* It has no name and nobody has it open; its blocks are the caller's, before. */
+void dxc_node_drop(struct dxc_layer *layer, struct dxc_node *node);
 
 struct dxc_name *dxc_name_find(const struct dxc_layer *layer, dxc_ino dir, u32 hash,
 			       const char *name, u32 len);
@@ -160,6 +163,11 @@ struct dxc_layer_xattr **dxc_xattr_in_node(struct dxc_node *node, u32 prefix,
 static inline u32 dxc_name_bytes(u32 len)
 {
 	return (sizeof(struct daxfs_item_name) + len + 7) & ~7u;
+}
+
+static inline u32 dxc_xattr_bytes(const struct dxc_layer_xattr *xa)
+{
+	return (sizeof(struct daxfs_item_xattr) + xa->name_len + xa->value_len + 7) & ~7u;
 }
 
 /* ---- apply.c ---- */

@@ -316,11 +316,5 @@ void dxc_op_forget(struct dxc_layer *layer, dxc_ino ino)
 		return;
 	while (dxc_blockmap_next(&node->map, &at))
 		free_run(layer, dxc_blockmap_at(&node->map, at));
-	layer->live_bytes -= (u64)node->map.run_count * sizeof(struct daxfs_item_range);
-	dxc_blockmap_free(&node->map);
-	/* A number that is known below stays, to say that it is gone. */
-	if (!node->is_new)
-		return;
-	dxc_node_remove(layer, node);
-	dxc_node_free(node);
+	dxc_node_drop(layer, node);
 }
