@@ -16,6 +16,7 @@
 
 #define IMAGE_CHUNK DAXFS_CHUNK_MIN
 #define IMAGE_CHUNKS 8
+#define IMAGE_BRANCHES 4
 
 static void *grown(void *old, u64 count, size_t size)
 {
@@ -331,7 +332,7 @@ void image_build(struct image *img)
 {
 	struct dxc_volume *vol = &img->vol;
 	u64 len[DAXFS_AREA_COUNT] = { 0 }, end = DAXFS_SB_SIZE;
-	u32 i;
+	u32 chunks, i;
 
 	if (img->name_count)
 		qsort(img->names, img->name_count, sizeof(*img->names), name_order);
@@ -339,14 +340,15 @@ void image_build(struct image *img)
 	if (img->writable) {
 		vol->incompat |= DAXFS_INCOMPAT_DELTA;
 		vol->chunk_size = IMAGE_CHUNK;
-		vol->branch_count = 4;
+		vol->branch_count = img->branches ? img->branches : IMAGE_BRANCHES;
 		vol->mount_count = 8;
 		len[DAXFS_AREA_SHARED] = sizeof(struct daxfs_shared);
 		len[DAXFS_AREA_BRANCHES] =
 			vol->branch_count * sizeof(struct daxfs_branch);
 		len[DAXFS_AREA_MOUNTS] = vol->mount_count * sizeof(struct daxfs_mount);
-		len[DAXFS_AREA_CHUNKS] = IMAGE_CHUNKS * sizeof(__le64);
-		len[DAXFS_AREA_DELTA] = IMAGE_CHUNKS * IMAGE_CHUNK;
+		chunks = img->chunks ? img->chunks : IMAGE_CHUNKS;
+		len[DAXFS_AREA_CHUNKS] = chunks * sizeof(__le64);
+		len[DAXFS_AREA_DELTA] = (u64)chunks * IMAGE_CHUNK;
 	}
 	for (i = 0; i < DAXFS_AREA_COUNT; i++) {
 		if (i == DAXFS_AREA_BRANCHES)

@@ -38,6 +38,7 @@ struct image {
 	struct image_name *names; /* after image_build(): by dir, hash, name */
 	u64 name_count;
 	bool writable; /* set before image_build() */
+	u32 chunks, branches; /* of writable ones, same; 0: a few */
 	u64 spare_data; /* bytes of DATA that no file has, same */
 };
 
