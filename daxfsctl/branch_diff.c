@@ -313,7 +313,7 @@ static int compare_xattr(void *priv, u32 prefix, const char *name, u32 len)
 	int old_len, new_len;
 	char *old, *new;
 
-	old = malloc(DAXFS_XATTR_VALUE_MAX * 2);
+	old = malloc((size_t)DAXFS_XATTR_VALUE_MAX * 2);
 	if (!old)
 		return -ENOMEM;
 	new = old + DAXFS_XATTR_VALUE_MAX;

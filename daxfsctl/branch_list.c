@@ -335,7 +335,7 @@ static struct libscols_table *new_table(const struct listing *ls)
 
 static int print_table(const struct listing *ls)
 {
-	struct libscols_line **lines = calloc(ls->bm.count + 1, sizeof(*lines));
+	struct libscols_line **lines = calloc(ls->bm.count + 1, sizeof(void *));
 	struct libscols_table *table = new_table(ls);
 	int err = lines && table ? 0 : -ENOMEM;
 

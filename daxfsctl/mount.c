@@ -228,7 +228,9 @@ static int prepare_volume(struct mount_job *job, const char *path)
 		message_error("%s: %s", job->spec, strerror(ENOMEM));
 		return MOUNT_SYSTEM;
 	}
-	return prepare_phys(job);
+	/* A source would be a second thing to mount. */
+	snprintf(job->name, sizeof(job->name), "none");
+	return MOUNT_OK;
 }
 
 /* Finds out what to mount and what to call it; an exit status. */
@@ -316,8 +318,12 @@ static void say_mounted(const struct mount_job *job, int root)
 {
 	char *branch = branch_text(root);
 
-	printf("%s mounted on %s as %s%s\n", job->spec, job->dir, job->name,
-	       branch ? branch : "");
+	if (job->volume)
+		printf("another view of %s mounted on %s%s\n", job->volume, job->dir,
+		       branch ? branch : "");
+	else
+		printf("%s mounted on %s as %s%s\n", job->spec, job->dir, job->name,
+		       branch ? branch : "");
 	free(branch);
 }
 

@@ -31,8 +31,8 @@ static bool is_fake(int fd)
 	const char *path = getenv("FAKE_MOUNT");
 	struct stat a, b;
 
-	return path && stat(path, &a) == 0 && fstat(fd, &b) == 0 && a.st_dev == b.st_dev &&
-	       a.st_ino == b.st_ino;
+	return path && stat(path, &a) == 0 && fstat(fd, &b) == 0 &&
+	       a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
 int fstatfs(int fd, struct statfs *fs)
@@ -73,8 +73,9 @@ static int list(struct daxfs_branch_list *dl)
 
 	dl->dl_count = 0;
 	dl->dl_next = 0;
-	while (file && fscanf(file, "%63s %lu %lu %lu %lu %lu %lu %lu %63s", name, &index, &gen,
-			      &parent, &parent_gen, &flags, &mounts, &used, host) == 9) {
+	while (file &&
+	       fscanf(file, "%63s %lu %lu %lu %lu %lu %lu %lu %63s", name, &index, &gen,
+		      &parent, &parent_gen, &flags, &mounts, &used, host) == 9) {
 		struct daxfs_branch_info *br = &out[dl->dl_count];
 
 		if (index < dl->dl_start)
@@ -102,15 +103,16 @@ static int list(struct daxfs_branch_list *dl)
 
 static int change(unsigned long request, struct daxfs_branch_op *op)
 {
-	static const char *const names[] = { "CREATE", "SWITCH", "COMMIT", "ABORT", "RENAME" };
+	static const char *const names[] = { "CREATE", "SWITCH", "COMMIT", "ABORT",
+					     "RENAME" };
 	const char *calls = getenv("FAKE_CALLS"), *error = getenv("FAKE_ERROR");
 	const char *reason = getenv("FAKE_REASON");
 	FILE *file;
 
 	if (calls && (file = fopen(calls, "ae"))) {
 		fprintf(file, "%s %u name=%s other=%s flags=%u\n",
-			names[_IOC_NR(request) - _IOC_NR(DAXFS_IOC_BRANCH_CREATE)], op->bo_size,
-			op->bo_name, op->bo_other, op->bo_flags);
+			names[_IOC_NR(request) - _IOC_NR(DAXFS_IOC_BRANCH_CREATE)],
+			op->bo_size, op->bo_name, op->bo_other, op->bo_flags);
 		fclose(file);
 	}
 	if (!error)
