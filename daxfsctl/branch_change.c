@@ -134,9 +134,9 @@ static int find_volume(const struct branch_args *args, struct branch_mount *bm)
 		return EXIT_NOT_FOUND;
 	}
 	if (err == -ENOTUNIQ) {
-		message_error(
+		return applet_wrong_use(
+			"branch", EXIT_USAGE,
 			"several daxfs are mounted: say with --volume DIR of which one");
-		return EXIT_USAGE;
 	}
 	message_error("the mounted daxfs cannot be found: %s", strerror(-err));
 	return EXIT_FAILED;

@@ -114,8 +114,11 @@ static const char *state_of(const struct daxfs_branch_info *br)
 	return br->di_flags & DAXFS_BRANCH_FROZEN ? "frozen" : "live";
 }
 
+/* The right to write is kept while a branch is frozen, and is worth nothing. */
 static const char *mode_of(const struct daxfs_branch_info *br)
 {
+	if (br->di_flags & DAXFS_BRANCH_FROZEN)
+		return "ro";
 	return br->di_flags & DAXFS_BRANCH_WRITTEN ? "rw" : "ro";
 }
 

@@ -21,7 +21,7 @@ setup_file() {
 	fi
 	cat >"$BATS_FILE_TMPDIR/branches" <<-END
 		main 0 1 0 1 2 1 4096 -
-		a 1 2 0 1 2 0 65536 -
+		a 1 2 0 1 6 0 65536 -
 		b 2 3 0 1 4 2 131072 elsewhere
 		aa 3 4 1 2 1 1 0 here
 		bb 5 9 2 3 0 0 0 -
