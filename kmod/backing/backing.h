@@ -30,6 +30,8 @@ struct daxfs_backing {
 	struct dax_device *dax;		/* DAXFS_BACKING_DAX */
 	bool may_vanish;		/* somebody else can kill the dax_device */
 	bool poisons;			/* memory errors are reported, not fatal */
+	bool writable;			/* the kernel may store to it */
+	bool persistent;		/* keeps what was flushed when the power goes */
 	/* Identity: a second mount of the same finds the same volume. */
 	phys_addr_t phys;		/* DAXFS_BACKING_PHYS */
 	dev_t dev;			/* DAXFS_BACKING_DAX */
@@ -42,9 +44,16 @@ struct daxfs_backing {
  */
 struct daxfs_backing *daxfs_phys_open(struct fs_context *fc,
 				      const struct daxfs_mount_options *opt);
-struct daxfs_backing *daxfs_dax_open(struct fs_context *fc, bool write);
+/* For writing too, if the device allows it. */
+struct daxfs_backing *daxfs_dax_open(struct fs_context *fc);
 struct daxfs_backing *daxfs_dmabuf_open(struct fs_context *fc,
 					const struct daxfs_mount_options *opt);
+
+/*
+ * A new dma-buf descriptor of the whole region, of O_CLOEXEC and an access
+ * mode. It keeps the volume for as long as it is open.
+ */
+int daxfs_export(struct daxfs_volume *vol, u32 flags);
 
 /*
  * Between enter and exit the region is mapped: a DAX device cannot go away

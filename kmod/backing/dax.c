@@ -11,7 +11,6 @@ struct dax_backing {
 	struct daxfs_backing backing;
 	struct daxfs_bdev_handle *handle;
 	u64 start;			/* of a partition, in bytes of the dax_device */
-	bool write;
 };
 
 static struct dax_backing *to_dax(struct daxfs_backing *backing)
@@ -24,7 +23,7 @@ static void dax_close(struct daxfs_backing *backing)
 	struct dax_backing *db = to_dax(backing);
 
 	fs_put_dax(backing->dax, NULL);
-	daxfs_bdev_close(db->handle, db->write);
+	daxfs_bdev_close(db->handle, backing->writable);
 	kfree(db);
 }
 
@@ -62,7 +61,12 @@ static int dax_map(struct fs_context *fc, struct dax_backing *db,
 	return 0;
 }
 
-struct daxfs_backing *daxfs_dax_open(struct fs_context *fc, bool write)
+static bool is_read_only(const struct daxfs_bdev_handle *handle)
+{
+	return IS_ERR(handle) && (PTR_ERR(handle) == -EACCES || PTR_ERR(handle) == -EROFS);
+}
+
+struct daxfs_backing *daxfs_dax_open(struct fs_context *fc)
 {
 	struct dax_backing *db;
 	struct block_device *bdev;
@@ -75,8 +79,12 @@ struct daxfs_backing *daxfs_dax_open(struct fs_context *fc, bool write)
 	db->backing.kind = DAXFS_BACKING_DAX;
 	db->backing.may_vanish = true;
 	db->backing.poisons = true;
-	db->write = write;
-	db->handle = daxfs_bdev_open(fc->source, write, db);
+	db->backing.writable = true;
+	db->handle = daxfs_bdev_open(fc->source, true, db);
+	if (is_read_only(db->handle)) {
+		db->backing.writable = false;
+		db->handle = daxfs_bdev_open(fc->source, false, db);
+	}
 	if (IS_ERR(db->handle)) {
 		err = PTR_ERR(db->handle);
 		if (err == -ENOTBLK)
@@ -101,12 +109,18 @@ struct daxfs_backing *daxfs_dax_open(struct fs_context *fc, bool write)
 	err = dax_map(fc, db, bdev);
 	if (err)
 		goto put;
+	/*
+	 * Lines that were written back are safe: not where that takes a call to
+	 * a host, and not needed where caches outlive the power.
+	 */
+	db->backing.persistent = dax_synchronous(db->backing.dax) &&
+				 dax_write_cache_enabled(db->backing.dax);
 	return &db->backing;
 
 put:
 	fs_put_dax(db->backing.dax, NULL);
 close:
-	daxfs_bdev_close(db->handle, write);
+	daxfs_bdev_close(db->handle, db->backing.writable);
 free:
 	kfree(db);
 	return ERR_PTR(err);

@@ -48,6 +48,7 @@ struct daxfs_backing *daxfs_dmabuf_open(struct fs_context *fc,
 	db->backing.kind = DAXFS_BACKING_DMABUF;
 	db->backing.dmabuf = dmabuf;
 	db->backing.size = dmabuf->size;
+	db->backing.writable = dmabuf->file->f_mode & FMODE_WRITE;
 
 	/* For as long as the mount lives; a device's writes are seen from here on. */
 	err = dma_buf_begin_cpu_access(dmabuf, DMA_BIDIRECTIONAL);

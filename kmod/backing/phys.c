@@ -92,6 +92,7 @@ struct daxfs_backing *daxfs_phys_open(struct fs_context *fc,
 	pb->backing.kind = DAXFS_BACKING_PHYS;
 	pb->backing.phys = opt->phys;
 	pb->backing.size = opt->size;
+	pb->backing.writable = true;
 	if (!request_mem_region(opt->phys, opt->size, "daxfs")) {
 		err = -EBUSY;
 		errorf(fc, "daxfs: phys=%#llx,size=%#llx is in use by another driver, see /proc/iomem",
