@@ -83,6 +83,19 @@ static inline void super_set_uuid(struct super_block *sb, const u8 *uuid,
 }
 #endif
 
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 17, 0)
+static inline void set_default_d_op(struct super_block *sb,
+				    const struct dentry_operations *ops)
+{
+	sb->s_d_op = ops;
+}
+#endif
+
+/* Who a file's mount says owns things. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
+#define file_mnt_idmap file_mnt_user_ns
+#endif
+
 /* ---- block devices ---- */
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 9, 0)

@@ -83,7 +83,9 @@ struct daxfs_volume {
 	struct list_head supers;	/* struct daxfs_sb_info; guarded by tree */
 	struct dxc_space space;
 	struct srcu_struct srcu;
-	struct delayed_work beat;	/* heartbeats, times, chunks to reclaim */
+	struct delayed_work beat;	/* heartbeats */
+	struct work_struct tend;	/* times to log, chunks to reclaim */
+	bool tend_all;			/* also what is not urgent */
 	u64 seen_seq;			/* what our slots say; written by slot.c */
 	u64 noticed_seq;		/* the worker was told of it; racy on purpose */
 	bool recovered;			/* what others left half done; by ops_lock */
@@ -108,7 +110,7 @@ struct daxfs_sb_info {
 	 */
 	unsigned long view;
 	u64 shown;			/* id of branch, for those without tree; 0: none */
-	bool mapped;			/* set with DAXFS_I_MAPPED of any inode */
+	bool mapped;			/* set with DAXFS_I_MAPPED of any inode, stays */
 	bool sweep;			/* everything cached may be old; the worker's work */
 	bool pinned;			/* by the branch operation; guarded by ops_lock */
 	struct work_struct put_work;	/* the last reference, given up elsewhere */

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What view.c, slot.c, branch.c and branch_op.c tell each other; the rest of
+ * the module needs only daxfs.h. Locks are described there.
+ */
+#ifndef DAXFS_LOADED_H
+#define DAXFS_LOADED_H
+
+#include "daxfs.h"
+
+/* An id as the ABI and mount slots have it; no live branch has 0. */
+static inline u64 daxfs_branch_id(struct dxc_owner owner)
+{
+	return owner.branch | (u64)owner.generation << 32;
+}
+
+static inline struct dxc_owner daxfs_branch_owner(u64 id)
+{
+	return (struct dxc_owner){ .branch = (u32)id, .generation = id >> 32 };
+}
+
+/* ---- slot.c ---- */
+
+/* Who is in the way: a host's name, NUL terminated. */
+#define DAXFS_HOST_SIZE 32
+
+extern struct workqueue_struct *daxfs_wq;
+
+int daxfs_slots_init(struct daxfs_volume *vol);
+/* No super block is left. */
+void daxfs_slots_exit(struct daxfs_volume *vol);
+
+/* Claims a slot for sbi, which is in vol->supers already. May take seconds. */
+int daxfs_slot_claim(struct daxfs_sb_info *sbi, struct dxc_owner branch, bool writable);
+void daxfs_slot_release(struct daxfs_sb_info *sbi);
+void daxfs_slot_update(struct daxfs_sb_info *sbi, bool writable);
+
+/* Has that mount's heartbeat stood still for too long on our clock? */
+bool daxfs_mount_is_dead(void *vol, const struct dxc_mount *mt);
+
+/*
+ * The lease of a branch for sbi's slot, from nobody or from somebody who is
+ * gone; -EBUSY with the host's name when he is not. Waits (killable), with
+ * neither tree nor branch->lock held.
+ */
+int daxfs_lease_take(struct daxfs_sb_info *sbi, struct dxc_owner branch, char *host);
+void daxfs_lease_drop(struct daxfs_sb_info *sbi, struct dxc_owner branch);
+
+/* The volume lock, likewise. *recover: it was a dead one's, see dxc_branch_recover(). */
+int daxfs_volume_lock(struct daxfs_sb_info *sbi, char *host, bool *recover);
+void daxfs_volume_unlock(struct daxfs_sb_info *sbi);
+
+/* The worker looks after the volume now, not in a few seconds. */
+void daxfs_tend_now(struct daxfs_volume *vol);
+
+/* ---- view.c ---- */
+
+/*
+ * Gives up a reference of sb->s_active that the caller took; in another
+ * thread if it is the last, as unmounting takes locks of any order.
+ */
+void daxfs_super_put(struct daxfs_sb_info *sbi);
+/* The same as a work item. */
+void daxfs_put_super_work(struct work_struct *work);
+
+/*
+ * Calls each() for the inodes of a super block that have one of the states,
+ * with a reference and without locks. The caller keeps the super block alive.
+ */
+void daxfs_sweep(struct super_block *sb, unsigned long states, void (*each)(struct inode *inode));
+
+/* ---- branch.c: under ops_lock ---- */
+
+struct daxfs_loaded_branch *daxfs_branch_in_memory(struct daxfs_volume *vol,
+						   struct dxc_owner id);
+/*
+ * The branch with all its parents, loaded if it is not in memory; counted in
+ * users. repair: the caller has its lease. tree is not held.
+ */
+struct daxfs_loaded_branch *daxfs_branch_obtain(struct daxfs_volume *vol,
+						struct dxc_owner id, bool repair,
+						struct dxc_finding *f);
+/* Undoes it. */
+void daxfs_branch_put(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch);
+/* A new branch, not in any list, without a layer. */
+struct daxfs_loaded_branch *daxfs_branch_new(void);
+/*
+ * One user less, tree held for writing; what is not used any more is moved to
+ * dead, for daxfs_branch_free_list() without locks.
+ */
+void daxfs_branch_unuse(struct daxfs_loaded_branch *branch, struct list_head *dead);
+void daxfs_branch_free_list(struct list_head *dead);
+/* The super block shows to, whose user it becomes; tree held for writing. */
+void daxfs_branch_show(struct daxfs_sb_info *sbi, struct daxfs_loaded_branch *to,
+		       struct list_head *dead);
+bool daxfs_branch_has_child(const struct daxfs_volume *vol, struct dxc_owner id);
+/*
+ * The lease was just taken: makes of the layer what others have left in the
+ * log. tree is held for writing.
+ */
+int daxfs_branch_make_current(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch);
+/* The same, and makes sbi, which shows the branch, its writer. */
+int daxfs_branch_take_over(struct daxfs_sb_info *sbi);
+
+#endif

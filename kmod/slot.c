@@ -1,0 +1,454 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What this kernel says of itself in the mount table, and what it makes of
+ * what others say: a slot for each super block, heartbeats, who is dead,
+ * waiting for leases and the volume lock, chunks that nobody reads any more.
+ *
+ * Nothing here waits with tree held. Whether somebody is dead is judged by our
+ * own clock: we looked at his heartbeat, and looked again DEAD_AFTER later.
+ */
+#include <linux/delay.h>
+#include <linux/random.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/utsname.h>
+#include "loaded.h"
+#include "backing/backing.h"
+
+#define DEAD_AFTER	(5 * HZ)
+#define BEAT_EVERY	HZ
+#define FLUSH_BEATS	5	/* times are logged, slots observed, each so many beats */
+#define STEP		(HZ / 8)
+#define LOCK_PATIENCE	(30 * HZ)
+
+/* What a slot looked like, and since when. */
+struct daxfs_watch {
+	u64 heartbeat;
+	u32 epoch;
+	unsigned long since;
+};
+
+struct workqueue_struct *daxfs_wq;
+
+int daxfs_branch_module_init(void)
+{
+	daxfs_wq = alloc_workqueue("daxfs", WQ_UNBOUND | WQ_FREEZABLE, 0);
+	return daxfs_wq ? 0 : -ENOMEM;
+}
+
+void daxfs_branch_module_exit(void)
+{
+	destroy_workqueue(daxfs_wq);
+}
+
+static dxc_holder holder_of(const struct daxfs_sb_info *sbi)
+{
+	return dxc_holder_of(sbi->slot, sbi->epoch);
+}
+
+/* ---- who is dead ---- */
+
+bool daxfs_mount_is_dead(void *priv, const struct dxc_mount *mt)
+{
+	struct daxfs_volume *vol = priv;
+	struct daxfs_watch *watch = &vol->watches[mt->slot];
+	bool dead = false;
+
+	spin_lock(&vol->watch_lock);
+	if (watch->epoch != mt->epoch || watch->heartbeat != mt->heartbeat) {
+		watch->epoch = mt->epoch;
+		watch->heartbeat = mt->heartbeat;
+		watch->since = jiffies;
+	} else {
+		dead = time_after(jiffies, watch->since + DEAD_AFTER);
+	}
+	spin_unlock(&vol->watch_lock);
+	return dead;
+}
+
+/* A mount of this kernel is alive whatever its slot says, until it is being taken down. */
+static bool holder_is_ours(struct daxfs_volume *vol, dxc_holder holder)
+{
+	struct daxfs_sb_info *sbi;
+	bool ours = false;
+
+	down_read(&vol->tree);
+	list_for_each_entry(sbi, &vol->supers, list) {
+		if (sbi->epoch && holder_of(sbi) == holder) {
+			ours = sbi->sb->s_flags & SB_ACTIVE;
+			break;
+		}
+	}
+	up_read(&vol->tree);
+	return ours;
+}
+
+enum holder_state { HOLDER_ALIVE, HOLDER_SILENT, HOLDER_GONE };
+
+/* *beat is what his heartbeat was at the first call; *first says that this is it. */
+static enum holder_state look_at(struct daxfs_volume *vol, dxc_holder holder, u64 *beat,
+				 bool *first, char *host)
+{
+	u32 slot = (u32)holder - 1;
+	struct dxc_mount mt;
+
+	/* A number that is no slot's was never given to anybody. */
+	if (slot >= vol->core.mount_count || !dxc_holder_is_there(&vol->core, holder) ||
+	    dxc_mount_read(&vol->core, slot, &mt) || mt.epoch != holder >> 32)
+		return HOLDER_GONE;
+	strscpy(host, mt.host[0] ? mt.host : "another host", DAXFS_HOST_SIZE);
+	if (daxfs_mount_is_dead(vol, &mt))
+		return HOLDER_GONE;
+	if (*first) {
+		*first = false;
+		*beat = mt.heartbeat;
+	}
+	return mt.heartbeat == *beat ? HOLDER_SILENT : HOLDER_ALIVE;
+}
+
+/*
+ * Waits until holder is known to be gone (0), or to live (-EBUSY); -EINTR. To
+ * be called until what he holds was taken.
+ */
+static int wait_for(struct daxfs_volume *vol, dxc_holder holder, char *host)
+{
+	unsigned long end = jiffies + DEAD_AFTER + 2 * BEAT_EVERY;
+	bool first = true;
+	u64 beat = 0;
+
+	for (;;) {
+		switch (look_at(vol, holder, &beat, &first, host)) {
+		case HOLDER_GONE:
+			return 0;
+		case HOLDER_ALIVE:
+			return -EBUSY;
+		case HOLDER_SILENT:
+			break;
+		}
+		if (holder_is_ours(vol, holder) || time_after(jiffies, end))
+			return -EBUSY;
+		schedule_timeout_killable(STEP);
+		if (fatal_signal_pending(current))
+			return -EINTR;
+	}
+}
+
+int daxfs_lease_take(struct daxfs_sb_info *sbi, struct dxc_owner branch, char *host)
+{
+	struct daxfs_volume *vol = sbi->volume;
+	dxc_holder holder = 0;
+	int err, tries;
+
+	/* Each round somebody else may be faster; not for ever. */
+	for (tries = 0; tries < 8; tries++) {
+		err = dxc_lease_take(&vol->core, branch, holder_of(sbi), &holder);
+		if (err != -EBUSY || holder == holder_of(sbi))
+			return err == -EBUSY ? 0 : err;
+		err = wait_for(vol, holder, host);
+		if (err)
+			return err;
+	}
+	return -EBUSY;
+}
+
+void daxfs_lease_drop(struct daxfs_sb_info *sbi, struct dxc_owner branch)
+{
+	dxc_lease_drop(&sbi->volume->core, branch, holder_of(sbi));
+}
+
+int daxfs_volume_lock(struct daxfs_sb_info *sbi, char *host, bool *recover)
+{
+	unsigned long end = jiffies + LOCK_PATIENCE;
+	struct daxfs_volume *vol = sbi->volume;
+	dxc_holder holder = 0;
+	int err;
+
+	*recover = false;
+	for (;;) {
+		err = dxc_lock_take(&vol->core, holder_of(sbi), &holder);
+		if (err != -EBUSY)
+			return err;
+		err = wait_for(vol, holder, host);
+		if (err == -EINTR)
+			return err;
+		*recover = !err;
+		if (err) {
+			/* He lives, and will be done soon. */
+			if (time_after(jiffies, end))
+				return -EBUSY;
+			holder = 0;
+			schedule_timeout_killable(1);
+			if (fatal_signal_pending(current))
+				return -EINTR;
+		}
+	}
+}
+
+void daxfs_volume_unlock(struct daxfs_sb_info *sbi)
+{
+	dxc_lock_drop(&sbi->volume->core, holder_of(sbi));
+}
+
+/* ---- slots ---- */
+
+int daxfs_slot_claim(struct daxfs_sb_info *sbi, struct dxc_owner branch, bool writable)
+{
+	unsigned long end = jiffies + DEAD_AFTER + BEAT_EVERY;
+	struct daxfs_volume *vol = sbi->volume;
+	/* Before anything is read of the tables. */
+	u64 seq = dxc_commit_seq(&vol->core);
+	u32 epoch, slot;
+	int err;
+
+	do {
+		epoch = get_random_u32() & 0x7fffffff;
+	} while (!epoch);
+	err = dxc_mount_claim(&vol->core, epoch, branch, writable, init_utsname()->nodename,
+			      NULL, NULL, &slot);
+	while (err == -EUSERS && time_before(jiffies, end)) {
+		schedule_timeout_killable(STEP);
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		err = dxc_mount_claim(&vol->core, epoch, branch, writable,
+				      init_utsname()->nodename, daxfs_mount_is_dead, vol, &slot);
+	}
+	if (err)
+		return err;
+	dxc_mount_set_seen(&vol->core, slot, seq);
+	dxc_mount_beat(&vol->core, slot);
+	down_write(&vol->tree);
+	sbi->slot = slot;
+	sbi->epoch = epoch;
+	up_write(&vol->tree);
+	mod_delayed_work(daxfs_wq, &vol->beat, BEAT_EVERY);
+	return 0;
+}
+
+void daxfs_slot_release(struct daxfs_sb_info *sbi)
+{
+	struct daxfs_volume *vol = sbi->volume;
+	u32 epoch = sbi->epoch;
+
+	if (!epoch)
+		return;
+	/* The worker must not touch what may be somebody else's a moment later. */
+	down_write(&vol->tree);
+	sbi->epoch = 0;
+	up_write(&vol->tree);
+	dxc_mount_release(&vol->core, sbi->slot, epoch);
+}
+
+void daxfs_slot_update(struct daxfs_sb_info *sbi, bool writable)
+{
+	if (sbi->epoch)
+		dxc_mount_set_branch(&sbi->volume->core, sbi->slot,
+				     daxfs_branch_owner(READ_ONCE(sbi->shown)), writable);
+}
+
+/* ---- chunks that nobody reads any more ---- */
+
+/*
+ * Says in our slots that nothing is read any more that was freed before now.
+ * ops_lock: an operation that has freed chunks has unmapped them before it
+ * gives the lock back. srcu: whoever copied from them is done.
+ */
+static void advance_seen(struct daxfs_volume *vol, u64 seq)
+{
+	struct daxfs_sb_info *sbi;
+
+	synchronize_srcu(&vol->srcu);
+	down_read(&vol->tree);
+	list_for_each_entry(sbi, &vol->supers, list) {
+		if (sbi->epoch)
+			dxc_mount_set_seen(&vol->core, sbi->slot, seq);
+	}
+	WRITE_ONCE(vol->seen_seq, seq);
+	up_read(&vol->tree);
+}
+
+static long reclaim(struct daxfs_volume *vol)
+{
+	u64 seen = dxc_mount_seen(&vol->core, daxfs_mount_is_dead, vol);
+	u32 count = dxc_chunk_count(&vol->core), i;
+	long found = 0;
+
+	for (i = 0; i < count; i++) {
+		found += dxc_chunk_reclaim(&vol->core, i, seen);
+		if (i % 4096 == 4095)
+			cond_resched();
+	}
+	return found;
+}
+
+long daxfs_reclaim_now(struct daxfs_volume *vol)
+{
+	long found;
+	int id;
+	u64 seq;
+
+	if (mutex_lock_killable(&vol->ops_lock))
+		return -EINTR;
+	id = daxfs_backing_enter(vol->backing);
+	if (id < 0) {
+		mutex_unlock(&vol->ops_lock);
+		return id;
+	}
+	seq = dxc_commit_seq(&vol->core);
+	mutex_unlock(&vol->ops_lock);
+	advance_seen(vol, seq);
+	found = reclaim(vol);
+	daxfs_backing_exit(vol->backing, id);
+	return found;
+}
+
+/* ---- the worker ---- */
+
+static void beat(struct daxfs_volume *vol)
+{
+	struct daxfs_sb_info *sbi;
+
+	down_read(&vol->tree);
+	list_for_each_entry(sbi, &vol->supers, list) {
+		if (sbi->epoch)
+			dxc_mount_beat(&vol->core, sbi->slot);
+	}
+	up_read(&vol->tree);
+}
+
+static void refresh_one(struct inode *inode)
+{
+	struct daxfs_hold hold;
+	struct dxc_layer *layer = daxfs_view_read(inode->i_sb, &hold);
+
+	daxfs_inode_refresh(inode, layer);
+	daxfs_view_read_end(inode->i_sb, &hold);
+	daxfs_inode_unmap(inode);
+}
+
+/* What a super block has to have done for it now and then. */
+static void tend_super(struct daxfs_sb_info *sbi, bool flush)
+{
+	struct super_block *sb = sbi->sb;
+
+	if (xchg(&sbi->sweep, false))
+		daxfs_sweep(sb, ~0ul, refresh_one);
+	/* Not while it is frozen: then nothing may change. */
+	if (flush && !list_empty_careful(&sbi->dirty) && sb_start_write_trylock(sb)) {
+		daxfs_flush_all_times(sb);
+		sb_end_write(sb);
+	}
+}
+
+/*
+ * The super block after prev in the list that can be locked against being
+ * unmounted, with s_umount held: as long as we have it, umount waits.
+ */
+static struct daxfs_sb_info *lock_next(struct daxfs_volume *vol, unsigned int *index)
+{
+	struct daxfs_sb_info *sbi;
+	unsigned int i = 0;
+
+	down_read(&vol->tree);
+	list_for_each_entry(sbi, &vol->supers, list) {
+		if (i++ < *index || !down_read_trylock(&sbi->sb->s_umount))
+			continue;
+		if (sbi->sb->s_root && sbi->sb->s_flags & SB_ACTIVE) {
+			*index = i;
+			up_read(&vol->tree);
+			return sbi;
+		}
+		up_read(&sbi->sb->s_umount);
+	}
+	up_read(&vol->tree);
+	return NULL;
+}
+
+/* So that somebody who stops is noticed, not only when he is in the way. */
+static void observe(struct daxfs_volume *vol)
+{
+	struct dxc_mount mt;
+	u32 i;
+
+	for (i = 0; i < vol->core.mount_count; i++) {
+		if (!dxc_mount_read(&vol->core, i, &mt))
+			daxfs_mount_is_dead(vol, &mt);
+		if (i % 1024 == 1023)
+			cond_resched();
+	}
+}
+
+/*
+ * Two work items, as only one of them may have to wait: for readers that copy
+ * to memory which is slow to come, for a lease. Heartbeats go on meanwhile.
+ */
+static void tend_work(struct work_struct *work)
+{
+	struct daxfs_volume *vol = container_of(work, struct daxfs_volume, tend);
+	bool often = xchg(&vol->tend_all, false);
+	struct daxfs_sb_info *sbi;
+	unsigned int index = 0;
+	u64 seq = 0;
+	int id;
+
+	id = daxfs_backing_enter(vol->backing);
+	if (id < 0)
+		return;
+	/* An operation in progress calls us again when it is done. */
+	if (mutex_trylock(&vol->ops_lock)) {
+		seq = dxc_commit_seq(&vol->core);
+		mutex_unlock(&vol->ops_lock);
+	}
+	while ((sbi = lock_next(vol, &index))) {
+		tend_super(sbi, often);
+		up_read(&sbi->sb->s_umount);
+	}
+	if (seq && seq != vol->seen_seq)
+		advance_seen(vol, seq);
+	else
+		seq = 0;
+	if (seq || often)
+		reclaim(vol);
+	if (often)
+		observe(vol);
+	daxfs_backing_exit(vol->backing, id);
+}
+
+static void beat_work(struct work_struct *work)
+{
+	struct daxfs_volume *vol = container_of(work, struct daxfs_volume, beat.work);
+	int id;
+
+	id = daxfs_backing_enter(vol->backing);
+	if (id < 0)
+		return;
+	beat(vol);
+	daxfs_backing_exit(vol->backing, id);
+	if (++vol->beats % FLUSH_BEATS == 0) {
+		vol->tend_all = true;
+		queue_work(daxfs_wq, &vol->tend);
+	}
+	queue_delayed_work(daxfs_wq, &vol->beat, BEAT_EVERY);
+}
+
+void daxfs_tend_now(struct daxfs_volume *vol)
+{
+	queue_work(daxfs_wq, &vol->tend);
+}
+
+int daxfs_slots_init(struct daxfs_volume *vol)
+{
+	vol->watches = kvcalloc(vol->core.mount_count, sizeof(*vol->watches), GFP_KERNEL);
+	if (!vol->watches)
+		return -ENOMEM;
+	spin_lock_init(&vol->watch_lock);
+	INIT_DELAYED_WORK(&vol->beat, beat_work);
+	INIT_WORK(&vol->tend, tend_work);
+	return 0;
+}
+
+void daxfs_slots_exit(struct daxfs_volume *vol)
+{
+	cancel_delayed_work_sync(&vol->beat);
+	cancel_work_sync(&vol->tend);
+	kvfree(vol->watches);
+}
