@@ -1,0 +1,526 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Branches in memory: found or loaded with their parents, counted, shown by
+ * super blocks, freed. What the ioctls do with them is in branch_op.c. What the
+ * tables of the region say, the core knows.
+ *
+ * The lists of branches and super blocks are changed with ops_lock and tree
+ * held, so whoever has one of them may walk them.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+#include "loaded.h"
+#include "backing/backing.h"
+
+struct daxfs_loaded_branch *daxfs_branch_in_memory(struct daxfs_volume *vol,
+						   struct dxc_owner id)
+{
+	struct daxfs_loaded_branch *branch;
+
+	list_for_each_entry(branch, &vol->branches, list) {
+		if (dxc_owner_is(branch->layer.owner, id))
+			return branch;
+	}
+	return NULL;
+}
+
+bool daxfs_branch_has_child(const struct daxfs_volume *vol, struct dxc_owner id)
+{
+	struct dxc_branch br;
+	u32 index = 0;
+
+	return !dxc_branch_next_child(&vol->core, id, &index, &br);
+}
+
+/* ---- loading ---- */
+
+struct daxfs_loaded_branch *daxfs_branch_new(void)
+{
+	struct daxfs_loaded_branch *branch = kzalloc(sizeof(*branch), GFP_KERNEL);
+
+	if (branch) {
+		INIT_LIST_HEAD(&branch->list);
+		init_rwsem(&branch->lock);
+	}
+	return branch;
+}
+
+/*
+ * Collects what is not in memory of id and its parents, outermost first.
+ * *above is what is, and lies above them; NULL: nothing, the first is main.
+ */
+static int collect_chain(struct daxfs_volume *vol, struct dxc_owner id,
+			 struct list_head *chain, struct daxfs_loaded_branch **above)
+{
+	/* A chain that is longer than the table goes round. */
+	u32 left = vol->core.branch_count;
+	struct daxfs_loaded_branch *branch;
+	struct dxc_branch br;
+	int err;
+
+	for (;;) {
+		*above = daxfs_branch_in_memory(vol, id);
+		if (*above)
+			return 0;
+		if (!left--)
+			return -EUCLEAN;
+		err = dxc_branch_get(&vol->core, id, &br);
+		if (err)
+			return err;
+		branch = daxfs_branch_new();
+		if (!branch)
+			return -ENOMEM;
+		branch->layer.owner = id;
+		list_add(&branch->list, chain);
+		if (id.branch == DAXFS_MAIN_BRANCH)
+			return 0;
+		id = br.parent;
+	}
+}
+
+/* Over parent, which is loaded. Nobody else knows the branch yet. */
+static int load_one(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch,
+		    struct daxfs_loaded_branch *parent, bool repair, struct dxc_finding *f)
+{
+	struct dxc_owner id = branch->layer.owner;
+	struct dxc_branch br;
+	int err;
+
+	err = dxc_branch_get(&vol->core, id, &br);
+	if (err)
+		return err;
+	err = dxc_layer_init(&branch->layer, &vol->core, &vol->space,
+			     parent ? &parent->layer : NULL, &br);
+	if (err)
+		return err;
+	err = dxc_layer_load(&branch->layer, &br, repair, f);
+	if (err) {
+		dxc_layer_free(&branch->layer);
+		return err;
+	}
+	branch->parent = parent;
+	branch->frozen = daxfs_branch_has_child(vol, id);
+	strscpy(branch->name, br.name, sizeof(branch->name));
+	return 0;
+}
+
+struct daxfs_loaded_branch *daxfs_branch_obtain(struct daxfs_volume *vol,
+						struct dxc_owner id, bool repair,
+						struct dxc_finding *f)
+{
+	struct daxfs_loaded_branch *branch, *next, *parent = NULL;
+	LIST_HEAD(chain);
+	int err;
+
+	memset(f, 0, sizeof(*f));
+	err = collect_chain(vol, id, &chain, &parent);
+	if (err)
+		goto free;
+	down_write(&vol->tree);
+	if (parent)
+		parent->users++;	/* ours, then the child's */
+	up_write(&vol->tree);
+	list_for_each_entry_safe(branch, next, &chain, list) {
+		err = load_one(vol, branch, parent, repair && list_is_last(&branch->list, &chain),
+			       f);
+		if (err) {
+			if (parent)
+				daxfs_branch_put(vol, parent);
+			goto free;
+		}
+		down_write(&vol->tree);
+		list_move(&branch->list, &vol->branches);
+		branch->users = 1;
+		up_write(&vol->tree);
+		parent = branch;
+	}
+	return parent;
+
+free:
+	list_for_each_entry_safe(branch, next, &chain, list)
+		kfree(branch);
+	return ERR_PTR(err);
+}
+
+void daxfs_branch_unuse(struct daxfs_loaded_branch *branch, struct list_head *dead)
+{
+	while (branch && !--branch->users) {
+		list_move(&branch->list, dead);
+		branch = branch->parent;
+	}
+}
+
+void daxfs_branch_free_list(struct list_head *dead)
+{
+	struct daxfs_loaded_branch *branch, *next;
+
+	list_for_each_entry_safe(branch, next, dead, list) {
+		dxc_layer_free(&branch->layer);
+		kfree(branch);
+	}
+}
+
+void daxfs_branch_put(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch)
+{
+	LIST_HEAD(dead);
+
+	down_write(&vol->tree);
+	daxfs_branch_unuse(branch, &dead);
+	up_write(&vol->tree);
+	daxfs_branch_free_list(&dead);
+}
+
+/* ---- showing ---- */
+
+void daxfs_branch_show(struct daxfs_sb_info *sbi, struct daxfs_loaded_branch *to,
+		       struct list_head *dead)
+{
+	struct daxfs_loaded_branch *from = sbi->branch;
+
+	if (to) {
+		to->users++;
+		to->views++;
+	}
+	sbi->branch = to;
+	WRITE_ONCE(sbi->shown, to ? daxfs_branch_id(to->layer.owner) : 0);
+	if (!from)
+		return;
+	if (from->writer == sbi)
+		from->writer = NULL;
+	from->views--;
+	daxfs_branch_unuse(from, dead);
+}
+
+/* Is the layer all that the log says? branch->lock is ours: tree is held for writing. */
+static bool is_current(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch)
+{
+	struct dxc_log log = branch->layer.log;
+	struct dxc_branch br;
+	u32 size;
+
+	if (dxc_branch_get(&vol->core, branch->layer.owner, &br) ||
+	    br.head != (log.head == DXC_NO_CHUNK ? 0 : log.head + 1ull))
+		return false;
+	return log.head == DXC_NO_CHUNK ||
+		dxc_log_read(&vol->core, &log, branch->layer.scratch, &size) == -ENODATA;
+}
+
+static bool lies_on(const struct daxfs_loaded_branch *branch,
+		    const struct daxfs_loaded_branch *below)
+{
+	for (; branch; branch = branch->parent) {
+		if (branch == below)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Another kernel has written to the branch since we read it. What inodes took
+ * over from the layer is brought up to date by the worker.
+ */
+static int load_again(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch)
+{
+	struct dxc_layer *lower = branch->layer.lower;
+	struct dxc_owner id = branch->layer.owner;
+	struct daxfs_sb_info *sbi;
+	struct dxc_finding f = {};
+	struct dxc_branch br;
+	int err;
+
+	err = dxc_branch_get(&vol->core, id, &br);
+	if (err)
+		return err;
+	/* In place: what is in use of chunks is noted once for all layers. */
+	dxc_layer_free(&branch->layer);
+	err = dxc_layer_init(&branch->layer, &vol->core, &vol->space, lower, &br);
+	if (!err)
+		err = dxc_layer_load(&branch->layer, &br, true, &f);
+	if (err) {
+		daxfs_bad(vol, err, &f);
+		/* What there is of it may be looked at, but nothing is added. */
+		branch->frozen = true;
+	}
+	list_for_each_entry(sbi, &vol->supers, list) {
+		if (lies_on(sbi->branch, branch)) {
+			WRITE_ONCE(sbi->view, sbi->view + 1);
+			sbi->sweep = true;
+		}
+	}
+	daxfs_tend_now(vol);
+	return err;
+}
+
+int daxfs_branch_make_current(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch)
+{
+	unsigned int nofs = memalloc_nofs_save();
+	int err = 0;
+
+	/* Children that somebody made before we had the lease; none can come now. */
+	branch->frozen = daxfs_branch_has_child(vol, branch->layer.owner);
+	if (!is_current(vol, branch))
+		err = load_again(vol, branch);
+	memalloc_nofs_restore(nofs);
+	return err;
+}
+
+int daxfs_branch_take_over(struct daxfs_sb_info *sbi)
+{
+	struct daxfs_loaded_branch *branch = sbi->branch;
+	int err;
+
+	if (branch->writer)
+		return branch->writer == sbi ? 0 : -EBUSY;
+	err = daxfs_branch_make_current(sbi->volume, branch);
+	if (!err)
+		branch->writer = sbi;
+	return err;
+}
+
+/* ---- mounting ---- */
+
+/* Once per volume, by the first who can hold the volume lock. */
+static int recover(struct daxfs_sb_info *sbi, struct fs_context *fc)
+{
+	struct daxfs_volume *vol = sbi->volume;
+	struct dxc_branch_rest rest = { .tail = DXC_NO_CHUNK };
+	char host[DAXFS_HOST_SIZE] = "";
+	bool dead;
+	int err;
+
+	if (vol->recovered)
+		return 0;
+	err = daxfs_volume_lock(sbi, host, &dead);
+	if (err) {
+		errorf(fc, "daxfs: %s: the branches are being changed by %s", vol->name, host);
+		return err;
+	}
+	err = dxc_branch_recover(&vol->core, &rest);
+	daxfs_volume_unlock(sbi);
+	if (err)
+		errorf(fc, "daxfs: %s: what was begun with branches cannot be finished: error %d",
+		       vol->name, err);
+	else
+		vol->recovered = true;
+	return err;
+}
+
+static int take_lease(struct daxfs_sb_info *sbi, struct fs_context *fc, struct dxc_owner id,
+		      const char *name)
+{
+	char host[DAXFS_HOST_SIZE] = "";
+	int err = daxfs_lease_take(sbi, id, host);
+
+	if (err == -EBUSY)
+		errorf(fc, "daxfs: branch %s is being written by %s; mount it read-only (-o ro), or another branch",
+		       name, host);
+	else if (err)
+		errorf(fc, "daxfs: branch %s cannot be written: error %d", name, err);
+	return err;
+}
+
+/* The branch's layers, and the super block showing them. ops_lock is held. */
+static int load_and_show(struct daxfs_sb_info *sbi, struct fs_context *fc, struct dxc_owner id,
+			 const char *name, bool writable)
+{
+	struct daxfs_volume *vol = sbi->volume;
+	struct daxfs_loaded_branch *branch;
+	struct dxc_finding f;
+	LIST_HEAD(dead);
+	int err = 0;
+
+	branch = daxfs_branch_obtain(vol, id, writable, &f);
+	if (IS_ERR(branch)) {
+		err = PTR_ERR(branch);
+		if (err == -ESTALE)
+			errorf(fc, "daxfs: branch %s is gone", name);
+		else if (err == -ENOMEM)
+			errorf(fc, "daxfs: branch %s: out of memory", name);
+		else
+			daxfs_bad_mount(fc, err, &f);
+		return err;
+	}
+	down_write(&vol->tree);
+	daxfs_branch_show(sbi, branch, &dead);
+	if (writable)
+		err = daxfs_branch_take_over(sbi);
+	daxfs_branch_unuse(branch, &dead);	/* the operation's; the super block has its own */
+	up_write(&vol->tree);
+	if (err)
+		errorf(fc, "daxfs: branch %s cannot be written: error %d", name, err);
+	return err;
+}
+
+/* What fails half way daxfs_branch_detach() undoes, when the super block is killed. */
+int daxfs_branch_attach(struct super_block *sb, struct fs_context *fc, const char *name)
+{
+	struct daxfs_sb_info *sbi = DAXFS_SB(sb);
+	struct dxc_owner id = daxfs_branch_owner(sbi->shown);
+	struct daxfs_volume *vol = sbi->volume;
+	bool writable = !sb_rdonly(sb);
+	int err;
+
+	err = mutex_lock_killable(&vol->ops_lock);
+	if (err)
+		return err;
+	down_write(&vol->tree);
+	list_add_tail(&sbi->list, &vol->supers);
+	up_write(&vol->tree);
+	mutex_unlock(&vol->ops_lock);
+	if (vol->backing->writable) {
+		err = daxfs_slot_claim(sbi, id, writable);
+		if (err) {
+			errorf(fc, err == -EUSERS ? "daxfs: %s is mounted too often (error %d)" :
+				   "daxfs: %s: no mount slot can be had: error %d",
+			       vol->name, err);
+			return err;
+		}
+	}
+	if (writable) {
+		err = take_lease(sbi, fc, id, name);
+		if (err)
+			return err;
+	}
+	err = mutex_lock_killable(&vol->ops_lock);
+	if (err)
+		return err;
+	if (vol->backing->writable)
+		err = recover(sbi, fc);
+	if (!err)
+		err = load_and_show(sbi, fc, id, name, writable);
+	mutex_unlock(&vol->ops_lock);
+	return err;
+}
+
+void daxfs_branch_detach(struct super_block *sb)
+{
+	struct daxfs_sb_info *sbi = DAXFS_SB(sb);
+	struct daxfs_volume *vol = sbi->volume;
+	struct dxc_owner id = daxfs_branch_owner(sbi->shown);
+	LIST_HEAD(dead);
+	int in;
+
+	if (list_empty(&sbi->list))
+		return;
+	in = daxfs_backing_enter(vol->backing);
+	mutex_lock(&vol->ops_lock);
+	down_write(&vol->tree);
+	daxfs_branch_show(sbi, NULL, &dead);
+	up_write(&vol->tree);
+	daxfs_branch_free_list(&dead);
+	/* Of a device that has gone nothing needs to be given back. */
+	if (in >= 0 && sbi->epoch) {
+		daxfs_lease_drop(sbi, id);
+		daxfs_slot_release(sbi);
+	}
+	down_write(&vol->tree);
+	list_del_init(&sbi->list);
+	up_write(&vol->tree);
+	mutex_unlock(&vol->ops_lock);
+	if (in >= 0)
+		daxfs_backing_exit(vol->backing, in);
+}
+
+static int make_writable(struct daxfs_sb_info *sbi, struct fs_context *fc)
+{
+	struct daxfs_loaded_branch *branch = sbi->branch;
+	struct daxfs_volume *vol = sbi->volume;
+	int err;
+
+	if (!sbi->epoch) {
+		errorf(fc, "daxfs: %s is on a read-only device", vol->name);
+		return -EROFS;
+	}
+	err = take_lease(sbi, fc, branch->layer.owner, branch->name);
+	if (err)
+		return err;
+	down_write(&vol->tree);
+	err = daxfs_branch_take_over(sbi);
+	up_write(&vol->tree);
+	if (err) {
+		daxfs_lease_drop(sbi, branch->layer.owner);
+		errorf(fc, "daxfs: branch %s cannot be written: error %d", branch->name, err);
+		return err;
+	}
+	daxfs_slot_update(sbi, true);
+	return 0;
+}
+
+static void make_readonly(struct super_block *sb)
+{
+	struct daxfs_sb_info *sbi = DAXFS_SB(sb);
+	struct daxfs_loaded_branch *branch = sbi->branch;
+	struct daxfs_volume *vol = sbi->volume;
+
+	if (branch->writer != sbi)
+		return;
+	daxfs_flush_all_times(sb);
+	down_write(&vol->tree);
+	branch->writer = NULL;
+	up_write(&vol->tree);
+	daxfs_lease_drop(sbi, branch->layer.owner);
+	daxfs_slot_update(sbi, false);
+}
+
+int daxfs_branch_set_writable(struct super_block *sb, struct fs_context *fc, bool writable)
+{
+	struct daxfs_sb_info *sbi = DAXFS_SB(sb);
+	struct daxfs_volume *vol = sbi->volume;
+	int err, id;
+
+	err = mutex_lock_killable(&vol->ops_lock);
+	if (err)
+		return err;
+	id = daxfs_backing_enter(vol->backing);
+	if (id < 0) {
+		err = id;
+	} else {
+		if (writable)
+			err = make_writable(sbi, fc);
+		else
+			make_readonly(sb);
+		daxfs_backing_exit(vol->backing, id);
+	}
+	mutex_unlock(&vol->ops_lock);
+	return err;
+}
+
+/* ---- volumes ---- */
+
+int daxfs_branch_volume_init(struct daxfs_volume *vol, struct fs_context *fc)
+{
+	int err;
+
+	mutex_init(&vol->ops_lock);
+	init_rwsem(&vol->tree);
+	INIT_LIST_HEAD(&vol->branches);
+	INIT_LIST_HEAD(&vol->supers);
+	vol->noticed_seq = dxc_commit_seq(&vol->core);
+	vol->seen_seq = vol->noticed_seq;
+	err = init_srcu_struct(&vol->srcu);
+	if (err)
+		goto fail;
+	err = dxc_space_init(&vol->space, &vol->core);
+	if (err)
+		goto srcu;
+	err = daxfs_slots_init(vol);
+	if (err)
+		goto space;
+	return 0;
+
+space:
+	dxc_space_exit(&vol->space);
+srcu:
+	cleanup_srcu_struct(&vol->srcu);
+fail:
+	errorf(fc, "daxfs: out of memory");
+	return err;
+}
+
+void daxfs_branch_volume_exit(struct daxfs_volume *vol)
+{
+	daxfs_slots_exit(vol);
+	dxc_space_exit(&vol->space);
+	cleanup_srcu_struct(&vol->srcu);
+}

@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Layers in use: what an operation holds while it reads or changes the view of
+ * its super block. On the way of every write, so the ordinary case is short.
+ * Lock order is in daxfs.h; here it is tree, then branch->lock.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include "loaded.h"
+
+struct dxc_layer *daxfs_view_read(struct super_block *sb, struct daxfs_hold *hold)
+{
+	struct daxfs_sb_info *sbi = DAXFS_SB(sb);
+
+	down_read(&sbi->volume->tree);
+	hold->branch = sbi->branch;
+	down_read(&hold->branch->lock);
+	hold->nofs = memalloc_nofs_save();
+	return &hold->branch->layer;
+}
+
+void daxfs_view_read_end(struct super_block *sb, struct daxfs_hold *hold)
+{
+	memalloc_nofs_restore(hold->nofs);
+	up_read(&hold->branch->lock);
+	up_read(&DAXFS_SB(sb)->volume->tree);
+}
+
+/* ---- writing ---- */
+
+static int refuse_write(struct daxfs_sb_info *sbi, int err, const char *branch, const char *why,
+			const char *host)
+{
+	pr_notice_ratelimited("%s: branch %s cannot be written: %s%s\n", sbi->volume->name,
+			      branch, why, host);
+	return err;
+}
+
+/*
+ * tree is held for reading, and given back: the super block is not its
+ * branch's writer, or nobody may be. -EAGAIN: look again, it may be by now.
+ */
+static noinline int become_writer(struct daxfs_sb_info *sbi)
+{
+	struct daxfs_loaded_branch *branch = sbi->branch;
+	struct daxfs_volume *vol = sbi->volume;
+	struct dxc_owner id = branch->layer.owner;
+	char name[DAXFS_BRANCH_NAME_SIZE], host[DAXFS_HOST_SIZE] = "";
+	int err;
+
+	strscpy(name, branch->name, sizeof(name));
+	if (sb_rdonly(sbi->sb) || !sbi->epoch) {
+		up_read(&vol->tree);
+		return -EROFS;
+	}
+	if (branch->frozen) {
+		up_read(&vol->tree);
+		return refuse_write(sbi, -EROFS, name, "it has children, commit or abort them", "");
+	}
+	if (branch->writer) {
+		up_read(&vol->tree);
+		return refuse_write(sbi, -EROFS, name, "another mount of this host writes it", "");
+	}
+	up_read(&vol->tree);
+
+	err = daxfs_lease_take(sbi, id, host);
+	if (err == -EBUSY)
+		return refuse_write(sbi, -EROFS, name, "it is written by ", host);
+	if (err)
+		return err;
+	down_write(&vol->tree);
+	/* Shown something else meanwhile, or a child was made: as if it had been so before. */
+	if (!dxc_owner_is(sbi->branch->layer.owner, id))
+		err = -EAGAIN;
+	else
+		err = sbi->branch->writer == sbi ? 0 : daxfs_branch_take_over(sbi);
+	if (err)
+		daxfs_lease_drop(sbi, id);
+	up_write(&vol->tree);
+	if (err && err != -EAGAIN)
+		return refuse_write(sbi, -EIO, name, "its log cannot be read", "");
+	return -EAGAIN;
+}
+
+struct dxc_layer *daxfs_view_write(struct inode *inode, struct daxfs_hold *hold)
+{
+	struct daxfs_sb_info *sbi = DAXFS_SB(inode->i_sb);
+	struct daxfs_volume *vol = sbi->volume;
+	struct daxfs_loaded_branch *branch;
+	u64 seq = dxc_commit_seq(&vol->core);
+	int err;
+
+	/* Branches came or went, here or in another kernel. */
+	if (unlikely(seq != READ_ONCE(vol->noticed_seq))) {
+		WRITE_ONCE(vol->noticed_seq, seq);
+		daxfs_tend_now(vol);
+	}
+again:
+	down_read(&vol->tree);
+	if (unlikely(READ_ONCE(DAXFS_I(inode)->state) & DAXFS_I_STALE)) {
+		up_read(&vol->tree);
+		return ERR_PTR(-ESTALE);
+	}
+	branch = sbi->branch;
+	if (unlikely(branch->frozen || branch->writer != sbi)) {
+		err = become_writer(sbi);
+		if (err == -EAGAIN && !fatal_signal_pending(current))
+			goto again;
+		return ERR_PTR(err == -EAGAIN ? -EINTR : err);
+	}
+	hold->branch = branch;
+	hold->nofs = memalloc_nofs_save();
+	down_write(&branch->lock);
+	return &branch->layer;
+}
+
+/* ---- other super blocks that show the same branch ---- */
+
+static int match_inode(struct inode *inode, unsigned long ino, void *found)
+{
+	if (inode->i_ino != ino)
+		return 0;
+	*(struct inode **)found = igrab(inode);
+	return -1;
+}
+
+struct inode *daxfs_find_inode(struct super_block *sb, dxc_ino ino)
+{
+	struct inode *found = NULL;
+
+	find_inode_nowait(sb, ino, match_inode, &found);
+	return found;
+}
+
+void daxfs_put_super_work(struct work_struct *work)
+{
+	deactivate_super(container_of(work, struct daxfs_sb_info, put_work)->sb);
+}
+
+void daxfs_super_put(struct daxfs_sb_info *sbi)
+{
+	if (!atomic_add_unless(&sbi->sb->s_active, -1, 1))
+		queue_work(daxfs_wq, &sbi->put_work);
+}
+
+/* Others' inodes that have to be unmapped when the locks are free. */
+struct told {
+	struct daxfs_sb_info **supers;
+	struct inode **inodes;
+	unsigned int super_count, inode_count;
+};
+
+static bool told_init(struct told *told, unsigned int supers, unsigned int inodes)
+{
+	told->super_count = 0;
+	told->inode_count = 0;
+	/* A few dozen bytes; without them others would go on showing what is not so. */
+	told->supers = kcalloc(supers, sizeof(*told->supers), GFP_NOFS | __GFP_NOFAIL);
+	told->inodes = kcalloc(array_size(supers, inodes), sizeof(*told->inodes),
+			       GFP_NOFS | __GFP_NOFAIL);
+	return told->supers && told->inodes;
+}
+
+static void tell_one(struct told *told, struct daxfs_sb_info *sbi, struct dxc_layer *layer,
+		     struct inode *const changed[])
+{
+	struct inode *inode;
+
+	WRITE_ONCE(sbi->view, sbi->view + 1);
+	if (!atomic_inc_not_zero(&sbi->sb->s_active))
+		return;
+	told->supers[told->super_count++] = sbi;
+	for (; *changed; changed++) {
+		inode = daxfs_find_inode(sbi->sb, (*changed)->i_ino);
+		if (!inode)
+			continue;
+		told->inodes[told->inode_count++] = inode;
+		/* One that is not filled in yet will see what we have done. */
+		if (inode->i_mode)
+			daxfs_inode_refresh(inode, layer);
+	}
+}
+
+static void tell_others(struct daxfs_sb_info *sbi, struct daxfs_loaded_branch *branch,
+			struct inode *const changed[], struct told *told)
+{
+	struct daxfs_sb_info *other;
+	unsigned int count = 0;
+
+	while (changed[count])
+		count++;
+	if (!told_init(told, branch->views, count))
+		return;
+	list_for_each_entry(other, &sbi->volume->supers, list) {
+		if (other != sbi && other->branch == branch)
+			tell_one(told, other, &branch->layer, changed);
+	}
+}
+
+static void told_end(struct told *told)
+{
+	unsigned int i;
+
+	for (i = 0; i < told->inode_count; i++) {
+		daxfs_inode_unmap(told->inodes[i]);
+		iput(told->inodes[i]);
+	}
+	for (i = 0; i < told->super_count; i++)
+		daxfs_super_put(told->supers[i]);
+	kfree(told->inodes);
+	kfree(told->supers);
+}
+
+static noinline void compact(struct daxfs_sb_info *sbi, struct daxfs_loaded_branch *branch)
+{
+	struct dxc_layer *layer = &branch->layer;
+
+	/* A frozen super block changes nothing, and what failed is not tried at each write. */
+	if (sbi->sb->s_writers.frozen != SB_UNFROZEN || layer->log_bytes < branch->compact_at)
+		return;
+	if (dxc_layer_compact(layer))
+		branch->compact_at = layer->log_bytes + layer->log_bytes / 4;
+	else
+		branch->compact_at = 0;
+}
+
+void daxfs_view_write_end(struct super_block *sb, struct daxfs_hold *hold,
+			  struct inode *const changed[])
+{
+	struct daxfs_loaded_branch *branch = hold->branch;
+	struct daxfs_sb_info *sbi = DAXFS_SB(sb);
+	struct told told = {};
+
+	if (unlikely(dxc_layer_wants_compaction(&branch->layer)))
+		compact(sbi, branch);
+	if (unlikely(branch->views > 1) && changed && changed[0])
+		tell_others(sbi, branch, changed, &told);
+	up_write(&branch->lock);
+	memalloc_nofs_restore(hold->nofs);
+	up_read(&sbi->volume->tree);
+	if (unlikely(told.supers))
+		told_end(&told);
+}
+
+/* ---- all inodes of a super block ---- */
+
+void daxfs_sweep(struct super_block *sb, unsigned long states, void (*each)(struct inode *inode))
+{
+	struct inode *inode, *last = NULL;
+
+	spin_lock(&sb->s_inode_list_lock);
+	list_for_each_entry(inode, &sb->s_inodes, i_sb_list) {
+		if (READ_ONCE(inode->i_state) & I_NEW ||
+		    !(READ_ONCE(DAXFS_I(inode)->state) & states) || !igrab(inode))
+			continue;
+		spin_unlock(&sb->s_inode_list_lock);
+		/* The one before keeps our place in the list until now. */
+		iput(last);
+		each(inode);
+		last = inode;
+		cond_resched();
+		spin_lock(&sb->s_inode_list_lock);
+	}
+	spin_unlock(&sb->s_inode_list_lock);
+	iput(last);
+}
