@@ -1,8 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The calls on the root directory of a mount, include/daxfs/ioctl.h. */
+/*
+ * The calls on the root directory of a mount, include/daxfs/ioctl.h: copies
+ * arguments in and out, says who may, lists branches. What they do to branches
+ * is in branch_op.c. No lock of ours is held while user memory is touched.
+ */
 #include <linux/fs.h>
+#include <linux/mount.h>
+#include <linux/slab.h>
 #include <linux/uaccess.h>
-#include "daxfs.h"
+#include "loaded.h"
 #include "backing/backing.h"
 
 static void fill_info(const struct daxfs_volume *vol, struct daxfs_volume_info *info)
@@ -24,38 +30,337 @@ static void fill_info(const struct daxfs_volume *vol, struct daxfs_volume_info *
 	info->dv_ro_compat = core->ro_compat;
 	info->dv_compat = core->compat;
 	info->dv_flags = READ_ONCE(vol->validated) ? DAXFS_VOLUME_VALIDATED : 0;
+	if (daxfs_has_branches(vol))
+		info->dv_flags |= DAXFS_VOLUME_BRANCHES;
+}
+
+/*
+ * Copies an argument of a program that may be older or newer: *size is what it
+ * takes back. A newer program's members must be zero, or it is told that they
+ * mean nothing.
+ */
+static int copy_in(void *to, size_t room, void __user *arg, u32 *size)
+{
+	int rest;
+
+	if (get_user(*size, (u32 __user *)arg))
+		return -EFAULT;
+	if (*size < sizeof(*size) || *size > PAGE_SIZE)
+		return -EINVAL;
+	if (*size > room) {
+		rest = check_zeroed_user(arg + room, *size - room);
+		if (rest <= 0)
+			return rest ? rest : -E2BIG;
+		*size = room;
+	}
+	return copy_from_user(to, arg, *size) ? -EFAULT : 0;
 }
 
 static long volume_info(struct inode *root, void __user *arg)
 {
 	struct daxfs_volume_info info = {};
 	u32 size;
-	int rest;
+	int err;
 
-	if (get_user(size, (u32 __user *)arg))
-		return -EFAULT;
-	if (size < sizeof(size) || size > PAGE_SIZE)
-		return -EINVAL;
-	/* A newer program's members must be zero: it is told that they mean nothing. */
-	if (size > sizeof(info)) {
-		rest = check_zeroed_user(arg + sizeof(info), size - sizeof(info));
-		if (rest <= 0)
-			return rest ? rest : -E2BIG;
-	}
+	err = copy_in(&info, sizeof(info), arg, &size);
+	if (err)
+		return err;
+	memset(&info, 0, sizeof(info));
 	fill_info(daxfs_volume_of(root), &info);
-	info.dv_size = min_t(size_t, size, sizeof(info));
-	return copy_to_user(arg, &info, info.dv_size) ? -EFAULT : 0;
+	info.dv_size = size;
+	return copy_to_user(arg, &info, size) ? -EFAULT : 0;
+}
+
+/* ---- branches ---- */
+
+static bool may_change_branches(struct file *file)
+{
+	struct inode *root = file_inode(file);
+
+	return ns_capable(root->i_sb->s_user_ns, CAP_SYS_ADMIN) ||
+		inode_owner_or_capable(file_mnt_idmap(file), root);
+}
+
+static long branch_op(struct file *file, unsigned int nr, void __user *arg)
+{
+	struct super_block *sb = file_inode(file)->i_sb;
+	struct daxfs_branch_op op = {};
+	/* Switching changes what is seen, not what there is. */
+	bool writes = nr != _IOC_NR(DAXFS_IOC_BRANCH_SWITCH);
+	u32 flags = 0, size;
+	long err;
+
+	err = copy_in(&op, sizeof(op), arg, &size);
+	if (err)
+		return err;
+	if (nr == _IOC_NR(DAXFS_IOC_BRANCH_CREATE))
+		flags = DAXFS_BRANCH_STAY;
+	else if (nr == _IOC_NR(DAXFS_IOC_BRANCH_COMMIT))
+		flags = DAXFS_BRANCH_TO_ROOT;
+	if (op.bo_flags & ~flags || op.bo_reserved0)
+		return -EINVAL;
+	if (!may_change_branches(file))
+		return -EPERM;
+	/* A read-only super block is told why by daxfs_branch_op(). */
+	if (writes && !sb_rdonly(sb)) {
+		err = mnt_want_write_file(file);
+		if (err) {
+			strscpy(op.bo_reason, "this mount is read-only", sizeof(op.bo_reason));
+			goto out;
+		}
+		err = daxfs_branch_op(sb, nr, &op);
+		mnt_drop_write_file(file);
+	} else {
+		err = daxfs_branch_op(sb, nr, &op);
+	}
+out:
+	op.bo_size = size;
+	if (copy_to_user(arg, &op, size))
+		return -EFAULT;
+	return err;
+}
+
+/* What the tables say of each branch, found in one pass over each of them. */
+struct tally {
+	u32 generation;		/* of the live branch of that index; 0: none */
+	u32 chunks;
+	u32 mounts;
+	u32 mount;		/* number + 1 of one of them in the mount table */
+};
+
+static int count_chunks(const struct dxc_volume *core, struct tally *tally)
+{
+	u32 count = dxc_chunk_count(core), i;
+	struct dxc_chunk_use use;
+	struct tally *t;
+	int err;
+
+	for (i = 0; i < count; i++) {
+		if (i % 4096 == 4095) {
+			err = dxc_pause();
+			if (err)
+				return err;
+		}
+		if (dxc_chunk_read(core, i, &use))
+			continue;
+		t = &tally[use.owner.branch];
+		if (use.owner.generation && use.owner.generation == t->generation)
+			t->chunks++;
+	}
+	return 0;
+}
+
+static int count_mounts(struct daxfs_volume *vol, struct tally *tally)
+{
+	const struct dxc_volume *core = &vol->core;
+	struct dxc_mount mt;
+	struct tally *t;
+	u32 i;
+	int err;
+
+	for (i = 0; i < core->mount_count; i++) {
+		if (i % 1024 == 1023) {
+			err = dxc_pause();
+			if (err)
+				return err;
+		}
+		if (dxc_mount_read(core, i, &mt) || mt.branch.branch >= core->branch_count ||
+		    daxfs_mount_is_dead(vol, &mt))
+			continue;
+		t = &tally[mt.branch.branch];
+		if (mt.branch.generation && mt.branch.generation == t->generation) {
+			t->mounts++;
+			t->mount = i + 1;
+		}
+	}
+	return 0;
+}
+
+static struct tally *count_all(struct daxfs_volume *vol)
+{
+	struct dxc_branch br;
+	struct tally *tally;
+	u32 index = 0;
+	int err = 0;
+
+	tally = kvcalloc(vol->core.branch_count, sizeof(*tally), GFP_KERNEL);
+	if (!tally)
+		return ERR_PTR(-ENOMEM);
+	while (!dxc_branch_next(&vol->core, &index, &br))
+		tally[br.id.branch].generation = br.id.generation;
+	err = count_chunks(&vol->core, tally);
+	if (!err)
+		err = count_mounts(vol, tally);
+	if (!err)
+		return tally;
+	kvfree(tally);
+	return ERR_PTR(err);
+}
+
+/* The mount that a lease names, if it lives. */
+static bool read_writer(struct daxfs_volume *vol, dxc_holder lease, struct dxc_mount *mt)
+{
+	u32 slot = (u32)lease - 1;
+
+	return lease && slot < vol->core.mount_count && !dxc_mount_read(&vol->core, slot, mt) &&
+		dxc_holder_of(slot, mt->epoch) == lease && !daxfs_mount_is_dead(vol, mt);
+}
+
+static void describe(struct daxfs_sb_info *sbi, const struct dxc_branch *br,
+		     const struct tally *t, struct daxfs_branch_info *info)
+{
+	struct daxfs_volume *vol = sbi->volume;
+	struct dxc_mount mt;
+
+	memset(info, 0, sizeof(*info));
+	strscpy(info->di_name, br->name, sizeof(info->di_name));
+	info->di_id = daxfs_branch_id(br->id);
+	info->di_parent = daxfs_branch_id(br->parent);
+	info->di_created = br->created;
+	info->di_used = (u64)t->chunks * vol->core.chunk_size;
+	info->di_mounts = t->mounts;
+	if (info->di_id == READ_ONCE(sbi->shown))
+		info->di_flags |= DAXFS_BRANCH_SHOWN;
+	if (daxfs_branch_has_child(vol, br->id))
+		info->di_flags |= DAXFS_BRANCH_FROZEN;
+	if (read_writer(vol, br->lease, &mt)) {
+		info->di_flags |= DAXFS_BRANCH_WRITTEN;
+		strscpy(info->di_host, mt.host, sizeof(info->di_host));
+	} else if (t->mount && !dxc_mount_read(&vol->core, t->mount - 1, &mt)) {
+		strscpy(info->di_host, mt.host, sizeof(info->di_host));
+	}
+}
+
+/* As many as fit into a page and into room, from list->dl_next on. */
+static int describe_some(struct daxfs_sb_info *sbi, const struct tally *tally,
+			 struct daxfs_branch_info *page, u32 room, struct daxfs_branch_list *list)
+{
+	const struct dxc_volume *core = &sbi->volume->core;
+	u32 index = list->dl_next, count = 0;
+	struct dxc_branch br;
+
+	room = min_t(u32, room, PAGE_SIZE / sizeof(*page));
+	while (count < room) {
+		if (dxc_branch_next(core, &index, &br)) {
+			list->dl_next = 0;
+			return count;
+		}
+		describe(sbi, &br, &tally[br.id.branch], &page[count++]);
+		list->dl_next = index;
+	}
+	/* So that the last call is not one that returns nothing. */
+	if (dxc_branch_next(core, &index, &br))
+		list->dl_next = 0;
+	return count;
+}
+
+static int list_branches(struct daxfs_sb_info *sbi, struct daxfs_branch_list *list,
+			 struct daxfs_branch_info *page)
+{
+	struct daxfs_branch_info __user *to = u64_to_user_ptr(list->dl_branches);
+	const struct daxfs_backing *backing = sbi->volume->backing;
+	struct tally *tally;
+	int id, count = 0;
+
+	id = daxfs_backing_enter(backing);
+	if (id < 0)
+		return id;
+	tally = count_all(sbi->volume);
+	daxfs_backing_exit(backing, id);
+	if (IS_ERR(tally))
+		return PTR_ERR(tally);
+	list->dl_count = 0;
+	list->dl_next = list->dl_start;
+	do {
+		id = daxfs_backing_enter(backing);
+		if (id < 0) {
+			count = id;
+			break;
+		}
+		count = describe_some(sbi, tally, page, list->dl_room - list->dl_count, list);
+		daxfs_backing_exit(backing, id);
+		if (copy_to_user(to + list->dl_count, page, count * sizeof(*page))) {
+			count = -EFAULT;
+			break;
+		}
+		list->dl_count += count;
+	} while (list->dl_next && list->dl_count < list->dl_room);
+	kvfree(tally);
+	return count < 0 ? count : 0;
+}
+
+static long branch_list(struct inode *root, void __user *arg)
+{
+	struct daxfs_branch_list list = {};
+	struct daxfs_branch_info *page;
+	u32 size;
+	long err;
+
+	err = copy_in(&list, sizeof(list), arg, &size);
+	if (err)
+		return err;
+	if (size < sizeof(list) || list.dl_reserved0)
+		return -EINVAL;
+	if (!daxfs_has_branches(daxfs_volume_of(root)))
+		return -EROFS;
+	page = (void *)__get_free_page(GFP_KERNEL);
+	if (!page)
+		return -ENOMEM;
+	err = list_branches(DAXFS_SB(root->i_sb), &list, page);
+	free_page((unsigned long)page);
+	if (err)
+		return err;
+	list.dl_size = size;
+	return copy_to_user(arg, &list, size) ? -EFAULT : 0;
+}
+
+/* ---- the region itself ---- */
+
+static long get_dmabuf(struct inode *root, void __user *arg)
+{
+	struct daxfs_dmabuf db = {};
+	u32 size;
+	int fd;
+
+	fd = copy_in(&db, sizeof(db), arg, &size);
+	if (fd)
+		return fd;
+	if (size < sizeof(db) || db.db_reserved0 || db.db_flags & ~(O_CLOEXEC | O_ACCMODE) ||
+	    (db.db_flags & O_ACCMODE) == O_WRONLY || (db.db_flags & O_ACCMODE) == O_ACCMODE)
+		return -EINVAL;
+	/* It knows no file modes, so it is not for who mounted in a namespace of his own. */
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	fd = daxfs_export(daxfs_volume_of(root), db.db_flags);
+	if (fd < 0)
+		return fd;
+	db.db_size = size;
+	db.db_fd = fd;
+	/* The program finds a descriptor that it was not told of in its table. */
+	return copy_to_user(arg, &db, size) ? -EFAULT : 0;
 }
 
 long daxfs_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct inode *inode = file_inode(file);
+	void __user *p = (void __user *)arg;
 
-	if (inode != d_inode(inode->i_sb->s_root))
+	if (inode != d_inode(inode->i_sb->s_root) || _IOC_TYPE(cmd) != DAXFS_IOC_MAGIC)
 		return -ENOTTY;
-	/* The size is in the structure, so that it may grow. */
-	if (_IOC_TYPE(cmd) == DAXFS_IOC_MAGIC &&
-	    _IOC_NR(cmd) == _IOC_NR(DAXFS_IOC_VOLUME_INFO))
-		return volume_info(inode, (void __user *)arg);
+	/* By number only: the size is in the structure, so that it may grow. */
+	switch (_IOC_NR(cmd)) {
+	case _IOC_NR(DAXFS_IOC_VOLUME_INFO):
+		return volume_info(inode, p);
+	case _IOC_NR(DAXFS_IOC_BRANCH_LIST):
+		return branch_list(inode, p);
+	case _IOC_NR(DAXFS_IOC_BRANCH_CREATE):
+	case _IOC_NR(DAXFS_IOC_BRANCH_SWITCH):
+	case _IOC_NR(DAXFS_IOC_BRANCH_COMMIT):
+	case _IOC_NR(DAXFS_IOC_BRANCH_ABORT):
+	case _IOC_NR(DAXFS_IOC_BRANCH_RENAME):
+		return branch_op(file, _IOC_NR(cmd), p);
+	case _IOC_NR(DAXFS_IOC_DMABUF):
+		return get_dmabuf(inode, p);
+	}
 	return -ENOTTY;
 }

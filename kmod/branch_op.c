@@ -1,0 +1,820 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The ioctls on branches: create, switch, commit, abort, rename. Each holds
+ * ops_lock from end to end, the volume lock of all kernels around what changes
+ * the tables, and tree for writing only around the store that decides and the
+ * same change in memory. What inodes and super blocks take over of it is
+ * settled while ops_lock is still held: a chunk that was freed is unmapped
+ * before anybody says that it may be used again (slot.c).
+ */
+#include <linux/ktime.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+#include "loaded.h"
+#include "backing/backing.h"
+
+/* One operation under way. */
+struct op {
+	struct super_block *sb;
+	struct daxfs_sb_info *sbi;
+	struct daxfs_volume *vol;
+	struct daxfs_branch_op *arg;
+	struct inode *stale;		/* to be unmapped; linked by stale_next */
+	struct list_head dead;		/* branches that nobody uses any more */
+	struct dxc_chunk_list chunks;	/* what known_chunks() returned last */
+	unsigned int nofs;
+};
+
+static __printf(3, 4) int refuse(struct op *op, int err, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(op->arg->bo_reason, sizeof(op->arg->bo_reason), fmt, args);
+	va_end(args);
+	return err;
+}
+
+/* What the core says, in words; the name is that of the branch it is about. */
+static int explain(struct op *op, int err, const char *name)
+{
+	switch (err) {
+	case 0:
+	case -EINTR:
+		return err;
+	case -ENOENT:
+		return refuse(op, err, "there is no branch %s", name);
+	case -ESTALE:
+		return refuse(op, err, "branch %s is gone", name);
+	case -EEXIST:
+		return refuse(op, err, "there is a branch %s already", name);
+	case -EINVAL:
+		return refuse(op, err, "'%s' is no name for a branch", name);
+	case -ENOMEM:
+		return refuse(op, err, "out of memory");
+	}
+	return refuse(op, err, "branch %s: error %d", name, err);
+}
+
+static void lock_tree(struct op *op)
+{
+	down_write(&op->vol->tree);
+	op->nofs = memalloc_nofs_save();
+}
+
+static void unlock_tree(struct op *op)
+{
+	memalloc_nofs_restore(op->nofs);
+	up_write(&op->vol->tree);
+}
+
+/* The branch that is called so; "": the one shown. */
+static int find(struct op *op, const char *name, struct dxc_branch *br)
+{
+	const struct dxc_volume *core = &op->vol->core;
+	int err;
+
+	if (name[0])
+		return explain(op, dxc_branch_find(core, name, br), name);
+	err = dxc_branch_get(core, op->sbi->branch->layer.owner, br);
+	return explain(op, err, op->sbi->branch->name);
+}
+
+static struct daxfs_loaded_branch *obtain(struct op *op, const struct dxc_branch *br,
+					  bool repair)
+{
+	struct daxfs_loaded_branch *branch;
+	struct dxc_finding f;
+
+	branch = daxfs_branch_obtain(op->vol, br->id, repair, &f);
+	if (!IS_ERR(branch))
+		return branch;
+	if (f.code)
+		daxfs_bad(op->vol, PTR_ERR(branch), &f);
+	explain(op, PTR_ERR(branch), br->name);
+	return branch;
+}
+
+/*
+ * Nobody elsewhere writes the branch until the lease is dropped; a super block
+ * of this kernel that has it is not in the way. *taken: it has to be dropped.
+ */
+static int hold_lease(struct op *op, const struct dxc_branch *br, bool *taken)
+{
+	struct daxfs_loaded_branch *branch = daxfs_branch_in_memory(op->vol, br->id);
+	char host[DAXFS_HOST_SIZE] = "";
+	int err;
+
+	*taken = false;
+	if (branch && branch->writer)
+		return 0;
+	err = daxfs_lease_take(op->sbi, br->id, host);
+	if (err == -EBUSY)
+		return refuse(op, err, "branch %s is being written by %s", br->name, host);
+	if (err)
+		return explain(op, err, br->name);
+	*taken = true;
+	if (!branch)
+		return 0;
+	/* Whoever had it before may have written. */
+	lock_tree(op);
+	err = daxfs_branch_make_current(op->vol, branch);
+	unlock_tree(op);
+	if (err) {
+		daxfs_lease_drop(op->sbi, br->id);
+		*taken = false;
+	}
+	return explain(op, err, br->name);
+}
+
+/* Times that were not logged yet belong to the branch as it is now. */
+static void flush_times(struct daxfs_loaded_branch *branch)
+{
+	struct daxfs_sb_info *sbi = branch->writer;
+
+	if (!sbi || list_empty_careful(&sbi->dirty) ||
+	    !atomic_inc_not_zero(&sbi->sb->s_active))
+		return;
+	daxfs_flush_all_times(sbi->sb);
+	daxfs_super_put(sbi);
+}
+
+/* ---- what becomes stale; tree is held for writing ---- */
+
+/* Are its inodes there to be told, and will they be until settle()? */
+static bool pin(struct op *op, struct daxfs_sb_info *sbi)
+{
+	/* Ours is kept alive by the file of the ioctl. */
+	if (sbi == op->sbi || sbi->pinned)
+		return true;
+	if (!atomic_inc_not_zero(&sbi->sb->s_active))
+		return false;
+	sbi->pinned = true;
+	return true;
+}
+
+static void add_stale(struct op *op, struct inode *inode)
+{
+	DAXFS_I(inode)->stale_next = op->stale;
+	op->stale = inode;
+}
+
+/* What sbi holds of the inodes in layer was discarded; now it shows now. */
+static void discard_layer(struct op *op, struct daxfs_sb_info *sbi,
+			  const struct dxc_layer *layer, struct dxc_layer *now)
+{
+	u32 bucket = 0, skip = 0;
+	struct inode *inode;
+	dxc_ino ino;
+
+	if (dxc_layer_is_empty(layer))
+		return;
+	WRITE_ONCE(sbi->view, sbi->view + 1);
+	if (!pin(op, sbi))
+		return;
+	while (!dxc_layer_next_ino(layer, &bucket, &skip, &ino)) {
+		inode = daxfs_inode_discard(sbi->sb, ino, now);
+		if (inode)
+			add_stale(op, inode);
+	}
+}
+
+/* The same for a super block whose branch was changed, not discarded. */
+static void refresh_layer(struct op *op, struct daxfs_sb_info *sbi,
+			  const struct dxc_layer *layer, struct dxc_layer *now)
+{
+	u32 bucket = 0, skip = 0;
+	struct dxc_file file;
+	struct inode *inode;
+	dxc_ino ino;
+
+	if (dxc_layer_is_empty(layer))
+		return;
+	WRITE_ONCE(sbi->view, sbi->view + 1);
+	if (!pin(op, sbi))
+		return;
+	while (!dxc_layer_next_ino(layer, &bucket, &skip, &ino)) {
+		inode = daxfs_find_inode(sbi->sb, ino);
+		if (!inode)
+			continue;
+		if (dxc_view_inode(now, ino, &file, NULL) == -ESTALE) {
+			/* Two references; one is enough to unmap it, and this is not the last. */
+			iput(daxfs_inode_discard(sbi->sb, ino, now));
+		} else if (inode->i_mode) {
+			daxfs_inode_refresh(inode, now);
+		}
+		add_stale(op, inode);
+	}
+}
+
+static unsigned int depth_of(const struct daxfs_loaded_branch *branch)
+{
+	unsigned int depth = 0;
+
+	for (; branch; branch = branch->parent)
+		depth++;
+	return depth;
+}
+
+/* The branch below both, which may be one of them. main lies below all. */
+static struct daxfs_loaded_branch *common(struct daxfs_loaded_branch *a,
+					  struct daxfs_loaded_branch *b)
+{
+	unsigned int a_depth = depth_of(a), b_depth = depth_of(b);
+
+	for (; a_depth > b_depth; a_depth--)
+		a = a->parent;
+	for (; b_depth > a_depth; b_depth--)
+		b = b->parent;
+	while (a != b) {
+		a = a->parent;
+		b = b->parent;
+	}
+	return a;
+}
+
+/* The super block leaves its view for another. */
+static void change_view(struct op *op, struct daxfs_sb_info *sbi,
+			struct daxfs_loaded_branch *to)
+{
+	struct daxfs_loaded_branch *from = sbi->branch, *base = common(from, to), *branch;
+
+	for (branch = from; branch != base; branch = branch->parent)
+		discard_layer(op, sbi, &branch->layer, &to->layer);
+	for (branch = to; branch != base; branch = branch->parent)
+		discard_layer(op, sbi, &branch->layer, &to->layer);
+	daxfs_branch_show(sbi, to, &op->dead);
+}
+
+/* Without tree: unmaps what is stale, frees what is not used. */
+static void settle(struct op *op)
+{
+	struct daxfs_sb_info *sbi, *next;
+	struct inode *inode;
+
+	while ((inode = op->stale)) {
+		op->stale = DAXFS_I(inode)->stale_next;
+		daxfs_inode_unmap(inode);
+		iput(inode);
+	}
+	daxfs_branch_free_list(&op->dead);
+	INIT_LIST_HEAD(&op->dead);
+	/* ops_lock keeps them in the list. */
+	list_for_each_entry_safe(sbi, next, &op->vol->supers, list) {
+		if (sbi->pinned) {
+			sbi->pinned = false;
+			daxfs_super_put(sbi);
+		}
+	}
+}
+
+/*
+ * Pages that were mapped writable are the parent's now: the next write to them
+ * has to fault, and copies.
+ */
+static void revoke_mappings(struct op *op, struct daxfs_loaded_branch *branch)
+{
+	struct daxfs_sb_info *sbi;
+
+	list_for_each_entry(sbi, &op->vol->supers, list) {
+		if (!READ_ONCE(sbi->mapped) || !sbi->branch)
+			continue;
+		/* The only one that had any is the writer; he may have moved on already. */
+		if ((sbi->branch != branch && sbi->branch->parent != branch) ||
+		    !atomic_inc_not_zero(&sbi->sb->s_active))
+			continue;
+		daxfs_sweep(sbi->sb, DAXFS_I_MAPPED, daxfs_inode_unmap);
+		daxfs_super_put(sbi);
+	}
+}
+
+/*
+ * The super block has left a branch whose lease it had, or shows another
+ * branch of the same content: tells the others. lease: id of the branch left,
+ * to be given back; generation 0: none.
+ */
+static void moved(struct daxfs_sb_info *sbi, struct dxc_owner lease)
+{
+	if (lease.generation)
+		daxfs_lease_drop(sbi, lease);
+	daxfs_slot_update(sbi, !sb_rdonly(sbi->sb));
+}
+
+/* The lease of the branch that sbi shows, if nobody has it; else at the next write. */
+static void inherit_lease(struct daxfs_sb_info *sbi)
+{
+	dxc_holder nobody = 0;
+
+	if (!sbi->branch->writer && sbi->epoch &&
+	    !dxc_lease_take(&sbi->volume->core, sbi->branch->layer.owner,
+			    dxc_holder_of(sbi->slot, sbi->epoch), &nobody))
+		sbi->branch->writer = sbi;
+}
+
+/* Chunks of a branch whose log nobody else can have added to. */
+static const struct dxc_chunk_list *known_chunks(void *priv, struct dxc_owner id)
+{
+	struct op *op = priv;
+	struct daxfs_loaded_branch *branch = daxfs_branch_in_memory(op->vol, id);
+
+	if (!branch || !branch->writer)
+		return NULL;
+	op->chunks.chunks = branch->layer.chunks;
+	op->chunks.count = branch->layer.chunk_count;
+	return &op->chunks;
+}
+
+/* ---- create ---- */
+
+/* The new branch in memory, shown by the super block. tree is held for writing. */
+static int show_new(struct op *op, struct daxfs_loaded_branch *parent,
+		    struct daxfs_loaded_branch *branch, const struct dxc_branch *br)
+{
+	struct daxfs_volume *vol = op->vol;
+	int err;
+
+	err = dxc_layer_init(&branch->layer, &vol->core, &vol->space, &parent->layer, br);
+	if (err)
+		return err;
+	strscpy(branch->name, br->name, sizeof(branch->name));
+	branch->parent = parent;
+	parent->users++;
+	list_add(&branch->list, &vol->branches);
+	change_view(op, op->sbi, branch);
+	inherit_lease(op->sbi);
+	return 0;
+}
+
+static int create_over(struct op *op, struct daxfs_loaded_branch *parent, struct dxc_branch *br)
+{
+	struct dxc_branch_rest rest = { .tail = DXC_NO_CHUNK };
+	struct daxfs_loaded_branch *branch = NULL;
+	bool stay = op->arg->bo_flags & DAXFS_BRANCH_STAY;
+	struct dxc_owner left = {};
+	int err;
+
+	if (!stay) {
+		branch = daxfs_branch_new();
+		if (!branch)
+			return explain(op, -ENOMEM, "");
+	}
+	flush_times(parent);
+	if (!stay && op->sbi->branch != parent)
+		flush_times(op->sbi->branch);
+	lock_tree(op);
+	err = dxc_branch_create(&op->vol->core, parent->layer.owner, op->arg->bo_name,
+				ktime_get_real_ns(), parent->layer.log.seq, br);
+	if (!err) {
+		parent->frozen = true;
+		if (!stay) {
+			if (op->sbi->branch->writer == op->sbi)
+				left = op->sbi->branch->layer.owner;
+			err = show_new(op, parent, branch, br);
+		}
+		if (err) {
+			dxc_branch_abort(&op->vol->core, br->id, &rest);
+			parent->frozen = daxfs_branch_has_child(op->vol, parent->layer.owner);
+			left.generation = 0;
+		} else {
+			branch = NULL;
+		}
+	}
+	unlock_tree(op);
+	kfree(branch);
+	settle(op);
+	if (err == -ENOSPC)
+		return refuse(op, err, "the image has room for %u branches only",
+			      op->vol->core.branch_count);
+	if (err)
+		return explain(op, err, op->arg->bo_name);
+	revoke_mappings(op, parent);
+	if (!stay)
+		moved(op->sbi, left);
+	return 0;
+}
+
+static int create(struct op *op)
+{
+	struct daxfs_loaded_branch *parent;
+	struct dxc_branch br;
+	struct dxc_owner id;
+	bool taken;
+	int err;
+
+	if (!dxc_branch_name_is_legal(op->arg->bo_name))
+		return explain(op, -EINVAL, op->arg->bo_name);
+	err = find(op, op->arg->bo_other, &br);
+	if (err)
+		return err;
+	id = br.id;
+	err = hold_lease(op, &br, &taken);
+	if (err)
+		return err;
+	parent = obtain(op, &br, taken);
+	err = PTR_ERR_OR_ZERO(parent);
+	if (!err) {
+		err = create_over(op, parent, &br);
+		daxfs_branch_put(op->vol, parent);
+	}
+	if (taken)
+		daxfs_lease_drop(op->sbi, id);
+	op->arg->bo_id = br.id.generation && !err ? daxfs_branch_id(br.id) : 0;
+	return err;
+}
+
+/* ---- switch ---- */
+
+static int switch_to(struct op *op)
+{
+	struct daxfs_sb_info *sbi = op->sbi;
+	struct daxfs_loaded_branch *to;
+	struct dxc_owner left = {};
+	struct dxc_branch br;
+	bool taken = false;
+	int err;
+
+	err = find(op, op->arg->bo_name, &br);
+	if (err)
+		return err;
+	op->arg->bo_id = daxfs_branch_id(br.id);
+	if (dxc_owner_is(br.id, sbi->branch->layer.owner))
+		return 0;
+	if (!sb_rdonly(op->sb)) {
+		err = hold_lease(op, &br, &taken);
+		if (err)
+			return err;
+	}
+	to = obtain(op, &br, taken);
+	if (IS_ERR(to)) {
+		if (taken)
+			daxfs_lease_drop(sbi, br.id);
+		return PTR_ERR(to);
+	}
+	if (sbi->branch->writer == sbi) {
+		flush_times(sbi->branch);
+		left = sbi->branch->layer.owner;
+	}
+	lock_tree(op);
+	change_view(op, sbi, to);
+	err = taken ? daxfs_branch_take_over(sbi) : 0;
+	unlock_tree(op);
+	settle(op);
+	daxfs_branch_put(op->vol, to);
+	moved(sbi, left);
+	if (err) {
+		daxfs_lease_drop(sbi, br.id);
+		return explain(op, err, br.name);
+	}
+	return 0;
+}
+
+/* ---- commit ---- */
+
+/* Is branch above parent, and not by way of the winner? */
+static bool is_discarded(const struct daxfs_loaded_branch *branch,
+			 const struct daxfs_loaded_branch *parent,
+			 const struct daxfs_loaded_branch *winner)
+{
+	for (; branch; branch = branch->parent) {
+		if (branch->parent == parent)
+			return branch != winner;
+	}
+	return false;
+}
+
+/*
+ * The child's layer is still its own, and says over the parent's what the
+ * parent will: so inodes can be told now, before there is only one.
+ */
+static void tell_of_commit(struct op *op, struct daxfs_loaded_branch *parent,
+			   struct daxfs_loaded_branch *child)
+{
+	struct daxfs_loaded_branch *branch;
+	struct daxfs_sb_info *sbi;
+
+	list_for_each_entry(sbi, &op->vol->supers, list) {
+		if (!sbi->branch || sbi->branch == child)
+			continue;
+		if (sbi->branch == parent) {
+			refresh_layer(op, sbi, &child->layer, &child->layer);
+		} else if (is_discarded(sbi->branch, parent, child)) {
+			for (branch = sbi->branch; branch != parent; branch = branch->parent)
+				discard_layer(op, sbi, &branch->layer, &child->layer);
+			discard_layer(op, sbi, &child->layer, &child->layer);
+		}
+	}
+}
+
+static int merge(struct op *op, struct daxfs_loaded_branch *parent,
+		 struct daxfs_loaded_branch *child)
+{
+	struct dxc_owner id = parent->layer.owner;
+	struct dxc_finding f = {};
+	struct dxc_branch br;
+	int err;
+
+	err = dxc_layer_merge(&parent->layer, &child->layer);
+	if (!err)
+		return 0;
+	dxc_layer_free(&parent->layer);
+	err = dxc_branch_get(&op->vol->core, id, &br);
+	if (!err)
+		err = dxc_layer_init(&parent->layer, &op->vol->core, &op->vol->space,
+				     parent->parent ? &parent->parent->layer : NULL, &br);
+	if (!err)
+		err = dxc_layer_load(&parent->layer, &br, false, &f);
+	if (f.code)
+		daxfs_bad(op->vol, err, &f);
+	return err;
+}
+
+/* Everybody who showed what is gone shows parent. */
+static void show_parent(struct op *op, struct daxfs_loaded_branch *parent,
+			struct daxfs_loaded_branch *gone, struct daxfs_loaded_branch *winner)
+{
+	struct daxfs_sb_info *sbi, *heir = winner ? winner->writer : gone->writer;
+	struct daxfs_loaded_branch *branch;
+
+	list_for_each_entry(sbi, &op->vol->supers, list) {
+		branch = sbi->branch;
+		if (!branch || branch == parent)
+			continue;
+		if (winner) {
+			if (branch != winner && !is_discarded(branch, parent, winner))
+				continue;
+		} else if (common(branch, gone) != gone) {
+			continue;
+		}
+		daxfs_branch_show(sbi, parent, &op->dead);
+		daxfs_slot_update(sbi, !sb_rdonly(sbi->sb));
+	}
+	if (heir && heir->branch == parent)
+		inherit_lease(heir);
+}
+
+/* The store that decides, and its counterpart in memory. Both may be NULL. */
+static int commit_now(struct op *op, const struct dxc_branch *br,
+		      struct daxfs_loaded_branch *parent, struct daxfs_loaded_branch *child)
+{
+	struct dxc_branch_rest rest = { .known = known_chunks, .priv = op };
+	const struct dxc_volume *core = &op->vol->core;
+	int err, err2;
+
+	lock_tree(op);
+	err = dxc_branch_commit(core, br->id);
+	if (err) {
+		unlock_tree(op);
+		return explain(op, err, br->name);
+	}
+	rest.tail = parent ? parent->layer.log.chunk : DXC_NO_CHUNK;
+	err = dxc_branch_finish(core, br->parent, &rest);
+	if (parent) {
+		tell_of_commit(op, parent, child);
+		err2 = merge(op, parent, child);
+		err = err ?: err2;
+		/* A log that is not in order, here or in the region, is not continued. */
+		parent->frozen = err;
+		show_parent(op, parent, NULL, child);
+	}
+	unlock_tree(op);
+	op->arg->bo_discarded += rest.discarded;
+	if (!err)
+		return 0;
+	op->vol->recovered = false;
+	return refuse(op, err, "branch %s is committed, but what follows from it is not done: error %d",
+		      br->name, err);
+}
+
+static int commit_one(struct op *op, const struct dxc_branch *br)
+{
+	struct daxfs_loaded_branch *parent, *child = NULL;
+	struct dxc_branch other;
+	bool taken;
+	u32 index = 0;
+	int err;
+
+	if (br->id.branch == DAXFS_MAIN_BRANCH)
+		return refuse(op, -EPERM, "main has no parent");
+	if (!dxc_branch_next_child(&op->vol->core, br->id, &index, &other))
+		return refuse(op, -EBUSY, "branch %s has children, such as %s: commit or abort them first",
+			      br->name, other.name);
+	err = hold_lease(op, br, &taken);
+	if (err)
+		return err;
+	parent = daxfs_branch_in_memory(op->vol, br->parent);
+	if (parent) {
+		child = obtain(op, br, taken);
+		if (IS_ERR(child)) {
+			if (taken)
+				daxfs_lease_drop(op->sbi, br->id);
+			return PTR_ERR(child);
+		}
+		flush_times(child);
+	}
+	err = commit_now(op, br, parent, child);
+	settle(op);
+	if (child)
+		daxfs_branch_put(op->vol, child);
+	/* The entry is gone with its lease, unless nothing happened. */
+	if (taken && err)
+		daxfs_lease_drop(op->sbi, br->id);
+	return err;
+}
+
+static int commit(struct op *op)
+{
+	bool to_root = op->arg->bo_flags & DAXFS_BRANCH_TO_ROOT;
+	struct dxc_branch br;
+	struct dxc_owner up;
+	int err;
+
+	err = find(op, op->arg->bo_name, &br);
+	if (err)
+		return err;
+	for (;;) {
+		up = br.parent;
+		err = commit_one(op, &br);
+		if (err || !to_root || up.branch == DAXFS_MAIN_BRANCH)
+			return err;
+		err = dxc_branch_get(&op->vol->core, up, &br);
+		if (err)
+			return explain(op, err, "above");
+	}
+}
+
+/* ---- abort ---- */
+
+static int abort_now(struct op *op, const struct dxc_branch *br, struct daxfs_loaded_branch *gone)
+{
+	struct dxc_branch_rest rest = { .known = known_chunks, .priv = op,
+					.tail = DXC_NO_CHUNK };
+	struct daxfs_loaded_branch *parent, *branch;
+	struct daxfs_sb_info *sbi;
+	int err;
+
+	lock_tree(op);
+	parent = daxfs_branch_in_memory(op->vol, br->parent);
+	err = dxc_branch_abort(&op->vol->core, br->id, &rest);
+	if (err)
+		goto out;
+	if (gone) {
+		list_for_each_entry(sbi, &op->vol->supers, list) {
+			if (!sbi->branch || common(sbi->branch, gone) != gone)
+				continue;
+			for (branch = sbi->branch; branch != parent; branch = branch->parent)
+				discard_layer(op, sbi, &branch->layer, &parent->layer);
+		}
+		show_parent(op, parent, gone, NULL);
+	}
+	if (parent)
+		parent->frozen = daxfs_branch_has_child(op->vol, br->parent);
+out:
+	unlock_tree(op);
+	/* The core counts the branch itself, too. */
+	op->arg->bo_discarded = err ? 0 : rest.discarded - 1;
+	return explain(op, err, br->name);
+}
+
+static int abort_branch(struct op *op)
+{
+	struct daxfs_loaded_branch *gone;
+	struct dxc_branch br;
+	bool taken;
+	int err;
+
+	err = find(op, op->arg->bo_name, &br);
+	if (err)
+		return err;
+	if (br.id.branch == DAXFS_MAIN_BRANCH)
+		return refuse(op, -EPERM, "main cannot be aborted");
+	err = hold_lease(op, &br, &taken);
+	if (err)
+		return err;
+	gone = daxfs_branch_in_memory(op->vol, br.id);
+	if (gone) {
+		/* What shows it will not keep it. */
+		lock_tree(op);
+		gone->users++;
+		unlock_tree(op);
+	}
+	err = abort_now(op, &br, gone);
+	settle(op);
+	if (gone)
+		daxfs_branch_put(op->vol, gone);
+	if (taken && err)
+		daxfs_lease_drop(op->sbi, br.id);
+	return err;
+}
+
+/* ---- rename ---- */
+
+static int rename_branch(struct op *op)
+{
+	struct daxfs_loaded_branch *branch;
+	const char *name = op->arg->bo_other;
+	struct dxc_branch br;
+	int err;
+
+	err = find(op, op->arg->bo_name, &br);
+	if (err)
+		return err;
+	op->arg->bo_id = daxfs_branch_id(br.id);
+	err = dxc_branch_rename(&op->vol->core, br.id, name);
+	if (err == -EPERM)
+		return refuse(op, err, "main keeps its name");
+	if (err)
+		return explain(op, err, name);
+	branch = daxfs_branch_in_memory(op->vol, br.id);
+	if (branch) {
+		lock_tree(op);
+		strscpy(branch->name, name, sizeof(branch->name));
+		unlock_tree(op);
+	}
+	return 0;
+}
+
+/* ---- what they have in common ---- */
+
+static int run(struct op *op, unsigned int cmd)
+{
+	switch (_IOC_NR(cmd)) {
+	case _IOC_NR(DAXFS_IOC_BRANCH_CREATE):
+		return create(op);
+	case _IOC_NR(DAXFS_IOC_BRANCH_SWITCH):
+		return switch_to(op);
+	case _IOC_NR(DAXFS_IOC_BRANCH_COMMIT):
+		return commit(op);
+	case _IOC_NR(DAXFS_IOC_BRANCH_ABORT):
+		return abort_branch(op);
+	case _IOC_NR(DAXFS_IOC_BRANCH_RENAME):
+		return rename_branch(op);
+	}
+	return -ENOTTY;
+}
+
+/* With ops_lock, inside the backing. */
+static int run_locked(struct op *op, unsigned int cmd)
+{
+	struct dxc_branch_rest rest = { .tail = DXC_NO_CHUNK };
+	char host[DAXFS_HOST_SIZE] = "";
+	bool recover;
+	int err;
+
+	err = daxfs_volume_lock(op->sbi, host, &recover);
+	if (err == -EBUSY)
+		return refuse(op, err, "the branches are being changed by %s", host);
+	if (err)
+		return err;
+	if (recover || !op->vol->recovered)
+		err = dxc_branch_recover(&op->vol->core, &rest);
+	op->vol->recovered = !err;
+	if (err)
+		refuse(op, err, "what was begun before cannot be finished: error %d", err);
+	else
+		err = run(op, cmd);
+	daxfs_volume_unlock(op->sbi);
+	if (!op->arg->bo_id)
+		op->arg->bo_id = READ_ONCE(op->sbi->shown);
+	return err;
+}
+
+static bool has_end(const char *name)
+{
+	return strnlen(name, DAXFS_BRANCH_NAME_SIZE) < DAXFS_BRANCH_NAME_SIZE;
+}
+
+int daxfs_branch_op(struct super_block *sb, unsigned int cmd, struct daxfs_branch_op *arg)
+{
+	struct daxfs_sb_info *sbi = DAXFS_SB(sb);
+	struct daxfs_volume *vol = sbi->volume;
+	struct op op = { .sb = sb, .sbi = sbi, .vol = vol, .arg = arg };
+	int err, id;
+
+	INIT_LIST_HEAD(&op.dead);
+	arg->bo_reason[0] = 0;
+	arg->bo_id = 0;
+	arg->bo_discarded = 0;
+	if (!daxfs_has_branches(vol))
+		return refuse(&op, -EROFS, "the image has no branches: it was made without -w");
+	if (!sbi->epoch)
+		return refuse(&op, -EROFS, "the device is read-only");
+	if (sb_rdonly(sb) && _IOC_NR(cmd) != _IOC_NR(DAXFS_IOC_BRANCH_SWITCH))
+		return refuse(&op, -EROFS, "the mount is read-only; mount -o remount,rw makes it writable");
+	if (!has_end(arg->bo_name) || !has_end(arg->bo_other))
+		return refuse(&op, -EINVAL, "a name of a branch has at most %u bytes",
+			      DAXFS_BRANCH_NAME_MAX);
+	err = mutex_lock_interruptible(&vol->ops_lock);
+	if (err)
+		return err;
+	id = daxfs_backing_enter(vol->backing);
+	if (id >= 0) {
+		err = run_locked(&op, cmd);
+		WRITE_ONCE(vol->noticed_seq, dxc_commit_seq(&vol->core));
+		daxfs_backing_exit(vol->backing, id);
+	} else {
+		err = id;
+	}
+	mutex_unlock(&vol->ops_lock);
+	daxfs_tend_now(vol);
+	return err;
+}
