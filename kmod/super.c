@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The file system type: mount options, super blocks, statfs. A super block is
- * one view of one volume; mounting the same view again gives the same one.
+ * one branch of one volume (or all of one without branches); mounting the same
+ * again gives the same one.
  */
 #include <linux/file.h>
 #include <linux/fs_context.h>
@@ -10,13 +11,15 @@
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/statfs.h>
-#include "daxfs.h"
+#include "loaded.h"
 #include "backing/backing.h"
 
 enum {
 	OPT_PHYS,
 	OPT_SIZE,
 	OPT_DMABUF,
+	OPT_VOLUME,
+	OPT_BRANCH,
 	OPT_VALIDATE,
 };
 
@@ -24,6 +27,8 @@ static const struct fs_parameter_spec daxfs_parameters[] = {
 	fsparam_string("phys", OPT_PHYS),
 	fsparam_string("size", OPT_SIZE),
 	fsparam_fd("dmabuf", OPT_DMABUF),
+	fsparam_fd("volume", OPT_VOLUME),
+	fsparam_string("branch", OPT_BRANCH),
 	fsparam_flag("validate", OPT_VALIDATE),
 	{}
 };
@@ -75,6 +80,48 @@ static int take_dmabuf(struct fs_context *fc, const struct fs_parameter *param,
 	return 0;
 }
 
+static const struct super_operations daxfs_super_ops;
+
+/* volume: the volume of the mount that a file descriptor is of. */
+static int take_volume(struct fs_context *fc, struct daxfs_mount_options *opt, int fd)
+{
+	struct file *file = fget_raw(fd);
+	struct super_block *sb;
+	char *device;
+
+	if (!file)
+		return invalf(fc, "daxfs: volume: %d is no file descriptor", fd);
+	sb = file_inode(file)->i_sb;
+	if (sb->s_op != &daxfs_super_ops) {
+		fput(file);
+		return invalf(fc, "daxfs: volume: file descriptor %d is of no daxfs", fd);
+	}
+	device = kstrdup(DAXFS_SB(sb)->source, GFP_KERNEL);
+	if (!device) {
+		fput(file);
+		return -ENOMEM;
+	}
+	if (opt->volume)
+		daxfs_volume_put(opt->volume);
+	kfree(opt->device);
+	opt->volume = DAXFS_SB(sb)->volume;
+	opt->device = device;
+	kref_get(&opt->volume->ref);
+	fput(file);
+	return 0;
+}
+
+static int take_branch(struct fs_context *fc, struct fs_parameter *param,
+		       struct daxfs_mount_options *opt)
+{
+	if (!dxc_branch_name_is_legal(param->string))
+		return invalf(fc, "daxfs: branch=%s is no name for a branch", param->string);
+	kfree(opt->branch);
+	opt->branch = param->string;
+	param->string = NULL;
+	return 0;
+}
+
 static int daxfs_parse_param(struct fs_context *fc, struct fs_parameter *param)
 {
 	struct daxfs_mount_options *opt = fc->fs_private;
@@ -100,11 +147,21 @@ static int daxfs_parse_param(struct fs_context *fc, struct fs_parameter *param)
 		return 0;
 	case OPT_DMABUF:
 		return take_dmabuf(fc, param, opt, result.uint_32);
+	case OPT_VOLUME:
+		return take_volume(fc, opt, result.uint_32);
+	case OPT_BRANCH:
+		return take_branch(fc, param, opt);
 	case OPT_VALIDATE:
 		opt->validate = true;
 		return 0;
 	}
 	return key;
+}
+
+/* A source that is more than a name to be shown. */
+static bool names_device(const char *source)
+{
+	return source && source[0] && strcmp(source, "none") && strncmp(source, "daxfs:", 6);
 }
 
 static int check_options(struct fs_context *fc, const struct daxfs_mount_options *opt)
@@ -115,7 +172,9 @@ static int check_options(struct fs_context *fc, const struct daxfs_mount_options
 		return invalf(fc, "daxfs: size= needs phys=");
 	if (opt->has_phys && opt->dmabuf)
 		return invalf(fc, "daxfs: phys= and dmabuf exclude each other");
-	if (!opt->has_phys && !opt->dmabuf &&
+	if (opt->volume && (opt->has_phys || opt->dmabuf || names_device(fc->source)))
+		return invalf(fc, "daxfs: volume says where the image is; phys=, dmabuf and a source exclude it");
+	if (!opt->has_phys && !opt->dmabuf && !opt->volume &&
 	    (!fc->source || !fc->source[0] || !strcmp(fc->source, "none")))
 		return invalf(fc, "daxfs: nothing to mount: give phys=,size=, a dmabuf or a DAX device as source");
 	if (PAGE_SIZE != DAXFS_BLOCK_SIZE)
@@ -125,6 +184,32 @@ static int check_options(struct fs_context *fc, const struct daxfs_mount_options
 }
 
 /* ---- super block ---- */
+
+/* A number of inodes that nothing but space keeps from being made. */
+#define MANY_FILES BIT_ULL(40)
+
+/* What can be written: chunks that nobody has, and the rest of the branch's own. */
+static void count_space(struct super_block *sb, struct kstatfs *buf)
+{
+	const struct daxfs_volume *vol = DAXFS_SB(sb)->volume;
+	const struct dxc_volume *core = &vol->core;
+	struct daxfs_hold hold;
+	int id;
+
+	buf->f_blocks = core->area[DAXFS_AREA_DELTA].length / DAXFS_BLOCK_SIZE +
+			core->data_blocks;
+	buf->f_files = MANY_FILES;
+	buf->f_ffree = MANY_FILES - core->inode_count;
+	id = daxfs_backing_enter(vol->backing);
+	if (id < 0)
+		return;
+	buf->f_bfree = dxc_space_free_chunks(core) * (core->chunk_size / DAXFS_BLOCK_SIZE);
+	buf->f_bfree += daxfs_view_read(sb, &hold)->free_blocks;
+	daxfs_view_read_end(sb, &hold);
+	buf->f_bfree = min(buf->f_bfree, buf->f_blocks);
+	buf->f_bavail = buf->f_bfree;
+	daxfs_backing_exit(vol->backing, id);
+}
 
 static int daxfs_statfs(struct dentry *dentry, struct kstatfs *buf)
 {
@@ -136,20 +221,62 @@ static int daxfs_statfs(struct dentry *dentry, struct kstatfs *buf)
 	buf->f_files = core->inode_count;
 	buf->f_namelen = DAXFS_NAME_MAX;
 	buf->f_fsid = uuid_to_fsid((u8 *)core->uuid);
+	if (daxfs_has_branches(DAXFS_SB(dentry->d_sb)->volume))
+		count_space(dentry->d_sb, buf);
 	return 0;
 }
 
 /*
+ * What operations said is durable when they return; but for times of inodes
+ * written in place, and what is on its way in write-combining buffers.
+ */
+static int daxfs_sync_fs(struct super_block *sb, int wait)
+{
+	struct daxfs_volume *vol = DAXFS_SB(sb)->volume;
+	int err, id;
+
+	if (!wait || sb_rdonly(sb) || !daxfs_has_branches(vol))
+		return 0;
+	id = daxfs_backing_enter(vol->backing);
+	if (id < 0)
+		return id;
+	err = daxfs_flush_all_times(sb);
+	/* Whoever looks after the power came back is the other side. */
+	dxc_write_fence(vol->core.region.persistent);
+	daxfs_backing_exit(vol->backing, id);
+	return err;
+}
+
+/* A copy, as the name may be changed at any time. */
+static void branch_name(struct super_block *sb, char *name)
+{
+	struct daxfs_hold hold;
+
+	daxfs_view_read(sb, &hold);
+	strscpy(name, hold.branch->name, DAXFS_BRANCH_NAME_SIZE);
+	daxfs_view_read_end(sb, &hold);
+}
+
+/*
  * The first column of /proc/mounts: the device, or for memory without a name
- * the image's.
+ * the image's and the branch's.
  */
 static int daxfs_show_devname(struct seq_file *m, struct dentry *root)
 {
 	const struct daxfs_sb_info *sbi = DAXFS_SB(root->d_sb);
+	char name[DAXFS_BRANCH_NAME_SIZE];
 
-	if (sbi->volume->backing->kind != DAXFS_BACKING_DAX)
-		seq_puts(m, "daxfs:");
+	if (sbi->volume->backing->kind == DAXFS_BACKING_DAX) {
+		seq_escape(m, sbi->source, " \t\n\\#");
+		return 0;
+	}
+	seq_puts(m, "daxfs:");
 	seq_escape(m, sbi->source, " \t\n\\#");
+	if (!daxfs_has_branches(sbi->volume))
+		return 0;
+	branch_name(root->d_sb, name);
+	if (strcmp(name, "main"))
+		seq_printf(m, ":%s", name);
 	return 0;
 }
 
@@ -158,10 +285,15 @@ static int daxfs_show_options(struct seq_file *m, struct dentry *root)
 {
 	const struct daxfs_volume *vol = daxfs_volume_of(d_inode(root));
 	const struct daxfs_backing *backing = vol->backing;
+	char name[DAXFS_BRANCH_NAME_SIZE];
 
 	if (backing->kind == DAXFS_BACKING_PHYS)
 		seq_printf(m, ",phys=%#llx,size=%#llx", (u64)backing->phys,
 			   backing->size);
+	if (daxfs_has_branches(vol)) {
+		branch_name(root->d_sb, name);
+		seq_show_option(m, "branch", name);
+	}
 	if (READ_ONCE(vol->validated))
 		seq_puts(m, ",validate");
 	return 0;
@@ -178,24 +310,52 @@ static void daxfs_kill_sb(struct super_block *sb)
 {
 	struct daxfs_sb_info *sbi = DAXFS_SB(sb);
 
+	/* Evicts inodes, which may have something to say to their branch. */
 	kill_anon_super(sb);
-	if (sbi)
-		free_sbi(sbi);
+	if (!sbi)
+		return;
+	if (daxfs_has_branches(sbi->volume))
+		daxfs_branch_detach(sb);
+	free_sbi(sbi);
 }
 
 static const struct super_operations daxfs_super_ops = {
 	.alloc_inode = daxfs_alloc_inode,
 	.free_inode = daxfs_free_inode,
+	.evict_inode = daxfs_evict_inode,
+	.sync_fs = daxfs_sync_fs,
 	.statfs = daxfs_statfs,
 	.show_options = daxfs_show_options,
 	.show_devname = daxfs_show_devname,
 };
 
+/* What mount(8) called the branch, or would have had to. */
+static const char *name_of_branch(const struct daxfs_mount_options *opt)
+{
+	return opt->branch ?: "main";
+}
+
+static int attach(struct super_block *sb, struct fs_context *fc)
+{
+	struct daxfs_volume *vol = DAXFS_SB(sb)->volume;
+	int err, id;
+
+	id = daxfs_backing_enter(vol->backing);
+	if (id < 0)
+		return id;
+	err = daxfs_branch_attach(sb, fc, name_of_branch(fc->fs_private));
+	daxfs_backing_exit(vol->backing, id);
+	return err;
+}
+
 static int fill_super(struct super_block *sb, struct fs_context *fc)
 {
-	const struct dxc_volume *core = &DAXFS_SB(sb)->volume->core;
+	struct daxfs_volume *vol = DAXFS_SB(sb)->volume;
+	const struct dxc_volume *core = &vol->core;
 	struct inode *root;
+	int err;
 
+	DAXFS_SB(sb)->sb = sb;
 	sb->s_magic = DAXFS_SUPER_MAGIC;
 	sb->s_blocksize = DAXFS_BLOCK_SIZE;
 	sb->s_blocksize_bits = PAGE_SHIFT;
@@ -206,6 +366,12 @@ static int fill_super(struct super_block *sb, struct fs_context *fc)
 	sb->s_export_op = &daxfs_export_ops;
 	sb->s_flags |= SB_POSIXACL | SB_NOATIME;
 	super_set_uuid(sb, core->uuid, sizeof(core->uuid));
+	if (daxfs_has_branches(vol)) {
+		set_default_d_op(sb, &daxfs_dentry_ops);
+		err = attach(sb, fc);
+		if (err)
+			return err;
+	}
 
 	root = daxfs_iget(sb, DAXFS_ROOT_INO);
 	if (IS_ERR(root)) {
@@ -226,7 +392,99 @@ static int same_view(struct super_block *sb, struct fs_context *fc)
 {
 	struct daxfs_sb_info *sbi = fc->s_fs_info;
 
-	return DAXFS_SB(sb) && DAXFS_SB(sb)->volume == sbi->volume;
+	return DAXFS_SB(sb) && DAXFS_SB(sb)->volume == sbi->volume &&
+		READ_ONCE(DAXFS_SB(sb)->shown) == sbi->shown;
+}
+
+static bool wants_writable(const struct fs_context *fc)
+{
+	return fc->sb_flags_mask & SB_RDONLY && !(fc->sb_flags & SB_RDONLY);
+}
+
+/*
+ * Without branches nothing can be written. Plain "mount" gives what there is;
+ * an explicit rw is told the truth.
+ */
+static int choose_access(struct fs_context *fc, const struct daxfs_volume *vol)
+{
+	if (daxfs_has_branches(vol) && vol->backing->writable)
+		return 0;
+	if (wants_writable(fc)) {
+		errorf(fc, daxfs_has_branches(vol) ? "daxfs: rw: %s is on a read-only device" :
+		       "daxfs: rw: %s is a read-only image", vol->name);
+		return -EROFS;
+	}
+	fc->sb_flags |= SB_RDONLY;
+	return 0;
+}
+
+/* Which branch is meant, so that a super block that shows it is found. */
+static int choose_branch(struct fs_context *fc, struct daxfs_sb_info *sbi)
+{
+	const struct daxfs_mount_options *opt = fc->fs_private;
+	struct daxfs_volume *vol = sbi->volume;
+	struct dxc_branch br;
+	int err, id;
+
+	if (!daxfs_has_branches(vol)) {
+		if (opt->branch)
+			return invalf(fc, "daxfs: branch=%s: %s has no branches: it was made without -w",
+				      opt->branch, vol->name);
+		return 0;
+	}
+	id = daxfs_backing_enter(vol->backing);
+	if (id < 0)
+		return id;
+	err = dxc_branch_find(&vol->core, name_of_branch(opt), &br);
+	daxfs_backing_exit(vol->backing, id);
+	if (err) {
+		errorf(fc, err == -ENOENT ? "daxfs: %s has no branch %s (error %d)" :
+		       "daxfs: %s: branch %s cannot be found: error %d",
+		       vol->name, name_of_branch(opt), err);
+		return err;
+	}
+	sbi->shown = daxfs_branch_id(br.id);
+	return 0;
+}
+
+/* One super block cannot be both; a bind mount of it can be read-only. */
+static int same_access(struct fs_context *fc, const struct super_block *sb)
+{
+	if (!((fc->sb_flags ^ sb->s_flags) & SB_RDONLY))
+		return 0;
+	errorf(fc, "daxfs: branch %s is mounted %s already; mount -o remount,%s changes that for all its mounts",
+	       name_of_branch(fc->fs_private), sb_rdonly(sb) ? "read-only" : "writable",
+	       sb_rdonly(sb) ? "rw" : "ro");
+	return -EBUSY;
+}
+
+static struct daxfs_sb_info *make_sbi(struct fs_context *fc)
+{
+	const struct daxfs_mount_options *opt = fc->fs_private;
+	struct daxfs_sb_info *sbi = kzalloc(sizeof(*sbi), GFP_KERNEL);
+	int err;
+
+	if (!sbi)
+		return ERR_PTR(-ENOMEM);
+	INIT_LIST_HEAD(&sbi->list);
+	INIT_LIST_HEAD(&sbi->dirty);
+	spin_lock_init(&sbi->dirty_lock);
+	INIT_WORK(&sbi->put_work, daxfs_put_super_work);
+	sbi->volume = daxfs_volume_get(fc, opt);
+	if (IS_ERR(sbi->volume)) {
+		err = PTR_ERR(sbi->volume);
+		kfree(sbi);
+		return ERR_PTR(err);
+	}
+	if (sbi->volume->backing->kind != DAXFS_BACKING_DAX)
+		sbi->source = kstrdup(sbi->volume->name, GFP_KERNEL);
+	else
+		sbi->source = kstrdup(opt->device ?: fc->source, GFP_KERNEL);
+	if (!sbi->source) {
+		free_sbi(sbi);
+		return ERR_PTR(-ENOMEM);
+	}
+	return sbi;
 }
 
 static int daxfs_get_tree(struct fs_context *fc)
@@ -239,33 +497,19 @@ static int daxfs_get_tree(struct fs_context *fc)
 	err = check_options(fc, opt);
 	if (err)
 		return err;
-	sbi = kzalloc(sizeof(*sbi), GFP_KERNEL);
-	if (!sbi)
-		return -ENOMEM;
-	sbi->volume = daxfs_volume_get(fc, opt);
-	if (IS_ERR(sbi->volume)) {
-		err = PTR_ERR(sbi->volume);
-		kfree(sbi);
-		return err;
-	}
-	sbi->source = kstrdup(sbi->volume->backing->kind == DAXFS_BACKING_DAX ?
-			      fc->source : sbi->volume->name, GFP_KERNEL);
-	if (!sbi->source) {
-		err = -ENOMEM;
-		goto free;
-	}
+	sbi = make_sbi(fc);
+	if (IS_ERR(sbi))
+		return PTR_ERR(sbi);
 	if (opt->validate) {
 		err = daxfs_volume_validate(sbi->volume, fc);
 		if (err)
 			goto free;
 	}
-	/* Plain "mount" gives what there is; an explicit rw is told the truth. */
-	if (fc->sb_flags_mask & SB_RDONLY && !(fc->sb_flags & SB_RDONLY)) {
-		errorf(fc, "daxfs: rw: %s is a read-only image", sbi->volume->name);
-		err = -EROFS;
+	err = choose_access(fc, sbi->volume);
+	if (!err)
+		err = choose_branch(fc, sbi);
+	if (err)
 		goto free;
-	}
-	fc->sb_flags |= SB_RDONLY;
 
 	fc->s_fs_info = sbi;
 	sb = sget_fc(fc, same_view, set_anon_super_fc);
@@ -278,6 +522,12 @@ static int daxfs_get_tree(struct fs_context *fc)
 			return err;
 		}
 		sb->s_flags |= SB_ACTIVE;
+	} else {
+		err = same_access(fc, sb);
+		if (err) {
+			deactivate_locked_super(sb);
+			return err;
+		}
 	}
 	fc->root = dget(sb->s_root);
 	return 0;
@@ -287,23 +537,53 @@ free:
 	return err;
 }
 
-/* A read-only image stays read-only, and a mount stays where it is. */
-static int daxfs_reconfigure(struct fs_context *fc)
+/* Does the remount name another place, or another branch? */
+static int check_same(struct fs_context *fc)
 {
 	const struct daxfs_mount_options *opt = fc->fs_private;
 	const struct daxfs_volume *vol = daxfs_volume_of(d_inode(fc->root));
 	const struct daxfs_backing *backing = vol->backing;
+	char name[DAXFS_BRANCH_NAME_SIZE];
 
-	if (opt->dmabuf ||
+	if (opt->dmabuf || opt->volume ||
 	    (opt->has_phys && (backing->kind != DAXFS_BACKING_PHYS ||
 			       backing->phys != opt->phys)) ||
 	    (opt->has_size && backing->size != opt->size))
 		return invalf(fc, "daxfs: remount cannot change where the image is");
-	if (fc->sb_flags_mask & SB_RDONLY && !(fc->sb_flags & SB_RDONLY)) {
+	if (!opt->branch)
+		return 0;
+	if (!daxfs_has_branches(vol))
+		return invalf(fc, "daxfs: branch=%s: %s has no branches", opt->branch, vol->name);
+	branch_name(fc->root->d_sb, name);
+	if (strcmp(name, opt->branch))
+		return invalf(fc, "daxfs: remount cannot change the branch; 'daxfsctl branch switch %s' does",
+			      opt->branch);
+	return 0;
+}
+
+/* A read-only image stays read-only, and a mount stays where it is. */
+static int daxfs_reconfigure(struct fs_context *fc)
+{
+	struct super_block *sb = fc->root->d_sb;
+	const struct daxfs_volume *vol = DAXFS_SB(sb)->volume;
+	bool writable;
+	int err;
+
+	err = check_same(fc);
+	if (err)
+		return err;
+	if (!daxfs_has_branches(vol)) {
+		if (!wants_writable(fc))
+			return 0;
 		errorf(fc, "daxfs: %s is a read-only image", vol->name);
 		return -EROFS;
 	}
-	return 0;
+	if (!(fc->sb_flags_mask & SB_RDONLY))
+		return 0;
+	writable = !(fc->sb_flags & SB_RDONLY);
+	if (writable == !sb_rdonly(sb))
+		return 0;
+	return daxfs_branch_set_writable(sb, fc, writable);
 }
 
 static void daxfs_free_fc(struct fs_context *fc)
@@ -313,8 +593,14 @@ static void daxfs_free_fc(struct fs_context *fc)
 	/* Still ours when no super block took it, or one was there already. */
 	if (fc->s_fs_info)
 		free_sbi(fc->s_fs_info);
-	if (opt && opt->dmabuf)
+	if (!opt)
+		return;
+	if (opt->dmabuf)
 		dma_buf_put(opt->dmabuf);
+	if (opt->volume)
+		daxfs_volume_put(opt->volume);
+	kfree(opt->device);
+	kfree(opt->branch);
 	kfree(opt);
 }
 
@@ -346,20 +632,32 @@ static struct file_system_type daxfs_type = {
 
 static int __init daxfs_init(void)
 {
-	int err = daxfs_inode_cache_init();
+	int err;
 
 	daxfs_map_init();
+	err = daxfs_inode_cache_init();
 	if (err)
 		return err;
+	err = daxfs_branch_module_init();
+	if (err)
+		goto cache;
 	err = register_filesystem(&daxfs_type);
 	if (err)
-		daxfs_inode_cache_exit();
+		goto branches;
+	return 0;
+
+branches:
+	daxfs_branch_module_exit();
+cache:
+	daxfs_inode_cache_exit();
 	return err;
 }
 
 static void __exit daxfs_exit(void)
 {
 	unregister_filesystem(&daxfs_type);
+	/* Waits for super blocks that are put by others than umount(2). */
+	daxfs_branch_module_exit();
 	daxfs_inode_cache_exit();
 }
 

@@ -36,7 +36,7 @@ static struct daxfs_backing *open_backing(struct fs_context *fc,
 		return daxfs_dmabuf_open(fc, opt);
 	if (opt->has_phys)
 		return daxfs_phys_open(fc, opt);
-	return daxfs_dax_open(fc, false);
+	return daxfs_dax_open(fc);
 }
 
 /* The name in messages: what a person called it, or else its UUID. */
@@ -72,19 +72,22 @@ static struct daxfs_volume *open_volume(struct fs_context *fc,
 	}
 	err = dxc_volume_open(&vol->core, vol->backing->base, vol->backing->size, &f);
 	vol->core.region.poisons = vol->backing->poisons;
-	daxfs_backing_exit(vol->backing, id);
+	vol->core.region.persistent = vol->backing->persistent;
 	if (err) {
 		daxfs_bad_mount(fc, err, &f);
-		goto close;
-	}
-	if (dxc_volume_is_writable(&vol->core)) {
-		err = -EOPNOTSUPP;
-		errorf(fc, "daxfs: the image has branches, which this version of the module does not know");
-		goto close;
+		goto exit;
 	}
 	name_volume(vol);
+	if (daxfs_has_branches(vol)) {
+		err = daxfs_branch_volume_init(vol, fc);
+		if (err)
+			goto exit;
+	}
+	daxfs_backing_exit(vol->backing, id);
 	return vol;
 
+exit:
+	daxfs_backing_exit(vol->backing, id);
 close:
 	vol->backing->ops->close(vol->backing);
 free:
@@ -99,6 +102,11 @@ struct daxfs_volume *daxfs_volume_get(struct fs_context *fc,
 	dev_t dev = 0;
 	int err;
 
+	if (opt->volume) {
+		/* The mount that was named may go, what it has does not. */
+		kref_get(&opt->volume->ref);
+		return opt->volume;
+	}
 	if (!opt->dmabuf && !opt->has_phys) {
 		err = lookup_bdev(fc->source, &dev);
 		if (err == -ENOTBLK) {
@@ -132,6 +140,8 @@ static void release_volume(struct kref *ref)
 
 	list_del(&vol->list);
 	mutex_unlock(&daxfs_volumes_lock);
+	if (daxfs_has_branches(vol))
+		daxfs_branch_volume_exit(vol);
 	/* May wait for somebody's direct I/O; others may mount meanwhile. */
 	vol->backing->ops->close(vol->backing);
 	kfree(vol);
