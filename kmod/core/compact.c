@@ -75,20 +75,12 @@ static int write_node(struct compaction *co, const struct dxc_node *node)
 	struct dxc_attr attr;
 	int err;
 
-	err = make_room(co, 2 * sizeof(struct daxfs_item_inode));
+	err = make_room(co, sizeof(struct daxfs_item_inode));
 	if (err)
 		return err;
 	attr = node->attr;
-	if (node->has_attr) {
-		/* So that blocks of the layers below are gone for who replays it. */
-		if (!node->is_new && S_ISREG(attr.mode) &&
-		    node->lower_end * DAXFS_BLOCK_SIZE < attr.size) {
-			attr.size = node->lower_end * DAXFS_BLOCK_SIZE;
-			dxc_record_inode(&co->rec, &attr);
-			attr.size = node->attr.size;
-		}
+	if (node->has_attr)
 		dxc_record_inode(&co->rec, &attr);
-	}
 	if (node->target) {
 		err = make_room(co, dxc_name_bytes(attr.size));
 		if (err)
@@ -103,6 +95,17 @@ static int write_node(struct compaction *co, const struct dxc_node *node)
 		dxc_record_xattr(&co->rec, attr.ino, xa->prefix, (const char *)xa->bytes,
 				 xa->name_len, xa->removed ? NULL : xa->bytes + xa->name_len,
 				 xa->value_len);
+	}
+	/*
+	 * The file was shorter than now. A size in between would not say so when
+	 * the layers below have blocks behind the end of theirs.
+	 */
+	if (!node->is_new && node->lower_end < DXC_BLOCKS_MAX) {
+		err = make_room(co, sizeof(struct daxfs_item_range));
+		if (err)
+			return err;
+		dxc_record_range(&co->rec, attr.ino, node->lower_end,
+				 DXC_BLOCKS_MAX - node->lower_end, 0);
 	}
 	while (dxc_blockmap_next(&node->map, &at)) {
 		err = make_room(co, sizeof(struct daxfs_item_range));
