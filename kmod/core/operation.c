@@ -195,7 +195,7 @@ int dxc_op_setattr(struct dxc_layer *layer, const struct dxc_attr *attr)
 static void make_zero(const struct dxc_volume *vol, dxc_off off, u32 len)
 {
 	memset(vol->region.base + off, 0, len);
-	/* Durable with the fence of the next record. */
+	/* Durable after the next fence. */
 	if (vol->region.persistent)
 		dxc_write_back(vol->region.base + off, len);
 }
@@ -249,6 +249,9 @@ int dxc_op_resize(struct dxc_layer *layer, struct dxc_attr *attr, const struct d
 		if (err)
 			return err;
 	}
+	/* What the block says is there before the record that shows it. */
+	if (last)
+		dxc_write_fence(layer->vol->region.persistent);
 	attr->size = size;
 	start(layer, &rec);
 	dxc_record_inode(&rec, attr);
@@ -273,6 +276,8 @@ int dxc_op_map(struct dxc_layer *layer, const struct dxc_attr *attr, u64 block, 
 {
 	struct dxc_record rec;
 
+	/* What the caller filled the blocks with is there before the record that shows it. */
+	dxc_write_fence(layer->vol->region.persistent);
 	start(layer, &rec);
 	dxc_record_inode(&rec, attr);
 	dxc_record_range(&rec, attr->ino, block, count, off);
