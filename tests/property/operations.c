@@ -474,6 +474,8 @@ static int write_at(struct call *c, struct model_inode *in, u64 pos, const u8 *d
 
 	/* Up to there the file is zeros. */
 	if (pos > in->attr.size) {
+		if (c->w->one_record)
+			return 0;
 		err = resize(c, in, pos);
 		if (err)
 			return err;
@@ -483,10 +485,12 @@ static int write_at(struct call *c, struct model_inode *in, u64 pos, const u8 *d
 				    base_of(c, in->attr.ino, &base), pos, &part, NULL));
 		if (!part.own) {
 			err = write_new(c, in, &part, pos, data, len, &done);
-			if (err)
+			if (err || c->w->one_record)
 				return err;
 			continue;
 		}
+		if (c->w->one_record)
+			return 0;
 		done = min_t(u64, len, part.ex.pos + part.ex.len - pos);
 		if (pos + done > in->attr.size) {
 			err = resize(c, in, pos + done);

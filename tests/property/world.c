@@ -5,16 +5,22 @@
 #include <unistd.h>
 #include "operations.h"
 
+jmp_buf *fail_jump;
+char fail_text[512];
+
 void fail_at(const char *file, int line, const char *format, ...)
 {
 	va_list args;
+	int n;
 
-	fflush(stdout);
-	fprintf(stderr, "%s:%d: ", file, line);
+	n = snprintf(fail_text, sizeof(fail_text), "%s:%d: ", file, line);
 	va_start(args, format);
-	vfprintf(stderr, format, args);
+	vsnprintf(fail_text + n, sizeof(fail_text) - n, format, args);
 	va_end(args);
-	fputc('\n', stderr);
+	if (fail_jump)
+		longjmp(*fail_jump, 1);
+	fflush(stdout);
+	fprintf(stderr, "%s\n", fail_text);
 	/* Nothing that runs at exit has something to add. */
 	_exit(WORLD_FAILED);
 }

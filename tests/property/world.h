@@ -8,6 +8,7 @@
 #ifndef WORLD_H
 #define WORLD_H
 
+#include <setjmp.h>
 #include "layer.h"
 #include "model.h"
 #include "../unit/image.h"
@@ -63,6 +64,7 @@ struct world {
 	u32 names; /* made so far, of branches */
 	s64 now;
 	u64 blocks_max; /* of a file */
+	bool one_record; /* no write that is not one record */
 	u64 done[OP_KINDS], no_space, no_memory;
 };
 
@@ -78,12 +80,19 @@ struct world_branch *world_target(struct world *w, const struct op *op);
 
 /* compare.c: layers as they are, and the same loaded anew, show what the models say. */
 void compare_all(struct world *w);
-void compare_view(const struct world_branch *b, const struct dxc_layer *layer, bool open);
+/* open: with what has no name any more. */
+void compare_view(const struct model *m, const struct dxc_layer *layer, bool open);
 void compare_space(const struct dxc_layer *layer, bool whole);
 /* Loads every branch's log into layers of their own, in the order of parents. */
 int world_load(const struct dxc_volume *vol, struct world *w, struct dxc_space *space,
 	       struct dxc_layer *layers, bool repair);
 void world_unload(struct world *w, struct dxc_space *space, struct dxc_layer *layers);
+
+/* Set: a failure is no reason to end. */
+extern jmp_buf *fail_jump;
+extern char fail_text[512];
+/* After a crash bytes behind the end of a file may not be zero. */
+extern bool compare_loose_tails;
 
 void fail_at(const char *file, int line, const char *format, ...)
 	__attribute__((format(printf, 3, 4), noreturn));
