@@ -18,15 +18,21 @@ static bool volume_is(const struct daxfs_volume *vol, struct fs_context *fc,
 		      const struct daxfs_mount_options *opt, dev_t dev)
 {
 	const struct daxfs_backing *backing = vol->backing;
+	int id;
 
 	if (opt->dmabuf)
 		return backing->dmabuf == opt->dmabuf;
 	if (opt->has_phys)
 		return backing->kind == DAXFS_BACKING_PHYS &&
 			backing->phys == opt->phys && backing->size == opt->size;
+	if (backing->kind != DAXFS_BACKING_DAX || backing->dev != dev)
+		return false;
 	/* A number that a removed device had may be another's by now. */
-	return backing->kind == DAXFS_BACKING_DAX && backing->dev == dev &&
-		dax_alive(backing->dax);
+	id = daxfs_backing_enter(backing);
+	if (id < 0)
+		return false;
+	daxfs_backing_exit(backing, id);
+	return true;
 }
 
 static struct daxfs_backing *open_backing(struct fs_context *fc,
