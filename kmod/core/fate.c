@@ -33,7 +33,8 @@ struct node {
 
 struct tree {
 	const struct dxc_volume *vol;
-	struct node *nodes;
+	struct node *nodes;	/* one for each entry of the table */
+	u32 count;		/* from here on all are NOBODY */
 };
 
 static struct dxc_owner node_id(const struct tree *tree, u32 index)
@@ -63,10 +64,10 @@ static void doom_descendants(struct tree *tree)
 	u32 i, at;
 	u8 fate;
 
-	for (i = 0; i < tree->vol->branch_count; i++)
+	for (i = 0; i < tree->count; i++)
 		if (nodes[i].fate == STAYS && i != DAXFS_MAIN_BRANCH)
 			nodes[i].fate = LIVE;
-	for (i = 0; i < tree->vol->branch_count; i++) {
+	for (i = 0; i < tree->count; i++) {
 		fate = STAYS;
 		for (at = i; nodes[at].fate == LIVE; at = nodes[at].parent.branch) {
 			nodes[at].fate = WALKED;
@@ -91,6 +92,7 @@ static int tree_load(const struct dxc_volume *vol, struct tree *tree)
 	int err;
 
 	tree->vol = vol;
+	tree->count = 0;
 	tree->nodes = dxc_alloc(vol->branch_count, sizeof(*tree->nodes));
 	if (!tree->nodes)
 		return -ENOMEM;
@@ -111,6 +113,8 @@ static int tree_load(const struct dxc_volume *vol, struct tree *tree)
 		} else {
 			node->fate = UNKNOWN;
 		}
+		if (node->fate != NOBODY)
+			tree->count = i + 1;
 		if (i % PAUSE_EVERY == PAUSE_EVERY - 1)
 			dxc_pause();
 	}
@@ -246,7 +250,7 @@ static void doom_siblings(struct tree *tree)
 	struct node *node;
 	u32 i;
 
-	for (i = DAXFS_MAIN_BRANCH + 1; i < tree->vol->branch_count; i++) {
+	for (i = DAXFS_MAIN_BRANCH + 1; i < tree->count; i++) {
 		node = &tree->nodes[i];
 		if (node->fate == STAYS && tree->nodes[node->parent.branch].has_won &&
 		    has_parent(tree, node))
@@ -313,7 +317,7 @@ static void settle_chunks(const struct tree *tree, const struct dxc_branch_rest 
 	struct dxc_owner id;
 	u32 i, n;
 
-	for (i = DAXFS_MAIN_BRANCH + 1; i < tree->vol->branch_count; i++) {
+	for (i = DAXFS_MAIN_BRANCH + 1; i < tree->count; i++) {
 		if (!is_going(&tree->nodes[i]) || (tree->nodes[i].fate == WON) == !!seq)
 			continue;
 		id = node_id(tree, i);
@@ -337,7 +341,7 @@ static void store_states(const struct tree *tree, enum fate fate, u32 state)
 {
 	u32 i, gen;
 
-	for (i = DAXFS_MAIN_BRANCH + 1; i < tree->vol->branch_count; i++) {
+	for (i = DAXFS_MAIN_BRANCH + 1; i < tree->count; i++) {
 		if (tree->nodes[i].fate != fate)
 			continue;
 		gen = state == DAXFS_BRANCH_FREE ? 0 : tree->nodes[i].generation;
@@ -357,7 +361,7 @@ static void carry_out(struct tree *tree, struct dxc_branch_rest *rest, bool sear
 	bool wins = false, goes = false;
 	u32 i;
 
-	for (i = DAXFS_MAIN_BRANCH + 1; i < vol->branch_count; i++) {
+	for (i = DAXFS_MAIN_BRANCH + 1; i < tree->count; i++) {
 		wins |= tree->nodes[i].fate == WON;
 		goes |= is_going(&tree->nodes[i]);
 		rest->discarded += tree->nodes[i].fate == DOOMED || tree->nodes[i].fate == DEAD;
@@ -380,7 +384,7 @@ static void carry_out(struct tree *tree, struct dxc_branch_rest *rest, bool sear
 		store_states(tree, DEAD, DAXFS_BRANCH_FREE);
 		store_states(tree, WON, DAXFS_BRANCH_FREE);
 	}
-	for (i = 0; i < vol->branch_count; i++)
+	for (i = 0; i < tree->count; i++)
 		if (tree->nodes[i].commits)
 			dxc_word_store(vol, BR_AT(vol, i, br_winner), 0);
 	/* The commit is over before the next one of the same parent. */
@@ -486,7 +490,7 @@ int dxc_branch_recover(const struct dxc_volume *vol, struct dxc_branch_rest *res
 	err = tree_load(vol, &tree);
 	if (err)
 		return err;
-	for (i = 0; i < vol->branch_count; i++) {
+	for (i = 0; i < tree.count; i++) {
 		if (tree.nodes[i].fate != STAYS)
 			continue;
 		err = join_winner(&tree, i, DXC_NO_CHUNK);
@@ -494,7 +498,7 @@ int dxc_branch_recover(const struct dxc_volume *vol, struct dxc_branch_rest *res
 			first = err;
 	}
 	doom_siblings(&tree);
-	for (i = 0; i < vol->branch_count; i++)
+	for (i = 0; i < tree.count; i++)
 		found |= is_going(&tree.nodes[i]) || tree.nodes[i].commits;
 	if (found)
 		carry_out(&tree, rest, true);
