@@ -41,12 +41,48 @@ static inline struct timespec64 inode_set_atime_to_ts(struct inode *inode,
 	return inode->i_atime = ts;
 }
 
-#define generic_encode_ino32_fh NULL	/* what exportfs does by itself */
+static inline struct timespec64 inode_get_mtime(const struct inode *inode)
+{
+	return inode->i_mtime;
+}
+
+static inline struct timespec64 inode_get_atime(const struct inode *inode)
+{
+	return inode->i_atime;
+}
+#endif
+
+/* ->mkdir returns the dentry that a network file system may have put in its place. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 15, 0)
+#define daxfs_mkdir_result int
+#define DAXFS_MKDIR_RESULT(err) (err)
+#else
+#define daxfs_mkdir_result struct dentry *
+#define DAXFS_MKDIR_RESULT(err) ERR_PTR(err)
+#endif
+
+/* ->d_revalidate is told the directory and the name. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 14, 0)
+#define DAXFS_REVALIDATE_ARGS
+#else
+#define DAXFS_REVALIDATE_ARGS struct inode *parent, const struct qstr *name,
+#endif
+
+/* ACLs are set on a dentry, before on an inode. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
+#define DAXFS_ACL_OBJECT struct inode
+#define daxfs_acl_of(dentry) d_inode(dentry)
+#define daxfs_acl_inode(object) (object)
+#else
+#define DAXFS_ACL_OBJECT struct dentry
+#define daxfs_acl_of(dentry) (dentry)
+#define daxfs_acl_inode(object) d_inode(object)
 #endif
 
 /* User namespaces of mounts became id maps of mounts. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
 #define mnt_idmap user_namespace
+#define nop_mnt_idmap init_user_ns
 #endif
 
 /* The mask argument came a little later than the id map. */
@@ -166,6 +202,11 @@ static inline void daxfs_bdev_close(struct file *file, bool write)
 #define daxfs_pfn_has_page(pfn) pfn_valid(pfn)
 /* Without flags only folios with a count are found through page tables. */
 #define daxfs_pte_of_page(pte) pte_mkspecial(pte)
+#endif
+
+/* Shadow stacks, which need to know the VMA, are never shared mappings of files. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
+#define pte_mkwrite_novma(pte) pte_mkwrite(pte)
 #endif
 
 /* A read-only-until-copied entry; paged: O_DIRECT and ptrace may find the page. */

@@ -126,7 +126,6 @@ struct daxfs_sb_info {
 #define DAXFS_I_NEW	0x10ul	/* made in a branch: not in the base */
 #define DAXFS_I_TIMES	0x20ul	/* times are newer than what is logged */
 #define DAXFS_I_MAPPED	0x40ul	/* was mapped writable: fsync flushes all of it */
-#define DAXFS_I_OWNED	0x80ul	/* struct pages name this mapping (futexes) */
 
 struct daxfs_inode_info {
 	struct dxc_inode core;		/* as read; does not change; not if DAXFS_I_NEW */
@@ -135,8 +134,41 @@ struct daxfs_inode_info {
 	dxc_ino parent;			/* directories; guarded by i_rwsem of the parent */
 	struct list_head dirty;		/* guarded by dirty_lock */
 	struct inode *stale_next;	/* branch operations'; guarded by ops_lock */
+	/*
+	 * Pages whose struct page names our mapping, so that futexes in them
+	 * work; by page of the file. Guarded by invalidate_lock.
+	 */
+	struct xarray owned;
 	struct inode vfs;
 };
+
+static inline bool daxfs_is(const struct daxfs_inode_info *info, unsigned long states)
+{
+	return READ_ONCE(info->state) & states;
+}
+
+/* states: one or several of DAXFS_I_*. */
+static inline void daxfs_set(struct daxfs_inode_info *info, unsigned long states)
+{
+	unsigned long old = READ_ONCE(info->state);
+
+	while ((old & states) != states && !try_cmpxchg(&info->state, &old, old | states))
+		;
+}
+
+static inline void daxfs_clear(struct daxfs_inode_info *info, unsigned long states)
+{
+	unsigned long old = READ_ONCE(info->state);
+
+	while (old & states && !try_cmpxchg(&info->state, &old, old & ~states))
+		;
+}
+
+/* What the base says of it, or NULL. */
+static inline const struct dxc_inode *daxfs_base_of(const struct daxfs_inode_info *info)
+{
+	return daxfs_is(info, DAXFS_I_NEW) ? NULL : &info->core;
+}
 
 /* What the mount options said, until there is a super block. */
 struct daxfs_mount_options {
@@ -210,6 +242,13 @@ void daxfs_view_read_end(struct super_block *sb, struct daxfs_hold *hold);
  */
 struct dxc_layer *daxfs_view_write(struct inode *inode, struct daxfs_hold *hold);
 /*
+ * The same for writing into blocks that are the layer's own: branch->lock is
+ * held for reading, and given up with daxfs_view_read_end().
+ */
+struct dxc_layer *daxfs_view_overwrite(struct inode *inode, struct daxfs_hold *hold);
+/* daxfs_view_write() for who has the right already; NULL when that is not so. Asks nobody. */
+struct dxc_layer *daxfs_view_write_if_writer(struct inode *inode, struct daxfs_hold *hold);
+/*
  * Ends it; compacts the log when it is time to. changed: inodes that the
  * operation changed, NULL-ended, for other super blocks that show the branch.
  */
@@ -264,6 +303,17 @@ struct inode *daxfs_inode_discard(struct super_block *sb, dxc_ino ino, struct dx
 void daxfs_inode_unmap(struct inode *inode);
 /* Another super block changed it: takes over what the view says. Under tree (any way). */
 void daxfs_inode_refresh(struct inode *inode, struct dxc_layer *layer);
+/* An inode is looked up, or made: what it does, by its type. */
+void daxfs_inode_set_ops(struct inode *inode);
+/* How an inode is, for an operation that changes it. Under the hold of daxfs_view_write(). */
+void daxfs_attr_of(struct inode *inode, struct dxc_attr *attr);
+void daxfs_set_times(struct dxc_attr *attr, struct timespec64 now, bool mtime);
+/* After it: what the record said. */
+void daxfs_attr_done(struct inode *inode, const struct dxc_attr *attr, unsigned long states);
+/* Something was written in place: times go on, and are logged later. */
+void daxfs_touch(struct inode *inode);
+/* They are logged, or of no use any more. */
+void daxfs_forget_times(struct inode *inode);
 /* Logs the times of inodes that wrote in place. */
 int daxfs_inode_flush_times(struct inode *inode);
 int daxfs_flush_all_times(struct super_block *sb);
@@ -278,22 +328,55 @@ int daxfs_getattr(struct mnt_idmap *idmap, const struct path *path,
 		  struct kstat *stat, u32 mask, unsigned int flags);
 
 extern const struct inode_operations daxfs_dir_iops;	/* dir.c */
+struct dentry *daxfs_lookup(struct inode *dir, struct dentry *dentry,
+			    unsigned int flags);	/* dir.c */
+/*
+ * Is what a dentry says of its name true of the view? Checked again where the
+ * view has changed since the dentry was made. The view is held.
+ */
+bool daxfs_name_holds(struct dxc_layer *layer, struct inode *dir, struct dentry *dentry); /* dir.c */
+extern const struct inode_operations daxfs_symlink_iops;	/* attr.c */
+extern const struct inode_operations daxfs_special_iops;	/* attr.c */
+/* The same on images with branches; files of theirs use daxfs_branch_file_*. */
+extern const struct inode_operations daxfs_branch_dir_iops;	/* namei.c */
+extern const struct inode_operations daxfs_branch_file_iops;	/* write.c */
+extern const struct file_operations daxfs_branch_file_fops;	/* write.c */
+extern const struct inode_operations daxfs_branch_symlink_iops;	/* attr.c */
+extern const struct inode_operations daxfs_branch_special_iops;	/* attr.c */
+int daxfs_setattr(struct mnt_idmap *idmap, struct dentry *dentry, struct iattr *iattr);
 extern const struct file_operations daxfs_dir_fops;	/* dir.c */
 extern const struct inode_operations daxfs_file_iops;	/* file.c */
 extern const struct file_operations daxfs_file_fops;	/* file.c */
 extern const struct export_operations daxfs_export_ops;	/* export.c */
 extern const struct dentry_operations daxfs_dentry_ops;	/* namei.c */
 
+/* file.c */
+ssize_t daxfs_read_iter(struct kiocb *iocb, struct iov_iter *to);
+loff_t daxfs_llseek(struct file *file, loff_t offset, int whence);
+int daxfs_fiemap(struct inode *inode, struct fiemap_extent_info *info, u64 start, u64 len);
+
 /* map.c */
 extern const struct iomap_ops daxfs_iomap_ops;
 extern const struct address_space_operations daxfs_aops;
 int daxfs_mmap(struct file *file, struct vm_area_struct *vma);
 void daxfs_map_init(void);
+/* Keeps huge entries and tables of small ones in one place apart. */
+struct mutex *daxfs_pmd_lock_of(const struct vm_fault *vmf);
+
+/* cow.c */
+/* A page of a shared mapping is written to: it becomes the branch's own, and writable. */
+vm_fault_t daxfs_write_fault(struct vm_fault *vmf);
+/* The file's pages first to last name it no longer. Under invalidate_lock, or at its end. */
+void daxfs_disown(struct inode *inode, pgoff_t first, pgoff_t last);
+/* For dxc_space.busy: is somebody's I/O to these blocks under way? priv: the backing. */
+bool daxfs_blocks_busy(void *priv, dxc_off off, u64 blocks);
 
 /* xattr.c */
 extern daxfs_xattr_handler daxfs_xattr_handlers[];
 ssize_t daxfs_listxattr(struct dentry *dentry, char *list, size_t size);
 struct posix_acl *daxfs_get_inode_acl(struct inode *inode, int type, bool rcu);
+int daxfs_set_acl(struct mnt_idmap *idmap, DAXFS_ACL_OBJECT *object, struct posix_acl *acl,
+		  int type);
 
 /* ioctl.c */
 long daxfs_ioctl(struct file *file, unsigned int cmd, unsigned long arg);

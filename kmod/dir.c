@@ -1,6 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Directories: lookup and readdir. */
+/*
+ * Directories: lookup and readdir, and whether a name that is in memory is
+ * still what the view says. What changes names is in namei.c.
+ *
+ * A directory that no branch has changed is read from the base, without locks,
+ * on images of either kind.
+ */
 #include <linux/fs.h>
+#include <linux/namei.h>
+#include <linux/slab.h>
 #include "daxfs.h"
 #include "backing/backing.h"
 #include "core/entry.h"
@@ -19,7 +27,7 @@ static int check_child(struct inode *dir, struct inode *inode,
 	if (dxc_type_of_mode(inode->i_mode) != de->type)
 		code = DXC_DE_TYPE;
 	else if (S_ISDIR(inode->i_mode) &&
-		 DAXFS_I(inode)->core.parent != dir->i_ino)
+		 READ_ONCE(DAXFS_I(inode)->parent) != dir->i_ino)
 		code = DXC_DIR_PARENT;
 	else
 		return 0;
@@ -29,8 +37,35 @@ static int check_child(struct inode *dir, struct inode *inode,
 	return -EUCLEAN;
 }
 
-static struct dentry *daxfs_lookup(struct inode *dir, struct dentry *dentry,
-				   unsigned int flags)
+/* The view is held, by a directory that has names of its own. */
+static int look_into_view(struct dxc_layer *layer, struct inode *dir, const struct qstr *name,
+			  struct dxc_dirent *de, struct dxc_finding *f)
+{
+	return dxc_view_lookup(layer, dir->i_ino, daxfs_base_of(DAXFS_I(dir)), name->name,
+			       name->len, de, f);
+}
+
+static int look(struct inode *dir, const struct qstr *name, struct dxc_dirent *de,
+		struct dxc_finding *f)
+{
+	struct daxfs_inode_info *info = DAXFS_I(dir);
+	struct daxfs_hold hold;
+	struct dxc_layer *layer;
+	int err;
+
+	if (likely(!daxfs_is(info, DAXFS_I_NAMES | DAXFS_I_NEW | DAXFS_I_STALE)))
+		return dxc_dir_lookup(&daxfs_volume_of(dir)->core, &info->core, name->name,
+				      name->len, de, f);
+	if (daxfs_is(info, DAXFS_I_STALE))
+		return -ESTALE;
+	layer = daxfs_view_read(dir->i_sb, &hold);
+	err = look_into_view(layer, dir, name, de, f);
+	daxfs_view_read_end(dir->i_sb, &hold);
+	return err;
+}
+
+struct dentry *daxfs_lookup(struct inode *dir, struct dentry *dentry,
+			    unsigned int flags)
 {
 	struct daxfs_volume *vol = daxfs_volume_of(dir);
 	struct inode *inode = NULL;
@@ -43,8 +78,9 @@ static struct dentry *daxfs_lookup(struct inode *dir, struct dentry *dentry,
 	id = daxfs_backing_enter(vol->backing);
 	if (id < 0)
 		return ERR_PTR(id);
-	err = dxc_dir_lookup(&vol->core, &DAXFS_I(dir)->core, dentry->d_name.name,
-			     dentry->d_name.len, &de, &f);
+	/* Before anything is looked at: what changes meanwhile is looked at again. */
+	dentry->d_time = READ_ONCE(DAXFS_SB(dir->i_sb)->view);
+	err = look(dir, &dentry->d_name, &de, &f);
 	if (!err)
 		inode = daxfs_iget_inside(dir->i_sb, de.ino);
 	daxfs_backing_exit(vol->backing, id);
@@ -64,22 +100,81 @@ static struct dentry *daxfs_lookup(struct inode *dir, struct dentry *dentry,
 	return d_splice_alias(inode, dentry);
 }
 
-/* Positions: 0 and 1 are "." and "..", entry i of the array is i + 2. */
-static int daxfs_iterate(struct file *file, struct dir_context *ctx)
+/* ---- names in memory ---- */
+
+static bool says_the_same(struct inode *inode, int err, const struct dxc_dirent *de)
 {
-	struct inode *dir = file_inode(file);
+	if (err || !inode)
+		return err == -ENOENT && !inode;
+	return inode->i_ino == de->ino && !daxfs_is(DAXFS_I(inode), DAXFS_I_STALE);
+}
+
+bool daxfs_name_holds(struct dxc_layer *layer, struct inode *dir, struct dentry *dentry)
+{
+	unsigned long view = READ_ONCE(DAXFS_SB(dir->i_sb)->view);
+	struct dxc_dirent de dxc_uninitialized;
+	int err;
+
+	if (likely(dentry->d_time == view))
+		return true;
+	err = look_into_view(layer, dir, &dentry->d_name, &de, NULL);
+	if (!says_the_same(d_inode(dentry), err, &de))
+		return false;
+	dentry->d_time = view;
+	return true;
+}
+
+static int daxfs_revalidate(DAXFS_REVALIDATE_ARGS struct dentry *dentry, unsigned int flags)
+{
+	struct inode *inode = d_inode_rcu(dentry), *dir;
+	struct dxc_dirent de dxc_uninitialized;
+	struct daxfs_volume *vol;
+	struct dentry *above;
+	unsigned long view;
+	bool same;
+	int id;
+
+	view = READ_ONCE(DAXFS_SB(dentry->d_sb)->view);
+	if (likely(READ_ONCE(dentry->d_time) == view &&
+		   !(inode && daxfs_is(DAXFS_I(inode), DAXFS_I_STALE))))
+		return 1;
+	if (flags & LOOKUP_RCU)
+		return -ECHILD;
+	if (inode && daxfs_is(DAXFS_I(inode), DAXFS_I_STALE))
+		return 0;
+	above = dget_parent(dentry);
+	dir = d_inode(above);
+	vol = daxfs_volume_of(dir);
+	id = daxfs_backing_enter(vol->backing);
+	if (id < 0) {
+		dput(above);
+		return id;
+	}
+	/* A name that moves meanwhile is one that this does not matter for. */
+	same = says_the_same(inode, look(dir, &dentry->d_name, &de, NULL), &de);
+	daxfs_backing_exit(vol->backing, id);
+	dput(above);
+	if (same)
+		WRITE_ONCE(dentry->d_time, view);
+	return same;
+}
+
+const struct dentry_operations daxfs_dentry_ops = {
+	.d_revalidate = daxfs_revalidate,
+};
+
+/* ---- readdir ---- */
+
+/* Positions: 0 and 1 are "." and "..", entry i of the array is i + 2. */
+static int read_base(struct inode *dir, struct dir_context *ctx)
+{
 	struct daxfs_volume *vol = daxfs_volume_of(dir);
 	const struct dxc_inode *core = &DAXFS_I(dir)->core;
 	struct dxc_dirent de dxc_uninitialized;
 	struct dxc_finding f;
 	loff_t pos;
-	int err = 0, id;
+	int err = 0;
 
-	if (!dir_emit_dots(file, ctx))
-		return 0;
-	id = daxfs_backing_enter(vol->backing);
-	if (id < 0)
-		return id;
 	for (pos = ctx->pos; pos - 2 < core->count; ctx->pos = ++pos) {
 		err = dxc_dirent_read(&vol->core, core, pos - 2, &de, &f);
 		if (unlikely(err)) {
@@ -89,8 +184,97 @@ static int daxfs_iterate(struct file *file, struct dir_context *ctx)
 		if (!dir_emit(ctx, dxc_dirent_name(&de), de.len, de.ino, de.type))
 			break;
 	}
+	return err;
+}
+
+/* Entries of a view are collected while it is held, and emitted afterwards. */
+struct collected {
+	u64 pos;
+	dxc_ino ino;
+	u8 type, len;
+	char name[];
+};
+
+/* As many entries from *pos on as fit; bytes, 0 at the end, or an error. */
+static int collect(struct inode *dir, u64 *pos, void *buf, u32 room, struct dxc_finding *f)
+{
+	const struct dxc_inode *base = daxfs_base_of(DAXFS_I(dir));
+	struct dxc_dirent de dxc_uninitialized;
+	struct daxfs_hold hold;
+	struct dxc_layer *layer;
+	struct collected *c;
+	u32 used = 0, size;
+	int err = 0;
+
+	layer = daxfs_view_read(dir->i_sb, &hold);
+	while (!(err = dxc_view_next(layer, dir->i_ino, base, pos, &de, f))) {
+		size = ALIGN(sizeof(*c) + de.len, 8);
+		if (size > room - used)
+			break;
+		c = buf + used;
+		c->pos = (*pos)++;
+		c->ino = de.ino;
+		c->type = de.type;
+		c->len = de.len;
+		memcpy(c->name, dxc_dirent_name(&de), de.len);
+		used += size;
+	}
+	daxfs_view_read_end(dir->i_sb, &hold);
+	return used ? used : err == -ENOENT ? 0 : err;
+}
+
+/* The position of an entry of a view is that of dxc_view_next() + 2. */
+static int read_view(struct inode *dir, struct dir_context *ctx)
+{
+	void *buf = kmalloc(PAGE_SIZE, GFP_KERNEL);
+	struct dxc_finding f = {};
+	struct collected *c;
+	u64 pos = ctx->pos - 2;
+	int got, used;
+
+	if (!buf)
+		return -ENOMEM;
+	while ((got = collect(dir, &pos, buf, PAGE_SIZE, &f)) > 0) {
+		for (used = 0; used < got; used += ALIGN(sizeof(*c) + c->len, 8)) {
+			c = buf + used;
+			ctx->pos = c->pos + 2;
+			if (!dir_emit(ctx, c->name, c->len, c->ino, c->type))
+				goto out;
+		}
+		ctx->pos = pos + 2;
+	}
+	if (got < 0)
+		daxfs_bad(daxfs_volume_of(dir), got, &f);
+out:
+	kfree(buf);
+	return min(got, 0);
+}
+
+static int daxfs_iterate(struct file *file, struct dir_context *ctx)
+{
+	struct inode *dir = file_inode(file);
+	struct daxfs_volume *vol = daxfs_volume_of(dir);
+	int err, id;
+
+	if (unlikely(daxfs_is(DAXFS_I(dir), DAXFS_I_STALE)))
+		return -ESTALE;
+	if (!dir_emit_dots(file, ctx))
+		return 0;
+	id = daxfs_backing_enter(vol->backing);
+	if (id < 0)
+		return id;
+	if (likely(!daxfs_is(DAXFS_I(dir), DAXFS_I_NAMES | DAXFS_I_NEW)))
+		err = read_base(dir, ctx);
+	else
+		err = read_view(dir, ctx);
 	daxfs_backing_exit(vol->backing, id);
 	return err;
+}
+
+static int daxfs_dir_fsync(struct file *file, loff_t start, loff_t end, int datasync)
+{
+	/* Each operation on names was durable when it returned (I-7). */
+	return daxfs_inode_flush_times(file_inode(file));
 }
 
 const struct inode_operations daxfs_dir_iops = {
@@ -104,6 +288,7 @@ const struct file_operations daxfs_dir_fops = {
 	.llseek = generic_file_llseek,
 	.read = generic_read_dir,
 	.iterate_shared = daxfs_iterate,
+	.fsync = daxfs_dir_fsync,
 	.unlocked_ioctl = daxfs_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 };

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Regular files: read and seek. Mappings are in map.c. */
+/*
+ * Regular files: read and seek. Mappings are in map.c, writing is in write.c.
+ * What no branch has touched is read without locks.
+ */
 #include <linux/fiemap.h>
 #include <linux/iomap.h>
 #include <linux/splice.h>
@@ -50,7 +53,71 @@ static ssize_t read_part(struct inode *inode, loff_t pos, struct iov_iter *to)
 	return done ? done : -EFAULT;
 }
 
-static ssize_t daxfs_read_iter(struct kiocb *iocb, struct iov_iter *to)
+/*
+ * The same of a file that a branch has touched. Its blocks may be given back
+ * by truncating it, which i_rwsem keeps away, or with the branch, whose chunks
+ * are not given out again before srcu is left.
+ */
+static ssize_t read_view_part(struct inode *inode, loff_t pos, loff_t size, struct iov_iter *to)
+{
+	struct daxfs_volume *vol = daxfs_volume_of(inode);
+	struct daxfs_inode_info *info = DAXFS_I(inode);
+	struct dxc_finding f = {};
+	struct daxfs_hold hold;
+	struct dxc_layer *layer;
+	struct dxc_part part;
+	size_t len, done;
+	int err;
+
+	layer = daxfs_view_read(inode->i_sb, &hold);
+	err = daxfs_is(info, DAXFS_I_STALE) ? -ESTALE :
+		dxc_view_map(layer, inode->i_ino, daxfs_base_of(info), pos, &part, &f);
+	daxfs_view_read_end(inode->i_sb, &hold);
+	if (err) {
+		daxfs_bad(vol, err, &f);
+		return err;
+	}
+	len = min_t(u64, iov_iter_count(to), size - pos);
+	len = min_t(u64, len, part.ex.len - (pos - part.ex.pos));
+	if (part.ex.data)
+		done = copy_out(vol->backing, part.ex.data + (pos - part.ex.pos), len, to);
+	else
+		done = iov_iter_zero(len, to);
+	return done ? done : -EFAULT;
+}
+
+static ssize_t read_touched(struct kiocb *iocb, struct iov_iter *to)
+{
+	struct inode *inode = file_inode(iocb->ki_filp);
+	struct daxfs_volume *vol = daxfs_volume_of(inode);
+	loff_t pos = iocb->ki_pos, size;
+	ssize_t done = 0;
+	int id, srcu;
+
+	id = daxfs_backing_enter(vol->backing);
+	if (id < 0)
+		return id;
+	inode_lock_shared(inode);
+	srcu = srcu_read_lock(&vol->srcu);
+	if (daxfs_is(DAXFS_I(inode), DAXFS_I_STALE))
+		done = -ESTALE;
+	size = i_size_read(inode);
+	while (done >= 0 && iov_iter_count(to) && pos < size) {
+		done = read_view_part(inode, pos, size, to);
+		if (done > 0)
+			pos += done;
+	}
+	srcu_read_unlock(&vol->srcu, srcu);
+	inode_unlock_shared(inode);
+	daxfs_backing_exit(vol->backing, id);
+	if (pos == iocb->ki_pos)
+		return done;
+	done = pos - iocb->ki_pos;
+	iocb->ki_pos = pos;
+	return done;
+}
+
+ssize_t daxfs_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
 	struct inode *inode = file_inode(iocb->ki_filp);
 	const struct daxfs_backing *backing = daxfs_volume_of(inode)->backing;
@@ -58,6 +125,8 @@ static ssize_t daxfs_read_iter(struct kiocb *iocb, struct iov_iter *to)
 	ssize_t done = 0;
 	int id;
 
+	if (unlikely(DAXFS_I(inode)->state))
+		return read_touched(iocb, to);
 	if (!iov_iter_count(to) || pos >= size)
 		return 0;
 	id = daxfs_backing_enter(backing);
@@ -77,7 +146,7 @@ static ssize_t daxfs_read_iter(struct kiocb *iocb, struct iov_iter *to)
 	return done;
 }
 
-static loff_t daxfs_llseek(struct file *file, loff_t offset, int whence)
+loff_t daxfs_llseek(struct file *file, loff_t offset, int whence)
 {
 	struct inode *inode = file->f_mapping->host;
 
@@ -96,8 +165,7 @@ static loff_t daxfs_llseek(struct file *file, loff_t offset, int whence)
 	return vfs_setpos(file, offset, inode->i_sb->s_maxbytes);
 }
 
-static int daxfs_fiemap(struct inode *inode, struct fiemap_extent_info *info,
-			u64 start, u64 len)
+int daxfs_fiemap(struct inode *inode, struct fiemap_extent_info *info, u64 start, u64 len)
 {
 	return iomap_fiemap(inode, info, start, len, &daxfs_iomap_ops);
 }

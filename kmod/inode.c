@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Inodes of the VFS, made from those of the base. */
-#include <linux/namei.h>
+/*
+ * Inodes of the VFS, made from those of the base and of branches. What happens
+ * to them when their view changes is here too; attributes are in attr.c.
+ */
 #include <linux/slab.h>
 #include "daxfs.h"
 #include "backing/backing.h"
@@ -15,6 +17,8 @@ struct inode *daxfs_alloc_inode(struct super_block *sb)
 	if (!info)
 		return NULL;
 	info->blocks = 0;
+	info->state = 0;
+	info->parent = 0;
 	return &info->vfs;
 }
 
@@ -30,6 +34,8 @@ static void init_once(void *p)
 	struct daxfs_inode_info *info = p;
 
 	inode_init_once(&info->vfs);
+	INIT_LIST_HEAD(&info->dirty);
+	xa_init(&info->owned);
 }
 
 int daxfs_inode_cache_init(void)
@@ -47,71 +53,46 @@ void daxfs_inode_cache_exit(void)
 	kmem_cache_destroy(inode_cache);
 }
 
-/*
- * Blocks of a sparse file are counted when somebody asks, once. The array was
- * bounds-checked with the inode; it may be long, so the count can be killed.
- */
-static u64 count_blocks(struct inode *inode)
+void daxfs_inode_set_ops(struct inode *inode)
 {
-	struct daxfs_inode_info *info = DAXFS_I(inode);
 	struct daxfs_volume *vol = daxfs_volume_of(inode);
-	u64 bytes = 0;
-	struct dxc_extent ex;
-	int id;
-	u32 i;
+	bool branches = daxfs_has_branches(vol);
 
-	id = daxfs_backing_enter(vol->backing);
-	if (id < 0)
-		return 0;
-	for (i = 0; i < info->core.count; i++) {
-		if (dxc_extent_read(&vol->core, &info->core, i, &ex, NULL))
-			break;
-		bytes += ex.len;
-		if (i % 1024 == 1023 && dxc_pause())
-			break;
+	switch (inode->i_mode & S_IFMT) {
+	case S_IFREG:
+		inode->i_op = branches ? &daxfs_branch_file_iops : &daxfs_file_iops;
+		inode->i_fop = branches ? &daxfs_branch_file_fops : &daxfs_file_fops;
+		inode->i_mapping->a_ops = &daxfs_aops;
+		/* Page faults of such files may map 2 MiB at once. */
+		if (vol->backing->has_pages)
+			inode->i_flags |= S_DAX;
+		break;
+	case S_IFDIR:
+		inode->i_op = branches ? &daxfs_branch_dir_iops : &daxfs_dir_iops;
+		inode->i_fop = &daxfs_dir_fops;
+		break;
+	case S_IFLNK:
+		inode->i_op = branches ? &daxfs_branch_symlink_iops : &daxfs_symlink_iops;
+		break;
+	default:
+		inode->i_op = branches ? &daxfs_branch_special_iops : &daxfs_special_iops;
+		init_special_inode(inode, inode->i_mode, inode->i_rdev);
 	}
-	daxfs_backing_exit(vol->backing, id);
-	if (i == info->core.count)
-		WRITE_ONCE(info->blocks, (bytes >> 9) + 1);
-	return bytes >> 9;
 }
-
-int daxfs_getattr(struct mnt_idmap *idmap, const struct path *path,
-		  struct kstat *stat, u32 mask, unsigned int flags)
-{
-	struct inode *inode = d_inode(path->dentry);
-	u64 blocks;
-
-	daxfs_fillattr(idmap, mask, inode, stat);
-	if (DAXFS_I(inode)->core.flags & DAXFS_IN_EXTENTS) {
-		blocks = READ_ONCE(DAXFS_I(inode)->blocks);
-		stat->blocks = blocks ? blocks - 1 : count_blocks(inode);
-	}
-	return 0;
-}
-
-static const struct inode_operations daxfs_symlink_iops = {
-	.get_link = simple_get_link,
-	.getattr = daxfs_getattr,
-	.listxattr = daxfs_listxattr,
-};
-
-static const struct inode_operations daxfs_special_iops = {
-	.getattr = daxfs_getattr,
-	.listxattr = daxfs_listxattr,
-	.get_inode_acl = daxfs_get_inode_acl,
-};
 
 /* A symlink's target is copied once, so that path walks see one that stays. */
-static int read_symlink(struct daxfs_volume *vol, struct inode *inode,
-			const struct dxc_inode *core, struct dxc_finding *f)
+static int read_symlink(struct inode *inode, struct dxc_layer *layer,
+			const struct dxc_file *file, struct dxc_finding *f)
 {
-	char *target = kmalloc(core->size + 1, GFP_KERNEL);
+	char *target = kmalloc(file->attr.size + 1, GFP_KERNEL);
 	int err;
 
 	if (!target)
 		return -ENOMEM;
-	err = dxc_symlink_read(&vol->core, core, target, f);
+	if (layer)
+		err = dxc_view_symlink(layer, file, target, f);
+	else
+		err = dxc_symlink_read(&daxfs_volume_of(inode)->core, &file->base, target, f);
 	if (err) {
 		kfree(target);
 		return err;
@@ -120,60 +101,81 @@ static int read_symlink(struct daxfs_volume *vol, struct inode *inode,
 	return 0;
 }
 
-static int fill_inode(struct inode *inode, struct dxc_finding *f)
+static unsigned long states_of(const struct dxc_file *file)
 {
-	struct daxfs_volume *vol = daxfs_volume_of(inode);
-	struct dxc_inode *core = &DAXFS_I(inode)->core;
+	return (file->touched ? DAXFS_I_TOUCHED : 0) | (file->has_names ? DAXFS_I_NAMES : 0) |
+		(file->has_xattrs ? DAXFS_I_XATTRS : 0) | (file->in_base ? 0 : DAXFS_I_NEW);
+}
+
+static void take_attr(struct inode *inode, const struct dxc_attr *attr)
+{
 	struct timespec64 ts;
+
+	inode->i_mode = attr->mode;
+	/* Mounts belong to the initial user namespace: no map to look into. */
+	inode->i_uid = KUIDT_INIT(attr->uid);
+	inode->i_gid = KGIDT_INIT(attr->gid);
+	set_nlink(inode, attr->nlink);
+	i_size_write(inode, attr->size);
+	inode->i_blocks = ALIGN(attr->size, DAXFS_BLOCK_SIZE) >> 9;
+	inode->i_rdev = MKDEV(attr->rdev_major, attr->rdev_minor);
+	ts.tv_sec = attr->atime;
+	ts.tv_nsec = attr->atime_nsec;
+	inode_set_atime_to_ts(inode, ts);
+	ts.tv_sec = attr->mtime;
+	ts.tv_nsec = attr->mtime_nsec;
+	inode_set_mtime_to_ts(inode, ts);
+	ts.tv_sec = attr->ctime;
+	ts.tv_nsec = attr->ctime_nsec;
+	inode_set_ctime_to_ts(inode, ts);
+}
+
+static int fill_inode(struct inode *inode, const struct dxc_file *file, struct dxc_layer *layer,
+		      struct dxc_finding *f)
+{
+	struct daxfs_inode_info *info = DAXFS_I(inode);
 	int err;
 
-	err = dxc_inode_read(&vol->core, inode->i_ino, core, f);
-	if (err)
-		return err;
 	/* Before i_mode says so: a failed inode must not free a link it has not. */
-	if (S_ISLNK(core->mode)) {
-		err = read_symlink(vol, inode, core, f);
+	if (S_ISLNK(file->attr.mode)) {
+		err = read_symlink(inode, layer, file, f);
 		if (err)
 			return err;
 	}
-
-	inode->i_mode = core->mode;
-	/* Mounts belong to the initial user namespace: no map to look into. */
-	inode->i_uid = KUIDT_INIT(core->uid);
-	inode->i_gid = KGIDT_INIT(core->gid);
-	set_nlink(inode, core->nlink);
-	inode->i_size = core->size;
-	inode->i_blocks = ALIGN(core->size, DAXFS_BLOCK_SIZE) >> 9;
-	ts.tv_sec = core->mtime;
-	ts.tv_nsec = core->mtime_nsec;
-	inode_set_mtime_to_ts(inode, ts);
-	inode_set_atime_to_ts(inode, ts);
-	inode_set_ctime_to_ts(inode, ts);
-	if (!core->xattr)
+	if (file->in_base)
+		info->core = file->base;
+	info->state = states_of(file);
+	info->parent = file->attr.parent;
+	take_attr(inode, &file->attr);
+	if (!(file->in_base && file->base.xattr) && !file->has_xattrs)
 		cache_no_acl(inode);
-
-	switch (core->mode & S_IFMT) {
-	case S_IFREG:
-		inode->i_op = &daxfs_file_iops;
-		inode->i_fop = &daxfs_file_fops;
-		inode->i_mapping->a_ops = &daxfs_aops;
-		/* Page faults of such files may map 2 MiB at once. */
-		if (vol->backing->has_pages)
-			inode->i_flags |= S_DAX;
-		break;
-	case S_IFDIR:
-		inode->i_op = &daxfs_dir_iops;
-		inode->i_fop = &daxfs_dir_fops;
-		break;
-	case S_IFLNK:
-		inode->i_op = &daxfs_symlink_iops;
-		break;
-	default:
-		inode->i_op = &daxfs_special_iops;
-		init_special_inode(inode, inode->i_mode,
-				   MKDEV(core->rdev_major, core->rdev_minor));
-	}
+	daxfs_inode_set_ops(inode);
 	return 0;
+}
+
+/*
+ * The attributes of an inode that only the base knows are those that a view
+ * without layers has, so both kinds of volumes are filled in the same way.
+ */
+static int read_inode(struct inode *inode, struct dxc_finding *f)
+{
+	struct daxfs_volume *vol = daxfs_volume_of(inode);
+	struct dxc_file file dxc_uninitialized;
+	struct dxc_layer *layer = NULL;
+	struct daxfs_hold hold;
+	int err;
+
+	if (!daxfs_has_branches(vol)) {
+		err = dxc_base_inode(&vol->core, inode->i_ino, &file, f);
+		return err ? err : fill_inode(inode, &file, NULL, f);
+	}
+	layer = daxfs_view_read(inode->i_sb, &hold);
+	err = dxc_view_inode(layer, inode->i_ino, &file, f);
+	/* Filled in before the layers change: later changes find it in memory. */
+	if (!err)
+		err = fill_inode(inode, &file, layer, f);
+	daxfs_view_read_end(inode->i_sb, &hold);
+	return err;
 }
 
 /*
@@ -191,7 +193,7 @@ struct inode *daxfs_iget_inside(struct super_block *sb, dxc_ino ino)
 		return ERR_PTR(-ENOMEM);
 	if (!(inode->i_state & I_NEW))
 		return inode;
-	err = fill_inode(inode, &f);
+	err = read_inode(inode, &f);
 	if (err) {
 		daxfs_bad(DAXFS_SB(sb)->volume, err, &f);
 		iget_failed(inode);
@@ -214,4 +216,98 @@ struct inode *daxfs_iget(struct super_block *sb, dxc_ino ino)
 	inode = daxfs_iget_inside(sb, ino);
 	daxfs_backing_exit(backing, id);
 	return inode;
+}
+
+/* ---- leaving, and changes of the view ---- */
+
+/* Nobody has it open: its blocks come back when it has no name either. */
+static void forget_inode(struct inode *inode)
+{
+	struct daxfs_volume *vol = daxfs_volume_of(inode);
+	struct daxfs_hold hold;
+	struct dxc_layer *layer;
+	int id;
+
+	id = daxfs_backing_enter(vol->backing);
+	if (id < 0)
+		return;
+	/* Else they come back when the branch is loaded the next time. */
+	layer = daxfs_view_write_if_writer(inode, &hold);
+	if (layer) {
+		dxc_op_forget(layer, inode->i_ino);
+		daxfs_view_write_end(inode->i_sb, &hold, NULL);
+	}
+	daxfs_backing_exit(vol->backing, id);
+}
+
+void daxfs_evict_inode(struct inode *inode)
+{
+	struct daxfs_inode_info *info = DAXFS_I(inode);
+
+	truncate_inode_pages_final(&inode->i_data);
+	if (daxfs_has_branches(daxfs_volume_of(inode)) && !is_bad_inode(inode)) {
+		if (!xa_empty(&info->owned))
+			daxfs_disown(inode, 0, ULONG_MAX);
+		if (daxfs_is(info, DAXFS_I_STALE) || !inode->i_nlink)
+			daxfs_forget_times(inode);
+		else if (daxfs_is(info, DAXFS_I_TIMES))
+			daxfs_inode_flush_times(inode);
+		if (!inode->i_nlink && !daxfs_is(info, DAXFS_I_STALE))
+			forget_inode(inode);
+		/* What could not be logged is lost with the inode. */
+		daxfs_forget_times(inode);
+	}
+	clear_inode(inode);
+}
+
+struct inode *daxfs_inode_discard(struct super_block *sb, dxc_ino ino, struct dxc_layer *now)
+{
+	struct inode *inode = daxfs_find_inode(sb, ino);
+
+	if (!inode)
+		return NULL;
+	if (inode == d_inode(sb->s_root)) {
+		daxfs_inode_refresh(inode, now);
+	} else if (inode->i_mode) {
+		daxfs_set(DAXFS_I(inode), DAXFS_I_STALE);
+		daxfs_forget_times(inode);
+		remove_inode_hash(inode);
+		return inode;
+	}
+	/* Not the last reference, or one that is being filled in from now on. */
+	iput(inode);
+	return NULL;
+}
+
+void daxfs_inode_unmap(struct inode *inode)
+{
+	struct address_space *mapping = inode->i_mapping;
+
+	if (!S_ISREG(inode->i_mode))
+		return;
+	filemap_invalidate_lock(mapping);
+	/* Private copies stay, unless the file they are of is gone. */
+	unmap_mapping_range(mapping, 0, 0, daxfs_is(DAXFS_I(inode), DAXFS_I_STALE));
+	daxfs_disown(inode, 0, ULONG_MAX);
+	filemap_invalidate_unlock(mapping);
+}
+
+void daxfs_inode_refresh(struct inode *inode, struct dxc_layer *layer)
+{
+	struct daxfs_inode_info *info = DAXFS_I(inode);
+	struct dxc_file file dxc_uninitialized;
+
+	if (dxc_view_inode(layer, inode->i_ino, &file, NULL) ||
+	    (file.attr.mode ^ inode->i_mode) & S_IFMT) {
+		daxfs_set(info, DAXFS_I_STALE);
+		return;
+	}
+	take_attr(inode, &file.attr);
+	info->parent = file.attr.parent;
+	daxfs_set(info, states_of(&file) & ~DAXFS_I_NEW);
+	/* Where no layer says anything any more, asking the view is right too. */
+	daxfs_set(info, DAXFS_I_TOUCHED | (S_ISDIR(inode->i_mode) ? DAXFS_I_NAMES : 0) |
+		  DAXFS_I_XATTRS);
+	forget_all_cached_acls(inode);
+	daxfs_forget_times(inode);
 }

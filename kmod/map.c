@@ -13,6 +13,27 @@
 #include "daxfs.h"
 #include "backing/backing.h"
 
+/* The part of the file that holds pos; inside the backing. */
+static int find_extent(struct inode *inode, loff_t pos, struct dxc_extent *ex,
+		       struct dxc_finding *f)
+{
+	struct daxfs_inode_info *info = DAXFS_I(inode);
+	struct daxfs_hold hold;
+	struct dxc_layer *layer;
+	struct dxc_part part;
+	int err;
+
+	if (likely(!info->state))
+		return dxc_extent_map(&daxfs_volume_of(inode)->core, &info->core, pos, ex, f);
+	if (daxfs_is(info, DAXFS_I_STALE))
+		return -ESTALE;
+	layer = daxfs_view_read(inode->i_sb, &hold);
+	err = dxc_view_map(layer, inode->i_ino, daxfs_base_of(info), pos, &part, f);
+	daxfs_view_read_end(inode->i_sb, &hold);
+	*ex = part.ex;
+	return err;
+}
+
 /*
  * The address told is the offset in the region, by which whoever has imported
  * the same dma-buf, or maps the same memory, finds the file.
@@ -22,7 +43,6 @@ static int daxfs_iomap_begin(struct inode *inode, loff_t pos, loff_t length,
 			     struct iomap *srcmap)
 {
 	struct daxfs_volume *vol = daxfs_volume_of(inode);
-	const struct dxc_inode *core = &DAXFS_I(inode)->core;
 	struct dxc_extent ex;
 	struct dxc_finding f;
 	int err, id;
@@ -32,7 +52,7 @@ static int daxfs_iomap_begin(struct inode *inode, loff_t pos, loff_t length,
 	if (err)
 		return err;
 	iomap->flags = 0;
-	if (pos >= core->size) {
+	if (pos >= i_size_read(inode)) {
 		iomap->type = IOMAP_HOLE;
 		iomap->addr = IOMAP_NULL_ADDR;
 		iomap->offset = pos;
@@ -42,7 +62,7 @@ static int daxfs_iomap_begin(struct inode *inode, loff_t pos, loff_t length,
 	id = daxfs_backing_enter(vol->backing);
 	if (id < 0)
 		return id;
-	err = dxc_extent_map(&vol->core, core, pos, &ex, &f);
+	err = find_extent(inode, pos, &ex, &f);
 	daxfs_backing_exit(vol->backing, id);
 	if (err) {
 		daxfs_bad(vol, err, &f);
@@ -93,7 +113,7 @@ void daxfs_map_init(void)
 		mutex_init(&pmd_locks[i]);
 }
 
-static struct mutex *pmd_lock_of(const struct vm_fault *vmf)
+struct mutex *daxfs_pmd_lock_of(const struct vm_fault *vmf)
 {
 	return &pmd_locks[hash_ptr(vmf->pmd, ilog2(ARRAY_SIZE(pmd_locks)))];
 }
@@ -157,12 +177,12 @@ static vm_fault_t insert_pages(struct vm_fault *vmf, const struct daxfs_backing 
 	start = max_t(u64, start, in.wanted - min_t(u64, in.wanted, pos - ex->pos));
 	end = in.wanted + min_t(u64, end - in.wanted, ex->len - (pos - ex->pos));
 
-	mutex_lock(pmd_lock_of(vmf));
+	mutex_lock(daxfs_pmd_lock_of(vmf));
 	pmd = READ_ONCE(*vmf->pmd);
 	/* Mapped huge meanwhile: the page is there. */
 	if (pmd_none(pmd) || !pmd_leaf(pmd))
 		err = apply_to_page_range(vma->vm_mm, start, end - start, insert_one, &in);
-	mutex_unlock(pmd_lock_of(vmf));
+	mutex_unlock(daxfs_pmd_lock_of(vmf));
 	return err ? VM_FAULT_OOM : VM_FAULT_NOPAGE;
 }
 
@@ -214,41 +234,58 @@ static vm_fault_t insert_huge(struct vm_fault *vmf, const struct daxfs_backing *
 	off = ex->data + (pos - ex->pos);
 	if (!IS_ALIGNED(daxfs_backing_phys(backing, off), PMD_SIZE))
 		return VM_FAULT_FALLBACK;
-	mutex_lock(pmd_lock_of(vmf));
+	mutex_lock(daxfs_pmd_lock_of(vmf));
 	pmd = READ_ONCE(*vmf->pmd);
 	pfn = daxfs_paged_pfn(PHYS_PFN(daxfs_backing_phys(backing, off)));
 	if (pmd_none(pmd))
 		ret = vmf_insert_pfn_pmd(vmf, pfn, false);
 	else
 		ret = pmd_leaf(pmd) ? VM_FAULT_NOPAGE : VM_FAULT_FALLBACK;
-	mutex_unlock(pmd_lock_of(vmf));
+	mutex_unlock(daxfs_pmd_lock_of(vmf));
 	return ret;
+}
+
+/* What is at the page of vmf, mapped. Inside the backing. */
+static vm_fault_t map_what_is_there(struct vm_fault *vmf, struct inode *inode, bool huge)
+{
+	struct daxfs_volume *vol = daxfs_volume_of(inode);
+	struct dxc_extent ex;
+	struct dxc_finding f;
+	int err;
+
+	if (vmf->pgoff >= DIV_ROUND_UP_ULL(i_size_read(inode), PAGE_SIZE))
+		return VM_FAULT_SIGBUS;
+	err = find_extent(inode, (u64)vmf->pgoff << PAGE_SHIFT, &ex, &f);
+	if (err) {
+		daxfs_bad(vol, err, &f);
+		return VM_FAULT_SIGBUS;
+	}
+	if (huge)
+		return insert_huge(vmf, vol->backing, &ex);
+	if (vmf->cow_page)
+		return give_page(vmf, vol->backing, &ex);
+	return insert_pages(vmf, vol->backing, &ex);
 }
 
 static vm_fault_t fault(struct vm_fault *vmf, bool huge)
 {
 	struct inode *inode = file_inode(vmf->vma->vm_file);
 	struct daxfs_volume *vol = daxfs_volume_of(inode);
-	const struct dxc_inode *core = &DAXFS_I(inode)->core;
-	struct dxc_extent ex;
-	struct dxc_finding f;
-	vm_fault_t ret = VM_FAULT_SIGBUS;
-	int err, id;
+	bool branches = daxfs_has_branches(vol);
+	vm_fault_t ret;
+	int id;
 
-	if (vmf->pgoff >= DIV_ROUND_UP(core->size, PAGE_SIZE))
-		return VM_FAULT_SIGBUS;
+	if (branches && vmf->flags & FAULT_FLAG_WRITE && vmf->vma->vm_flags & VM_SHARED)
+		return huge ? VM_FAULT_FALLBACK : daxfs_write_fault(vmf);
 	id = daxfs_backing_enter(vol->backing);
 	if (id < 0)
 		return VM_FAULT_SIGBUS;
-	err = dxc_extent_map(&vol->core, core, (u64)vmf->pgoff << PAGE_SHIFT, &ex, &f);
-	if (err)
-		daxfs_bad(vol, err, &f);
-	else if (huge)
-		ret = insert_huge(vmf, vol->backing, &ex);
-	else if (vmf->cow_page)
-		ret = give_page(vmf, vol->backing, &ex);
-	else
-		ret = insert_pages(vmf, vol->backing, &ex);
+	/* What was found is mapped before it may be replaced. */
+	if (branches)
+		filemap_invalidate_lock_shared(inode->i_mapping);
+	ret = map_what_is_there(vmf, inode, huge);
+	if (branches)
+		filemap_invalidate_unlock_shared(inode->i_mapping);
 	daxfs_backing_exit(vol->backing, id);
 	return ret;
 }
@@ -268,9 +305,28 @@ static const struct vm_operations_struct daxfs_vm_ops = {
 	.huge_fault = daxfs_huge_fault,
 };
 
+/* With these, entries of shared mappings are made without the right to write. */
+static const struct vm_operations_struct daxfs_branch_vm_ops = {
+	.fault = daxfs_fault,
+	.huge_fault = daxfs_huge_fault,
+	.pfn_mkwrite = daxfs_write_fault,
+};
+
 int daxfs_mmap(struct file *file, struct vm_area_struct *vma)
 {
+	struct inode *inode = file_inode(file);
+
 	vma->vm_ops = &daxfs_vm_ops;
+	if (daxfs_has_branches(daxfs_volume_of(inode))) {
+		if (daxfs_is(DAXFS_I(inode), DAXFS_I_STALE))
+			return -ESTALE;
+		vma->vm_ops = &daxfs_branch_vm_ops;
+		if (vma->vm_flags & VM_SHARED && vma->vm_flags & VM_MAYWRITE) {
+			/* Before anything can be written. */
+			WRITE_ONCE(DAXFS_SB(inode->i_sb)->mapped, true);
+			daxfs_set(DAXFS_I(inode), DAXFS_I_TOUCHED | DAXFS_I_MAPPED);
+		}
+	}
 	vm_flags_set(vma, VM_MIXEDMAP | VM_HUGEPAGE);
 	return 0;
 }

@@ -84,11 +84,11 @@ static noinline int become_writer(struct daxfs_sb_info *sbi)
 	return -EAGAIN;
 }
 
-struct dxc_layer *daxfs_view_write(struct inode *inode, struct daxfs_hold *hold)
+/* tree is held, and the super block may write its branch; or what daxfs_view_write() says. */
+static struct daxfs_loaded_branch *enter_to_write(struct inode *inode)
 {
 	struct daxfs_sb_info *sbi = DAXFS_SB(inode->i_sb);
 	struct daxfs_volume *vol = sbi->volume;
-	struct daxfs_loaded_branch *branch;
 	u64 seq = dxc_commit_seq(&vol->core);
 	int err;
 
@@ -97,23 +97,59 @@ struct dxc_layer *daxfs_view_write(struct inode *inode, struct daxfs_hold *hold)
 		WRITE_ONCE(vol->noticed_seq, seq);
 		daxfs_tend_now(vol);
 	}
-again:
-	down_read(&vol->tree);
-	if (unlikely(READ_ONCE(DAXFS_I(inode)->state) & DAXFS_I_STALE)) {
-		up_read(&vol->tree);
-		return ERR_PTR(-ESTALE);
-	}
-	branch = sbi->branch;
-	if (unlikely(branch->frozen || branch->writer != sbi)) {
+	for (;;) {
+		down_read(&vol->tree);
+		if (unlikely(daxfs_is(DAXFS_I(inode), DAXFS_I_STALE))) {
+			up_read(&vol->tree);
+			return ERR_PTR(-ESTALE);
+		}
+		if (likely(!sbi->branch->frozen && sbi->branch->writer == sbi))
+			return sbi->branch;
 		err = become_writer(sbi);
-		if (err == -EAGAIN && !fatal_signal_pending(current))
-			goto again;
-		return ERR_PTR(err == -EAGAIN ? -EINTR : err);
+		if (err != -EAGAIN || fatal_signal_pending(current))
+			return ERR_PTR(err == -EAGAIN ? -EINTR : err);
 	}
+}
+
+struct dxc_layer *daxfs_view_write(struct inode *inode, struct daxfs_hold *hold)
+{
+	struct daxfs_loaded_branch *branch = enter_to_write(inode);
+
+	if (IS_ERR(branch))
+		return ERR_CAST(branch);
 	hold->branch = branch;
 	hold->nofs = memalloc_nofs_save();
 	down_write(&branch->lock);
 	return &branch->layer;
+}
+
+struct dxc_layer *daxfs_view_overwrite(struct inode *inode, struct daxfs_hold *hold)
+{
+	struct daxfs_loaded_branch *branch = enter_to_write(inode);
+
+	if (IS_ERR(branch))
+		return ERR_CAST(branch);
+	hold->branch = branch;
+	down_read(&branch->lock);
+	hold->nofs = memalloc_nofs_save();
+	return &branch->layer;
+}
+
+struct dxc_layer *daxfs_view_write_if_writer(struct inode *inode, struct daxfs_hold *hold)
+{
+	struct daxfs_sb_info *sbi = DAXFS_SB(inode->i_sb);
+	struct daxfs_volume *vol = sbi->volume;
+
+	down_read(&vol->tree);
+	if (!sbi->branch || sbi->branch->frozen || sbi->branch->writer != sbi ||
+	    daxfs_is(DAXFS_I(inode), DAXFS_I_STALE)) {
+		up_read(&vol->tree);
+		return NULL;
+	}
+	hold->branch = sbi->branch;
+	hold->nofs = memalloc_nofs_save();
+	down_write(&hold->branch->lock);
+	return &hold->branch->layer;
 }
 
 /* ---- other super blocks that show the same branch ---- */

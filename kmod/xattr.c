@@ -8,6 +8,30 @@
 #include "daxfs.h"
 #include "backing/backing.h"
 
+/* The same where a branch has changed xattrs. */
+static int get_from_view(struct inode *inode, u32 prefix, const char *name, void *value,
+			 size_t size)
+{
+	struct daxfs_volume *vol = daxfs_volume_of(inode);
+	struct dxc_finding f = {};
+	struct daxfs_hold hold;
+	struct dxc_layer *layer;
+	int err, id;
+
+	if (daxfs_is(DAXFS_I(inode), DAXFS_I_STALE))
+		return -ESTALE;
+	id = daxfs_backing_enter(vol->backing);
+	if (id < 0)
+		return id;
+	layer = daxfs_view_read(inode->i_sb, &hold);
+	err = dxc_view_xattr(layer, inode->i_ino, daxfs_base_of(DAXFS_I(inode)), prefix, name,
+			     strlen(name), value, size, &f);
+	daxfs_view_read_end(inode->i_sb, &hold);
+	daxfs_backing_exit(vol->backing, id);
+	daxfs_bad(vol, err, &f);
+	return err;
+}
+
 /*
  * The value of one xattr: its length when size is 0, -ERANGE when it does not
  * fit, -ENODATA when there is none.
@@ -20,6 +44,8 @@ static int get_value(struct inode *inode, u32 prefix, const char *name,
 	struct dxc_xattr *xa;
 	int err, id;
 
+	if (unlikely(daxfs_is(DAXFS_I(inode), DAXFS_I_XATTRS | DAXFS_I_STALE)))
+		return get_from_view(inode, prefix, name, value, size);
 	if (!DAXFS_I(inode)->core.xattr)
 		return -ENODATA;
 	xa = kmalloc(sizeof(*xa), GFP_KERNEL);
@@ -54,22 +80,117 @@ static int daxfs_xattr_get(const struct xattr_handler *handler,
 	return get_value(inode, handler->flags, name, value, size);
 }
 
+/* One record: the xattr, and the inode's mode and times with it. value NULL: removed. */
+static int log_xattr(struct inode *inode, struct dxc_attr *attr, struct dxc_layer *layer,
+		     u32 prefix, const char *name, const void *value, size_t size, int flags)
+{
+	struct daxfs_inode_info *info = DAXFS_I(inode);
+	bool is_there;
+	int err;
+
+	err = dxc_view_xattr(layer, inode->i_ino, daxfs_base_of(info), prefix, name,
+			     strlen(name), NULL, 0, NULL);
+	if (err < 0 && err != -ENODATA)
+		return err;
+	is_there = err != -ENODATA;
+	if (is_there ? flags & XATTR_CREATE : flags & XATTR_REPLACE || !value)
+		return is_there ? -EEXIST : -ENODATA;
+	daxfs_set_times(attr, current_time(inode), false);
+	err = dxc_op_xattr(layer, attr, prefix, name, strlen(name), value, size);
+	if (!err)
+		daxfs_attr_done(inode, attr, DAXFS_I_XATTRS);
+	/* What does not fit a chunk of the log, other file systems have no space for. */
+	return err == -E2BIG ? -ENOSPC : err;
+}
+
+/* mode: what an ACL makes of it. */
+static int set_value(struct inode *inode, umode_t mode, u32 prefix, const char *name,
+		     const void *value, size_t size, int flags)
+{
+	struct inode *const changed[] = { inode, NULL };
+	struct daxfs_volume *vol = daxfs_volume_of(inode);
+	struct daxfs_hold hold;
+	struct dxc_layer *layer;
+	struct dxc_attr attr;
+	int err, id;
+
+	if (!daxfs_has_branches(vol))
+		return -EROFS;
+	if (size > DAXFS_XATTR_VALUE_MAX)
+		return -ENOSPC;
+	id = daxfs_backing_enter(vol->backing);
+	if (id < 0)
+		return id;
+	layer = daxfs_view_write(inode, &hold);
+	err = PTR_ERR_OR_ZERO(layer);
+	if (!err) {
+		daxfs_attr_of(inode, &attr);
+		attr.mode = mode;
+		err = log_xattr(inode, &attr, layer, prefix, name, value, size, flags);
+		if (!err)
+			inode->i_mode = mode;
+		daxfs_view_write_end(inode->i_sb, &hold, changed);
+	}
+	daxfs_backing_exit(vol->backing, id);
+	return err;
+}
+
+static int set_mode(struct inode *inode, umode_t mode)
+{
+	struct inode *const changed[] = { inode, NULL };
+	struct daxfs_volume *vol = daxfs_volume_of(inode);
+	struct daxfs_hold hold;
+	struct dxc_layer *layer;
+	struct dxc_attr attr;
+	int err, id;
+
+	id = daxfs_backing_enter(vol->backing);
+	if (id < 0)
+		return id;
+	layer = daxfs_view_write(inode, &hold);
+	err = PTR_ERR_OR_ZERO(layer);
+	if (!err) {
+		daxfs_attr_of(inode, &attr);
+		attr.mode = mode;
+		daxfs_set_times(&attr, current_time(inode), false);
+		err = dxc_op_setattr(layer, &attr);
+		if (!err) {
+			inode->i_mode = mode;
+			daxfs_attr_done(inode, &attr, 0);
+		}
+		daxfs_view_write_end(inode->i_sb, &hold, changed);
+	}
+	daxfs_backing_exit(vol->backing, id);
+	return err;
+}
+
+static int daxfs_xattr_set(const struct xattr_handler *handler, struct mnt_idmap *idmap,
+			   struct dentry *dentry, struct inode *inode, const char *name,
+			   const void *value, size_t size, int flags)
+{
+	/* An empty value is a value; the VFS removes by passing none. */
+	return set_value(inode, inode->i_mode, handler->flags, name, value, size, flags);
+}
+
 static const struct xattr_handler user_handler = {
 	.prefix = XATTR_USER_PREFIX,
 	.flags = DAXFS_XATTR_USER,
 	.get = daxfs_xattr_get,
+	.set = daxfs_xattr_set,
 };
 
 static const struct xattr_handler trusted_handler = {
 	.prefix = XATTR_TRUSTED_PREFIX,
 	.flags = DAXFS_XATTR_TRUSTED,
 	.get = daxfs_xattr_get,
+	.set = daxfs_xattr_set,
 };
 
 static const struct xattr_handler security_handler = {
 	.prefix = XATTR_SECURITY_PREFIX,
 	.flags = DAXFS_XATTR_SECURITY,
 	.get = daxfs_xattr_get,
+	.set = daxfs_xattr_set,
 };
 
 daxfs_xattr_handler daxfs_xattr_handlers[] = {
@@ -80,32 +201,68 @@ daxfs_xattr_handler daxfs_xattr_handlers[] = {
 	NULL
 };
 
-/* Appends "prefix" "name" NUL to a list that may be full or only counted. */
-static int list_one(const struct dxc_xattr *xa, char *list, size_t size, size_t *used)
-{
-	const char *prefix = dxc_xattr_prefix(xa->prefix);
-	size_t plen = strlen(prefix), need = plen + xa->name_len + 1;
+/* A list that may be full or only counted. */
+struct name_list {
+	char *list;
+	size_t size, used;
+	bool trusted;			/* may see trusted ones */
+};
 
-	if (list) {
-		if (need > size - *used)
+/* Appends "prefix" "name" NUL. */
+static int list_one(void *priv, u32 number, const char *name, u32 len)
+{
+	const char *prefix = dxc_xattr_prefix(number);
+	size_t plen = strlen(prefix), need = plen + len + 1;
+	struct name_list *nl = priv;
+
+	if (number == DAXFS_XATTR_TRUSTED && !nl->trusted)
+		return 0;
+	if (nl->list) {
+		if (need > nl->size - nl->used)
 			return -ERANGE;
-		memcpy(list + *used, prefix, plen);
-		memcpy(list + *used + plen, xa->name, xa->name_len + 1);
+		memcpy(nl->list + nl->used, prefix, plen);
+		memcpy(nl->list + nl->used + plen, name, len);
+		nl->list[nl->used + need - 1] = 0;
 	}
-	*used += need;
+	nl->used += need;
 	return 0;
+}
+
+static int list_view(struct inode *inode, struct name_list *nl)
+{
+	struct daxfs_volume *vol = daxfs_volume_of(inode);
+	struct dxc_finding f = {};
+	struct daxfs_hold hold;
+	struct dxc_layer *layer;
+	int err, id;
+
+	if (daxfs_is(DAXFS_I(inode), DAXFS_I_STALE))
+		return -ESTALE;
+	id = daxfs_backing_enter(vol->backing);
+	if (id < 0)
+		return id;
+	layer = daxfs_view_read(inode->i_sb, &hold);
+	err = dxc_view_xattrs(layer, inode->i_ino, daxfs_base_of(DAXFS_I(inode)), list_one, nl,
+			      &f);
+	daxfs_view_read_end(inode->i_sb, &hold);
+	daxfs_backing_exit(vol->backing, id);
+	daxfs_bad(vol, err, &f);
+	return err;
 }
 
 ssize_t daxfs_listxattr(struct dentry *dentry, char *list, size_t size)
 {
+	struct name_list nl = { .list = list, .size = size, .trusted = capable(CAP_SYS_ADMIN) };
 	struct inode *inode = d_inode(dentry);
 	struct daxfs_volume *vol = daxfs_volume_of(inode);
-	bool trusted = capable(CAP_SYS_ADMIN);
 	struct dxc_finding f;
 	struct dxc_xattr *xa;
-	size_t used = 0;
 	int err, id;
 
+	if (unlikely(daxfs_is(DAXFS_I(inode), DAXFS_I_XATTRS | DAXFS_I_STALE))) {
+		err = list_view(inode, &nl);
+		return err ? err : nl.used;
+	}
 	if (!DAXFS_I(inode)->core.xattr)
 		return 0;
 	xa = kzalloc(sizeof(*xa), GFP_KERNEL);
@@ -117,9 +274,7 @@ ssize_t daxfs_listxattr(struct dentry *dentry, char *list, size_t size)
 		goto free;
 	}
 	while (!(err = dxc_xattr_next(&vol->core, &DAXFS_I(inode)->core, xa, &f))) {
-		if (xa->prefix == DAXFS_XATTR_TRUSTED && !trusted)
-			continue;
-		err = list_one(xa, list, size, &used);
+		err = list_one(&nl, xa->prefix, xa->name, xa->name_len);
 		if (err)
 			break;
 	}
@@ -130,7 +285,7 @@ ssize_t daxfs_listxattr(struct dentry *dentry, char *list, size_t size)
 		daxfs_bad(vol, err, &f);
 free:
 	kfree(xa);
-	return err ? err : used;
+	return err ? err : nl.used;
 }
 
 /*
@@ -145,7 +300,8 @@ struct posix_acl *daxfs_get_inode_acl(struct inode *inode, int type, bool rcu)
 	void *value;
 	int len;
 
-	if (!DAXFS_I(inode)->core.xattr)
+	if (!DAXFS_I(inode)->core.xattr &&
+	    !daxfs_is(DAXFS_I(inode), DAXFS_I_XATTRS | DAXFS_I_STALE))
 		return NULL;
 	if (rcu)
 		return ERR_PTR(-ECHILD);
@@ -161,4 +317,44 @@ struct posix_acl *daxfs_get_inode_acl(struct inode *inode, int type, bool rcu)
 	acl = len < 0 ? ERR_PTR(len) : posix_acl_from_xattr(&init_user_ns, value, len);
 	kvfree(value);
 	return acl;
+}
+
+int daxfs_set_acl(struct mnt_idmap *idmap, DAXFS_ACL_OBJECT *object, struct posix_acl *acl,
+		  int type)
+{
+	struct inode *inode = daxfs_acl_inode(object);
+	u32 prefix = type == ACL_TYPE_ACCESS ? DAXFS_XATTR_ACL_ACCESS :
+					       DAXFS_XATTR_ACL_DEFAULT;
+	struct posix_acl *stored = acl;
+	umode_t mode = inode->i_mode;
+	void *value = NULL;
+	size_t len = 0;
+	int err;
+
+	/* One that only says what the mode says is not stored. */
+	if (type == ACL_TYPE_ACCESS && acl) {
+		err = posix_acl_update_mode(idmap, inode, &mode, &stored);
+		if (err)
+			return err;
+	}
+	if (type == ACL_TYPE_DEFAULT && !S_ISDIR(inode->i_mode))
+		return acl ? -EACCES : 0;
+	if (stored) {
+		len = posix_acl_xattr_size(stored->a_count);
+		value = kmalloc(len, GFP_KERNEL);
+		if (!value)
+			return -ENOMEM;
+		err = posix_acl_to_xattr(&init_user_ns, stored, value, len);
+		if (err < 0)
+			goto free;
+	}
+	err = set_value(inode, mode, prefix, "", value, len, 0);
+	/* There was none to be removed; the mode may change all the same. */
+	if (err == -ENODATA && !stored)
+		err = mode == inode->i_mode ? 0 : set_mode(inode, mode);
+	if (!err)
+		set_cached_acl(inode, type, stored);
+free:
+	kfree(value);
+	return err;
 }

@@ -137,6 +137,9 @@ struct dxc_file {
 	struct dxc_inode base;
 };
 
+/* The inode as the base alone shows it, on images without branches. */
+int dxc_base_inode(const struct dxc_volume *vol, dxc_ino ino, struct dxc_file *file,
+		   struct dxc_finding *f);
 /* -ESTALE: the view has no such inode (or it has no name any more). */
 int dxc_view_inode(const struct dxc_layer *top, dxc_ino ino, struct dxc_file *file,
 		   struct dxc_finding *f);

@@ -68,6 +68,21 @@ int dxc_view_inode(const struct dxc_layer *top, dxc_ino ino, struct dxc_file *fi
 	return inode_from(top, top->vol, ino, file, f);
 }
 
+int dxc_base_inode(const struct dxc_volume *vol, dxc_ino ino, struct dxc_file *file,
+		   struct dxc_finding *f)
+{
+	int err = dxc_inode_read(vol, ino, &file->base, f);
+
+	if (err)
+		return err;
+	file->in_base = true;
+	file->touched = false;
+	file->has_names = false;
+	file->has_xattrs = false;
+	attr_of_base(&file->base, &file->attr);
+	return 0;
+}
+
 int dxc_layer_below(const struct dxc_layer *layer, dxc_ino ino, struct dxc_file *file)
 {
 	return inode_from(layer->lower, layer->vol, ino, file, NULL);

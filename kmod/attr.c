@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Attributes: what stat(2) is told, what chmod and the like change, and times
+ * that are newer than what is logged.
+ *
+ * Attributes of an inode on an image with branches change under the hold of
+ * daxfs_view_write(), together with the record that says so. Times of writes in
+ * place are noted in the VFS's inode alone, and logged with the next record, by
+ * fsync(2) and sync(2), before a branch operation, and by the worker.
+ */
+#include <linux/fs.h>
+#include <linux/posix_acl.h>
+#include "daxfs.h"
+#include "backing/backing.h"
+
+void daxfs_attr_of(struct inode *inode, struct dxc_attr *attr)
+{
+	struct timespec64 ts;
+
+	attr->ino = inode->i_ino;
+	attr->mode = inode->i_mode;
+	attr->nlink = inode->i_nlink;
+	attr->uid = i_uid_read(inode);
+	attr->gid = i_gid_read(inode);
+	attr->size = i_size_read(inode);
+	attr->rdev_major = MAJOR(inode->i_rdev);
+	attr->rdev_minor = MINOR(inode->i_rdev);
+	attr->parent = DAXFS_I(inode)->parent;
+	ts = inode_get_atime(inode);
+	attr->atime = ts.tv_sec;
+	attr->atime_nsec = ts.tv_nsec;
+	ts = inode_get_mtime(inode);
+	attr->mtime = ts.tv_sec;
+	attr->mtime_nsec = ts.tv_nsec;
+	ts = inode_get_ctime(inode);
+	attr->ctime = ts.tv_sec;
+	attr->ctime_nsec = ts.tv_nsec;
+}
+
+void daxfs_set_times(struct dxc_attr *attr, struct timespec64 now, bool mtime)
+{
+	attr->ctime = now.tv_sec;
+	attr->ctime_nsec = now.tv_nsec;
+	if (mtime) {
+		attr->mtime = now.tv_sec;
+		attr->mtime_nsec = now.tv_nsec;
+	}
+}
+
+void daxfs_forget_times(struct inode *inode)
+{
+	struct daxfs_sb_info *sbi = DAXFS_SB(inode->i_sb);
+
+	if (likely(!daxfs_is(DAXFS_I(inode), DAXFS_I_TIMES)))
+		return;
+	spin_lock(&sbi->dirty_lock);
+	list_del_init(&DAXFS_I(inode)->dirty);
+	daxfs_clear(DAXFS_I(inode), DAXFS_I_TIMES);
+	spin_unlock(&sbi->dirty_lock);
+}
+
+void daxfs_attr_done(struct inode *inode, const struct dxc_attr *attr, unsigned long states)
+{
+	struct timespec64 ts = { .tv_sec = attr->ctime, .tv_nsec = attr->ctime_nsec };
+
+	inode_set_ctime_to_ts(inode, ts);
+	ts.tv_sec = attr->mtime;
+	ts.tv_nsec = attr->mtime_nsec;
+	inode_set_mtime_to_ts(inode, ts);
+	if (inode->i_nlink != attr->nlink)
+		set_nlink(inode, attr->nlink);
+	if (S_ISDIR(inode->i_mode))
+		DAXFS_I(inode)->parent = attr->parent;
+	daxfs_set(DAXFS_I(inode), DAXFS_I_TOUCHED | states);
+	/* The record had the times, too. */
+	daxfs_forget_times(inode);
+}
+
+void daxfs_touch(struct inode *inode)
+{
+	struct daxfs_sb_info *sbi = DAXFS_SB(inode->i_sb);
+	struct daxfs_inode_info *info = DAXFS_I(inode);
+	struct timespec64 now = current_time(inode);
+
+	if (IS_NOCMTIME(inode))
+		return;
+	inode_set_mtime_to_ts(inode, now);
+	inode_set_ctime_to_ts(inode, now);
+	if (daxfs_is(info, DAXFS_I_TIMES | DAXFS_I_STALE))
+		return;
+	spin_lock(&sbi->dirty_lock);
+	if (!daxfs_is(info, DAXFS_I_TIMES)) {
+		daxfs_set(info, DAXFS_I_TIMES);
+		list_add_tail(&info->dirty, &sbi->dirty);
+	}
+	spin_unlock(&sbi->dirty_lock);
+}
+
+/* The inode stays: somebody has a reference, or evicts it. */
+int daxfs_inode_flush_times(struct inode *inode)
+{
+	struct inode *const changed[] = { inode, NULL };
+	struct daxfs_volume *vol = daxfs_volume_of(inode);
+	struct daxfs_hold hold;
+	struct dxc_layer *layer;
+	struct dxc_attr attr;
+	int err = 0, id;
+
+	if (!daxfs_is(DAXFS_I(inode), DAXFS_I_TIMES))
+		return 0;
+	id = daxfs_backing_enter(vol->backing);
+	if (id < 0)
+		return id;
+	/* Who wrote has the lease; if it was taken from us, so was the branch. */
+	layer = daxfs_view_write_if_writer(inode, &hold);
+	if (layer) {
+		daxfs_attr_of(inode, &attr);
+		err = dxc_op_setattr(layer, &attr);
+		if (!err)
+			daxfs_attr_done(inode, &attr, 0);
+		daxfs_view_write_end(inode->i_sb, &hold, changed);
+	}
+	daxfs_backing_exit(vol->backing, id);
+	return err;
+}
+
+int daxfs_flush_all_times(struct super_block *sb)
+{
+	struct daxfs_sb_info *sbi = DAXFS_SB(sb);
+	struct daxfs_inode_info *info;
+	struct inode *inode;
+	int err = 0, err2;
+	LIST_HEAD(todo);
+
+	spin_lock(&sbi->dirty_lock);
+	list_splice_init(&sbi->dirty, &todo);
+	while (!list_empty(&todo)) {
+		info = list_first_entry(&todo, struct daxfs_inode_info, dirty);
+		/* Back where it is looked for, in case that it cannot be logged. */
+		list_move_tail(&info->dirty, &sbi->dirty);
+		inode = igrab(&info->vfs);
+		/* Being evicted, which does the same. */
+		if (!inode)
+			continue;
+		spin_unlock(&sbi->dirty_lock);
+		err2 = daxfs_inode_flush_times(inode);
+		if (!err)
+			err = err2;
+		iput(inode);
+		cond_resched();
+		spin_lock(&sbi->dirty_lock);
+	}
+	spin_unlock(&sbi->dirty_lock);
+	return err;
+}
+
+/* ---- stat ---- */
+
+/*
+ * Blocks of a sparse file are counted when somebody asks, once. The array was
+ * bounds-checked with the inode; it may be long, so the count can be killed.
+ */
+static u64 count_base_blocks(struct inode *inode)
+{
+	struct daxfs_inode_info *info = DAXFS_I(inode);
+	struct daxfs_volume *vol = daxfs_volume_of(inode);
+	u64 bytes = 0;
+	struct dxc_extent ex;
+	int id;
+	u32 i;
+
+	id = daxfs_backing_enter(vol->backing);
+	if (id < 0)
+		return 0;
+	for (i = 0; i < info->core.count; i++) {
+		if (dxc_extent_read(&vol->core, &info->core, i, &ex, NULL))
+			break;
+		bytes += ex.len;
+		if (i % 1024 == 1023 && dxc_pause())
+			break;
+	}
+	daxfs_backing_exit(vol->backing, id);
+	if (i == info->core.count)
+		WRITE_ONCE(info->blocks, (bytes >> 9) + 1);
+	return bytes >> 9;
+}
+
+static u64 count_view_blocks(struct inode *inode)
+{
+	struct daxfs_volume *vol = daxfs_volume_of(inode);
+	struct daxfs_hold hold;
+	struct dxc_layer *layer;
+	u64 units = 0;
+	int id;
+
+	id = daxfs_backing_enter(vol->backing);
+	if (id < 0)
+		return 0;
+	layer = daxfs_view_read(inode->i_sb, &hold);
+	dxc_view_blocks(layer, inode->i_ino, daxfs_base_of(DAXFS_I(inode)), i_size_read(inode),
+			&units);
+	daxfs_view_read_end(inode->i_sb, &hold);
+	daxfs_backing_exit(vol->backing, id);
+	return units;
+}
+
+int daxfs_getattr(struct mnt_idmap *idmap, const struct path *path,
+		  struct kstat *stat, u32 mask, unsigned int flags)
+{
+	struct inode *inode = d_inode(path->dentry);
+	struct daxfs_inode_info *info = DAXFS_I(inode);
+	u64 blocks;
+
+	if (unlikely(daxfs_is(info, DAXFS_I_STALE)))
+		return -ESTALE;
+	daxfs_fillattr(idmap, mask, inode, stat);
+	if (unlikely(daxfs_is(info, DAXFS_I_TOUCHED)) && S_ISREG(inode->i_mode)) {
+		stat->blocks = count_view_blocks(inode);
+	} else if (info->core.flags & DAXFS_IN_EXTENTS && !daxfs_is(info, DAXFS_I_NEW)) {
+		blocks = READ_ONCE(info->blocks);
+		stat->blocks = blocks ? blocks - 1 : count_base_blocks(inode);
+	}
+	return 0;
+}
+
+/* ---- chmod, chown, utimes, truncate ---- */
+
+/* The VFS's inode changes first, as setattr_copy() knows how; this takes it back. */
+struct saved {
+	kuid_t uid;
+	kgid_t gid;
+	umode_t mode;
+	struct timespec64 atime, mtime, ctime;
+};
+
+static void save(struct inode *inode, struct saved *old)
+{
+	old->uid = inode->i_uid;
+	old->gid = inode->i_gid;
+	old->mode = inode->i_mode;
+	old->atime = inode_get_atime(inode);
+	old->mtime = inode_get_mtime(inode);
+	old->ctime = inode_get_ctime(inode);
+}
+
+static void restore(struct inode *inode, const struct saved *old)
+{
+	inode->i_uid = old->uid;
+	inode->i_gid = old->gid;
+	inode->i_mode = old->mode;
+	inode_set_atime_to_ts(inode, old->atime);
+	inode_set_mtime_to_ts(inode, old->mtime);
+	inode_set_ctime_to_ts(inode, old->ctime);
+}
+
+static int change_attr(struct mnt_idmap *idmap, struct inode *inode, struct iattr *iattr)
+{
+	struct inode *const changed[] = { inode, NULL };
+	struct daxfs_inode_info *info = DAXFS_I(inode);
+	bool resize = iattr->ia_valid & ATTR_SIZE && iattr->ia_size != i_size_read(inode);
+	struct dxc_finding f = {};
+	struct daxfs_hold hold;
+	struct dxc_layer *layer;
+	struct dxc_attr attr;
+	struct saved old;
+	int err;
+
+	layer = daxfs_view_write(inode, &hold);
+	if (IS_ERR(layer))
+		return PTR_ERR(layer);
+	save(inode, &old);
+	setattr_copy(idmap, inode, iattr);
+	daxfs_attr_of(inode, &attr);
+	if (resize)
+		err = dxc_op_resize(layer, &attr, daxfs_base_of(info), iattr->ia_size, &f);
+	else
+		err = dxc_op_setattr(layer, &attr);
+	if (err) {
+		restore(inode, &old);
+	} else {
+		i_size_write(inode, attr.size);
+		daxfs_attr_done(inode, &attr, 0);
+	}
+	daxfs_view_write_end(inode->i_sb, &hold, changed);
+	daxfs_bad(daxfs_volume_of(inode), err, &f);
+	return err;
+}
+
+int daxfs_setattr(struct mnt_idmap *idmap, struct dentry *dentry, struct iattr *iattr)
+{
+	struct inode *inode = d_inode(dentry);
+	struct address_space *mapping = inode->i_mapping;
+	struct daxfs_volume *vol = daxfs_volume_of(inode);
+	bool resize = iattr->ia_valid & ATTR_SIZE;
+	loff_t shorter;
+	int err, id;
+
+	err = setattr_prepare(idmap, dentry, iattr);
+	if (err)
+		return err;
+	id = daxfs_backing_enter(vol->backing);
+	if (id < 0)
+		return id;
+	if (resize) {
+		if (iattr->ia_size != i_size_read(inode))
+			iattr->ia_valid |= ATTR_MTIME | ATTR_CTIME;
+		/*
+		 * No page is mapped that the file may lose: before its blocks
+		 * are given out again. The last one may become a copy.
+		 */
+		filemap_invalidate_lock(mapping);
+		shorter = min_t(loff_t, iattr->ia_size, i_size_read(inode));
+		unmap_mapping_range(mapping, round_up(shorter, PAGE_SIZE), 0, 1);
+		unmap_mapping_range(mapping, round_down(shorter, PAGE_SIZE), PAGE_SIZE, 0);
+		daxfs_disown(inode, shorter >> PAGE_SHIFT, ULONG_MAX);
+	}
+	err = change_attr(idmap, inode, iattr);
+	if (resize)
+		filemap_invalidate_unlock(mapping);
+	daxfs_backing_exit(vol->backing, id);
+	if (!err && iattr->ia_valid & ATTR_MODE)
+		err = posix_acl_chmod(idmap, daxfs_acl_of(dentry), inode->i_mode);
+	return err;
+}
+
+const struct inode_operations daxfs_symlink_iops = {
+	.get_link = simple_get_link,
+	.getattr = daxfs_getattr,
+	.listxattr = daxfs_listxattr,
+};
+
+const struct inode_operations daxfs_special_iops = {
+	.getattr = daxfs_getattr,
+	.listxattr = daxfs_listxattr,
+	.get_inode_acl = daxfs_get_inode_acl,
+};
+
+const struct inode_operations daxfs_branch_symlink_iops = {
+	.get_link = simple_get_link,
+	.getattr = daxfs_getattr,
+	.setattr = daxfs_setattr,
+	.listxattr = daxfs_listxattr,
+};
+
+const struct inode_operations daxfs_branch_special_iops = {
+	.getattr = daxfs_getattr,
+	.setattr = daxfs_setattr,
+	.listxattr = daxfs_listxattr,
+	.get_inode_acl = daxfs_get_inode_acl,
+	.set_acl = daxfs_set_acl,
+};

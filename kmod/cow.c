@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Shared mappings that are written to. The first write to a page takes a fault,
+ * which gives the branch a copy of that block of its own, one block and no
+ * more, and makes the entry of the page table writable. Until then entries of
+ * shared mappings are read-only (vm_ops->pfn_mkwrite asks for that), so a write
+ * is noticed, and its time.
+ */
+#include <linux/mm.h>
+#include <linux/pagemap.h>
+#include "daxfs.h"
+#include "backing/backing.h"
+
+/* ---- pages that name their file ---- */
+
+/*
+ * The key of a futex in a shared mapping is the mapping and index of its struct
+ * page. A block of a branch belongs to one page of one file, which may say so
+ * there; what is in the base may be in many.
+ */
+static void own(struct inode *inode, pgoff_t index, struct page *page)
+{
+	struct daxfs_inode_info *info = DAXFS_I(inode);
+
+	if (page->mapping == inode->i_mapping || READ_ONCE(page->mapping))
+		return;
+	/* Without memory for the note no futex works there, which is told by EFAULT. */
+	if (xa_err(xa_store(&info->owned, index, page, GFP_NOFS | __GFP_NOWARN)))
+		return;
+	page->index = index;
+	WRITE_ONCE(page->mapping, inode->i_mapping);
+}
+
+void daxfs_disown(struct inode *inode, pgoff_t first, pgoff_t last)
+{
+	struct daxfs_inode_info *info = DAXFS_I(inode);
+	struct page *page;
+	unsigned long index;
+
+	if (xa_empty(&info->owned))
+		return;
+	xa_for_each_range(&info->owned, index, page, first, last) {
+		if (page->mapping == inode->i_mapping)
+			WRITE_ONCE(page->mapping, NULL);
+		xa_erase(&info->owned, index);
+	}
+}
+
+bool daxfs_blocks_busy(void *priv, dxc_off off, u64 blocks)
+{
+	const struct daxfs_backing *backing = priv;
+	struct page *page;
+	u64 i;
+
+	if (!backing->has_pages)
+		return false;
+	for (i = 0; i < blocks; i++) {
+		page = pfn_to_page(PHYS_PFN(daxfs_backing_phys(backing, off)) + i);
+		if (page_ref_count(page) > DAXFS_IDLE_PAGE_REFS)
+			return true;
+	}
+	return false;
+}
+
+/* ---- faults ---- */
+
+/* A block that is a copy of the one the view has, or zeros. */
+static int copy_block(struct dxc_layer *layer, const struct daxfs_backing *backing,
+		      const struct dxc_part *part, loff_t pos, dxc_off *off)
+{
+	void *to;
+	u64 got;
+	int err;
+
+	err = dxc_blocks_take(layer, 0, 1, off, &got);
+	if (err)
+		return err;
+	to = backing->base + *off;
+	if (part->ex.data)
+		err = dxc_region_read(&layer->vol->region, part->ex.data + (pos - part->ex.pos), to,
+				      PAGE_SIZE);
+	else
+		memset(to, 0, PAGE_SIZE);
+	if (err)
+		dxc_blocks_give_back(layer, *off, 1);
+	else if (backing->persistent)
+		dxc_write_back(to, PAGE_SIZE);
+	return err;
+}
+
+/* The branch's own block of the page at pos. *fresh: it was not its own before. */
+static int own_block(struct inode *inode, loff_t pos, dxc_off *off, bool *fresh)
+{
+	struct inode *const changed[] = { inode, NULL };
+	struct daxfs_volume *vol = daxfs_volume_of(inode);
+	struct daxfs_hold hold;
+	struct dxc_layer *layer;
+	struct dxc_attr attr;
+	struct dxc_part part;
+	int err;
+
+	*fresh = false;
+	layer = daxfs_view_write(inode, &hold);
+	if (IS_ERR(layer))
+		return PTR_ERR(layer);
+	err = dxc_view_map(layer, inode->i_ino, daxfs_base_of(DAXFS_I(inode)), pos, &part, NULL);
+	if (err)
+		goto out;
+	if (part.own) {
+		*off = part.ex.data + (pos - part.ex.pos);
+		goto out;
+	}
+	err = copy_block(layer, vol->backing, &part, pos, off);
+	if (err)
+		goto out;
+	daxfs_attr_of(inode, &attr);
+	err = dxc_op_map(layer, &attr, pos >> PAGE_SHIFT, 1, *off);
+	if (err) {
+		dxc_blocks_give_back(layer, *off, 1);
+	} else {
+		daxfs_attr_done(inode, &attr, 0);
+		*fresh = true;
+	}
+out:
+	daxfs_view_write_end(inode->i_sb, &hold, *fresh ? changed : NULL);
+	return err;
+}
+
+struct insertion {
+	struct vm_area_struct *vma;
+	unsigned long pfn;
+	bool paged;
+};
+
+/* For the entry of the page table, under its lock. */
+static int insert_writable(pte_t *pte, unsigned long addr, void *data)
+{
+	const struct insertion *in = data;
+	pte_t new = daxfs_make_pte(in->pfn, in->vma->vm_page_prot, in->paged);
+
+	new = pte_mkdirty(pte_mkyoung(new));
+	if (in->vma->vm_flags & VM_WRITE)
+		new = pte_mkwrite_novma(new);
+	/* Nobody else fills it in while invalidate_lock is held; it may be there, read-only. */
+	if (!pte_none(ptep_get(pte)) && pte_pfn(ptep_get(pte)) != in->pfn)
+		return 0;
+	set_pte_at(in->vma->vm_mm, addr, pte, new);
+	update_mmu_cache(in->vma, addr, pte);
+	return 0;
+}
+
+static vm_fault_t make_writable(struct vm_fault *vmf, const struct daxfs_backing *backing,
+				dxc_off off)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	unsigned long addr = vmf->address & PAGE_MASK;
+	struct insertion in = {
+		.vma = vma,
+		.pfn = PHYS_PFN(daxfs_backing_phys(backing, off)),
+		.paged = backing->has_pages,
+	};
+	struct mutex *lock = daxfs_pmd_lock_of(vmf);
+	pmd_t pmd;
+	int err = 0;
+
+	mutex_lock(lock);
+	pmd = READ_ONCE(*vmf->pmd);
+	/* A huge entry came meanwhile, for reading: the write comes here again. */
+	if (pmd_none(pmd) || !pmd_leaf(pmd))
+		err = apply_to_page_range(vma->vm_mm, addr, PAGE_SIZE, insert_writable, &in);
+	mutex_unlock(lock);
+	return err ? VM_FAULT_OOM : VM_FAULT_NOPAGE;
+}
+
+static vm_fault_t write_fault(struct vm_fault *vmf, struct inode *inode, int *err)
+{
+	struct daxfs_volume *vol = daxfs_volume_of(inode);
+	struct address_space *mapping = inode->i_mapping;
+	loff_t pos = (loff_t)vmf->pgoff << PAGE_SHIFT;
+	vm_fault_t ret = VM_FAULT_SIGBUS;
+	bool fresh;
+	dxc_off off;
+
+	*err = 0;
+	filemap_invalidate_lock(mapping);
+	if (pos >= i_size_read(inode))
+		goto out;
+	*err = own_block(inode, pos, &off, &fresh);
+	if (*err) {
+		ret = *err == -ENOMEM ? VM_FAULT_OOM : VM_FAULT_SIGBUS;
+		goto out;
+	}
+	/* Everybody who has the old block mapped comes for the new one. */
+	if (fresh)
+		unmap_mapping_range(mapping, pos, PAGE_SIZE, 0);
+	if (vol->backing->has_pages)
+		own(inode, vmf->pgoff, pfn_to_page(PHYS_PFN(daxfs_backing_phys(vol->backing, off))));
+	ret = make_writable(vmf, vol->backing, off);
+	daxfs_touch(inode);
+out:
+	filemap_invalidate_unlock(mapping);
+	return ret;
+}
+
+vm_fault_t daxfs_write_fault(struct vm_fault *vmf)
+{
+	struct inode *inode = file_inode(vmf->vma->vm_file);
+	struct daxfs_volume *vol = daxfs_volume_of(inode);
+	vm_fault_t ret;
+	int err, id;
+
+	id = daxfs_backing_enter(vol->backing);
+	if (id < 0)
+		return VM_FAULT_SIGBUS;
+	sb_start_pagefault(inode->i_sb);
+	ret = write_fault(vmf, inode, &err);
+	if (err == -ENOSPC && daxfs_reclaim_now(vol) > 0)
+		ret = write_fault(vmf, inode, &err);
+	sb_end_pagefault(inode->i_sb);
+	daxfs_backing_exit(vol->backing, id);
+	return ret;
+}

@@ -1,0 +1,567 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Writing to regular files. Blocks that are the branch's own are written in
+ * place; others get a copy of the branch's own first, which becomes part of the
+ * file by one record when it is complete.
+ *
+ * What is written comes from user memory while branch->lock is held, with page
+ * faults switched off: a page that is not there is brought in without the lock
+ * (a fault of a mapping takes it), and the rest is tried again.
+ */
+#include <linux/fs.h>
+#include <linux/falloc.h>
+#include <linux/fiemap.h>
+#include <linux/splice.h>
+#include <linux/uio.h>
+#include "daxfs.h"
+#include "backing/backing.h"
+
+/* Bytes written under one hold of the branch's lock. */
+#define PIECE_MAX	(1u << 20)
+/* The same in place: others of the branch wait no longer than for this. */
+#define OVERWRITE_MAX	(64u << 10)
+
+/* One write(2) under way. */
+struct writing {
+	struct inode *inode;
+	struct daxfs_volume *vol;
+	struct iov_iter *from;
+	loff_t pos;
+};
+
+/* Into the region; in persistent memory it is durable with the next fence. */
+static size_t copy_in(const struct daxfs_backing *backing, dxc_off off, size_t len,
+		      struct iov_iter *from)
+{
+	void *to = backing->base + off;
+	size_t done;
+
+	pagefault_disable();
+	done = backing->persistent ? _copy_from_iter_flushcache(to, len, from) :
+				     _copy_from_iter(to, len, from);
+	pagefault_enable();
+	return done;
+}
+
+static void zero(const struct daxfs_backing *backing, dxc_off off, size_t len)
+{
+	memset(backing->base + off, 0, len);
+	if (backing->persistent)
+		dxc_write_back(backing->base + off, len);
+}
+
+/* Part of an old block, or zeros where there was none. */
+static int copy_old(struct daxfs_volume *vol, dxc_off from, dxc_off to, size_t len)
+{
+	int err;
+
+	if (!len)
+		return 0;
+	if (!from) {
+		zero(vol->backing, to, len);
+		return 0;
+	}
+	err = dxc_region_read(&vol->core.region, from, vol->backing->base + to, len);
+	if (!err && vol->backing->persistent)
+		dxc_write_back(vol->backing->base + to, len);
+	return err;
+}
+
+/* What a block of the file was; *old is 0 for a hole. */
+static int find_old(struct writing *wr, struct dxc_layer *layer, u64 block, dxc_off *old)
+{
+	struct dxc_part part;
+	u64 pos = block << PAGE_SHIFT;
+	int err;
+
+	err = dxc_view_map(layer, wr->inode->i_ino, daxfs_base_of(DAXFS_I(wr->inode)), pos,
+			   &part, NULL);
+	if (!err)
+		*old = part.ex.data ? part.ex.data + (pos - part.ex.pos) : 0;
+	return err;
+}
+
+/*
+ * Fills new blocks at off: user data for [pos, pos + len), around it what was
+ * there. Returns how much user data came; blocks behind it are not filled.
+ */
+static ssize_t fill(struct writing *wr, struct dxc_layer *layer, dxc_off off, size_t len,
+		    const struct dxc_part *part)
+{
+	const struct daxfs_backing *backing = wr->vol->backing;
+	u32 head = offset_in_page(wr->pos), tail;
+	dxc_off old = part->ex.data ?
+		part->ex.data + (round_down(wr->pos, PAGE_SIZE) - part->ex.pos) : 0;
+	size_t done;
+	u64 last;
+	int err;
+
+	err = copy_old(wr->vol, old, off, head);
+	if (err)
+		return err;
+	done = copy_in(backing, off + head, len, wr->from);
+	if (!done)
+		return 0;
+	tail = offset_in_page(wr->pos + done);
+	if (!tail)
+		return done;
+	last = (wr->pos + done) >> PAGE_SHIFT;
+	/* Behind the end of the file there is nothing to be kept. */
+	if (wr->pos + done >= i_size_read(wr->inode))
+		old = 0;
+	else
+		err = find_old(wr, layer, last, &old);
+	if (!err)
+		err = copy_old(wr->vol, old ? old + tail : 0,
+			       off + ((last << PAGE_SHIFT) - round_down(wr->pos, PAGE_SIZE)) + tail,
+			       PAGE_SIZE - tail);
+	return err ? err : done;
+}
+
+/* The time of the write and the new size, for the record that says so. */
+static void attr_after(struct inode *inode, struct dxc_attr *attr, loff_t end)
+{
+	daxfs_attr_of(inode, attr);
+	attr->size = max_t(u64, attr->size, end);
+	if (!IS_NOCMTIME(inode))
+		daxfs_set_times(attr, current_time(inode), true);
+}
+
+static void done_writing(struct inode *inode, const struct dxc_attr *attr)
+{
+	if (attr->size != i_size_read(inode))
+		i_size_write(inode, attr->size);
+	daxfs_attr_done(inode, attr, 0);
+}
+
+/* Own blocks: in place. A longer file is a record. */
+static ssize_t overwrite(struct writing *wr, struct dxc_layer *layer, size_t len,
+			 const struct dxc_part *part)
+{
+	struct dxc_attr attr;
+	size_t done;
+	int err;
+
+	done = copy_in(wr->vol->backing, part->ex.data + (wr->pos - part->ex.pos), len, wr->from);
+	if (!done || wr->pos + done <= i_size_read(wr->inode)) {
+		if (done)
+			daxfs_touch(wr->inode);
+		return done;
+	}
+	attr_after(wr->inode, &attr, wr->pos + done);
+	err = dxc_op_setattr(layer, &attr);
+	if (err) {
+		iov_iter_revert(wr->from, done);
+		return err;
+	}
+	done_writing(wr->inode, &attr);
+	return done;
+}
+
+/* New blocks for a piece of the file that has none of its own. */
+static ssize_t write_new(struct writing *wr, struct dxc_layer *layer, size_t len,
+			 const struct dxc_part *part)
+{
+	u64 block = wr->pos >> PAGE_SHIFT, got, used;
+	u64 want = DIV_ROUND_UP(offset_in_page(wr->pos) + len, PAGE_SIZE);
+	dxc_off off, near = 0;
+	struct dxc_attr attr;
+	struct dxc_part before;
+	ssize_t done;
+	int err;
+
+	/* Behind the block before, so that files lie in one piece. */
+	if (block && !dxc_view_map(layer, wr->inode->i_ino, daxfs_base_of(DAXFS_I(wr->inode)),
+				   (block - 1) << PAGE_SHIFT, &before, NULL) && before.own)
+		near = before.ex.data + ((block << PAGE_SHIFT) - before.ex.pos);
+	err = dxc_blocks_take(layer, near, want, &off, &got);
+	if (err)
+		return err;
+	len = min_t(u64, len, (got << PAGE_SHIFT) - offset_in_page(wr->pos));
+	done = fill(wr, layer, off, len, part);
+	used = done > 0 ? DIV_ROUND_UP(offset_in_page(wr->pos) + done, PAGE_SIZE) : 0;
+	if (used < got)
+		dxc_blocks_give_back(layer, off + (used << PAGE_SHIFT), got - used);
+	if (done <= 0)
+		return done;
+	attr_after(wr->inode, &attr, wr->pos + done);
+	err = dxc_op_map(layer, &attr, block, used, off);
+	if (err) {
+		dxc_blocks_give_back(layer, off, used);
+		iov_iter_revert(wr->from, done);
+		return err;
+	}
+	done_writing(wr->inode, &attr);
+	return done;
+}
+
+/* What was written behind the old end through a mapping does not come to light. */
+static int write_behind_end(struct writing *wr, struct dxc_layer *layer)
+{
+	struct dxc_attr attr;
+	int err;
+
+	if (wr->pos <= i_size_read(wr->inode) || !offset_in_page(i_size_read(wr->inode)))
+		return 0;
+	daxfs_attr_of(wr->inode, &attr);
+	err = dxc_op_resize(layer, &attr, daxfs_base_of(DAXFS_I(wr->inode)), wr->pos, NULL);
+	if (!err)
+		done_writing(wr->inode, &attr);
+	return err;
+}
+
+/* Bytes written; 0: the user's page is not there, bring it in. */
+static ssize_t write_piece(struct writing *wr)
+{
+	struct inode *const changed[] = { wr->inode, NULL };
+	struct daxfs_inode_info *info = DAXFS_I(wr->inode);
+	struct address_space *mapping = wr->inode->i_mapping;
+	size_t len = min_t(size_t, iov_iter_count(wr->from), PIECE_MAX);
+	struct daxfs_hold hold;
+	struct dxc_layer *layer;
+	struct dxc_part part;
+	ssize_t done;
+
+	/* The usual second write to a place needs the branch only as it is. */
+	if (wr->pos < i_size_read(wr->inode) && daxfs_is(info, DAXFS_I_TOUCHED)) {
+		layer = daxfs_view_overwrite(wr->inode, &hold);
+		if (IS_ERR(layer))
+			return PTR_ERR(layer);
+		done = dxc_view_map(layer, wr->inode->i_ino, daxfs_base_of(info), wr->pos, &part,
+				    NULL);
+		if (!done && part.own) {
+			len = min_t(u64, len, part.ex.pos + part.ex.len - wr->pos);
+			len = min_t(u64, len, i_size_read(wr->inode) - wr->pos);
+			done = overwrite(wr, layer, min_t(size_t, len, OVERWRITE_MAX), &part);
+			daxfs_view_read_end(wr->inode->i_sb, &hold);
+			return done;
+		}
+		daxfs_view_read_end(wr->inode->i_sb, &hold);
+		if (done)
+			return done;
+	}
+	/* Faults that find the old blocks have mapped them before they are replaced. */
+	filemap_invalidate_lock(mapping);
+	layer = daxfs_view_write(wr->inode, &hold);
+	if (IS_ERR(layer)) {
+		done = PTR_ERR(layer);
+		goto unlock;
+	}
+	done = write_behind_end(wr, layer);
+	if (!done)
+		done = dxc_view_map(layer, wr->inode->i_ino, daxfs_base_of(info), wr->pos, &part,
+				    NULL);
+	if (!done) {
+		len = min_t(u64, len, part.ex.pos + part.ex.len - wr->pos);
+		done = part.own ? overwrite(wr, layer, len, &part) :
+				  write_new(wr, layer, len, &part);
+	}
+	daxfs_view_write_end(wr->inode->i_sb, &hold, changed);
+	if (done > 0 && mapping_mapped(mapping))
+		unmap_mapping_range(mapping, round_down(wr->pos, PAGE_SIZE),
+				    round_up(wr->pos + done, PAGE_SIZE) -
+				    round_down(wr->pos, PAGE_SIZE), 0);
+unlock:
+	filemap_invalidate_unlock(mapping);
+	return done;
+}
+
+static ssize_t write_pieces(struct writing *wr)
+{
+	loff_t start = wr->pos;
+	bool reclaimed = false;
+	ssize_t done = 0;
+
+	while (iov_iter_count(wr->from)) {
+		done = write_piece(wr);
+		if (done > 0) {
+			wr->pos += done;
+			if (fatal_signal_pending(current))
+				break;
+			cond_resched();
+		} else if (!done) {
+			done = -EFAULT;
+			if (fault_in_iov_iter_readable(wr->from, 1))
+				break;
+		} else if (done == -ENOSPC && !reclaimed) {
+			/* Chunks of branches that are gone may wait for their readers. */
+			reclaimed = true;
+			if (daxfs_reclaim_now(wr->vol) <= 0)
+				break;
+		} else {
+			break;
+		}
+	}
+	return wr->pos > start ? wr->pos - start : done;
+}
+
+static ssize_t daxfs_write_iter(struct kiocb *iocb, struct iov_iter *from)
+{
+	struct inode *inode = file_inode(iocb->ki_filp);
+	struct writing wr = { .inode = inode, .vol = daxfs_volume_of(inode), .from = from };
+	ssize_t done;
+	int id;
+
+	id = daxfs_backing_enter(wr.vol->backing);
+	if (id < 0)
+		return id;
+	inode_lock(inode);
+	done = generic_write_checks(iocb, from);
+	if (done > 0) {
+		wr.pos = iocb->ki_pos;
+		done = file_remove_privs(iocb->ki_filp);
+		if (!done)
+			done = write_pieces(&wr);
+		if (done > 0)
+			iocb->ki_pos += done;
+	}
+	inode_unlock(inode);
+	daxfs_backing_exit(wr.vol->backing, id);
+	return done > 0 ? generic_write_sync(iocb, done) : done;
+}
+
+/* ---- fsync ---- */
+
+/* Writes through mappings are somewhere in own blocks. */
+static int write_back_mapped(struct inode *inode)
+{
+	struct daxfs_volume *vol = daxfs_volume_of(inode);
+	struct daxfs_inode_info *info = DAXFS_I(inode);
+	loff_t pos = 0, size = i_size_read(inode);
+	struct daxfs_hold hold;
+	struct dxc_layer *layer;
+	struct dxc_part part;
+	int err = 0;
+
+	while (pos < size && !err) {
+		layer = daxfs_view_read(inode->i_sb, &hold);
+		err = daxfs_is(info, DAXFS_I_STALE) ? -ESTALE :
+			dxc_view_map(layer, inode->i_ino, daxfs_base_of(info), pos, &part, NULL);
+		if (!err && part.own)
+			dxc_write_back(vol->backing->base + part.ex.data, part.ex.len);
+		daxfs_view_read_end(inode->i_sb, &hold);
+		pos = part.ex.pos + part.ex.len;
+		if (!err)
+			err = dxc_pause();
+	}
+	return err;
+}
+
+static int daxfs_fsync(struct file *file, loff_t start, loff_t end, int datasync)
+{
+	struct inode *inode = file_inode(file);
+	struct daxfs_volume *vol = daxfs_volume_of(inode);
+	struct daxfs_inode_info *info = DAXFS_I(inode);
+	int err = 0, id;
+
+	if (daxfs_is(info, DAXFS_I_STALE))
+		return -ESTALE;
+	id = daxfs_backing_enter(vol->backing);
+	if (id < 0)
+		return id;
+	if (vol->backing->persistent && daxfs_is(info, DAXFS_I_MAPPED)) {
+		inode_lock_shared(inode);
+		err = write_back_mapped(inode);
+		inode_unlock_shared(inode);
+	}
+	if (!err && !datasync)
+		err = daxfs_inode_flush_times(inode);
+	/* What was written in place is durable after this. */
+	dxc_write_fence(vol->backing->persistent);
+	daxfs_backing_exit(vol->backing, id);
+	return err;
+}
+
+/* ---- fallocate ---- */
+
+/* Bytes that stay in their block become zero, like bytes that are written. */
+static int zero_bytes(struct inode *inode, loff_t pos, loff_t len)
+{
+	struct iov_iter from;
+	struct writing wr = { .inode = inode, .vol = daxfs_volume_of(inode), .from = &from,
+			      .pos = pos };
+	struct kvec zeros = { .iov_base = page_address(ZERO_PAGE(0)), .iov_len = len };
+	ssize_t done;
+
+	len = min_t(loff_t, len, i_size_read(inode) - pos);
+	if (len <= 0)
+		return 0;
+	zeros.iov_len = len;
+	iov_iter_kvec(&from, ITER_SOURCE, &zeros, 1, len);
+	done = write_pieces(&wr);
+	return done < 0 ? done : 0;
+}
+
+/* Whole blocks become a hole. Nothing maps them any more. */
+static int punch_blocks(struct inode *inode, u64 block, u64 count)
+{
+	struct inode *const changed[] = { inode, NULL };
+	struct address_space *mapping = inode->i_mapping;
+	struct daxfs_hold hold;
+	struct dxc_layer *layer;
+	struct dxc_attr attr;
+	int err;
+
+	if (!count)
+		return 0;
+	filemap_invalidate_lock(mapping);
+	unmap_mapping_range(mapping, block << PAGE_SHIFT, count << PAGE_SHIFT, 1);
+	daxfs_disown(inode, block, block + count - 1);
+	layer = daxfs_view_write(inode, &hold);
+	err = PTR_ERR_OR_ZERO(layer);
+	if (!err) {
+		attr_after(inode, &attr, 0);
+		err = dxc_op_punch(layer, &attr, block, count);
+		if (!err)
+			done_writing(inode, &attr);
+		daxfs_view_write_end(inode->i_sb, &hold, changed);
+	}
+	filemap_invalidate_unlock(mapping);
+	return err;
+}
+
+/* A hole as far as whole blocks go, zeros around it. */
+static int punch(struct inode *inode, loff_t pos, loff_t len)
+{
+	loff_t end = pos + len, first = round_up(pos, PAGE_SIZE), last = round_down(end, PAGE_SIZE);
+	int err;
+
+	if (first >= last && round_down(pos, PAGE_SIZE) == last)
+		return zero_bytes(inode, pos, len);
+	err = zero_bytes(inode, pos, first - pos);
+	if (!err && last > first)
+		err = punch_blocks(inode, first >> PAGE_SHIFT, (last - first) >> PAGE_SHIFT);
+	if (!err && end > last)
+		err = zero_bytes(inode, last, end - last);
+	return err;
+}
+
+/* Zeroed blocks for the hole that holds block, no further than end: how many. */
+static s64 allocate_some(struct inode *inode, u64 block, u64 end, loff_t size)
+{
+	struct inode *const changed[] = { inode, NULL };
+	struct daxfs_inode_info *info = DAXFS_I(inode);
+	struct daxfs_volume *vol = daxfs_volume_of(inode);
+	struct daxfs_hold hold;
+	struct dxc_layer *layer;
+	struct dxc_attr attr;
+	struct dxc_part part;
+	u64 got = 0;
+	dxc_off off;
+	int err;
+
+	layer = daxfs_view_write(inode, &hold);
+	if (IS_ERR(layer))
+		return PTR_ERR(layer);
+	err = dxc_view_map(layer, inode->i_ino, daxfs_base_of(info), block << PAGE_SHIFT, &part,
+			   NULL);
+	if (err)
+		goto out;
+	end = min_t(u64, end, (part.ex.pos + part.ex.len) >> PAGE_SHIFT);
+	/* Blocks of the base are as good as own ones: nothing is lost by copying them later. */
+	if (part.ex.data) {
+		got = end - block;
+		goto out;
+	}
+	err = dxc_blocks_take(layer, 0, min_t(u64, end - block, PIECE_MAX >> PAGE_SHIFT), &off,
+			      &got);
+	if (err)
+		goto out;
+	zero(vol->backing, off, got << PAGE_SHIFT);
+	attr_after(inode, &attr, min_t(loff_t, size, (block + got) << PAGE_SHIFT));
+	err = dxc_op_map(layer, &attr, block, got, off);
+	if (err)
+		dxc_blocks_give_back(layer, off, got);
+	else
+		done_writing(inode, &attr);
+out:
+	daxfs_view_write_end(inode->i_sb, &hold, changed);
+	return err ? err : (s64)got;
+}
+
+/* No hole is left in the range. size: what the file has afterwards at least. */
+static int allocate(struct inode *inode, loff_t pos, loff_t len, loff_t size)
+{
+	u64 block = pos >> PAGE_SHIFT, end = DIV_ROUND_UP_ULL(pos + len, PAGE_SIZE);
+	struct address_space *mapping = inode->i_mapping;
+	s64 got = 0;
+
+	filemap_invalidate_lock(mapping);
+	for (; block < end; block += got) {
+		got = allocate_some(inode, block, end, size);
+		if (got < 0 || dxc_pause())
+			break;
+	}
+	/* Pages of zeros that stood for holes. */
+	unmap_mapping_range(mapping, round_down(pos, PAGE_SIZE), round_up(len, PAGE_SIZE), 0);
+	filemap_invalidate_unlock(mapping);
+	return block < end ? (got < 0 ? got : -EINTR) : 0;
+}
+
+static int set_size(struct file *file, loff_t size)
+{
+	struct iattr iattr = { .ia_valid = ATTR_SIZE, .ia_size = size };
+
+	if (size <= i_size_read(file_inode(file)))
+		return 0;
+	return daxfs_setattr(file_mnt_idmap(file), file_dentry(file), &iattr);
+}
+
+static long daxfs_fallocate(struct file *file, int mode, loff_t pos, loff_t len)
+{
+	struct inode *inode = file_inode(file);
+	struct daxfs_volume *vol = daxfs_volume_of(inode);
+	loff_t size = mode & FALLOC_FL_KEEP_SIZE ? 0 : pos + len;
+	int err, id;
+
+	if (mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
+		return -EOPNOTSUPP;
+	id = daxfs_backing_enter(vol->backing);
+	if (id < 0)
+		return id;
+	inode_lock(inode);
+	err = size ? inode_newsize_ok(inode, size) : 0;
+	if (!err)
+		err = file_remove_privs(file);
+	if (!err && mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
+		err = punch(inode, pos, len);
+	if (!err && !(mode & FALLOC_FL_PUNCH_HOLE)) {
+		/* The old end's block is made zero behind it before it is inside. */
+		err = size ? set_size(file, size) : 0;
+		if (!err)
+			err = allocate(inode, pos, len, size);
+	}
+	inode_unlock(inode);
+	daxfs_backing_exit(vol->backing, id);
+	return err;
+}
+
+static int daxfs_branch_open(struct inode *inode, struct file *file)
+{
+	if (daxfs_is(DAXFS_I(inode), DAXFS_I_STALE))
+		return -ESTALE;
+	file->f_mode |= FMODE_CAN_ODIRECT;
+	return generic_file_open(inode, file);
+}
+
+const struct inode_operations daxfs_branch_file_iops = {
+	.getattr = daxfs_getattr,
+	.setattr = daxfs_setattr,
+	.listxattr = daxfs_listxattr,
+	.get_inode_acl = daxfs_get_inode_acl,
+	.set_acl = daxfs_set_acl,
+	.fiemap = daxfs_fiemap,
+};
+
+const struct file_operations daxfs_branch_file_fops = {
+	.open = daxfs_branch_open,
+	.llseek = daxfs_llseek,
+	.read_iter = daxfs_read_iter,
+	.write_iter = daxfs_write_iter,
+	.splice_read = copy_splice_read,
+	.splice_write = iter_file_splice_write,
+	.mmap = daxfs_mmap,
+	.get_unmapped_area = thp_get_unmapped_area,
+	.fsync = daxfs_fsync,
+	.fallocate = daxfs_fallocate,
+};
