@@ -1,0 +1,418 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * mapping WHAT FILE...: one property of writable mappings of a file. Silent and
+ * 0 when it holds, else one sentence and 1. The table at the end says what
+ * there is, and how long FILE must be.
+ */
+#define _GNU_SOURCE
+#include <linux/fiemap.h>
+#include <linux/fs.h>
+#include <linux/futex.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#define PROGRAM "mapping"
+#include "calls.h"
+
+#define PAGE 4096
+
+static int open_whole(const char *path, size_t least)
+{
+	int fd = open_or_fail(path, O_RDWR);
+	struct stat st;
+
+	if (fstat(fd, &st) || (size_t)st.st_size < least)
+		fail("%s is too short: nothing to try", path);
+	return fd;
+}
+
+static char *map(int fd, size_t len, int prot, int flags)
+{
+	char *p = mmap(NULL, len, prot, flags, fd, 0);
+
+	if (p == MAP_FAILED)
+		fail("mmap: %s", strerror(errno));
+	return p;
+}
+
+static char *map_shared(int fd, size_t len)
+{
+	return map(fd, len, PROT_READ | PROT_WRITE, MAP_SHARED);
+}
+
+static void read_at(int fd, void *buf, size_t len, off_t at)
+{
+	if (pread(fd, buf, len, at) != (ssize_t)len)
+		fail("pread of %zu at %lld: %s", len, (long long)at, strerror(errno));
+}
+
+static void write_at(int fd, const void *buf, size_t len, off_t at)
+{
+	if (pwrite(fd, buf, len, at) != (ssize_t)len)
+		fail("pwrite of %zu at %lld: %s", len, (long long)at, strerror(errno));
+}
+
+static sigjmp_buf bus;
+
+static void on_bus(int number)
+{
+	(void)number;
+	siglongjmp(bus, 1);
+}
+
+/* Does touching it raise SIGBUS? */
+static int faults(volatile char *at, int write)
+{
+	struct sigaction action = { .sa_handler = on_bus };
+
+	sigaction(SIGBUS, &action, NULL);
+	if (sigsetjmp(bus, 1))
+		return 1;
+	if (write)
+		*at = 1;
+	else
+		(void)*at;
+	return 0;
+}
+
+/* Where the block at pos is in the region; 0: nowhere. */
+static uint64_t place(int fd, off_t pos)
+{
+	struct {
+		struct fiemap head;
+		struct fiemap_extent extent;
+	} fm = { .head = { .fm_start = pos, .fm_length = PAGE, .fm_extent_count = 1 } };
+
+	if (ioctl(fd, FS_IOC_FIEMAP, &fm))
+		fail("fiemap: %s", strerror(errno));
+	if (!fm.head.fm_mapped_extents || (off_t)fm.extent.fe_logical > pos)
+		return 0;
+	return fm.extent.fe_physical + (pos - fm.extent.fe_logical);
+}
+
+/* A process that waits for a byte, does what it is told, and says how it went. */
+struct helper {
+	pid_t pid;
+	int go, done;
+};
+
+static struct helper start(int (*work)(volatile char *p), volatile char *p)
+{
+	int go[2], done[2];
+	struct helper h;
+	char byte = 0;
+
+	if (pipe(go) || pipe(done))
+		fail("pipe: %s", strerror(errno));
+	h.pid = fork();
+	if (!h.pid) {
+		close(go[1]);
+		close(done[0]);
+		/* The first look, before anything is written. */
+		(void)*p;
+		if (write(done[1], &byte, 1) != 1 || read(go[0], &byte, 1) != 1)
+			_exit(2);
+		byte = work(p);
+		_exit(write(done[1], &byte, 1) != 1);
+	}
+	close(go[0]);
+	close(done[1]);
+	h.go = go[1];
+	h.done = done[0];
+	if (h.pid < 0 || read(h.done, &byte, 1) != 1)
+		fail("the other process does not start");
+	return h;
+}
+
+static void tell(struct helper *h)
+{
+	if (write(h->go, "", 1) != 1)
+		fail("the other process died");
+}
+
+static int finish(struct helper *h)
+{
+	char byte;
+	int status;
+
+	if (read(h->done, &byte, 1) != 1 ||
+	    waitpid(h->pid, &status, 0) != h->pid || status)
+		fail("the other process died");
+	return byte;
+}
+
+/* ---- mapping and file are one ---- */
+
+static int sees_x(volatile char *p)
+{
+	return p[10] == 'x' && p[PAGE] == 'y';
+}
+
+static void mapping_coherent(char **argv)
+{
+	int fd = open_whole(argv[0], 8 * PAGE);
+	char *p = map_shared(fd, 8 * PAGE), buf[64];
+	struct helper h = start(sees_x, p + 2 * PAGE);
+
+	/* Both blocks of the base were looked at, here and there, before. */
+	(void)*(volatile char *)(p + 2 * PAGE);
+	(void)*(volatile char *)(p + 3 * PAGE);
+	p[2 * PAGE + 10] = 'x';
+	read_at(fd, buf, 1, 2 * PAGE + 10);
+	if (buf[0] != 'x')
+		fail("read does not see what the mapping wrote");
+	write_at(fd, "y", 1, 3 * PAGE);
+	if (p[3 * PAGE] != 'y')
+		fail("the mapping does not see what write wrote");
+	tell(&h);
+	if (!finish(&h))
+		fail("another process's mapping does not see what was written");
+	/* Own blocks now: again, in both directions. */
+	p[2 * PAGE + 11] = 'z';
+	read_at(fd, buf, 2, 2 * PAGE + 10);
+	write_at(fd, "zw", 2, 3 * PAGE);
+	if (memcmp(buf, "xz", 2) || memcmp(p + 3 * PAGE, "zw", 2))
+		fail("mapping and file differ in blocks of the branch");
+	/* Without a look before. */
+	p[5 * PAGE - 1] = 'q';
+	write_at(fd, "0123456789", 10, 5 * PAGE - 3);
+	if (memcmp(p + 5 * PAGE - 3, "0123456789", 10))
+		fail("a write across two blocks is not in the mapping");
+	/* A write whose buffer is the part of the mapping that it changes, and reading into it. */
+	write_at(fd, p + 6 * PAGE, PAGE, 6 * PAGE + 1);
+	read_at(fd, p + 7 * PAGE, 100, 7 * PAGE);
+}
+
+/* Touching a block copies it, and only it. */
+static void mapping_one(char **argv)
+{
+	int fd = open_whole(argv[0], 8 * PAGE);
+	uint64_t before[8];
+	struct stat st, now;
+	char *p = map_shared(fd, 8 * PAGE), text[8 * PAGE], again[8 * PAGE];
+
+	read_at(fd, text, sizeof(text), 0);
+	for (int i = 0; i < 8; i++)
+		before[i] = place(fd, i * PAGE);
+	fstat(fd, &st);
+	p[3 * PAGE + 77]++;
+	text[3 * PAGE + 77]++;
+	for (int i = 0; i < 8; i++)
+		if ((place(fd, i * PAGE) != before[i]) != (i == 3))
+			fail("after the first write to block 3, block %d is at %#llx, before at %#llx",
+			     i, (unsigned long long)place(fd, i * PAGE),
+			     (unsigned long long)before[i]);
+	before[3] = place(fd, 3 * PAGE);
+	p[3 * PAGE]++;
+	text[3 * PAGE]++;
+	if (place(fd, 3 * PAGE) != before[3])
+		fail("the second write to a block has copied it again");
+	read_at(fd, again, sizeof(again), 0);
+	if (memcmp(text, again, sizeof(text)))
+		fail("a byte that nobody wrote has changed");
+	fstat(fd, &now);
+	if (now.st_blocks != st.st_blocks || now.st_size != st.st_size)
+		fail("%lld blocks have become %lld", (long long)st.st_blocks,
+		     (long long)now.st_blocks);
+	if (now.st_mtim.tv_sec == st.st_mtim.tv_sec && now.st_mtim.tv_nsec == st.st_mtim.tv_nsec)
+		fail("writing to the mapping left the time as it was");
+}
+
+static void mapping_private(char **argv)
+{
+	int fd = open_whole(argv[0], 4 * PAGE);
+	char *p = map(fd, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+	char text[4 * PAGE], again[4 * PAGE];
+	uint64_t before = place(fd, PAGE);
+
+	read_at(fd, text, sizeof(text), 0);
+	memset(p + PAGE, 'p', 2 * PAGE);
+	read_at(fd, again, sizeof(again), 0);
+	if (memcmp(text, again, sizeof(text)))
+		fail("writing to a private mapping has changed the file");
+	if (place(fd, PAGE) != before)
+		fail("writing to a private mapping has copied a block of the file");
+	write_at(fd, "file", 4, PAGE);
+	if (p[PAGE] != 'p' || p[3 * PAGE - 1] != 'p')
+		fail("the private mapping has lost what was written to it");
+	write_at(fd, text + PAGE, 4, PAGE);
+}
+
+/* ---- pages ---- */
+
+static int wait_for_1(volatile char *p)
+{
+	volatile uint32_t *word = (volatile uint32_t *)p;
+	struct timespec ten = { .tv_sec = 10 };
+
+	while (*word == 0)
+		if (syscall(SYS_futex, word, FUTEX_WAIT, 0, &ten, NULL, 0) && errno != EAGAIN)
+			return errno;
+	return 0;
+}
+
+static void mapping_futex(char **argv)
+{
+	int fd = open_whole(argv[0], 2 * PAGE), err;
+	char zero[PAGE] = "";
+	volatile uint32_t *word;
+	struct helper h;
+	struct timespec tick = { .tv_nsec = 1000000 };
+
+	/* A block of the branch. */
+	write_at(fd, zero, PAGE, PAGE);
+	word = (volatile uint32_t *)(map_shared(fd, 2 * PAGE) + PAGE);
+	h = start(wait_for_1, (volatile char *)word);
+	tell(&h);
+	/* The other one, still without a 1, waits again. */
+	for (int i = 0; i < 5000; i++) {
+		if (syscall(SYS_futex, word, FUTEX_WAKE, 1, NULL, NULL, 0) == 1)
+			goto woken;
+		nanosleep(&tick, NULL);
+	}
+	fail("nobody waits on the futex that another process waits on");
+woken:
+	*word = 1;
+	syscall(SYS_futex, word, FUTEX_WAKE, 1, NULL, NULL, 0);
+	err = finish(&h);
+	if (err)
+		fail("waiting on a futex: %s", strerror(err));
+}
+
+/* FILE's mapping is what a direct read and a direct write elsewhere (DEVICE) use. */
+static void mapping_direct(char **argv)
+{
+	int fd = open_whole(argv[0], 16 * PAGE);
+	int device = open_or_fail(argv[1], O_RDWR | O_DIRECT);
+	char *p = map_shared(fd, 16 * PAGE), *copy = aligned_alloc(PAGE, 16 * PAGE);
+	char text[16 * PAGE];
+
+	for (size_t i = 0; i < sizeof(text); i++)
+		copy[i] = i * 7 + i / 256;
+	if (pwrite(device, copy, 16 * PAGE, 0) != 16 * PAGE)
+		fail("%s: %s", argv[1], strerror(errno));
+	/* Into blocks of the base, which the direct read must copy first. */
+	if (pread(device, p, 16 * PAGE, 0) != 16 * PAGE)
+		fail("a direct read into the mapping: %s", strerror(errno));
+	read_at(fd, text, sizeof(text), 0);
+	if (memcmp(text, copy, sizeof(text)))
+		fail("after a direct read into its mapping, the file has other bytes");
+	p[5]++;
+	if (pwrite(device, p, 16 * PAGE, 0) != 16 * PAGE)
+		fail("a direct write from the mapping: %s", strerror(errno));
+	if (pread(device, copy, 16 * PAGE, 0) != 16 * PAGE || memcmp(copy, p, 16 * PAGE))
+		fail("a direct write from the mapping wrote something else");
+}
+
+/* ---- the end of the file ---- */
+
+static void mapping_end(char **argv)
+{
+	int fd = open_whole(argv[0], 4 * PAGE);
+	char *p = map_shared(fd, 4 * PAGE), buf[PAGE];
+
+	memset(p, 'e', 4 * PAGE);
+	if (ftruncate(fd, PAGE + 100))
+		fail("truncate: %s", strerror(errno));
+	for (int i = 100; i < PAGE; i++)
+		if (p[PAGE + i])
+			fail("byte %d after the new end is %d, not zero", i - 100, p[PAGE + i]);
+	if (!faults(p + 2 * PAGE, 0) || !faults(p + 3 * PAGE, 1))
+		fail("a page past the new end does not raise SIGBUS");
+	/* What is stored behind the end is nothing. */
+	memset(p + PAGE + 100, 'g', PAGE - 100);
+	if (ftruncate(fd, 3 * PAGE))
+		fail("truncate: %s", strerror(errno));
+	read_at(fd, buf, PAGE, PAGE);
+	for (int i = 0; i < PAGE; i++)
+		if (buf[i] != (i < 100 ? 'e' : 0))
+			fail("after an extension byte %d of the block is %d", i, buf[i]);
+	if (faults(p + 2 * PAGE, 1) || p[2 * PAGE + 1])
+		fail("a page that an extension brought is not there, or not zero");
+	/* A write behind the end brings zeros, too. */
+	if (ftruncate(fd, PAGE + 50))
+		fail("truncate: %s", strerror(errno));
+	memset(p + PAGE + 50, 'h', PAGE - 50);
+	write_at(fd, "w", 1, 2 * PAGE + 5);
+	read_at(fd, buf, PAGE, PAGE);
+	for (int i = 50; i < PAGE; i++)
+		if (buf[i])
+			fail("after a write behind the end byte %d of the block is %d", i, buf[i]);
+	/* A hole that is punched is seen as zeros, and can be written to. */
+	if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, PAGE))
+		fail("punch: %s", strerror(errno));
+	if (p[0] || p[PAGE - 1])
+		fail("the mapping shows what was punched away");
+	p[1] = 'n';
+	read_at(fd, buf, 2, 0);
+	if (buf[0] || buf[1] != 'n')
+		fail("a write to the mapping of a hole is lost");
+}
+
+/* ---- kept ---- */
+
+static char pattern(size_t i, unsigned int seed)
+{
+	return (i * 2654435761u + seed) >> 13;
+}
+
+/* FILE LENGTH SEED: a new file, all of it through a mapping. */
+static void mapping_fill(char **argv)
+{
+	size_t len = strtoul(argv[1], NULL, 0);
+	int fd = open_or_fail(argv[0], O_RDWR | O_CREAT | O_TRUNC);
+	char *p;
+
+	if (ftruncate(fd, len))
+		fail("truncate: %s", strerror(errno));
+	p = map_shared(fd, len);
+	for (size_t i = 0; i < len; i++)
+		p[i] = pattern(i, atoi(argv[2]));
+	if (msync(p, len, MS_SYNC))
+		fail("msync: %s", strerror(errno));
+}
+
+static void mapping_expect(char **argv)
+{
+	size_t len = strtoul(argv[1], NULL, 0);
+	int fd = open_whole(argv[0], len);
+	char *p = malloc(len);
+
+	read_at(fd, p, len, 0);
+	for (size_t i = 0; i < len; i++)
+		if (p[i] != pattern(i, atoi(argv[2])))
+			fail("byte %zu is not what the mapping was given", i);
+}
+
+static const struct {
+	const char *what;
+	int args;
+	void (*run)(char **argv);
+} table[] = {
+	{ "coherent", 1, mapping_coherent },	/* FILE of 8 blocks of the base */
+	{ "one", 1, mapping_one },		/* the same */
+	{ "private", 1, mapping_private },	/* FILE of 4 blocks of the base */
+	{ "futex", 1, mapping_futex },		/* FILE of 2 blocks */
+	{ "direct", 2, mapping_direct },	/* FILE of 16 blocks, DEVICE */
+	{ "end", 1, mapping_end },		/* FILE of 4 blocks */
+	{ "fill", 3, mapping_fill },		/* FILE LENGTH SEED */
+	{ "expect", 3, mapping_expect },	/* FILE LENGTH SEED */
+};
+
+int main(int argc, char **argv)
+{
+	for (size_t i = 0; argc > 1 && i < sizeof(table) / sizeof(table[0]); i++) {
+		if (strcmp(argv[1], table[i].what) || argc - 2 < table[i].args)
+			continue;
+		table[i].run(argv + 2);
+		return 0;
+	}
+	fputs("usage: mapping WHAT FILE...\n", stderr);
+	return 2;
+}
