@@ -116,3 +116,113 @@ make_tree() {
 		setfacl -d -m u:12:rw acl 2>/dev/null || :
 	)
 }
+
+# ---- images that can be written to ----
+
+# start BACKING IMAGE [OPTIONS]: its branch main (or another one, by OPTIONS) at $MNT, writable.
+start() {
+	put "$1" "$2"
+	START=$1
+	case $1 in
+	pmem) OPTS='' ;;
+	dmabuf)
+		# Another mount keeps the memory, and with it the branches, when $MNT is taken down.
+		mkdir -p "$MNT" /mnt/keep
+		daxfsctl mount -o rw,branch=main "$SOURCE" /mnt/keep
+		;;
+	esac
+	show "${3:-branch=main}"
+}
+
+# show OPTIONS: mounts at $MNT what start has prepared, writable.
+show() {
+	mkdir -p "$MNT"
+	if [[ $START == dmabuf ]]; then
+		daxfsctl branch mount "${1#branch=}" "$MNT" --volume /mnt/keep >/dev/null
+	else
+		mount -i -t daxfs -o "rw${OPTS:+,$OPTS},$1" "$SOURCE" "$MNT"
+	fi
+}
+
+# Takes $MNT down and mounts it again. OPTIONS as above.
+again() {
+	umount "$MNT"
+	show "${1:-branch=main}"
+}
+
+# What start has prepared is consistent, now that nobody has it mounted.
+is_clean() {
+	unmount_all
+	case $START in
+	phys) run fsck.daxfs -n "phys:$DAXFS_PHYS_ADDR+$DAXFS_PHYS_SIZE" ;;
+	pmem) run fsck.daxfs -n "$DAXFS_PMEM" ;;
+	esac
+	echo "$output"
+	[ "$status" -eq 0 ]
+}
+
+# A small base for branches, at $1. All times in it are of 2001.
+make_base() {
+	local i
+
+	mkdir -p "$1"
+	(
+		cd "$1" || exit
+		umask 022
+		mkdir -p base dir/sub/below dir/tree/a/b work
+		for i in {0..9}; do head -c 9000 /dev/urandom >"base/$i"; done
+		head -c 40000 /dev/urandom >kept
+		head -c 100000 /dev/urandom >changed
+		head -c 100000 /dev/urandom >mapped
+		head -c 3000000 /dev/urandom >big
+		echo one >dir/sub/file
+		echo two >dir/tree/a/b/file
+		for i in {1..20}; do echo "$i" >"dir/tree/$i"; done
+		ln base/6 dir/hard
+		setfattr -n trusted.base -v value base/8
+		find . -exec touch -h -d '2001-02-03 04:05:06.789 UTC' {} +
+	)
+}
+
+# Changes of all kinds in a copy of that base. What they change is of 2005.
+edit_tree() {
+	(
+		cd "$1" || exit
+		umask 022
+		printf new >created
+		echo appended >>base/1
+		printf X | dd of=base/2 bs=1 seek=5000 conv=notrunc status=none
+		truncate -s 100 base/3
+		rm base/4
+		mv base/5 moved
+		ln base/6 another
+		setfattr -n trusted.x -v y base/7
+		setfattr -x trusted.base base/8
+		chmod 640 base/8
+		chown 1:2 base/9
+		mv base/0 created-too
+		mv created-too base/0
+		mv dir/sub renamed
+		echo three >renamed/below/file
+		rm -r dir/tree
+		mkdir -p new/deep dir/tree
+		cp big new/big
+		printf hole | dd of=new/sparse bs=1 seek=1000000 status=none
+		ln -s created link
+		ln -s gone moved-link && mv -T moved-link dangling
+		mknod fifo p
+		mknod null c 1 3
+		: >work/short-lived && rm work/short-lived
+		find . -newermt 2010-01-01 -exec touch -h -d '2005-05-05 05:05:05.123456789 UTC' {} +
+	)
+}
+
+# same A B: treecmp that shows what differs.
+same() {
+	run treecmp -l "$1" "$2"
+	echo "$output"
+	[ "$status" -eq 0 ]
+}
+
+# Whether the mount shows the branch NAME, or has such a branch at all.
+branch_is() { [ "$(daxfs-branch list -m "${2:-$MNT}" -nr -o NAME,STATE | awk -v name="$1" '$1 == name')" ]; }

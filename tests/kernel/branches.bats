@@ -1,0 +1,238 @@
+#!/usr/bin/env bats
+# Branches: made, edited, committed and aborted, by the commands of the documents and by hundreds.
+load setup
+
+setup_file() {
+	load setup
+	make_base /tmp/base
+	mkdaxfs -q -d /tmp/base -o /tmp/base.img -w -D 64M -L branches
+	cp -a /tmp/base /tmp/edited
+	edit_tree /tmp/edited
+}
+
+teardown() {
+	unmount_all
+}
+
+# The walk of the documents; END is commit or abort.
+walk() {
+	local end=$2 tree=/tmp/base
+
+	[[ $end == abort ]] || tree=/tmp/edited
+	start "$1" /tmp/base.img
+	same /tmp/base "$MNT"
+	daxfs-branch create feature -m "$MNT" -p main
+	edit_tree "$MNT"
+	same /tmp/edited "$MNT"
+	run daxfs-branch list -m "$MNT"
+	echo "$output"
+	[[ $output == *main*feature*"$MNT"* ]]
+	daxfs-branch "$end" -m "$MNT"
+	same "$tree" "$MNT"
+	run daxfs-branch list -m "$MNT"
+	echo "$output"
+	[[ $output == *main*"$MNT"* && $output != *feature* ]]
+	again
+	same "$tree" "$MNT"
+	[[ $1 == dmabuf ]] || is_clean
+}
+
+@test "phys: mkdaxfs -w, mount, create, edit, list, commit: the edits are main's, also after a remount" {
+	walk phys commit
+}
+
+@test "pmem: the same" {
+	walk pmem commit
+}
+
+@test "dma-buf: the same" {
+	walk dmabuf commit
+}
+
+@test "phys: the same with abort: main is what it was" {
+	walk phys abort
+}
+
+@test "pmem: the same" {
+	walk pmem abort
+}
+
+@test "dma-buf: the same" {
+	walk dmabuf abort
+}
+
+@test "mkdaxfs -H HEAP -m DIR -w makes a dma-buf that can be written to at once" {
+	[[ -e /dev/dma_heap/system ]] || skip "this kernel has no dma-heap"
+	mkdir -p "$MNT"
+	mkdaxfs -d /tmp/base -H /dev/dma_heap/system -s 256M -m "$MNT" -w
+	daxfs-branch create feature -m "$MNT" -p main
+	edit_tree "$MNT"
+	same /tmp/edited "$MNT"
+	daxfs-branch commit -m "$MNT"
+	same /tmp/edited "$MNT"
+}
+
+@test "edits of main itself, without any branch, last through a remount with validate" {
+	start phys /tmp/base.img
+	edit_tree "$MNT"
+	same /tmp/edited "$MNT"
+	again branch=main,validate
+	same /tmp/edited "$MNT"
+	is_clean
+}
+
+@test "umount keeps a branch, and branch=NAME shows it again" {
+	start pmem /tmp/base.img
+	daxfs-branch create feature -m "$MNT" -p main
+	edit_tree "$MNT"
+	again branch=feature,validate
+	same /tmp/edited "$MNT"
+	grep " $MNT daxfs rw,.*branch=feature" /proc/mounts
+	again branch=main
+	same /tmp/base "$MNT"
+	run daxfs-branch list -m "$MNT"
+	[[ $output == *feature* ]]
+	run daxfsctl mount -o "rw,branch=nothing" "$DAXFS_PMEM" /mnt/keep
+	[ "$status" -ne 0 ]
+	[[ $output == *nothing* ]]
+}
+
+@test "a branch with children is frozen: EROFS, also for what is open, and the kernel's log says why" {
+	start pmem /tmp/base.img
+	exec {fd}<>"$MNT/base/0"
+	daxfs-branch create feature --stay -m "$MNT" -p main
+	run touch "$MNT/x"
+	[ "$status" -ne 0 ]
+	[[ $output == *"Read-only file system"* ]]
+	run bash -c 'echo x >&'"$fd"
+	[ "$status" -ne 0 ]
+	[[ $output == *"Read-only file system"* ]]
+	run rm "$MNT/base/1"
+	[[ $output == *"Read-only file system"* ]]
+	dmesg | tail -n 20 | grep "branch main cannot be written.*children"
+	same /tmp/base "$MNT"
+	daxfs-branch abort feature -m "$MNT"
+	echo x >&"$fd"
+	exec {fd}>&-
+	touch "$MNT/x"
+}
+
+# Siblings of main at /mnt/one and /mnt/two; main at $MNT.
+siblings() {
+	start "$1" /tmp/base.img
+	mkdir -p /mnt/one /mnt/two
+	daxfs-branch create one -m /mnt/one -p main --volume "$MNT"
+	daxfs-branch create two -m /mnt/two -p main --volume "$MNT"
+}
+
+@test "siblings side by side: what one writes nobody else sees" {
+	siblings phys
+	edit_tree /mnt/one
+	echo two >/mnt/two/created
+	mkdir -p /mnt/three
+	mount -i -t daxfs -o "$OPTS,branch=one" none /mnt/three
+	same /tmp/edited /mnt/one
+	same /tmp/edited /mnt/three
+	same /tmp/base "$MNT"
+	[ "$(cat /mnt/two/created)" = two ]
+	rm /mnt/two/created
+	touch -d '2001-02-03 04:05:06.789 UTC' /mnt/two
+	same /tmp/base /mnt/two
+	daxfs-branch commit one -m /mnt/one
+	for mount in /mnt/one /mnt/two /mnt/three "$MNT"; do same /tmp/edited "$mount"; done
+	is_clean
+}
+
+@test "what is open and mapped in a discarded sibling is stale at once, on the winner it goes on" {
+	for backing in $(backings); do
+		siblings "$backing"
+		views commit /mnt/one /mnt/two
+		[[ $backing == dmabuf ]] || is_clean
+		unmount_all
+	done
+}
+
+@test "the same when what is discarded lies two levels below the sibling" {
+	siblings pmem
+	daxfs-branch create deep -m /mnt/two -p two
+	echo x >/mnt/two/between
+	daxfs-branch create deeper -m /mnt/two -p deep
+	views commit /mnt/one /mnt/two
+	run daxfs-branch list -m "$MNT"
+	[[ $output != *two* || $output != *deep* ]]
+	is_clean
+}
+
+@test "what is open and mapped in an aborted branch is stale at once, and its parent is shown" {
+	for backing in $(backings); do
+		siblings "$backing"
+		views abort /mnt/two
+		# The other one is none the worse for it.
+		echo still >/mnt/one/there
+		[ "$(cat /mnt/one/there)" = still ]
+		unmount_all
+	done
+}
+
+@test "switch shows another branch in the same mount" {
+	start phys /tmp/base.img
+	daxfs-branch create one -m "$MNT" -p main
+	echo one >"$MNT/created"
+	daxfs-branch create two -m "$MNT" -p main
+	[ ! -e "$MNT/created" ]
+	echo two >"$MNT/created"
+	daxfs-branch switch one -m "$MNT"
+	[ "$(cat "$MNT/created")" = one ]
+	daxfs-branch switch two -m "$MNT"
+	[ "$(cat "$MNT/created")" = two ]
+	daxfs-branch switch main -m "$MNT"
+	[ ! -e "$MNT/created" ]
+	same /tmp/base "$MNT"
+}
+
+@test "commit --to-root takes a branch three levels up in one command" {
+	start pmem /tmp/base.img
+	for level in 1 2 3; do
+		daxfs-branch create "level$level" -m "$MNT"
+		echo "$level" >"$MNT/level$level"
+	done
+	daxfs-branch commit --to-root -m "$MNT"
+	[ "$(cat "$MNT"/level{1,2,3} | tr '\n' ' ')" = "1 2 3 " ]
+	[ "$(daxfs-branch list -m "$MNT" -nr -o NAME)" = main ]
+	again branch=main,validate
+	[ "$(cat "$MNT"/level{1,2,3} | tr '\n' ' ')" = "1 2 3 " ]
+}
+
+@test "who may not mount may not branch either" {
+	start pmem /tmp/base.img
+	run setpriv --reuid 65533 --clear-groups daxfs-branch create mine -m "$MNT"
+	[ "$status" -ne 0 ]
+	[ "$(daxfs-branch list -m "$MNT" -nr -o NAME)" = main ]
+	# But the owner of the root may.
+	chown 65533 "$MNT"
+	setpriv --reuid 65533 --clear-groups "$BIN/daxfs-branch" create mine -m "$MNT"
+	setpriv --reuid 65533 --clear-groups "$BIN/daxfs-branch" abort -m "$MNT"
+}
+
+@test "32 branches, each the child of the one before: each level shows what it should, and all space comes back" {
+	start pmem /tmp/base.img
+	free=$(stat -f -c %f "$MNT")
+	rounds nest "$MNT" 32
+	again branch=level32
+	rounds unnest "$MNT" 32
+	# main has a few bytes of its own.
+	(($(stat -f -c %f "$MNT") >= free - 64))
+	is_clean
+}
+
+@test "200 siblings: committing one discards the others and what is below them, and nothing else" {
+	start phys /tmp/base.img
+	free=$(stat -f -c %f "$MNT")
+	rounds siblings "$MNT" 200 77
+	run daxfs-branch list -m "$MNT" -nr -o NAME
+	[ "${lines[*]}" = "main trunk" ]
+	daxfs-branch abort -m "$MNT"
+	[ "$(stat -f -c %f "$MNT")" -eq "$free" ]
+	same /tmp/base "$MNT"
+	is_clean
+}
