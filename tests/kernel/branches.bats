@@ -41,11 +41,11 @@ walk() {
 	walk phys commit
 }
 
-@test "pmem: the same" {
+@test "pmem: commit, too" {
 	walk pmem commit
 }
 
-@test "dma-buf: the same" {
+@test "dma-buf: commit, too" {
 	walk dmabuf commit
 }
 
@@ -53,11 +53,11 @@ walk() {
 	walk phys abort
 }
 
-@test "pmem: the same" {
+@test "pmem: abort, too" {
 	walk pmem abort
 }
 
-@test "dma-buf: the same" {
+@test "dma-buf: abort, too" {
 	walk dmabuf abort
 }
 

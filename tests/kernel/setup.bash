@@ -134,11 +134,14 @@ start() {
 	show "${3:-branch=main}"
 }
 
-# show OPTIONS: mounts at $MNT what start has prepared, writable.
+# show branch=NAME[,OPTIONS]: mounts at $MNT what start has prepared, writable.
 show() {
+	local name=${1#branch=}
+
 	mkdir -p "$MNT"
 	if [[ $START == dmabuf ]]; then
-		daxfsctl branch mount "${1#branch=}" "$MNT" --volume /mnt/keep >/dev/null
+		daxfsctl branch mount "${name%%,*}" "$MNT" --volume /mnt/keep >/dev/null
+		[[ $1 != *,noatime* ]] || mount -o remount,bind,noatime "$MNT"
 	else
 		mount -i -t daxfs -o "rw${OPTS:+,$OPTS},$1" "$SOURCE" "$MNT"
 	fi
