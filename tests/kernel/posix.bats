@@ -1,0 +1,351 @@
+#!/usr/bin/env bats
+# What POSIX and Linux promise of a file system that can be written to, on a branch.
+load setup
+
+setup_file() {
+	load setup
+	make_base /tmp/base
+	mkdaxfs -q -d /tmp/base -o /tmp/base.img -w -D 64M
+}
+
+setup() {
+	start pmem /tmp/base.img
+	cd "$MNT"
+}
+
+teardown() {
+	cd /
+	umount /mnt/merged 2>/dev/null || :
+	unmount_all
+}
+
+# fails ERRNO-TEXT COMMAND...
+fails() {
+	run "${@:2}"
+	[ "$status" -ne 0 ]
+	[[ $output == *"$1"* ]]
+}
+
+# Everything about times in nanoseconds.
+times() { stat -c '%.9X %.9Y %.9Z' "$1"; }
+mtime() { stat -c %.9Y "$1"; }
+ctime() { stat -c %.9Z "$1"; }
+
+# later A B: time A is later than B; both have nine digits after the point.
+later() { ((10#${1/./} > 10#${2/./})); }
+
+@test "names: too long, there already, not there, not empty, no directory, into itself" {
+	long=$(printf 'n%.0s' {1..255})
+	touch "$long" && mkdir "d$(printf 'n%.0s' {1..254})"
+	fails "File name too long" touch "x$long"
+	fails "File name too long" mkdir "x$long"
+	fails "File exists" mkdir base
+	fails "File exists" ln -s x base/1
+	fails "File exists" ln base/1 base/2
+	fails "No such file" ln nowhere x
+	fails "not empty" rmdir base
+	fails "not empty" python3 -c 'import os; os.mkdir("e"); os.rename("e", "base")'
+	fails "Not a directory" rmdir base/1
+	fails "Not a directory" touch base/1/x
+	fails "Is a directory" python3 -c 'import os; os.unlink("base")'
+	fails "Invalid argument" python3 -c 'import os; os.rename("dir", "dir/sub/x")'
+	fails "Is a directory" python3 -c 'import os; os.rename("base/1", "base")'
+	fails "Not a directory" python3 -c 'import os; os.rename("base", "base/1")'
+	fails "not permitted" ln base x
+	rmdir e && touch e && mv -T e base/1
+	[ ! -s base/1 ]
+}
+
+@test "links: the count goes up and down, and the bytes stay for the last name and the open file" {
+	ln base/1 one && ln base/1 two
+	[ "$(stat -c %h base/1)" -eq 3 ]
+	rm base/1 one
+	[ "$(stat -c %h two)" -eq 1 ]
+	cmp two /tmp/base/base/1
+	exec {fd}<two
+	rm two
+	cmp /proc/self/fd/$fd /tmp/base/base/1
+	[ "$(stat -L -c %h /proc/self/fd/$fd)" -eq 0 ]
+	exec {fd}<&-
+	links=$(stat -c %h .)
+	mkdir a && mkdir a/b
+	[ "$(stat -c %h .)" -eq $((links + 1)) ]
+	[ "$(stat -c %h a)" -eq 3 ]
+	mv a/b .
+	[ "$(stat -c %h . a | tr '\n' ' ')" = "$((links + 2)) 2 " ]
+	[ "$(stat -c %i b/..)" = "$(stat -c %i .)" ]
+}
+
+@test "times: what changes a file sets its times, and all of them are the same after a remount" {
+	old=$(mtime base/1) old_dir=$(mtime base)
+	echo x >>base/1
+	later "$(mtime base/1)" "$old"
+	[ "$(mtime base)" = "$old_dir" ]
+	old=$(ctime base/2) old_m=$(mtime base/2)
+	sleep 0.02
+	chmod 600 base/2
+	later "$(ctime base/2)" "$old"
+	[ "$(mtime base/2)" = "$old_m" ]
+	touch base/new
+	later "$(mtime base)" "$old_dir"
+	old=$(ctime base/3)
+	ln base/3 three
+	later "$(ctime base/3)" "$old"
+	truncate -s 10 base/4
+	later "$(mtime base/4)" "$old_m"
+	touch -d '2100-01-01 00:00:00.123456789 UTC' base/5
+	touch -d '1960-01-01 00:00:00.987654321 UTC' base/6
+	touch -h -d '1999-12-31 23:59:59.000000001 UTC' base/7
+	[ "$(stat -c %y base/5)" != "$(stat -c %y /tmp/base/base/5)" ]
+	# A write in place, whose time is written later than it is.
+	echo y | dd of=base/1 conv=notrunc status=none
+	sleep 0.02
+	echo z | dd of=base/1 conv=notrunc status=none
+	before=$(for f in . base base/*; do times "$f"; done)
+	cd / && again && cd "$MNT"
+	diff <(echo "$before") <(for f in . base base/*; do times "$f"; done)
+	[ "$(TZ=UTC stat -c %y base/6)" = "1960-01-01 00:00:00.987654321 +0000" ]
+}
+
+@test "owner, set-group-id directories, sticky directories and modes are obeyed" {
+	mkdir shared && chown 0:100 shared && chmod 2775 shared
+	touch shared/file && mkdir shared/dir
+	[ "$(stat -c '%g %a' shared/file)" = "100 644" ]
+	[ "$(stat -c '%g %a' shared/dir)" = "100 2755" ]
+	mkdir sticky && chmod 1777 sticky && touch sticky/mine
+	fails "not permitted" setpriv --reuid 65533 --regid 65533 --clear-groups rm -f sticky/mine
+	fails "Permission denied" setpriv --reuid 65533 --regid 65533 --clear-groups touch base/x
+	fails "not permitted" setpriv --reuid 65533 --regid 65533 --clear-groups chmod 777 base/1
+	# A write by somebody else takes set-user-id away.
+	chmod 4777 base/1
+	setpriv --reuid 65533 --regid 65533 --clear-groups bash -c 'echo x >>base/1'
+	[ "$(stat -c %a base/1)" = 777 ]
+}
+
+@test "extended attributes of all kinds, and what is too much of them" {
+	setfattr -n user.one -v 1 base/1
+	setfattr -n trusted.two -v 2 base/1
+	setfattr -n security.three -v 3 base/1
+	setfattr -n user.empty base/1
+	setfattr -n user.big -v "$(printf 'v%.0s' {1..4000})" base/1
+	setfattr -h -n trusted.link -v l -h base/2
+	fails "No such attribute" setfattr -x user.nothing base/1
+	fails "exists" python3 -c 'import os; os.setxattr("base/1", "user.one", b"x", os.XATTR_CREATE)'
+	fails "No data available" python3 -c 'import os; os.setxattr("base/1", "user.no", b"x", os.XATTR_REPLACE)'
+	setfattr -n user.one -v eins base/1
+	setfattr -x security.three base/1
+	check() {
+		[ "$(getfattr --absolute-names --only-values -n user.one "$MNT/base/1")" = eins ]
+		[ "$(getfattr --absolute-names --only-values -n user.big "$MNT/base/1" | wc -c)" -eq 4000 ]
+		[ "$(getfattr --absolute-names -d -m - "$MNT/base/1" | grep -c =)" -eq 3 ]
+	}
+	# user.empty has no value to print.
+	[ "$(getfattr -m - base/1 | grep -c '^\(user\|trusted\|security\)')" -eq 4 ]
+	run setfattr -n user.huge -v "$(head -c 60000 /dev/zero | tr '\0' h)" base/1
+	check
+	cd / && again
+	check
+}
+
+@test "POSIX ACLs: inherited, shown, obeyed and kept" {
+	mkdir acl
+	setfacl -d -m u:65533:rwx,g:12:r acl
+	setfacl -m u:65533:rwx acl
+	touch acl/file && mkdir acl/dir
+	getfacl -n acl/file 2>/dev/null | grep -q '^user:65533:rwx.*#effective:rw-'
+	getfacl -n acl/dir 2>/dev/null | grep -q '^default:user:65533:rwx'
+	setpriv --reuid 65533 --regid 65533 --clear-groups bash -c 'echo x >acl/file; touch acl/dir/his'
+	setfacl -m u:65533:--- acl/file
+	fails "Permission denied" setpriv --reuid 65533 --regid 65533 --clear-groups cat acl/file
+	chmod 600 acl/file
+	before=$(getfacl -n acl acl/file acl/dir acl/dir/his 2>/dev/null)
+	cd / && again && cd "$MNT"
+	diff <(echo "$before") <(getfacl -n acl acl/file acl/dir acl/dir/his 2>/dev/null)
+	setfacl -b acl
+	[ "$(getfacl -n acl 2>/dev/null | grep -c 65533)" -eq 0 ]
+}
+
+@test "O_TMPFILE: no name, then one; without one it leaves nothing" {
+	free=$(stat -f -c %f .)
+	python3 - <<'PY'
+import os
+fd = os.open(".", os.O_TMPFILE | os.O_RDWR, 0o640)
+os.write(fd, b"a" * 100000)
+assert os.fstat(fd).st_nlink == 0
+os.link(f"/proc/self/fd/{fd}", "named", follow_symlinks=True)
+assert os.fstat(fd).st_nlink == 1
+os.close(fd)
+fd = os.open(".", os.O_TMPFILE | os.O_RDWR, 0o640)
+os.write(fd, b"b" * 1000000)
+PY
+	[ "$(tr -d a <named | wc -c)" -eq 0 ]
+	[ "$(stat -c '%s %a' named)" = "100000 640" ]
+	rm named
+	# The log of it may have begun a chunk.
+	(($(stat -f -c %f .) >= free - 32))
+}
+
+@test "device nodes, FIFOs and sockets can be made, and work" {
+	mknod null c 1 3 && echo gone >null
+	mknod zero c 1 5
+	[ "$(head -c 5 zero | tr '\0' z)" = zzzzz ]
+	mkfifo fifo
+	echo through >fifo &
+	[ "$(cat fifo)" = through ]
+	wait
+	python3 -c 'import socket; s = socket.socket(socket.AF_UNIX); s.bind("sock"); s.listen(); c = socket.socket(socket.AF_UNIX); c.connect("sock")'
+	cd / && again && cd "$MNT"
+	[ "$(stat -c '%F %t:%T' null)" = "character special file 1:3" ]
+	[ -p fifo ] && [ -S sock ]
+}
+
+@test "as the upper layer of overlayfs: copy-up, rename, whiteout, opaque directories" {
+	mkdir upper work-dir
+	mkdir -p /mnt/merged
+	mount -t overlay -o "lowerdir=/tmp/base,upperdir=$MNT/upper,workdir=$MNT/work-dir" merged /mnt/merged
+	cp -a /tmp/base /tmp/plain
+	for tree in /mnt/merged /tmp/plain; do
+		(
+			cd "$tree"
+			echo more >>base/1
+			mv base/2 dir/sub/moved
+			rm base/3
+			rm -r dir/tree
+			mkdir dir/tree && echo new >dir/tree/new
+			chmod 600 base/4
+			ln base/5 linked
+			find . -newermt 2010-01-01 -exec touch -h -d '2005-05-05 05:05:05 UTC' {} +
+		)
+	done
+	run treecmp /tmp/plain /mnt/merged
+	echo "$output"
+	[ "$status" -eq 0 ]
+	umount /mnt/merged
+	[ -c upper/base/3 ]
+	[ "$(getfattr --only-values -n trusted.overlay.opaque upper/dir/tree)" = y ]
+	# dmesg says it when the upper file system lacks what overlayfs would use.
+	! dmesg | tail -n 30 | grep "overlayfs:.*upper fs"
+	rm -rf /tmp/plain
+}
+
+@test "file handles of new files open them, and no file once it is gone" {
+	echo text >new
+	probe handle new .
+	python3 - <<'PY'
+import ctypes, os, struct
+libc = ctypes.CDLL(None, use_errno=True)
+fh = ctypes.create_string_buffer(struct.pack("Ii", 128, 0) + bytes(128))
+mnt = ctypes.c_int()
+assert libc.name_to_handle_at(-100, b"new", fh, ctypes.byref(mnt), 0) == 0
+top = os.open(".", os.O_RDONLY)
+fd = libc.open_by_handle_at(top, fh, os.O_RDONLY)
+assert fd >= 0 and os.read(fd, 10) == b"text\n"
+os.close(fd)
+os.unlink("new")
+open("/proc/sys/vm/drop_caches", "w").write("2")
+assert libc.open_by_handle_at(top, fh, os.O_RDONLY) == -1 and ctypes.get_errno() == 116, ctypes.get_errno()
+PY
+}
+
+@test "fsync, fdatasync, O_SYNC, sync and syncfs all work, on files and directories" {
+	python3 - <<'PY'
+import os
+fd = os.open("synced", os.O_RDWR | os.O_CREAT | os.O_SYNC)
+assert os.write(fd, b"x" * 10000) == 10000
+os.fsync(fd)
+os.fdatasync(fd)
+d = os.open(".", os.O_RDONLY)
+os.fsync(d)
+os.sync()
+PY
+	sync -f synced
+	[ "$(stat -c %s synced)" -eq 10000 ]
+}
+
+@test "a frozen file system lets writers wait, and go on" {
+	fsfreeze -f "$MNT"
+	(echo late >late) &
+	writer=$!
+	# It is asleep in the kernel, not on its way.
+	for _ in {1..100}; do
+		read -r _ _ state _ <"/proc/$writer/stat"
+		[[ $state == D ]] && break
+		sleep 0.05
+	done
+	[ "$state" = D ]
+	[ ! -e late ]
+	cat base/1 >/dev/null
+	fsfreeze -u "$MNT"
+	wait "$writer"
+	[ "$(cat late)" = late ]
+}
+
+@test "statfs: blocks that are written are not free, and free again when they are deleted" {
+	before=$(stat -f -c %f .)
+	head -c 8388608 /dev/urandom >file
+	during=$(stat -f -c %f .)
+	((before - during >= 2048 && before - during < 2300))
+	[ "$(stat -c %b file)" -eq 16384 ]
+	rm file
+	(($(stat -f -c %f .) >= before - 64))
+	[ "$(stat -f -c '%s %l' .)" = "4096 255" ]
+	(($(stat -f -c %b .) >= $(stat -f -c %f .)))
+}
+
+@test "remount read-only and back: EROFS in between, and another mount may write meanwhile" {
+	mount -i -o remount,ro "$MNT"
+	fails "Read-only file system" touch x
+	mount -i -o remount,rw "$MNT"
+	touch x
+	exec {fd}>x
+	fails "busy" mount -i -o remount,ro "$MNT"
+	exec {fd}>&-
+}
+
+@test "a read-only mount of a writable image changes nothing, and two can look at one branch" {
+	echo x >x
+	cd / && umount "$MNT"
+	mount -i -t daxfs -o ro "$DAXFS_PMEM" "$MNT"
+	fails "Read-only file system" touch "$MNT/y"
+	[ "$(cat "$MNT/x")" = x ]
+	grep " $MNT daxfs ro," /proc/mounts
+}
+
+@test "a hundred thousand bytes at odd places, holes between them: SEEK_HOLE, FIEMAP and bytes agree" {
+	python3 - <<'PY'
+import os
+fd = os.open("sparse", os.O_RDWR | os.O_CREAT)
+model = bytearray(3000000)
+for i in range(40):
+    at = i * 70001 + 13
+    os.pwrite(fd, bytes([i + 1]) * 1000, at)
+    model[at:at + 1000] = bytes([i + 1]) * 1000
+os.ftruncate(fd, len(model))
+assert os.read(fd, len(model) + 1) == model
+pos, data = 0, 0
+while True:
+    try:
+        pos = os.lseek(fd, pos, os.SEEK_DATA)
+    except OSError:
+        break
+    end = os.lseek(fd, pos, os.SEEK_HOLE)
+    assert end > pos
+    data += end - pos
+    model[pos:end] = bytes(end - pos)
+    pos = end
+assert not any(model), "bytes in a hole"
+assert data < 80 * 4096 + 1, data
+PY
+	cmp sparse <(cp --sparse=always sparse copy && cat copy)
+}
+
+@test "300 MB of delta area take 60,000 files of 1 to 4 KB" {
+	cd / && unmount_all
+	mkdaxfs -q -f -d /tmp/base -o "$DAXFS_PMEM" -w -D 300M
+	mount -i -t daxfs -o rw "$DAXFS_PMEM" "$MNT"
+	daxfs-branch create many -m "$MNT"
+	rounds files "$MNT" 60000
+	echo "# $(($(rounds used "$MNT") >> 20)) MiB are used" >&3
+	START=pmem
+	is_clean
+}
