@@ -2,32 +2,12 @@
 /* Damages valid images in reproducible ways. */
 #include <stdarg.h>
 #include <stdio.h>
-#include "mutate.h"
+#include "mutate_plan.h"
+#include "seal.h"
 
 /* How many inodes of one kind are worth damaging one by one. */
 #define EXAMPLES 3
 #define VALUES_MAX 96
-
-struct change {
-	u32 field;
-	u64 value;
-};
-
-/* A part of the image that holds metadata, for changes that know no field. */
-struct range {
-	dxc_off offset;
-	u64 length;
-};
-
-struct mutate_plan {
-	struct dxc_volume vol;
-	struct mutate_field *fields;
-	u32 field_count, field_room;
-	struct change *changes;
-	u64 change_count, change_room;
-	struct range ranges[DAXFS_AREA_COUNT + 1];
-	u32 range_count;
-};
 
 static u64 random_next(u64 *state)
 {
@@ -75,7 +55,7 @@ static u64 highest(const struct mutate_field *field)
 
 /* ---- which fields ---- */
 
-static void *room_for(void *list, u64 count, u64 *room, size_t size)
+void *mutate_room(void *list, u64 count, u64 *room, size_t size)
 {
 	if (count < *room)
 		return list;
@@ -86,53 +66,43 @@ static void *room_for(void *list, u64 count, u64 *room, size_t size)
 	return list;
 }
 
-static struct mutate_field *add(struct mutate_plan *plan, dxc_off offset, u32 width,
+struct mutate_field *mutate_add(struct mutate_plan *plan, dxc_off offset, u32 width,
 				u32 owner, const char *name)
 {
 	u64 room = plan->field_room;
 	struct mutate_field *field;
 
-	plan->fields =
-		room_for(plan->fields, plan->field_count, &room, sizeof(*plan->fields));
+	plan->fields = mutate_room(plan->fields, plan->field_count, &room,
+				   sizeof(*plan->fields));
 	plan->field_room = room;
 	field = &plan->fields[plan->field_count++];
-	*field = (struct mutate_field){ offset, 0, name, owner, width };
+	*field = (struct mutate_field){ offset, 0, name, owner, width, POOL_NONE };
 	return field;
 }
 
-struct member {
-	const char *name;
-	u16 offset, width;
-};
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-/* Arrays of bytes are changed at their first and last byte. */
-static void add_struct(struct mutate_plan *plan, const struct member *members, u32 count,
-		       dxc_off at, dxc_off peer, u32 owner)
+void mutate_add_struct(struct mutate_plan *plan, const struct mutate_member *members,
+		       u32 count, dxc_off at, dxc_off peer, u32 owner)
 {
 	struct mutate_field *field;
 	u32 i;
 
 	for (i = 0; i < count; i++) {
-		const struct member *m = &members[i];
+		const struct mutate_member *m = &members[i];
 		bool number = m->width <= 8 && !(m->width & (m->width - 1));
 
-		field = add(plan, at + m->offset, number ? m->width : 1, owner, m->name);
+		field = mutate_add(plan, at + m->offset, number ? m->width : 1, owner,
+				   m->name);
+		field->pool = m->pool;
 		if (peer)
 			field->peer = peer + m->offset;
 		if (!number)
-			add(plan, at + m->offset + m->width - 1, 1, owner, m->name);
+			mutate_add(plan, at + m->offset + m->width - 1, 1, owner,
+				   m->name);
 	}
 }
 
-#define ADD(plan, members, at, peer, owner) \
-	add_struct(plan, members, COUNT(members), at, peer, owner)
-
 /* clang-format off */
-#define MEMBER(type, m) { #m, offsetof(struct type, m), sizeof(((struct type *)0)->m) }
-
-static const struct member super_members[] = {
+static const struct mutate_member super_members[] = {
 	MEMBER(daxfs_super, sb_magic), MEMBER(daxfs_super, sb_version),
 	MEMBER(daxfs_super, sb_block_size), MEMBER(daxfs_super, sb_area_count),
 	MEMBER(daxfs_super, sb_zero0), MEMBER(daxfs_super, sb_image_size),
@@ -148,12 +118,12 @@ static const struct member super_members[] = {
 	MEMBER(daxfs_super, sb_zero4),
 };
 
-static const struct member area_members[] = {
+static const struct mutate_member area_members[] = {
 	MEMBER(daxfs_area, ar_offset), MEMBER(daxfs_area, ar_length),
 	MEMBER(daxfs_area, ar_reserved0), MEMBER(daxfs_area, ar_reserved1),
 };
 
-static const struct member inode_members[] = {
+static const struct mutate_member inode_members[] = {
 	MEMBER(daxfs_inode, in_mode), MEMBER(daxfs_inode, in_flags),
 	MEMBER(daxfs_inode, in_uid), MEMBER(daxfs_inode, in_gid),
 	MEMBER(daxfs_inode, in_nlink), MEMBER(daxfs_inode, in_size),
@@ -164,52 +134,30 @@ static const struct member inode_members[] = {
 	MEMBER(daxfs_inode, in_reserved1),
 };
 
-static const struct member dirent_members[] = {
+static const struct mutate_member dirent_members[] = {
 	MEMBER(daxfs_dirent, de_hash), MEMBER(daxfs_dirent, de_ino),
 	MEMBER(daxfs_dirent, de_type), MEMBER(daxfs_dirent, de_len),
 	MEMBER(daxfs_dirent, de_name),
 };
 
-static const struct member extent_members[] = {
+static const struct mutate_member extent_members[] = {
 	MEMBER(daxfs_extent, ex_pos), MEMBER(daxfs_extent, ex_len),
 	MEMBER(daxfs_extent, ex_data),
 };
 
-static const struct member set_members[] = {
+static const struct mutate_member set_members[] = {
 	MEMBER(daxfs_xattr_set, xs_size), MEMBER(daxfs_xattr_set, xs_count),
 };
 
-static const struct member xattr_members[] = {
+static const struct mutate_member xattr_members[] = {
 	MEMBER(daxfs_xattr_entry, xe_prefix), MEMBER(daxfs_xattr_entry, xe_name_len),
 	MEMBER(daxfs_xattr_entry, xe_reserved0), MEMBER(daxfs_xattr_entry, xe_value_len),
-};
-
-static const struct member shared_members[] = {
-	MEMBER(daxfs_shared, ss_zero0), MEMBER(daxfs_shared, ss_next_ino),
-	MEMBER(daxfs_shared, ss_commit_seq), MEMBER(daxfs_shared, ss_lock),
-	MEMBER(daxfs_shared, ss_next_gen), MEMBER(daxfs_shared, ss_zero1),
-};
-
-static const struct member branch_members[] = {
-	MEMBER(daxfs_branch, br_state), MEMBER(daxfs_branch, br_parent),
-	MEMBER(daxfs_branch, br_head), MEMBER(daxfs_branch, br_winner),
-	MEMBER(daxfs_branch, br_lease), MEMBER(daxfs_branch, br_first_seq),
-	MEMBER(daxfs_branch, br_created), MEMBER(daxfs_branch, br_reserved0),
-	MEMBER(daxfs_branch, br_reserved1), MEMBER(daxfs_branch, br_checksum),
-	MEMBER(daxfs_branch, br_reserved2), MEMBER(daxfs_branch, br_name),
-};
-
-static const struct member mount_members[] = {
-	MEMBER(daxfs_mount, mt_owner), MEMBER(daxfs_mount, mt_heartbeat),
-	MEMBER(daxfs_mount, mt_seen_seq), MEMBER(daxfs_mount, mt_branch),
-	MEMBER(daxfs_mount, mt_flags), MEMBER(daxfs_mount, mt_host),
 };
 
 /* clang-format on */
 
 static void add_super(struct mutate_plan *plan)
 {
-	const struct dxc_area *ar = plan->vol.area;
 	dxc_off table = offsetof(struct daxfs_super, sb_areas);
 	u32 i;
 
@@ -217,19 +165,6 @@ static void add_super(struct mutate_plan *plan)
 	for (i = 0; i < DAXFS_AREA_COUNT; i++)
 		ADD(plan, area_members, table + i * sizeof(struct daxfs_area),
 		    table + (i + 1) % DAXFS_AREA_COUNT * sizeof(struct daxfs_area), i);
-	if (!dxc_volume_is_writable(&plan->vol))
-		return;
-	ADD(plan, shared_members, ar[DAXFS_AREA_SHARED].offset, 0, 0);
-	for (i = 0; i < 2 && i < plan->vol.branch_count; i++)
-		ADD(plan, branch_members,
-		    ar[DAXFS_AREA_BRANCHES].offset + i * sizeof(struct daxfs_branch), 0,
-		    i);
-	for (i = 0; i < 2 && i < plan->vol.mount_count; i++)
-		ADD(plan, mount_members,
-		    ar[DAXFS_AREA_MOUNTS].offset + i * sizeof(struct daxfs_mount), 0, i);
-	for (i = 0; i < 2; i++)
-		add(plan, ar[DAXFS_AREA_CHUNKS].offset + i * sizeof(__le64), 8, i,
-		    "chunk");
 }
 
 static dxc_off inode_at(const struct mutate_plan *plan, dxc_ino ino)
@@ -251,8 +186,8 @@ static void add_entries(struct mutate_plan *plan, const struct dxc_inode *dir)
 		ADD(plan, dirent_members, at,
 		    dir->data + (picks[i] + 1ull) % dir->count * dir->entry_size,
 		    dir->ino);
-		add(plan, at + DAXFS_DIRENT_HEADER + 1, 1, dir->ino, "de_name[1]");
-		add(plan, at + dir->entry_size - 1, 1, dir->ino, "end of entry");
+		mutate_add(plan, at + DAXFS_DIRENT_HEADER + 1, 1, dir->ino, "de_name[1]");
+		mutate_add(plan, at + dir->entry_size - 1, 1, dir->ino, "end of entry");
 	}
 }
 
@@ -282,9 +217,9 @@ static void add_xattrs(struct mutate_plan *plan, const struct dxc_inode *inode)
 		dxc_off at = xa.value - xa.name_len - sizeof(struct daxfs_xattr_entry);
 
 		ADD(plan, xattr_members, at, 0, inode->ino);
-		add(plan, at + sizeof(struct daxfs_xattr_entry), 1, inode->ino,
-		    "xattr name");
-		add(plan, xa.next - 1, 1, inode->ino, "end of xattr");
+		mutate_add(plan, at + sizeof(struct daxfs_xattr_entry), 1, inode->ino,
+			   "xattr name");
+		mutate_add(plan, xa.next - 1, 1, inode->ino, "end of xattr");
 	}
 }
 
@@ -321,9 +256,10 @@ static void add_inode(struct mutate_plan *plan, const struct dxc_inode *in, dxc_
 	if (in->flags & DAXFS_IN_EXTENTS && in->count)
 		add_extents(plan, in);
 	if (S_ISLNK(in->mode)) {
-		add(plan, in->data, 1, in->ino, "symlink target");
-		add(plan, in->data + in->size / 2, 1, in->ino, "symlink target");
-		add(plan, in->data + in->size, 1, in->ino, "end of symlink target");
+		mutate_add(plan, in->data, 1, in->ino, "symlink target");
+		mutate_add(plan, in->data + in->size / 2, 1, in->ino, "symlink target");
+		mutate_add(plan, in->data + in->size, 1, in->ino,
+			   "end of symlink target");
 	}
 }
 
@@ -390,6 +326,8 @@ static u32 values_for(const struct mutate_plan *plan, const u8 *base,
 		peer.offset = field->peer;
 		VALUE(mutate_get(base, &peer));
 	}
+	for (i = 0; i < plan->pools[field->pool].count; i++)
+		VALUE(plan->pools[field->pool].values[i]);
 	if (field->width == 1)
 		for (i = 0; i < sizeof(bytes); i++)
 			VALUE(bytes[i]);
@@ -437,16 +375,22 @@ u64 mutate_value(const struct mutate_plan *plan, const u8 *base,
 
 /* ---- plans ---- */
 
+void mutate_add_range(struct mutate_plan *plan, dxc_off offset, u64 length)
+{
+	if (plan->range_count < PLAN_RANGES)
+		plan->ranges[plan->range_count++] =
+			(struct mutate_range){ offset, length };
+}
+
 static void add_ranges(struct mutate_plan *plan)
 {
 	u32 i;
 
-	plan->ranges[plan->range_count++] = (struct range){ 0, DAXFS_SB_SIZE };
+	mutate_add_range(plan, 0, DAXFS_SB_SIZE);
 	for (i = 0; i < DAXFS_AREA_DATA; i++)
 		if (plan->vol.area[i].length)
-			plan->ranges[plan->range_count++] =
-				(struct range){ plan->vol.area[i].offset,
-						plan->vol.area[i].length };
+			mutate_add_range(plan, plan->vol.area[i].offset,
+					 plan->vol.area[i].length);
 }
 
 struct mutate_plan *mutate_plan_new(u8 *base, u64 size)
@@ -467,14 +411,15 @@ struct mutate_plan *mutate_plan_new(u8 *base, u64 size)
 	add_super(plan);
 	add_inodes(plan);
 	add_ranges(plan);
+	mutate_add_delta(plan, base);
 	for (i = 0; i < plan->field_count; i++) {
 		n = values_for(plan, base, &plan->fields[i], values);
 		for (k = 0; k < n; k++) {
-			plan->changes = room_for(plan->changes, plan->change_count,
-						 &plan->change_room,
-						 sizeof(*plan->changes));
+			plan->changes = mutate_room(plan->changes, plan->change_count,
+						    &plan->change_room,
+						    sizeof(*plan->changes));
 			plan->changes[plan->change_count++] =
-				(struct change){ i, values[k] };
+				(struct mutate_change){ i, values[k] };
 		}
 	}
 	return plan;
@@ -484,9 +429,16 @@ void mutate_plan_free(struct mutate_plan *plan)
 {
 	if (!plan)
 		return;
+	free(plan->records);
 	free(plan->fields);
 	free(plan->changes);
 	free(plan);
+}
+
+void mutate_seal(const struct mutate_plan *plan, u8 *base, u64 size)
+{
+	mutate_seal_delta(plan, base);
+	seal(base, size);
 }
 
 u64 mutate_count(const struct mutate_plan *plan)
@@ -529,7 +481,7 @@ static void change(u8 *base, const struct mutate_field *field, u64 value, char *
 
 void mutate_field(const struct mutate_plan *plan, u8 *base, u64 n, char what[MUTATE_TEXT])
 {
-	const struct change *ch = &plan->changes[n % plan->change_count];
+	const struct mutate_change *ch = &plan->changes[n % plan->change_count];
 
 	what[0] = 0;
 	change(base, &plan->fields[ch->field], ch->value, what);
@@ -543,7 +495,8 @@ const struct mutate_field *mutate_field_of(const struct mutate_plan *plan, u64 n
 /* Any place in the metadata, each area alike, whatever its size. */
 static dxc_off random_place(const struct mutate_plan *plan, u64 *state)
 {
-	const struct range *range = &plan->ranges[random_next(state) % plan->range_count];
+	const struct mutate_range *range =
+		&plan->ranges[random_next(state) % plan->range_count];
 
 	return range->offset + random_next(state) % range->length;
 }
@@ -551,14 +504,17 @@ static dxc_off random_place(const struct mutate_plan *plan, u64 *state)
 /* A member of any inode, not only of the examples. */
 static struct mutate_field random_member(const struct mutate_plan *plan, u64 *state)
 {
-	const struct member *m =
+	const struct mutate_member *m =
 		&inode_members[random_next(state) % COUNT(inode_members)];
 	dxc_ino ino = 1 + random_next(state) % plan->vol.inode_count;
 	dxc_ino peer = 1 + random_next(state) % plan->vol.inode_count;
 
 	return (struct mutate_field){ inode_at(plan, ino) + m->offset,
-				      inode_at(plan, peer) + m->offset, m->name, ino,
-				      m->width };
+				      inode_at(plan, peer) + m->offset,
+				      m->name,
+				      ino,
+				      m->width,
+				      POOL_NONE };
 }
 
 void mutate_random(const struct mutate_plan *plan, u8 *base, u64 seed,
@@ -572,8 +528,9 @@ void mutate_random(const struct mutate_plan *plan, u8 *base, u64 seed,
 	while (count--) {
 		switch (random_next(&state) % 4) {
 		case 0:
-			field = (struct mutate_field){ random_place(plan, &state), 0,
-						       "byte", 0, 1 };
+			field = (struct mutate_field){
+				random_place(plan, &state), 0, "byte", 0, 1, POOL_NONE
+			};
 			break;
 		case 1:
 			field = random_member(plan, &state);

@@ -5,8 +5,8 @@
  * and says what there is to damage; afterwards it can be used on any copy of
  * that image, also one that is damaged already. Plans do not change.
  *
- * After a mutation seal() (tests/unit/seal.h) repairs all checksums. The
- * checksums themselves are not mutated for that reason.
+ * After a mutation mutate_seal() repairs all checksums. The checksums
+ * themselves are not mutated for that reason.
  */
 #ifndef MUTATE_H
 #define MUTATE_H
@@ -22,6 +22,7 @@ struct mutate_field {
 	const char *name;
 	u32 owner; /* inode number or index, for people */
 	u8 width; /* 1, 2, 4 or 8 bytes */
+	u8 pool; /* values of that meaning, see mutate_plan.h; 0: none */
 };
 
 #define MUTATE_TEXT 160
@@ -29,6 +30,9 @@ struct mutate_field {
 /* NULL, with errno, when base holds no valid image. */
 struct mutate_plan *mutate_plan_new(u8 *base, u64 size);
 void mutate_plan_free(struct mutate_plan *plan);
+
+/* Repairs the checksums of a copy, of base, tables and logs. */
+void mutate_seal(const struct mutate_plan *plan, u8 *base, u64 size);
 
 /* How many field-by-field mutations there are. */
 u64 mutate_count(const struct mutate_plan *plan);

@@ -10,7 +10,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 #include "mutate.h"
-#include "seal.h"
 
 static int usage(void)
 {
@@ -69,7 +68,7 @@ int main(int argc, char **argv)
 			argv[1], (unsigned long long)mutate_count(plan));
 		return 1;
 	}
-	seal(base, st.st_size);
+	mutate_seal(plan, base, st.st_size);
 	printf("%s\n", what);
 	mutate_plan_free(plan);
 	return 0;

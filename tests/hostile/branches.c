@@ -1,0 +1,450 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * branches IMAGE [COUNT [ONLY]]: damages a writable image that grow made, COUNT
+ * times, and does with each what a kernel does: opens it, recovers, loads every
+ * branch over its parents, walks what they show, writes to one, makes, commits
+ * and discards branches. Built with sanitizers, to see reads outside of the
+ * region; that no loop goes on for ever is the caller's to see (an alarm).
+ */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+#include "../unit/tap.h"
+#include "grow.h"
+#include "mutate.h"
+
+#define DEPTH_MAX 16u /* of branches, as loaded here */
+#define STEPS_MAX 4000u /* names of one walk */
+#define PARTS_MAX 300u /* of one file */
+#define LIMIT 60u /* seconds for one image */
+
+static u8 *base, *sound;
+static u64 size;
+static struct dxc_volume vol;
+static char what[MUTATE_TEXT] = "nothing";
+static bool broken;
+static struct counts {
+	u64 refused, loaded, unloadable, walked, wrote, errors;
+} counts;
+
+/* Like CHECK(), and no more images. */
+#define MUST(e) (CHECK(e) || (broken = true, false))
+
+/* The sanitizer, or an alarm, has ended it. */
+static void last_words(void)
+{
+	fprintf(stderr, "branches: that was after: %s\n", what);
+}
+
+void __sanitizer_set_death_callback(void (*callback)(void));
+
+static void on_alarm(int sig)
+{
+	last_words();
+	abort();
+}
+
+static int ignore(void *priv, const struct dxc_finding *f)
+{
+	return 0;
+}
+
+/* Every error that the core may have with a region that lies. */
+static bool is_answer(int err)
+{
+	switch (err) {
+	case 0:
+	case -EUCLEAN:
+	case -EIO:
+	case -ENOENT:
+	case -ESTALE:
+	case -ENOSPC:
+	case -EBUSY:
+	case -EEXIST:
+	case -EINVAL:
+	case -EPERM:
+	case -E2BIG:
+	case -EUSERS:
+	case -ENODATA:
+	case -ENOTEMPTY:
+	case -EBADMSG:
+	case -ENOTDIR:
+	case -ERANGE:
+	case -EOPNOTSUPP:
+	case -EOVERFLOW:
+	case -EFBIG:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static int answer(int err)
+{
+	if (!MUST(is_answer(err)))
+		printf("# the answer is %d\n", err);
+	counts.errors += err != 0;
+	return err;
+}
+
+/* ---- looking ---- */
+
+static bool is_inside(dxc_off off, u64 len)
+{
+	const struct dxc_area *data = &vol.area[DAXFS_AREA_DATA];
+	const struct dxc_area *delta = &vol.area[DAXFS_AREA_DELTA];
+
+	return dxc_range_ok(off, len, data->offset, (data->length + 4095) & ~4095ull) ||
+	       dxc_range_ok(off, len, delta->offset, delta->length);
+}
+
+static void walk_file(const struct dxc_layer *top, const struct dxc_file *file)
+{
+	const struct dxc_inode *in = file->in_base ? &file->base : NULL;
+	struct dxc_part part;
+	dxc_pos pos = 0;
+	u64 units;
+	u32 n = 0;
+
+	answer(dxc_view_blocks(top, file->attr.ino, in, file->attr.size, &units));
+	while (pos < file->attr.size && n++ < PARTS_MAX) {
+		if (answer(dxc_view_map(top, file->attr.ino, in, pos, &part, NULL)))
+			return;
+		if (!MUST(part.ex.pos <= pos && part.ex.pos + part.ex.len > pos))
+			return;
+		if (part.ex.data)
+			MUST(is_inside(part.ex.data, part.ex.len));
+		pos = part.ex.pos + part.ex.len;
+	}
+}
+
+static int one_xattr(void *priv, u32 prefix, const char *name, u32 len)
+{
+	u32 *left = priv;
+
+	return !(*left)--;
+}
+
+static void walk_inode(const struct dxc_layer *top, struct dxc_file *file)
+{
+	const struct dxc_inode *in = file->in_base ? &file->base : NULL;
+	static char value[DAXFS_XATTR_VALUE_MAX];
+	char target[DAXFS_SYMLINK_MAX + 1];
+	u32 left = 100;
+
+	answer(dxc_view_xattrs(top, file->attr.ino, in, one_xattr, &left, NULL) < 0 ?
+		       -EUCLEAN :
+		       0);
+	dxc_view_xattr(top, file->attr.ino, in, DAXFS_XATTR_USER, "grown", 5, value,
+		       sizeof(value), NULL);
+	if (S_ISREG(file->attr.mode))
+		walk_file(top, file);
+	if (S_ISLNK(file->attr.mode) && file->attr.size <= DAXFS_SYMLINK_MAX)
+		answer(dxc_view_symlink(top, file, target, NULL));
+}
+
+/* Directories to come, in no order: a list cannot loop deeper than it is long. */
+static void walk_view(const struct dxc_layer *top)
+{
+	static dxc_ino todo[STEPS_MAX];
+	struct dxc_dirent de, again;
+	struct dxc_file dir, file;
+	u32 count = 1, at, steps = 0;
+	u64 pos;
+
+	todo[0] = DAXFS_ROOT_INO;
+	for (at = 0; at < count; at++) {
+		if (answer(dxc_view_inode(top, todo[at], &dir, NULL)) ||
+		    !S_ISDIR(dir.attr.mode))
+			continue;
+		walk_inode(top, &dir);
+		for (pos = 0; steps < STEPS_MAX; pos++, steps++) {
+			const struct dxc_inode *in = dir.in_base ? &dir.base : NULL;
+
+			if (answer(dxc_view_next(top, todo[at], in, &pos, &de, NULL)))
+				break;
+			answer(dxc_view_lookup(top, todo[at], in, dxc_dirent_name(&de),
+					       de.len, &again, NULL));
+			if (answer(dxc_view_inode(top, de.ino, &file, NULL)))
+				continue;
+			walk_inode(top, &file);
+			if (S_ISDIR(file.attr.mode) && count < STEPS_MAX)
+				todo[count++] = de.ino;
+		}
+	}
+	counts.walked += steps;
+}
+
+/* ---- writing ---- */
+
+static void write_to(struct dxc_layer *layer)
+{
+	struct dxc_attr root, dir = { .mode = S_IFDIR | 0755, .nlink = 2 };
+	struct dxc_attr attr = { .mode = S_IFREG | 0644, .nlink = 1 };
+	struct dxc_new_xattr xattr = { DAXFS_XATTR_USER, "x", 1, "y", 1 };
+	struct dxc_rename rn = { .old_dir = &dir,
+				 .new_dir = &root,
+				 .old_name = "f",
+				 .old_len = 1,
+				 .new_name = "elsewhere",
+				 .new_len = 9,
+				 .inode = &attr };
+	struct dxc_file file;
+	dxc_off off;
+	u64 got;
+
+	if (answer(dxc_view_inode(layer, DAXFS_ROOT_INO, &file, NULL)))
+		return;
+	root = file.attr;
+	dir.parent = DAXFS_ROOT_INO;
+	if (answer(dxc_next_ino(&vol, &dir.ino)) ||
+	    answer(dxc_next_ino(&vol, &attr.ino)) ||
+	    answer(dxc_op_create(layer, &root, "written", 7, &dir, NULL, NULL, 0)) ||
+	    answer(dxc_op_create(layer, &dir, "f", 1, &attr, NULL, &xattr, 1)))
+		return;
+	if (!answer(dxc_blocks_take(layer, 0, 3, &off, &got))) {
+		if (!MUST(is_inside(off, got * DAXFS_BLOCK_SIZE)))
+			return;
+		memset(base + off, 'w', got * DAXFS_BLOCK_SIZE);
+		attr.size = got * DAXFS_BLOCK_SIZE;
+		answer(dxc_op_map(layer, &attr, 0, got, off));
+		answer(dxc_op_resize(layer, &attr, NULL, 1000, NULL));
+		answer(dxc_op_punch(layer, &attr, 0, 1));
+	}
+	answer(dxc_op_rename(layer, &rn));
+	answer(dxc_op_unlink(layer, &root, "elsewhere", 9, &attr));
+	dxc_op_forget(layer, attr.ino);
+	answer(dxc_layer_compact(layer));
+	counts.wrote++;
+}
+
+/* ---- branches ---- */
+
+/* From main to the branch, as a kernel loads them. False: that is not possible. */
+static bool with_branch(const struct dxc_branch *shown, struct dxc_space *space,
+			bool write)
+{
+	struct dxc_branch chain[DEPTH_MAX];
+	struct dxc_layer layers[DEPTH_MAX];
+	u32 count = 0, loaded = 0;
+	int err = 0;
+
+	chain[count++] = *shown;
+	while (chain[count - 1].id.branch != DAXFS_MAIN_BRANCH) {
+		if (count == DEPTH_MAX ||
+		    dxc_branch_get(&vol, chain[count - 1].parent, &chain[count]))
+			return false;
+		count++;
+	}
+	while (!err && loaded < count) {
+		const struct dxc_branch *br = &chain[count - 1 - loaded];
+
+		err = dxc_layer_init(&layers[loaded], &vol, space,
+				     loaded ? &layers[loaded - 1] : NULL, br);
+		if (err)
+			break;
+		loaded++;
+		err = answer(dxc_layer_load(&layers[loaded - 1], br,
+					    write && loaded == count, NULL));
+	}
+	if (!err) {
+		walk_view(&layers[loaded - 1]);
+		if (write)
+			write_to(&layers[loaded - 1]);
+		walk_view(&layers[loaded - 1]);
+	}
+	while (loaded)
+		dxc_layer_free(&layers[--loaded]);
+	counts.loaded += !err;
+	counts.unloadable += err != 0;
+	return !err;
+}
+
+static void all_branches(bool write)
+{
+	struct dxc_space space;
+	struct dxc_branch br, child;
+	u32 index = 0, first;
+
+	if (answer(dxc_space_init(&space, &vol)))
+		return;
+	while (!dxc_branch_next(&vol, &index, &br)) {
+		first = 0;
+		with_branch(&br, &space,
+			    write && dxc_branch_next_child(&vol, br.id, &first, &child));
+	}
+	dxc_space_exit(&space);
+}
+
+static void end_branches(void)
+{
+	struct dxc_branch_rest rest = { .tail = DXC_NO_CHUNK };
+	struct dxc_branch br, made;
+
+	if (!dxc_branch_find(&vol, "right", &br)) {
+		answer(dxc_branch_create(&vol, br.id, "new", 1, br.first_seq, &made));
+		answer(dxc_branch_rename(&vol, br.id, "renamed"));
+		answer(dxc_branch_abort(&vol, br.id, &rest));
+	}
+	if (!dxc_branch_find(&vol, "leaf", &br) &&
+	    !answer(dxc_branch_commit(&vol, br.id)))
+		answer(dxc_branch_finish(&vol, br.parent, &rest));
+	answer(dxc_branch_recover(&vol, &rest));
+}
+
+static void use_locks(void)
+{
+	struct dxc_branch br;
+	dxc_holder holder = 0;
+	struct dxc_mount mt;
+	u32 slot, i;
+
+	for (i = 0; i < vol.mount_count; i++)
+		answer(dxc_mount_read(&vol, i, &mt));
+	if (answer(dxc_mount_claim(&vol, 99, (struct dxc_owner){ 0, 1 }, true, "host",
+				   NULL, NULL, &slot)))
+		return;
+	if (!dxc_branch_find(&vol, "leaf", &br) &&
+	    answer(dxc_lease_take(&vol, br.id, dxc_holder_of(slot, 99), &holder)) ==
+		    -EBUSY)
+		/* He is gone: taken over. */
+		answer(dxc_lease_take(&vol, br.id, dxc_holder_of(slot, 99), &holder));
+	holder = 0;
+	if (answer(dxc_lock_take(&vol, dxc_holder_of(slot, 99), &holder)) == -EBUSY)
+		answer(dxc_lock_take(&vol, dxc_holder_of(slot, 99), &holder));
+	dxc_holder_is_there(&vol, holder);
+	answer(dxc_mount_seen(&vol, NULL, NULL) ? 0 : -EUCLEAN);
+}
+
+static void use(void)
+{
+	struct dxc_check chk = { .report = ignore };
+	struct dxc_branch_rest rest = { .tail = DXC_NO_CHUNK };
+
+	/* vol.region.base is used by the volume; sizes are those of the memory. */
+	if (dxc_volume_open(&vol, base, size, NULL)) {
+		counts.refused++;
+		return;
+	}
+	answer(dxc_check(&vol, &chk));
+	if (!dxc_volume_is_writable(&vol))
+		return;
+	use_locks();
+	answer(dxc_branch_recover(&vol, &rest));
+	all_branches(true);
+	end_branches();
+	all_branches(false);
+}
+
+/* What was not sound is made so: the base's data is never damaged. */
+static void restore(const struct dxc_volume *was)
+{
+	dxc_off data = was->area[DAXFS_AREA_DATA].offset;
+	dxc_off delta = was->area[DAXFS_AREA_DELTA].offset;
+
+	memcpy(base, sound, data);
+	memcpy(base + delta, sound + delta, size - delta);
+}
+
+static void read_image(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st)) {
+		perror(path);
+		exit(2);
+	}
+	size = st.st_size;
+	/* Exactly as large as the image, so that the sanitizer knows its end. */
+	base = malloc(size);
+	sound = malloc(size);
+	if (!base || !sound || read(fd, base, size) != (ssize_t)size) {
+		fprintf(stderr, "branches: %s: cannot be read\n", path);
+		exit(2);
+	}
+	close(fd);
+}
+
+int main(int argc, char **argv)
+{
+	u64 count = argc > 2 ? strtoull(argv[2], NULL, 0) : 1200, total, n, i;
+	struct mutate_plan *plan;
+	struct dxc_volume was;
+	const char *why = "";
+	struct dxc_check chk = { .report = ignore };
+	u32 remains;
+
+	if (argc < 2) {
+		fputs("usage: branches IMAGE [COUNT [ONLY]]\n", stderr);
+		return 2;
+	}
+	__sanitizer_set_death_callback(last_words);
+	signal(SIGALRM, on_alarm);
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	read_image(argv[1]);
+	CHECK_EQ(grow(base, size, &why), 0);
+	why = why ? why : "";
+	memcpy(sound, base, size);
+	CHECK_EQ(dxc_volume_open(&was, base, size, NULL), 0);
+	CHECK_EQ(dxc_check(&was, &chk), 0);
+	CHECK_EQ(chk.findings, 0);
+	use();
+	CHECK_EQ(counts.unloadable, 0);
+	CHECK(counts.loaded >= 6 && counts.wrote >= 2);
+	restore(&was);
+	tap_end("a grown image is sound, and all of its branches can be used%s", why);
+
+	for (remains = 0; remains < GROW_REMAINS; remains++) {
+		CHECK_EQ(grow_remains(base, size, remains), 0);
+		use();
+		restore(&was);
+	}
+	CHECK_EQ(counts.unloadable, 0);
+	tap_end("what a kernel that is gone left half done is finished");
+
+	plan = mutate_plan_new(sound, size);
+	total = mutate_count(plan);
+	memset(&counts, 0, sizeof(counts));
+	for (i = 0; i < count; i++) {
+		n = argc > 3 ? strtoull(argv[3], NULL, 0) :
+			       total * i / count + i * 7919 % (total / count);
+		mutate_field(plan, base, n, what);
+		mutate_seal(plan, base, size);
+		if (argc > 3)
+			printf("# %s\n", what);
+		alarm(LIMIT);
+		use();
+		alarm(0);
+		restore(&was);
+		if (broken) {
+			printf("# after mutation %llu: %s\n", (unsigned long long)n,
+			       what);
+			break;
+		}
+		if (argc > 3)
+			break;
+	}
+	CHECK(argc > 3 || (counts.loaded > count && counts.unloadable && counts.errors));
+	printf("# %llu refused, %llu branches loaded, %llu not, %llu names, %llu writers, %llu errors\n",
+	       (unsigned long long)counts.refused, (unsigned long long)counts.loaded,
+	       (unsigned long long)counts.unloadable, (unsigned long long)counts.walked,
+	       (unsigned long long)counts.wrote, (unsigned long long)counts.errors);
+	tap_end("%llu of %llu field-by-field mutations end in an answer, whatever is done with them",
+		(unsigned long long)i, (unsigned long long)total);
+
+	for (i = 0; i < count / 3 && !broken && argc <= 3; i++) {
+		mutate_random(plan, base, i, what);
+		mutate_seal(plan, base, size);
+		alarm(LIMIT);
+		use();
+		alarm(0);
+		restore(&was);
+		if (broken)
+			printf("# after random %llu: %s\n", (unsigned long long)i, what);
+	}
+	tap_end("%llu random mutations, too", (unsigned long long)i);
+	mutate_plan_free(plan);
+	return tap_done();
+}

@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What there is to damage in shared state, tables and logs. */
+#include "mutate_plan.h"
+
+/* How many items of one type in one branch are worth damaging one by one. */
+#define EXAMPLES 2
+#define ITEM_TYPES 9 /* with 0, of which there is none */
+
+/* clang-format off */
+static const struct mutate_member shared_members[] = {
+	MEMBER(daxfs_shared, ss_zero0), POOLED(daxfs_shared, ss_next_ino, POOL_INODE),
+	MEMBER(daxfs_shared, ss_commit_seq), POOLED(daxfs_shared, ss_lock, POOL_HOLDER),
+	MEMBER(daxfs_shared, ss_next_gen), MEMBER(daxfs_shared, ss_zero1),
+};
+
+static const struct mutate_member branch_members[] = {
+	MEMBER(daxfs_branch, br_state), POOLED(daxfs_branch, br_parent, POOL_BRANCH),
+	POOLED(daxfs_branch, br_head, POOL_LINK),
+	POOLED(daxfs_branch, br_winner, POOL_BRANCH),
+	POOLED(daxfs_branch, br_lease, POOL_HOLDER), MEMBER(daxfs_branch, br_first_seq),
+	MEMBER(daxfs_branch, br_created), MEMBER(daxfs_branch, br_reserved0),
+	MEMBER(daxfs_branch, br_reserved1), MEMBER(daxfs_branch, br_reserved2),
+	MEMBER(daxfs_branch, br_name),
+};
+
+static const struct mutate_member mount_members[] = {
+	MEMBER(daxfs_mount, mt_owner), MEMBER(daxfs_mount, mt_heartbeat),
+	MEMBER(daxfs_mount, mt_seen_seq), POOLED(daxfs_mount, mt_branch, POOL_BRANCH),
+	MEMBER(daxfs_mount, mt_flags), MEMBER(daxfs_mount, mt_host),
+};
+
+static const struct mutate_member chunk_members[] = {
+	MEMBER(daxfs_chunk, ch_magic), MEMBER(daxfs_chunk, ch_first_seq),
+	MEMBER(daxfs_chunk, ch_index), MEMBER(daxfs_chunk, ch_salt),
+	POOLED(daxfs_chunk, ch_next, POOL_LINK), MEMBER(daxfs_chunk, ch_reserved0),
+};
+
+static const struct mutate_member record_members[] = {
+	MEMBER(daxfs_record, lr_size), MEMBER(daxfs_record, lr_seq),
+};
+
+static const struct mutate_member item_members[] = {
+	MEMBER(daxfs_item, it_type), MEMBER(daxfs_item, it_size),
+	MEMBER(daxfs_item, it_kind), MEMBER(daxfs_item, it_len),
+	MEMBER(daxfs_item, it_len2), POOLED(daxfs_item, it_ino, POOL_INODE),
+};
+
+static const struct mutate_member inode_members[] = {
+	POOLED(daxfs_item_inode, ii_mode, POOL_MODE), MEMBER(daxfs_item_inode, ii_nlink),
+	MEMBER(daxfs_item_inode, ii_uid), MEMBER(daxfs_item_inode, ii_size),
+	MEMBER(daxfs_item_inode, ii_rdev),
+	POOLED(daxfs_item_inode, ii_parent, POOL_INODE),
+	MEMBER(daxfs_item_inode, ii_atime), MEMBER(daxfs_item_inode, ii_mtime_nsec),
+	MEMBER(daxfs_item_inode, ii_reserved0),
+};
+
+static const struct mutate_member name_members[] = {
+	POOLED(daxfs_item_name, na_dir, POOL_INODE),
+};
+
+static const struct mutate_member range_members[] = {
+	MEMBER(daxfs_item_range, ra_block), MEMBER(daxfs_item_range, ra_count),
+	POOLED(daxfs_item_range, ra_data, POOL_BLOCK),
+};
+/* clang-format on */
+
+static void pool_add(struct mutate_plan *plan, enum mutate_pool which, u64 value)
+{
+	struct mutate_pool_values *pool = &plan->pools[which];
+	u32 i;
+
+	for (i = 0; i < pool->count; i++)
+		if (pool->values[i] == value)
+			return;
+	if (pool->count < POOL_MAX)
+		pool->values[pool->count++] = value;
+}
+
+static const void *raw(const u8 *base, dxc_off at)
+{
+	return base + at;
+}
+
+/* ---- logs ---- */
+
+struct examples {
+	u32 seen[ITEM_TYPES];
+};
+
+static void add_item(struct mutate_plan *plan, const u8 *base, dxc_off at, u32 branch)
+{
+	const struct daxfs_item *item = raw(base, at);
+	u32 size = le16_to_cpu(item->it_size);
+	u64 ino = le64_to_cpu(item->it_ino);
+
+	ADD(plan, item_members, at, 0, branch);
+	pool_add(plan, POOL_INODE, ino);
+	switch (le16_to_cpu(item->it_type)) {
+	case DAXFS_ITEM_INODE:
+		ADD(plan, inode_members, at, 0, branch);
+		break;
+	case DAXFS_ITEM_LINK:
+	case DAXFS_ITEM_UNLINK:
+	case DAXFS_ITEM_SYMLINK:
+		ADD(plan, name_members, at, 0, branch);
+		mutate_add(plan, at + sizeof(struct daxfs_item_name), 1, branch, "name");
+		mutate_add(plan, at + size - 1, 1, branch, "end of a name");
+		break;
+	case DAXFS_ITEM_MAP:
+		pool_add(plan, POOL_BLOCK,
+			 le64_to_cpu(((const struct daxfs_item_range *)item)->ra_data));
+		ADD(plan, range_members, at, 0, branch);
+		break;
+	case DAXFS_ITEM_UNMAP:
+		ADD(plan, range_members, at, 0, branch);
+		break;
+	default:
+		mutate_add(plan, at + sizeof(*item), 1, branch, "xattr name");
+		mutate_add(plan, at + size - 1, 1, branch, "end of an xattr");
+		break;
+	}
+}
+
+static void add_record(struct mutate_plan *plan, const u8 *base, dxc_off chunk,
+		       dxc_off at, u32 branch, struct examples *examples)
+{
+	const struct daxfs_record *rec = raw(base, at);
+	dxc_off item = at + sizeof(*rec), end = at + le32_to_cpu(rec->lr_size);
+	u32 type, size;
+
+	plan->records = mutate_room(plan->records, plan->record_count, &plan->record_room,
+				    sizeof(*plan->records));
+	plan->records[plan->record_count++] = (struct mutate_record){ chunk, at };
+	if (!examples->seen[0]++)
+		ADD(plan, record_members, at, 0, branch);
+	for (; item + sizeof(struct daxfs_item) <= end; item += size) {
+		const struct daxfs_item *it = raw(base, item);
+
+		type = le16_to_cpu(it->it_type);
+		size = le16_to_cpu(it->it_size);
+		if (size < sizeof(*it) || type >= ITEM_TYPES)
+			return;
+		if (examples->seen[type]++ < EXAMPLES)
+			add_item(plan, base, item, branch);
+	}
+}
+
+/* The image is sound: what is in it is where it should be. */
+static void add_log(struct mutate_plan *plan, const u8 *base, const struct dxc_branch *br)
+{
+	struct examples examples = { 0 };
+	struct dxc_log log;
+	u32 size, chunk_at = 0;
+	dxc_chunk last = DXC_NO_CHUNK;
+	void *buf = malloc(dxc_record_max(&plan->vol));
+	dxc_off chunk;
+
+	if (!buf)
+		abort();
+	if (dxc_log_open(&plan->vol, br->head, br->first_seq, &log))
+		goto out;
+	while (!dxc_log_read(&plan->vol, &log, buf, &size)) {
+		chunk = dxc_chunk_offset(&plan->vol, log.chunk);
+		if (log.chunk != last) {
+			last = log.chunk;
+			pool_add(plan, POOL_LINK, log.chunk + 1ull);
+			if (chunk_at++ < 2)
+				ADD(plan, chunk_members, chunk, 0, br->id.branch);
+			mutate_add_range(plan, chunk, plan->vol.chunk_size);
+		}
+		add_record(plan, base, chunk, chunk + log.used - size, br->id.branch,
+			   &examples);
+	}
+out:
+	free(buf);
+}
+
+/* ---- tables ---- */
+
+static void add_branches(struct mutate_plan *plan, const u8 *base)
+{
+	struct dxc_branch br;
+	u32 index = 0;
+	dxc_off at;
+
+	while (!dxc_branch_next(&plan->vol, &index, &br)) {
+		at = plan->vol.area[DAXFS_AREA_BRANCHES].offset +
+		     br.id.branch * sizeof(struct daxfs_branch);
+		pool_add(plan, POOL_BRANCH, (u64)br.id.generation << 32 | br.id.branch);
+		/* The same entry in another use. */
+		pool_add(plan, POOL_BRANCH,
+			 (br.id.generation + 1ull) << 32 | br.id.branch);
+		ADD(plan, branch_members, at, 0, br.id.branch);
+		add_log(plan, base, &br);
+	}
+	pool_add(plan, POOL_BRANCH, plan->vol.branch_count);
+}
+
+/* One word of each kind in each branch, and those around. */
+static void add_chunks(struct mutate_plan *plan)
+{
+	dxc_off table = plan->vol.area[DAXFS_AREA_CHUNKS].offset;
+	u64 seen[POOL_MAX], word;
+	u32 count = 0, i, k;
+
+	for (i = 0; i < dxc_chunk_count(&plan->vol); i++) {
+		struct mutate_field field = { .offset = table + i * sizeof(__le64),
+					      .width = sizeof(__le64) };
+
+		word = mutate_get(plan->vol.region.base, &field);
+		for (k = 0; k < count && seen[k] != word; k++)
+			;
+		if (k < count || count == POOL_MAX)
+			continue;
+		seen[count++] = word;
+		pool_add(plan, POOL_WORD, word);
+		pool_add(plan, POOL_LINK, i + 1ull);
+		pool_add(plan, POOL_BLOCK, dxc_chunk_offset(&plan->vol, i));
+		mutate_add(plan, field.offset, 8, i, "chunk")->pool = POOL_WORD;
+	}
+	pool_add(plan, POOL_LINK, dxc_chunk_count(&plan->vol) + 1ull);
+}
+
+static void add_mounts(struct mutate_plan *plan)
+{
+	u32 i;
+
+	for (i = 0; i < 4 && i < plan->vol.mount_count; i++)
+		ADD(plan, mount_members,
+		    plan->vol.area[DAXFS_AREA_MOUNTS].offset +
+			    i * sizeof(struct daxfs_mount),
+		    0, i);
+}
+
+/* Values that no field of the image has. */
+static void fill_pools(struct mutate_plan *plan)
+{
+	static const u32 types[] = { S_IFREG, S_IFDIR,	S_IFLNK, S_IFCHR, S_IFBLK,
+				     S_IFIFO, S_IFSOCK, 0,	 0150000 };
+	const struct dxc_area *data = &plan->vol.area[DAXFS_AREA_DATA];
+	u32 i;
+
+	for (i = 0; i < COUNT(types); i++)
+		pool_add(plan, POOL_MODE, types[i] | 0644);
+	pool_add(plan, POOL_INODE, DAXFS_ROOT_INO);
+	pool_add(plan, POOL_INODE, 2);
+	pool_add(plan, POOL_INODE, plan->vol.inode_count);
+	pool_add(plan, POOL_INODE, plan->vol.inode_count + 1ull);
+	pool_add(plan, POOL_INODE, 0x123456789ull);
+	/* Contents of the base are no branch's. */
+	pool_add(plan, POOL_BLOCK, data->offset);
+	pool_add(plan, POOL_BLOCK, data->offset + DAXFS_HUGE_SIZE);
+	/* A slot that is free, one of somebody else, one past the table. */
+	pool_add(plan, POOL_HOLDER, dxc_holder_of(3, 77));
+	pool_add(plan, POOL_HOLDER, dxc_holder_of(0, 77));
+	pool_add(plan, POOL_HOLDER, dxc_holder_of(plan->vol.mount_count, 77));
+	pool_add(plan, POOL_HOLDER, 1);
+}
+
+void mutate_add_delta(struct mutate_plan *plan, const u8 *base)
+{
+	if (!dxc_volume_is_writable(&plan->vol))
+		return;
+	fill_pools(plan);
+	ADD(plan, shared_members, plan->vol.area[DAXFS_AREA_SHARED].offset, 0, 0);
+	add_branches(plan, base);
+	add_mounts(plan);
+	add_chunks(plan);
+}
+
+/* ---- checksums ---- */
+
+static void seal_branch(struct daxfs_branch *br)
+{
+	__le32 generation = cpu_to_le32(le64_to_cpu(br->br_state) >> 32);
+	u32 crc = dxc_crc32c(0, &generation, sizeof(generation));
+
+	crc = dxc_crc32c(crc, &br->br_parent, sizeof(br->br_parent));
+	crc = dxc_crc32c(crc, &br->br_created, sizeof(br->br_created));
+	crc = dxc_crc32c(crc, br->br_name, sizeof(br->br_name));
+	br->br_checksum = cpu_to_le32(crc);
+}
+
+static void seal_chunk(struct daxfs_chunk *ch)
+{
+	ch->ch_checksum =
+		cpu_to_le32(dxc_crc32c(0, &ch->ch_first_seq, 3 * sizeof(__le64)));
+}
+
+static void seal_record(const struct mutate_plan *plan, u8 *base,
+			const struct mutate_record *rec)
+{
+	const struct daxfs_chunk *ch = raw(base, rec->chunk);
+	struct daxfs_record *at = (struct daxfs_record *)(base + rec->record);
+	u32 size = le32_to_cpu(at->lr_size);
+	u32 crc = dxc_crc32c(0, &ch->ch_salt, sizeof(ch->ch_salt));
+
+	if (size < sizeof(*at) ||
+	    size > plan->vol.chunk_size - (rec->record - rec->chunk))
+		return;
+	crc = dxc_crc32c(crc, &at->lr_size, size - sizeof(at->lr_checksum));
+	at->lr_checksum = cpu_to_le32(crc);
+}
+
+void mutate_seal_delta(const struct mutate_plan *plan, u8 *base)
+{
+	struct daxfs_branch *br;
+	u64 i;
+
+	if (!dxc_volume_is_writable(&plan->vol))
+		return;
+	br = (struct daxfs_branch *)(base + plan->vol.area[DAXFS_AREA_BRANCHES].offset);
+	for (i = 0; i < plan->vol.branch_count; i++)
+		if (br[i].br_state)
+			seal_branch(&br[i]);
+	for (i = 0; i < plan->record_count; i++) {
+		/* Records of a chunk follow one another. */
+		if (!i || plan->records[i].chunk != plan->records[i - 1].chunk)
+			seal_chunk((struct daxfs_chunk *)(base + plan->records[i].chunk));
+		seal_record(plan, base, &plan->records[i]);
+	}
+}
