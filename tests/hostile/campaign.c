@@ -2,6 +2,7 @@
 /*
  * campaign [--dmabuf] [--systematic COUNT] [--random COUNT] [--only N] IMAGE
  * campaign [--dmabuf] --flip SECONDS IMAGE
+ * campaign [--dmabuf] --takeover IMAGE
  *
  * Runs as root in a VM. Puts the image into the range of DAXFS_PHYS_ADDR or
  * into a dma-buf, and there, one mutation after the other, damages it, repairs
@@ -14,7 +15,10 @@
  * above it a random one with the seed N - RANDOM. COUNT of the former are
  * spread evenly over all there are, with at least one for each kind of field.
  *
- * --flip: see flip.c.
+ * An image with branches (grow.h) is mounted with branch=leaf, and written to
+ * when it has been walked (use.h); then it is walked again.
+ *
+ * --flip: see flip.c. --takeover: see takeover.c.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -76,6 +80,21 @@ void campaign_kill(pid_t pid)
 	kill(pid, SIGKILL);
 }
 
+static void use_and_walk(const struct walk_options *options, const char *dir,
+			 struct campaign_report *report)
+{
+	struct use_options uses = { .exact = options->mode == WALK_EXACT,
+				    .file = 0x20000 };
+	struct walk_options again = *options;
+	struct walk_result result;
+
+	use(&uses, dir, &report->walked);
+	/* Blocks may be shared by whoever the image says, now that it was written to. */
+	again.mode = options->mode == WALK_STRICT ? WALK_ANY : options->mode;
+	walk(&again, dir, &result);
+	walk_add(&report->walked, &result);
+}
+
 static void mount_and_walk(const struct place *place, const char *dir, bool validate,
 			   const struct walk_options *options,
 			   struct campaign_report *report)
@@ -84,6 +103,8 @@ static void mount_and_walk(const struct place *place, const char *dir, bool vali
 	if (report->mount_error)
 		return;
 	walk(options, dir, &report->walked);
+	if (place->branch)
+		use_and_walk(options, dir, report);
 	report->unmount_error = umount2(dir, 0) ? -errno : 0;
 }
 
@@ -170,6 +191,13 @@ static const char *judge(const struct campaign_report *report)
 	case -EINVAL:
 	case -EOPNOTSUPP:
 	case -EBADMSG:
+	/* Of branches: there is none of that name, no slot, no space; it is in use. */
+	case -ENOENT:
+	case -ESTALE:
+	case -EUSERS:
+	case -ENOSPC:
+	case -EBUSY:
+	case -EROFS:
 		return report->log[0] ? NULL : "refused without a word";
 	default:
 		return "refused for a reason that no image can give";
@@ -209,9 +237,9 @@ static bool try_both(struct place *place, u64 n, const char *what,
 			continue;
 		fprintf(stderr,
 			"campaign: FAILED: %llu%s: %s: %s\n"
-			"campaign: again: DAXFS_CAMPAIGN_ONLY=%llu tests/kernel/run tests/kernel/hostile.bats\n",
+			"campaign: again: DAXFS_CAMPAIGN_ONLY=%llu tests/kernel/run tests/kernel/hostile%s.bats\n",
 			(unsigned long long)n, validate ? " with validate" : "", what,
-			why, (unsigned long long)n);
+			why, (unsigned long long)n, place->branch ? "-branches" : "");
 		counts.failed++;
 		umount2(DIRECTORY, MNT_DETACH);
 		if (!ended)
@@ -231,7 +259,7 @@ static bool try_one(struct place *place, const struct mutate_plan *plan, u64 n,
 		mutate_field(plan, place->base, n, what);
 	else
 		mutate_random(plan, place->base, n - RANDOM, what);
-	place_seal(place);
+	place_seal(place, plan);
 	counts.images++;
 	return try_both(place, n, what, report, tell);
 }
@@ -328,10 +356,11 @@ int main(int argc, char **argv)
 		{ "only", required_argument, NULL, 'o' },
 		{ "flip", required_argument, NULL, 'f' },
 		{ "dmabuf", no_argument, NULL, 'd' },
+		{ "takeover", no_argument, NULL, 't' },
 		{ 0 },
 	};
 	u64 fields = 0, randoms = 0, seconds = 0, only = 0;
-	bool has_only = false, dmabuf = false;
+	bool has_only = false, dmabuf = false, takeover = false;
 	struct mutate_plan *plan;
 	struct place place;
 	struct timespec start, end;
@@ -355,13 +384,18 @@ int main(int argc, char **argv)
 		case 'd':
 			dmabuf = true;
 			break;
+		case 't':
+			takeover = true;
+			break;
 		default:
 			return 2;
 		}
 	}
-	if (optind + 1 != argc || (!seconds && !fields && !randoms && !has_only)) {
+	if (optind + 1 != argc ||
+	    (!seconds && !fields && !randoms && !has_only && !takeover)) {
 		fputs("usage: campaign [--dmabuf] [--systematic COUNT] [--random COUNT] [--only N] IMAGE\n"
-		      "       campaign [--dmabuf] --flip SECONDS IMAGE\n",
+		      "       campaign [--dmabuf] --flip SECONDS IMAGE\n"
+		      "       campaign [--dmabuf] --takeover IMAGE\n",
 		      stderr);
 		return 2;
 	}
@@ -374,7 +408,9 @@ int main(int argc, char **argv)
 	plan = mutate_plan_new(place.base, place.size);
 	if (!plan || !campaign_sound(&place, DIRECTORY))
 		return 1;
-	if (seconds)
+	if (takeover)
+		status = campaign_takeover(&place, DIRECTORY);
+	else if (seconds)
 		status = campaign_flip(&place, plan, DIRECTORY, seconds, 1);
 	else
 		status =

@@ -6,6 +6,7 @@
 #include <sys/types.h>
 #include "mutate.h"
 #include "place.h"
+#include "use.h"
 #include "walk.h"
 
 /* Nothing takes so long, on an emulated machine that is busy, under KASAN. */
@@ -43,5 +44,8 @@ void campaign_kill(pid_t pid);
 /* Flips bytes while others use the mount, for so long. The exit status. */
 int campaign_flip(struct place *place, const struct mutate_plan *plan, const char *dir,
 		  u32 seconds, u64 seed);
+
+/* How long what is held by a mount that is gone holds others up. The exit status. */
+int campaign_takeover(struct place *place, const char *dir);
 
 #endif

@@ -3,7 +3,8 @@
  * The image changes while it is used: this process flips bytes of the metadata
  * and puts them back. First another one mounts it with and without validate,
  * over and over. Then it is mounted, two processes walk, and one has the kernel
- * forget inodes, so that they are read again.
+ * forget inodes, so that they are read again. An image with branches is
+ * written to, branches are made, committed and discarded meanwhile.
  *
  * Not all is damaged all the time: nothing below a directory that cannot be
  * read is tried, nothing after a checksum that is wrong. Some damage stays for
@@ -20,7 +21,7 @@
 #include <unistd.h>
 #include "campaign.h"
 
-#define USERS_MAX 3
+#define USERS_MAX 4
 #define FLIPS_MAX 200u
 #define HOLD_MAX 3000u /* microseconds */
 
@@ -46,19 +47,6 @@ static u32 pick(u64 *state, u32 n)
 
 /* ---- those who use it ---- */
 
-static void add(struct walk_result *sum, const struct walk_result *one)
-{
-	sum->stopped |= one->stopped;
-	sum->steps += one->steps;
-	sum->files += one->files;
-	sum->dirs += one->dirs;
-	sum->bytes += one->bytes;
-	sum->leaks += one->leaks;
-	sum->errors += one->errors;
-	for (u32 i = 0; i < WALK_ERRNOS; i++)
-		sum->error_counts[i] += one->error_counts[i];
-}
-
 typedef void user_fn(const struct place *place, const char *dir,
 		     struct campaign_report *report);
 
@@ -74,8 +62,35 @@ static void keep_walking(const struct place *place, const char *dir,
 	options.progress = &report->progress;
 	while (!report->stop) {
 		walk(&options, dir, &result);
-		add(&report->walked, &result);
+		walk_add(&report->walked, &result);
 	}
+}
+
+/* The same, of what is written to meanwhile. */
+static void keep_looking(const struct place *place, const char *dir,
+			 struct campaign_report *report)
+{
+	struct walk_options options = campaign_walk(place, WALK_CANARY);
+	struct walk_result result;
+
+	options.read_max = 16u << 10;
+	options.look_max = 16u << 10;
+	options.progress = &report->progress;
+	while (!report->stop) {
+		walk(&options, dir, &result);
+		walk_add(&report->walked, &result);
+	}
+}
+
+static void keep_using(const struct place *place, const char *dir,
+		       struct campaign_report *report)
+{
+	struct use_options options = { .repeatable = true,
+				       .file = 0x20000,
+				       .progress = &report->progress };
+
+	while (!report->stop)
+		use(&options, dir, &report->walked);
 }
 
 static void put(const char *path, const char *text)
@@ -238,7 +253,7 @@ static bool flip_under(const struct place *place, const struct mutate_plan *plan
 		users[i]->stop = true;
 	good &= wait_for(pids, count);
 	for (i = 0; i < count; i++) {
-		add(sum, &users[i]->walked);
+		walk_add(sum, &users[i]->walked);
 		if (users[i]->unmount_error) {
 			fprintf(stderr, "campaign: FAILED: does not unmount: %s\n",
 				strerror(-users[i]->unmount_error));
@@ -276,7 +291,8 @@ static bool flip_unmounted(struct place *place, const struct mutate_plan *plan,
 static bool flip_mounted(struct place *place, const struct mutate_plan *plan,
 			 const char *dir, u32 seconds, struct flipper *flipper)
 {
-	static user_fn *const users[] = { keep_walking, keep_walking, keep_forgetting };
+	static user_fn *const readers[] = { keep_walking, keep_walking, keep_forgetting };
+	static user_fn *const writers[] = { keep_looking, keep_using, keep_forgetting };
 	struct walk_result sum;
 	char log[PLACE_LOG];
 	bool good;
@@ -288,7 +304,8 @@ static bool flip_mounted(struct place *place, const struct mutate_plan *plan,
 		fprintf(stderr, "campaign: mount: %s: %s\n", strerror(-err), log);
 		return false;
 	}
-	good = flip_under(place, plan, dir, users, 3, seconds, flipper, &sum);
+	good = flip_under(place, plan, dir, place->branch ? writers : readers, 3, seconds,
+			  flipper, &sum);
 	walk_print(&sum);
 	if (good && (!sum.errors || !sum.bytes)) {
 		fputs("campaign: nothing learnt: no error, or nothing to read\n", stderr);

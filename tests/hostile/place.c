@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include "place.h"
 #include "record.h"
+#include "branch.h"
 #include "seal.h"
 
 #define UNIT (2u << 20) /* phys= wants multiples of it */
@@ -117,6 +118,22 @@ static void add_canaries(struct place *place, dxc_off from, dxc_off to)
 		canary_write(place->sound + at, at);
 }
 
+/* Whoever gets a chunk must not show what was in it. */
+static void add_free_chunks(struct place *place)
+{
+	struct dxc_chunk_use use;
+	dxc_off at;
+	u32 i;
+
+	if (!place->branch)
+		return;
+	for (i = 0; i < dxc_chunk_count(&place->vol); i++) {
+		at = dxc_chunk_offset(&place->vol, i);
+		if (!dxc_chunk_read(&place->vol, i, &use) && use.kind == DAXFS_CHUNK_FREE)
+			add_canaries(place, at, at + place->vol.chunk_size);
+	}
+}
+
 void place_open(struct place *place, const char *image, bool dmabuf)
 {
 	int fd = open(image, O_RDONLY | O_CLOEXEC), err;
@@ -145,8 +162,9 @@ void place_open(struct place *place, const char *image, bool dmabuf)
 	map(place);
 	memcpy(place->base, place->sound, place->size);
 	err = dxc_volume_open(&place->vol, place->base, place->size, NULL);
-	if (err || dxc_volume_is_writable(&place->vol))
-		die("%s: not a read-only image: %s", image, strerror(-err));
+	if (err)
+		die("%s: not an image: %s", image, strerror(-err));
+	place->branch = dxc_volume_is_writable(&place->vol) ? "leaf" : NULL;
 
 	for (i = 0; i < DAXFS_AREA_COUNT; i++) {
 		const struct dxc_area *ar = &place->vol.area[i];
@@ -158,6 +176,7 @@ void place_open(struct place *place, const char *image, bool dmabuf)
 	}
 	add_canaries(place, end, place->image_size - DAXFS_SB_SIZE);
 	add_canaries(place, place->image_size, place->size);
+	add_free_chunks(place);
 	place->copy = place->image_size - DAXFS_SB_SIZE;
 	memcpy(place->base, place->sound, place->size);
 }
@@ -174,6 +193,11 @@ void place_restore(struct place *place)
 
 	if (place->remap)
 		map(place);
+	if (place->branch) {
+		/* A mount may have written anywhere. */
+		restore(place, 0, place->size);
+		return;
+	}
 	restore(place, place->copy, DAXFS_SB_SIZE);
 	restore(place, place->image_size - DAXFS_SB_SIZE, DAXFS_SB_SIZE);
 	restore(place, 0, DAXFS_SB_SIZE);
@@ -197,7 +221,7 @@ static void clear(struct place *place, dxc_off from, dxc_off to)
 	}
 }
 
-void place_seal(struct place *place)
+void place_seal(struct place *place, const struct mutate_plan *plan)
 {
 	struct dxc_volume vol;
 	u32 i;
@@ -206,9 +230,11 @@ void place_seal(struct place *place)
 	seal_super(place->base);
 	if (!dxc_volume_open(&vol, place->base, place->size, NULL))
 		for (i = 0; i < DAXFS_AREA_COUNT; i++)
-			clear(place, vol.area[i].offset,
-			      vol.area[i].offset + vol.area[i].length);
-	seal(place->base, place->size);
+			/* Canaries in chunks stay. */
+			if (i != DAXFS_AREA_DELTA)
+				clear(place, vol.area[i].offset,
+				      vol.area[i].offset + vol.area[i].length);
+	mutate_seal(plan, place->base, place->size);
 	place->copy = seal_copy_offset(place->base, place->size);
 }
 
@@ -250,6 +276,9 @@ static int configure(const struct place *place, int fs, bool validate)
 		if (fsconfig(fs, FSCONFIG_SET_STRING, "size", text, 0))
 			return -errno;
 	}
+	if (place->branch &&
+	    fsconfig(fs, FSCONFIG_SET_STRING, "branch", place->branch, 0))
+		return -errno;
 	if (validate && fsconfig(fs, FSCONFIG_SET_FLAG, "validate", NULL, 0))
 		return -errno;
 	return fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) ? -errno : 0;

@@ -2,7 +2,7 @@
 /*
  * The memory that a campaign damages and mounts: a physical range or a
  * dma-buf, mapped here, with an image in it and canaries (record.h) wherever
- * no area of the image is. The process that mounts it inherits no mapping.
+ * no area of the image is, and in chunks that are free. The process that mounts it inherits no mapping.
  *
  * A kernel with CONFIG_IO_STRICT_DEVMEM takes /dev/mem's pages away when a
  * driver requests them, as a mount of a physical range does. They are back
@@ -11,9 +11,9 @@
 #ifndef PLACE_H
 #define PLACE_H
 
-#include "core.h"
+#include "mutate.h"
 
-#define PLACE_RANGES 32
+#define PLACE_RANGES 512
 
 struct place_range {
 	dxc_off offset;
@@ -26,6 +26,7 @@ struct place {
 	u64 image_size;
 	u64 phys;
 	int dmabuf; /* or -1: phys */
+	const char *branch; /* to mount, of an image that has branches; or NULL */
 	bool remap; /* a mount takes the pages of the mapping away */
 	struct dxc_volume vol; /* the sound image, in base */
 	u8 *sound; /* what the region holds when nothing is damaged */
@@ -46,7 +47,7 @@ void place_restore(struct place *place);
  * After a mutation: repairs the checksums, and takes canaries away from where
  * the image now says that an area is.
  */
-void place_seal(struct place *place);
+void place_seal(struct place *place, const struct mutate_plan *plan);
 /* Takes away those where a valid image has zeros. */
 void place_clear_zeros(struct place *place);
 

@@ -114,6 +114,7 @@ struct shown {
 static void look(struct shown *shown, uint64_t pos, const uint8_t *data, size_t n)
 {
 	struct record rec;
+	uint64_t from;
 	size_t i, len;
 
 	seen.bytes += n;
@@ -121,6 +122,8 @@ static void look(struct shown *shown, uint64_t pos, const uint8_t *data, size_t 
 		len = n - i < RECORD_SIZE ? n - i : RECORD_SIZE;
 		switch (record_read(data + i, len, &rec)) {
 		case RECORD_ALIEN:
+			if (opt.mode == WALK_CANARY && !canary_read(data + i, len, &from))
+				continue;
 			leak(pos + i, data + i, len, "bytes of no file");
 			continue;
 		case RECORD_WHOLE:
@@ -128,7 +131,7 @@ static void look(struct shown *shown, uint64_t pos, const uint8_t *data, size_t 
 		default:
 			continue;
 		}
-		if (opt.mode == WALK_ANY)
+		if (opt.mode == WALK_ANY || opt.mode == WALK_CANARY)
 			continue;
 		if (shown->any && shown->file != rec.file)
 			leak(pos + i, data + i, len, "bytes of another file");
@@ -492,6 +495,19 @@ out:
 	if (dir)
 		closedir(dir);
 	free(names);
+}
+
+void walk_add(struct walk_result *sum, const struct walk_result *one)
+{
+	sum->stopped |= one->stopped;
+	sum->steps += one->steps;
+	sum->files += one->files;
+	sum->dirs += one->dirs;
+	sum->bytes += one->bytes;
+	sum->leaks += one->leaks;
+	sum->errors += one->errors;
+	for (int i = 0; i < WALK_ERRNOS; i++)
+		sum->error_counts[i] += one->error_counts[i];
 }
 
 void walk_print(const struct walk_result *result)

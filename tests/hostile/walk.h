@@ -28,6 +28,11 @@ enum walk_mode {
 	 * belongs, and no error at all.
 	 */
 	WALK_EXACT,
+	/*
+	 * For images that others write to and damage at the same time: a canary
+	 * is what nobody may see.
+	 */
+	WALK_CANARY,
 };
 
 struct walk_options {
@@ -58,6 +63,7 @@ extern const struct walk_options walk_defaults;
 /* What leaked is said on standard error. */
 void walk(const struct walk_options *options, const char *dir,
 	  struct walk_result *result);
+void walk_add(struct walk_result *sum, const struct walk_result *one);
 /* A line of counts, for people. */
 void walk_print(const struct walk_result *result);
 
