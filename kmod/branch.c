@@ -181,6 +181,8 @@ void daxfs_branch_show(struct daxfs_sb_info *sbi, struct daxfs_loaded_branch *to
 	if (to) {
 		to->users++;
 		to->views++;
+		/* What one gives up, the other may be reading. */
+		to->layer.retires = to->views > 1;
 	}
 	sbi->branch = to;
 	WRITE_ONCE(sbi->shown, to ? daxfs_branch_id(to->layer.owner) : 0);
@@ -189,6 +191,7 @@ void daxfs_branch_show(struct daxfs_sb_info *sbi, struct daxfs_loaded_branch *to
 	if (from->writer == sbi)
 		from->writer = NULL;
 	from->views--;
+	from->layer.retires = from->views > 1;
 	daxfs_branch_unuse(from, dead);
 }
 
@@ -248,7 +251,7 @@ static int load_again(struct daxfs_volume *vol, struct daxfs_loaded_branch *bran
 			sbi->sweep = true;
 		}
 	}
-	daxfs_tend_now(vol);
+	daxfs_tend_soon(vol);
 	return err;
 }
 
@@ -493,6 +496,7 @@ int daxfs_branch_volume_init(struct daxfs_volume *vol, struct fs_context *fc)
 	int err;
 
 	mutex_init(&vol->ops_lock);
+	mutex_init(&vol->settle_lock);
 	init_rwsem(&vol->tree);
 	INIT_LIST_HEAD(&vol->branches);
 	INIT_LIST_HEAD(&vol->supers);
@@ -504,6 +508,10 @@ int daxfs_branch_volume_init(struct daxfs_volume *vol, struct fs_context *fc)
 	err = dxc_space_init(&vol->space, &vol->core);
 	if (err)
 		goto srcu;
+	if (vol->backing->has_pages) {
+		vol->space.busy = daxfs_blocks_busy;
+		vol->space.priv = vol->backing;
+	}
 	err = daxfs_slots_init(vol);
 	if (err)
 		goto space;

@@ -552,22 +552,45 @@ static void show_parent(struct op *op, struct daxfs_loaded_branch *parent,
 		inherit_lease(heir);
 }
 
+/* -EBUSY, and who is in the way, when the branch has children. */
+static int refuse_children(struct op *op, const struct dxc_branch *br)
+{
+	struct dxc_branch child;
+	u32 index = 0;
+
+	if (dxc_branch_next_child(&op->vol->core, br->id, &index, &child))
+		return 0;
+	return refuse(op, -EBUSY, "branch %s has children, such as %s: commit or abort them first",
+		      br->name, child.name);
+}
+
 /* The store that decides, and its counterpart in memory. Both may be NULL. */
 static int commit_now(struct op *op, const struct dxc_branch *br,
 		      struct daxfs_loaded_branch *parent, struct daxfs_loaded_branch *child)
 {
 	struct dxc_branch_rest rest = { .known = known_chunks, .priv = op };
 	const struct dxc_volume *core = &op->vol->core;
+	struct dxc_branch still;
 	int err, err2;
 
 	lock_tree(op);
 	err = dxc_branch_commit(core, br->id);
 	if (err) {
 		unlock_tree(op);
+		if (err == -EBUSY && refuse_children(op, br))
+			return err;
 		return explain(op, err, br->name);
 	}
 	rest.tail = parent ? parent->layer.log.chunk : DXC_NO_CHUNK;
 	err = dxc_branch_finish(core, br->parent, &rest);
+	if (err && !dxc_branch_get(core, br->id, &still)) {
+		/* Undone, or to be gone on with: nobody writes until it is known. */
+		if (child)
+			child->frozen = true;
+		unlock_tree(op);
+		op->vol->recovered = false;
+		return refuse(op, err, "branch %s cannot be committed: error %d", br->name, err);
+	}
 	if (parent) {
 		tell_of_commit(op, parent, child);
 		err2 = merge(op, parent, child);
@@ -587,17 +610,20 @@ static int commit_now(struct op *op, const struct dxc_branch *br,
 
 static int commit_one(struct op *op, const struct dxc_branch *br)
 {
-	struct daxfs_loaded_branch *parent, *child = NULL;
-	struct dxc_branch other;
+	struct daxfs_loaded_branch *parent, *child;
 	bool taken;
-	u32 index = 0;
 	int err;
 
 	if (br->id.branch == DAXFS_MAIN_BRANCH)
 		return refuse(op, -EPERM, "main has no parent");
-	if (!dxc_branch_next_child(&op->vol->core, br->id, &index, &other))
-		return refuse(op, -EBUSY, "branch %s has children, such as %s: commit or abort them first",
-			      br->name, other.name);
+	/* The core looks as well; what is known not to have any is not looked at twice. */
+	child = daxfs_branch_in_memory(op->vol, br->id);
+	if (!child || child->frozen) {
+		err = refuse_children(op, br);
+		if (err)
+			return err;
+	}
+	child = NULL;
 	err = hold_lease(op, br, &taken);
 	if (err)
 		return err;
@@ -815,6 +841,6 @@ int daxfs_branch_op(struct super_block *sb, unsigned int cmd, struct daxfs_branc
 		err = id;
 	}
 	mutex_unlock(&vol->ops_lock);
-	daxfs_tend_now(vol);
+	daxfs_tend_soon(vol);
 	return err;
 }

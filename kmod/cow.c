@@ -172,7 +172,11 @@ static vm_fault_t make_writable(struct vm_fault *vmf, const struct daxfs_backing
 	return err ? VM_FAULT_OOM : VM_FAULT_NOPAGE;
 }
 
-static vm_fault_t write_fault(struct vm_fault *vmf, struct inode *inode, int *err)
+/*
+ * Space that has to be waited for is not waited for: whoever still reads it may
+ * need the mmap_lock that we have.
+ */
+static vm_fault_t write_fault(struct vm_fault *vmf, struct inode *inode)
 {
 	struct daxfs_volume *vol = daxfs_volume_of(inode);
 	struct address_space *mapping = inode->i_mapping;
@@ -180,14 +184,14 @@ static vm_fault_t write_fault(struct vm_fault *vmf, struct inode *inode, int *er
 	vm_fault_t ret = VM_FAULT_SIGBUS;
 	bool fresh;
 	dxc_off off;
+	int err;
 
-	*err = 0;
 	filemap_invalidate_lock(mapping);
 	if (pos >= i_size_read(inode))
 		goto out;
-	*err = own_block(inode, pos, &off, &fresh);
-	if (*err) {
-		ret = *err == -ENOMEM ? VM_FAULT_OOM : VM_FAULT_SIGBUS;
+	err = own_block(inode, pos, &off, &fresh);
+	if (err) {
+		ret = err == -ENOMEM ? VM_FAULT_OOM : VM_FAULT_SIGBUS;
 		goto out;
 	}
 	/* Everybody who has the old block mapped comes for the new one. */
@@ -207,15 +211,13 @@ vm_fault_t daxfs_write_fault(struct vm_fault *vmf)
 	struct inode *inode = file_inode(vmf->vma->vm_file);
 	struct daxfs_volume *vol = daxfs_volume_of(inode);
 	vm_fault_t ret;
-	int err, id;
+	int id;
 
 	id = daxfs_backing_enter(vol->backing);
 	if (id < 0)
 		return VM_FAULT_SIGBUS;
 	sb_start_pagefault(inode->i_sb);
-	ret = write_fault(vmf, inode, &err);
-	if (err == -ENOSPC && daxfs_reclaim_now(vol) > 0)
-		ret = write_fault(vmf, inode, &err);
+	ret = write_fault(vmf, inode);
 	sb_end_pagefault(inode->i_sb);
 	daxfs_backing_exit(vol->backing, id);
 	return ret;

@@ -58,6 +58,7 @@ struct daxfs_loaded_branch {
 	bool frozen;			/* it has live children (I-6); guarded by tree */
 	struct daxfs_sb_info *writer;	/* holds the lease, or NULL; guarded by tree */
 	u64 compact_at;			/* log bytes after which to try again; by lock */
+	u32 settled;			/* of layer.retired; guarded by settle_lock */
 	struct rw_semaphore lock;
 	struct dxc_layer layer;		/* guarded by lock; below: see I-6 */
 	char name[DAXFS_BRANCH_NAME_SIZE]; /* guarded by tree */
@@ -78,13 +79,15 @@ struct daxfs_volume {
 
 	/* Images with branches: */
 	struct mutex ops_lock;
+	struct mutex settle_lock;	/* one grace period at a time; takes tree */
+	atomic_t telling;		/* operations that others have yet to be told of */
 	struct rw_semaphore tree;
 	struct list_head branches;	/* daxfs_loaded_branch; guarded by tree */
 	struct list_head supers;	/* struct daxfs_sb_info; guarded by tree */
 	struct dxc_space space;
 	struct srcu_struct srcu;
 	struct delayed_work beat;	/* heartbeats */
-	struct work_struct tend;	/* times to log, chunks to reclaim */
+	struct delayed_work tend;	/* times to log, chunks to reclaim */
 	bool tend_all;			/* also what is not urgent */
 	u64 seen_seq;			/* what our slots say; written by slot.c */
 	u64 noticed_seq;		/* the worker was told of it; racy on purpose */

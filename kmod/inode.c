@@ -144,6 +144,8 @@ static int fill_inode(struct inode *inode, const struct dxc_file *file, struct d
 	}
 	if (file->in_base)
 		info->core = file->base;
+	else
+		memset(&info->core, 0, sizeof(info->core));
 	info->state = states_of(file);
 	info->parent = file->attr.parent;
 	take_attr(inode, &file->attr);

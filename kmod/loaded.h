@@ -50,8 +50,8 @@ void daxfs_lease_drop(struct daxfs_sb_info *sbi, struct dxc_owner branch);
 int daxfs_volume_lock(struct daxfs_sb_info *sbi, char *host, bool *recover);
 void daxfs_volume_unlock(struct daxfs_sb_info *sbi);
 
-/* The worker looks after the volume now, not in a few seconds. */
-void daxfs_tend_now(struct daxfs_volume *vol);
+/* The worker looks after the volume in a moment, not in a few seconds. */
+void daxfs_tend_soon(struct daxfs_volume *vol);
 
 /* ---- view.c ---- */
 

@@ -19,6 +19,7 @@
 #define BEAT_EVERY	HZ
 #define FLUSH_BEATS	5	/* times are logged, slots observed, each so many beats */
 #define STEP		(HZ / 8)
+#define TEND_AFTER	(HZ / 20)
 #define LOCK_PATIENCE	(30 * HZ)
 
 /* What a slot looked like, and since when. */
@@ -248,6 +249,45 @@ void daxfs_slot_update(struct daxfs_sb_info *sbi, bool writable)
 /* ---- chunks that nobody reads any more ---- */
 
 /*
+ * How many blocks that were given up branches may give out again after a grace
+ * period. None while somebody may have them mapped: what an operation gave up
+ * it has counted in telling before it let go of the branch.
+ */
+static bool count_retired(struct daxfs_volume *vol)
+{
+	struct daxfs_loaded_branch *branch;
+	bool any = false;
+
+	down_read(&vol->tree);
+	list_for_each_entry(branch, &vol->branches, list) {
+		down_read(&branch->lock);
+		branch->settled = branch->layer.retired_count;
+		any |= branch->settled;
+		up_read(&branch->lock);
+		if (atomic_read(&vol->telling))
+			branch->settled = 0;
+	}
+	up_read(&vol->tree);
+	return any;
+}
+
+static void settle_retired(struct daxfs_volume *vol)
+{
+	struct daxfs_loaded_branch *branch;
+
+	down_read(&vol->tree);
+	list_for_each_entry(branch, &vol->branches, list) {
+		if (!branch->settled)
+			continue;
+		down_write(&branch->lock);
+		dxc_layer_settle(&branch->layer, branch->settled);
+		up_write(&branch->lock);
+		branch->settled = 0;
+	}
+	up_read(&vol->tree);
+}
+
+/*
  * Says in our slots that nothing is read any more that was freed before now.
  * ops_lock: an operation that has freed chunks has unmapped them before it
  * gives the lock back. srcu: whoever copied from them is done.
@@ -256,7 +296,11 @@ static void advance_seen(struct daxfs_volume *vol, u64 seq)
 {
 	struct daxfs_sb_info *sbi;
 
+	mutex_lock(&vol->settle_lock);
+	count_retired(vol);
 	synchronize_srcu(&vol->srcu);
+	settle_retired(vol);
+	mutex_unlock(&vol->settle_lock);
 	down_read(&vol->tree);
 	list_for_each_entry(sbi, &vol->supers, list) {
 		if (sbi->epoch)
@@ -264,6 +308,17 @@ static void advance_seen(struct daxfs_volume *vol, u64 seq)
 	}
 	WRITE_ONCE(vol->seen_seq, seq);
 	up_read(&vol->tree);
+}
+
+/* The same for what one super block gives up that another may read. */
+static void settle_often(struct daxfs_volume *vol)
+{
+	mutex_lock(&vol->settle_lock);
+	if (count_retired(vol)) {
+		synchronize_srcu(&vol->srcu);
+		settle_retired(vol);
+	}
+	mutex_unlock(&vol->settle_lock);
 }
 
 static long reclaim(struct daxfs_volume *vol)
@@ -383,7 +438,7 @@ static void observe(struct daxfs_volume *vol)
  */
 static void tend_work(struct work_struct *work)
 {
-	struct daxfs_volume *vol = container_of(work, struct daxfs_volume, tend);
+	struct daxfs_volume *vol = container_of(work, struct daxfs_volume, tend.work);
 	bool often = xchg(&vol->tend_all, false);
 	struct daxfs_sb_info *sbi;
 	unsigned int index = 0;
@@ -404,13 +459,19 @@ static void tend_work(struct work_struct *work)
 	}
 	if (seq && seq != vol->seen_seq)
 		advance_seen(vol, seq);
-	else
-		seq = 0;
+	else if (often)
+		settle_often(vol);
 	if (seq || often)
 		reclaim(vol);
 	if (often)
 		observe(vol);
 	daxfs_backing_exit(vol->backing, id);
+}
+
+/* Not at once: there may be more to do by then, and nobody waits for it. */
+void daxfs_tend_soon(struct daxfs_volume *vol)
+{
+	queue_delayed_work(daxfs_wq, &vol->tend, TEND_AFTER);
 }
 
 static void beat_work(struct work_struct *work)
@@ -425,14 +486,9 @@ static void beat_work(struct work_struct *work)
 	daxfs_backing_exit(vol->backing, id);
 	if (++vol->beats % FLUSH_BEATS == 0) {
 		vol->tend_all = true;
-		queue_work(daxfs_wq, &vol->tend);
+		daxfs_tend_soon(vol);
 	}
 	queue_delayed_work(daxfs_wq, &vol->beat, BEAT_EVERY);
-}
-
-void daxfs_tend_now(struct daxfs_volume *vol)
-{
-	queue_work(daxfs_wq, &vol->tend);
 }
 
 int daxfs_slots_init(struct daxfs_volume *vol)
@@ -442,13 +498,13 @@ int daxfs_slots_init(struct daxfs_volume *vol)
 		return -ENOMEM;
 	spin_lock_init(&vol->watch_lock);
 	INIT_DELAYED_WORK(&vol->beat, beat_work);
-	INIT_WORK(&vol->tend, tend_work);
+	INIT_DELAYED_WORK(&vol->tend, tend_work);
 	return 0;
 }
 
 void daxfs_slots_exit(struct daxfs_volume *vol)
 {
 	cancel_delayed_work_sync(&vol->beat);
-	cancel_work_sync(&vol->tend);
+	cancel_delayed_work_sync(&vol->tend);
 	kvfree(vol->watches);
 }

@@ -39,6 +39,43 @@ static int refuse_write(struct daxfs_sb_info *sbi, int err, const char *branch, 
 }
 
 /*
+ * Another super block of this kernel that shows the branch has its lease: the
+ * right goes to who writes. tree is held for reading, and given back.
+ */
+static int take_from_other(struct daxfs_sb_info *sbi)
+{
+	struct daxfs_sb_info *other = sbi->branch->writer;
+	struct dxc_owner id = sbi->branch->layer.owner;
+	struct daxfs_volume *vol = sbi->volume;
+	dxc_holder holder;
+	int err = -EAGAIN;
+	bool pinned;
+
+	pinned = atomic_inc_not_zero(&other->sb->s_active);
+	up_read(&vol->tree);
+	/* What it wrote last is logged while it may; one that is unmounted does it itself. */
+	if (pinned)
+		daxfs_flush_all_times(other->sb);
+	down_write(&vol->tree);
+	if (dxc_owner_is(sbi->branch->layer.owner, id) && !sbi->branch->frozen && pinned &&
+	    sbi->branch->writer == other) {
+		holder = dxc_holder_of(other->slot, other->epoch);
+		err = dxc_lease_take(&vol->core, id, dxc_holder_of(sbi->slot, sbi->epoch),
+				     &holder);
+		if (!err) {
+			sbi->branch->writer = sbi;
+			err = -EAGAIN;
+		}
+	}
+	up_write(&vol->tree);
+	if (pinned)
+		daxfs_super_put(other);
+	else
+		schedule_timeout_killable(1);
+	return err == -EBUSY ? -EROFS : err;
+}
+
+/*
  * tree is held for reading, and given back: the super block is not its
  * branch's writer, or nobody may be. -EAGAIN: look again, it may be by now.
  */
@@ -59,10 +96,8 @@ static noinline int become_writer(struct daxfs_sb_info *sbi)
 		up_read(&vol->tree);
 		return refuse_write(sbi, -EROFS, name, "it has children, commit or abort them", "");
 	}
-	if (branch->writer) {
-		up_read(&vol->tree);
-		return refuse_write(sbi, -EROFS, name, "another mount of this host writes it", "");
-	}
+	if (branch->writer)
+		return take_from_other(sbi);
 	up_read(&vol->tree);
 
 	err = daxfs_lease_take(sbi, id, host);
@@ -95,7 +130,7 @@ static struct daxfs_loaded_branch *enter_to_write(struct inode *inode)
 	/* Branches came or went, here or in another kernel. */
 	if (unlikely(seq != READ_ONCE(vol->noticed_seq))) {
 		WRITE_ONCE(vol->noticed_seq, seq);
-		daxfs_tend_now(vol);
+		daxfs_tend_soon(vol);
 	}
 	for (;;) {
 		down_read(&vol->tree);
@@ -273,11 +308,16 @@ void daxfs_view_write_end(struct super_block *sb, struct daxfs_hold *hold,
 		compact(sbi, branch);
 	if (unlikely(branch->views > 1) && changed && changed[0])
 		tell_others(sbi, branch, changed, &told);
+	/* What was given up here is not given out again before others have unmapped it. */
+	if (unlikely(told.supers))
+		atomic_inc(&sbi->volume->telling);
 	up_write(&branch->lock);
 	memalloc_nofs_restore(hold->nofs);
 	up_read(&sbi->volume->tree);
-	if (unlikely(told.supers))
+	if (unlikely(told.supers)) {
 		told_end(&told);
+		atomic_dec(&sbi->volume->telling);
+	}
 }
 
 /* ---- all inodes of a super block ---- */

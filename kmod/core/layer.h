@@ -75,6 +75,7 @@ struct dxc_layer {
 	u64 log_bytes;			/* what it is */
 	struct dxc_retired *retired;	/* until dxc_layer_settle() */
 	u32 retired_count, retired_room;
+	bool retires;			/* others may read what is given up */
 	void *scratch;			/* dxc_record_max() bytes, for records */
 };
 
@@ -107,10 +108,11 @@ static inline bool dxc_layer_is_empty(const struct dxc_layer *layer)
  */
 int dxc_layer_merge(struct dxc_layer *layer, struct dxc_layer *upper);
 /*
- * Blocks of layer that upper's replaced are kept from being given out again
- * until this is called: when nobody reads or maps them any more.
+ * Blocks of layer that upper's replaced, and all that are given up while
+ * layer->retires is set, are kept from being given out again until this is
+ * called: when nobody reads or maps the first count of layer->retired any more.
  */
-void dxc_layer_settle(struct dxc_layer *layer);
+void dxc_layer_settle(struct dxc_layer *layer, u32 count);
 
 /* Is the log so much longer than what it says that it should be rewritten? */
 bool dxc_layer_wants_compaction(const struct dxc_layer *layer);

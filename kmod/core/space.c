@@ -382,7 +382,10 @@ static void release(struct dxc_layer *layer, dxc_off data, u64 count)
 
 void dxc_space_free(struct dxc_layer *layer, dxc_off data, u64 count)
 {
-	release(layer, data, count);
+	if (layer->retires)
+		dxc_space_retire(layer, data, count);
+	else
+		release(layer, data, count);
 }
 
 void dxc_blocks_give_back(struct dxc_layer *layer, dxc_off off, u64 count)
@@ -411,16 +414,15 @@ void dxc_space_retire(struct dxc_layer *layer, dxc_off data, u64 count)
 	layer->retired_count++;
 }
 
-void dxc_layer_settle(struct dxc_layer *layer)
+void dxc_layer_settle(struct dxc_layer *layer, u32 count)
 {
 	u32 i;
 
-	for (i = 0; i < layer->retired_count; i++)
+	for (i = 0; i < count && i < layer->retired_count; i++)
 		release(layer, layer->retired[i].data, layer->retired[i].count);
-	dxc_free(layer->retired);
-	layer->retired = NULL;
-	layer->retired_count = 0;
-	layer->retired_room = 0;
+	layer->retired_count -= i;
+	memmove(layer->retired, layer->retired + i,
+		layer->retired_count * sizeof(*layer->retired));
 }
 
 int dxc_space_claim(struct dxc_layer *layer, dxc_off data, u64 count)

@@ -168,6 +168,7 @@ is_clean() {
 make_base() {
 	local i
 
+	rm -rf "$1"
 	mkdir -p "$1"
 	(
 		cd "$1" || exit

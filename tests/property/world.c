@@ -313,7 +313,7 @@ static int do_commit(struct world *w, const struct op *op)
 		return 0;
 	}
 	if (op->r[2] & 1)
-		dxc_layer_settle(&parent->layer);
+		dxc_layer_settle(&parent->layer, ~0u);
 	return 0;
 }
 
@@ -393,7 +393,7 @@ int world_do(struct world *w, const struct op *op)
 	case OP_SETTLE:
 		for (i = 0; i < WORLD_BRANCHES; i++)
 			if (w->branches[i].live)
-				dxc_layer_settle(&w->branches[i].layer);
+				dxc_layer_settle(&w->branches[i].layer, ~0u);
 		break;
 	case OP_SEEN:
 		dxc_mount_set_seen(w->vol, w->slot, dxc_commit_seq(w->vol));
