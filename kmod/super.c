@@ -247,6 +247,12 @@ static int daxfs_sync_fs(struct super_block *sb, int wait)
 	return err;
 }
 
+/* Writers wait in the VFS; what they did is durable. */
+static int daxfs_freeze_fs(struct super_block *sb)
+{
+	return daxfs_sync_fs(sb, 1);
+}
+
 /* A copy, as the name may be changed at any time. */
 static void branch_name(struct super_block *sb, char *name)
 {
@@ -324,6 +330,7 @@ static const struct super_operations daxfs_super_ops = {
 	.free_inode = daxfs_free_inode,
 	.evict_inode = daxfs_evict_inode,
 	.sync_fs = daxfs_sync_fs,
+	.freeze_fs = daxfs_freeze_fs,
 	.statfs = daxfs_statfs,
 	.show_options = daxfs_show_options,
 	.show_devname = daxfs_show_devname,

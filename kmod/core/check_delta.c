@@ -286,11 +286,12 @@ static int check_own_chunk(struct delta *d, const struct dxc_layer *layer, dxc_c
 	struct daxfs_chunk raw;
 	int err;
 
+	/* Of data chunks, one is kept to be filled. */
+	if (dxc_chunk_read(vol, chunk, &use) || use.kind != DAXFS_CHUNK_LOG)
+		return 0;
 	if (dxc_space_chunk_is_idle(layer, chunk))
 		return found(d->c, DXC_CH_IDLE, DAXFS_AREA_CHUNKS, 0, chunk_word_at(vol, chunk),
 			     chunk);
-	if (dxc_chunk_read(vol, chunk, &use) || use.kind != DAXFS_CHUNK_LOG)
-		return 0;
 	err = dxc_region_read(&vol->region, dxc_chunk_offset(vol, chunk), &raw, sizeof(raw));
 	return err ? err : check_generation(d, le64_to_cpu(raw.ch_salt));
 }

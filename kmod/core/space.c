@@ -421,6 +421,8 @@ void dxc_layer_settle(struct dxc_layer *layer, u32 count)
 	for (i = 0; i < count && i < layer->retired_count; i++)
 		release(layer, layer->retired[i].data, layer->retired[i].count);
 	layer->retired_count -= i;
+	if (!layer->retired_count)
+		return;
 	memmove(layer->retired, layer->retired + i,
 		layer->retired_count * sizeof(*layer->retired));
 }

@@ -5,7 +5,7 @@ load setup
 setup_file() {
 	load setup
 	make_base /tmp/base
-	mkdaxfs -q -d /tmp/base -o /tmp/base.img -w -D 64M -L branches
+	mkdaxfs -f -q -d /tmp/base -o /tmp/base.img -w -D 64M -L branches
 	cp -a /tmp/base /tmp/edited
 	edit_tree /tmp/edited
 }

@@ -5,7 +5,7 @@ load setup
 setup_file() {
 	load setup
 	make_base /tmp/base
-	mkdaxfs -q -d /tmp/base -o /tmp/base.img -w -D 64M
+	mkdaxfs -f -q -d /tmp/base -o /tmp/base.img -w -D 64M
 }
 
 setup() {
@@ -305,7 +305,8 @@ PY
 	((before - during >= 2048 && before - during < 2300))
 	[ "$(stat -c %b file)" -eq 16384 ]
 	rm file
-	(($(stat -f -c %f .) >= before - 64))
+	# Not quite: its writes are in the log until that is compacted.
+	(($(stat -f -c %f .) >= before - 192))
 	[ "$(stat -f -c '%s %l' .)" = "4096 255" ]
 	(($(stat -f -c %b .) >= $(stat -f -c %f .)))
 }

@@ -7,7 +7,7 @@ ROUNDS=${DAXFS_ROUNDS:-1000}
 setup_file() {
 	load setup
 	make_base /tmp/base
-	mkdaxfs -q -d /tmp/base -o /tmp/base.img -w -D 64M
+	mkdaxfs -f -q -d /tmp/base -o /tmp/base.img -w -D 64M
 }
 
 teardown() {

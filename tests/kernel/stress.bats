@@ -7,7 +7,7 @@ load setup
 setup_file() {
 	load setup
 	make_base /tmp/base
-	mkdaxfs -q -d /tmp/base -o /tmp/base.img -w -D 256M
+	mkdaxfs -f -q -d /tmp/base -o /tmp/base.img -w -D 256M
 }
 
 teardown() {

@@ -23,7 +23,7 @@ teardown() {
 twins() {
 	start "$1" /tmp/empty.img branch=main,noatime
 	mkdir -p /mnt/twin
-	mount -t tmpfs -o noatime,size=512M,nr_inodes=0 twin /mnt/twin
+	mount -t tmpfs -o noatime,size=512M,nr_inodes=0,mode=755 twin /mnt/twin
 }
 
 # try ARGUMENT...: twin, with what it said in the output.
