@@ -608,6 +608,22 @@ static int commit_now(struct op *op, const struct dxc_branch *br,
 		      br->name, err);
 }
 
+/* The joined log grows with each commit, and its branch may never be written itself. */
+static void compact_parent(struct op *op, struct daxfs_loaded_branch *parent)
+{
+	unsigned int nofs;
+
+	down_read(&op->vol->tree);
+	if (parent->writer && !parent->frozen && dxc_layer_wants_compaction(&parent->layer)) {
+		nofs = memalloc_nofs_save();
+		down_write(&parent->lock);
+		dxc_layer_compact(&parent->layer);
+		up_write(&parent->lock);
+		memalloc_nofs_restore(nofs);
+	}
+	up_read(&op->vol->tree);
+}
+
 static int commit_one(struct op *op, const struct dxc_branch *br)
 {
 	struct daxfs_loaded_branch *parent, *child;
@@ -639,6 +655,8 @@ static int commit_one(struct op *op, const struct dxc_branch *br)
 	}
 	err = commit_now(op, br, parent, child);
 	settle(op);
+	if (child && !err)
+		compact_parent(op, parent);
 	if (child)
 		daxfs_branch_put(op->vol, child);
 	/* The entry is gone with its lease, unless nothing happened. */

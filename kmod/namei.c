@@ -217,6 +217,7 @@ static int make(struct mnt_idmap *idmap, struct inode *dir, struct dentry *dentr
 	if (target) {
 		inode->i_link = kstrdup(target, GFP_KERNEL);
 		inode->i_size = strlen(target);
+		inode->i_blocks = ALIGN(inode->i_size, DAXFS_BLOCK_SIZE) >> 9;
 		err = inode->i_link ? 0 : -ENOMEM;
 	} else {
 		err = inherit(dir, inode, &dentry->d_name, &born);

@@ -531,6 +531,8 @@ static long daxfs_fallocate(struct file *file, int mode, loff_t pos, loff_t len)
 		if (!err)
 			err = allocate(inode, pos, len, size);
 	}
+	if (!err)
+		daxfs_touch(inode);
 	inode_unlock(inode);
 	daxfs_backing_exit(vol->backing, id);
 	return err;
