@@ -4,6 +4,7 @@
 #	make			daxfsctl, and the module when the headers of the running kernel are there
 #	make module KDIR=DIR	the module, for the kernel whose build tree is DIR
 #	make check		everything that tests something (installs what is missing when root)
+#	make check-more		longer campaigns in VMs
 #	make demo		the main job, in a VM
 #	make bench		the benchmark behind the figures of README.md
 #	make install		DESTDIR= PREFIX= honoured
@@ -48,7 +49,7 @@ FISHDIR	?= $(PREFIX)/share/fish/vendor_completions.d
 Q	:= $(if $(filter 1,$(V)),,@)
 say	= $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' $(1) $(2))
 
-.PHONY: all daxfsctl module check demo bench check-debug setup completions install uninstall clean
+.PHONY: all daxfsctl module check check-more demo bench check-debug setup completions install uninstall clean
 .DELETE_ON_ERROR:
 
 all: daxfsctl
@@ -89,6 +90,9 @@ demo:
 
 bench:
 	$(Q)tests/bench/run
+
+check-more:
+	$(Q)tests/check kernel-more vm-crash
 
 check-debug:
 	$(Q)tests/check --debug-kernel

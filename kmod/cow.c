@@ -198,7 +198,8 @@ static vm_fault_t write_fault(struct vm_fault *vmf, struct inode *inode)
 	if (fresh)
 		unmap_mapping_range(mapping, pos, PAGE_SIZE, 0);
 	if (vol->backing->has_pages)
-		own(inode, vmf->pgoff, pfn_to_page(PHYS_PFN(daxfs_backing_phys(vol->backing, off))));
+		own(inode, vmf->pgoff,
+		    pfn_to_page(PHYS_PFN(daxfs_backing_phys(vol->backing, off))));
 	ret = make_writable(vmf, vol->backing, off);
 	daxfs_touch(inode);
 out:

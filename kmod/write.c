@@ -17,7 +17,7 @@
 #include "backing/backing.h"
 
 /* Bytes written under one hold of the branch's lock. */
-#define PIECE_MAX	(1u << 20)
+#define PIECE_MAX	0x100000u
 /* The same in place: others of the branch wait no longer than for this. */
 #define OVERWRITE_MAX	(64u << 10)
 

@@ -260,11 +260,10 @@ static struct dxc_place cut(struct dxc_blockmap *map, u64 block, u64 end,
 		while (from.leaf < map->leaf_count &&
 		       from.run >= leaf_of(map, from.leaf)->count) {
 			/* The leaf with room stays, even empty; others go. */
-			if (from.leaf != at.leaf && !leaf_of(map, from.leaf)->count) {
+			if (from.leaf != at.leaf && !leaf_of(map, from.leaf)->count)
 				remove_leaf(map, from.leaf);
-			} else {
+			else
 				from.leaf++;
-			}
 			from.run = 0;
 		}
 		if (from.leaf >= map->leaf_count)

@@ -16,7 +16,7 @@
 #define DXC_BLOCKS_MAX	((u64)LLONG_MAX / DAXFS_BLOCK_SIZE)
 #define DXC_NO_INDEX	0xffffffffu
 /* Positions in a directory of names that layers made; those of the base are below. */
-#define DXC_COOKIE_FIRST	(1ull << 32)
+#define DXC_COOKIE_FIRST	0x100000000ull
 
 /* ---- blockmap.c: which blocks of a file are where ---- */
 

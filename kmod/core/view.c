@@ -44,7 +44,7 @@ static int inode_from(const struct dxc_layer *top, const struct dxc_volume *vol,
 			continue;
 		file->touched = true;
 		file->has_names |= node->slot_count || node->whiteouts;
-		file->has_xattrs |= node->xattrs != NULL;
+		file->has_xattrs |= !!node->xattrs;
 		if (!has_attr && node->has_attr) {
 			file->attr = node->attr;
 			has_attr = true;
