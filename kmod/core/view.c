@@ -378,11 +378,11 @@ int dxc_view_xattr(const struct dxc_layer *top, dxc_ino ino, const struct dxc_in
 		if (xa->removed)
 			return -ENODATA;
 		if (!size)
-			return xa->value_len;
+			return (int)xa->value_len;
 		if (xa->value_len > size)
 			return -ERANGE;
 		memcpy(value, xa->bytes + xa->name_len, xa->value_len);
-		return xa->value_len;
+		return (int)xa->value_len;
 	}
 	if (!base || !base->xattr)
 		return -ENODATA;
@@ -398,7 +398,7 @@ int dxc_view_xattr(const struct dxc_layer *top, dxc_ino ino, const struct dxc_in
 					      found->value_len);
 	}
 	if (!err)
-		err = found->value_len;
+		err = (int)found->value_len;
 	dxc_free(found);
 	return err;
 }

@@ -238,9 +238,7 @@ DAMAGE(ch_dead)
 	LE64(entry(p, 1)->br_state, 2ull << 32 | DAXFS_BRANCH_DEAD);
 }
 DAMAGE(ch_future) { LE64(*chunk_word(p, 3), 2ull << 8 | DAXFS_CHUNK_FREED); }
-DAMAGE(ch_idle_data) { data_chunk(p, main_id); }
 DAMAGE(ch_idle_log) { LE64(*chunk_word(p, 7), 1ull << 32 | DAXFS_CHUNK_LOG); }
-DAMAGE(ch_idle_child) { data_chunk(p, child(p, main_id, "a")); }
 
 /* ---- logs ---- */
 
@@ -453,8 +451,7 @@ const struct rule delta_rules[] = {
 	FOUND_RW(CH_OWNER, ch_nobody, 0), FOUND_RW(CH_OWNER, ch_older, 0),
 	FOUND_RW(CH_OWNER, ch_dead, 0),
 	FOUND_RW(CH_SEQ, ch_future, 0),
-	FOUND_RW(CH_IDLE, ch_idle_data, 0), FOUND_RW(CH_IDLE, ch_idle_log, 0),
-	FOUND_RW(CH_IDLE, ch_idle_child, 0),
+	FOUND_RW(CH_IDLE, ch_idle_log, 0),
 	FOUND_RW(LR_CHAIN, lr_no_log, 0), FOUND_RW(LR_CHAIN, lr_head_far, 0),
 	FOUND_RW(LR_CHAIN, lr_itself, 0), FOUND_RW(LR_CHAIN, lr_data_chunk, 0),
 	FOUND_RW(LR_CHAIN, lr_others_log, 0),
