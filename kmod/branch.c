@@ -219,32 +219,43 @@ static bool lies_on(const struct daxfs_loaded_branch *branch,
 	return false;
 }
 
+int daxfs_branch_reload(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch,
+			bool repair)
+{
+	struct dxc_finding f = {};
+	struct dxc_layer empty;
+	struct dxc_branch br;
+	int err;
+
+	err = dxc_branch_get(&vol->core, branch->layer.owner, &br);
+	/* First, so that there is always a layer that can be looked into. */
+	if (!err)
+		err = dxc_layer_init(&empty, &vol->core, &vol->space, branch->layer.lower, &br);
+	if (!err) {
+		/* In the place of the old one: what is in use of chunks is noted once. */
+		dxc_layer_free(&branch->layer);
+		branch->layer = empty;
+		branch->layer.retires = branch->views > 1;
+		err = dxc_layer_load(&branch->layer, &br, repair, &f);
+	}
+	if (!err)
+		return 0;
+	if (f.code)
+		daxfs_bad(vol, err, &f);
+	/* What there is of it may be looked at, but nothing is added. */
+	branch->frozen = true;
+	return err;
+}
+
 /*
  * Another kernel has written to the branch since we read it. What inodes took
  * over from the layer is brought up to date by the worker.
  */
 static int load_again(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch)
 {
-	struct dxc_layer *lower = branch->layer.lower;
-	struct dxc_owner id = branch->layer.owner;
+	int err = daxfs_branch_reload(vol, branch, true);
 	struct daxfs_sb_info *sbi;
-	struct dxc_finding f = {};
-	struct dxc_branch br;
-	int err;
 
-	err = dxc_branch_get(&vol->core, id, &br);
-	if (err)
-		return err;
-	/* In place: what is in use of chunks is noted once for all layers. */
-	dxc_layer_free(&branch->layer);
-	err = dxc_layer_init(&branch->layer, &vol->core, &vol->space, lower, &br);
-	if (!err)
-		err = dxc_layer_load(&branch->layer, &br, true, &f);
-	if (err) {
-		daxfs_bad(vol, err, &f);
-		/* What there is of it may be looked at, but nothing is added. */
-		branch->frozen = true;
-	}
 	list_for_each_entry(sbi, &vol->supers, list) {
 		if (lies_on(sbi->branch, branch)) {
 			WRITE_ONCE(sbi->view, sbi->view + 1);

@@ -508,24 +508,9 @@ static void tell_of_commit(struct op *op, struct daxfs_loaded_branch *parent,
 static int merge(struct op *op, struct daxfs_loaded_branch *parent,
 		 struct daxfs_loaded_branch *child)
 {
-	struct dxc_owner id = parent->layer.owner;
-	struct dxc_finding f = {};
-	struct dxc_branch br;
-	int err;
-
-	err = dxc_layer_merge(&parent->layer, &child->layer);
-	if (!err)
+	if (!dxc_layer_merge(&parent->layer, &child->layer))
 		return 0;
-	dxc_layer_free(&parent->layer);
-	err = dxc_branch_get(&op->vol->core, id, &br);
-	if (!err)
-		err = dxc_layer_init(&parent->layer, &op->vol->core, &op->vol->space,
-				     parent->parent ? &parent->parent->layer : NULL, &br);
-	if (!err)
-		err = dxc_layer_load(&parent->layer, &br, false, &f);
-	if (f.code)
-		daxfs_bad(op->vol, err, &f);
-	return err;
+	return daxfs_branch_reload(op->vol, parent, false);
 }
 
 /* Everybody who showed what is gone shows parent. */

@@ -95,6 +95,13 @@ void daxfs_branch_show(struct daxfs_sb_info *sbi, struct daxfs_loaded_branch *to
 		       struct list_head *dead);
 bool daxfs_branch_has_child(const struct daxfs_volume *vol, struct dxc_owner id);
 /*
+ * Reads the branch's log anew; what inodes took over from the layer is the
+ * caller's. On error the branch is frozen, and as good as can be. tree is held
+ * for writing.
+ */
+int daxfs_branch_reload(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch,
+			bool repair);
+/*
  * The lease was just taken: makes of the layer what others have left in the
  * log. tree is held for writing.
  */
