@@ -13,7 +13,7 @@ teardown() {
 	umount /mnt/ext4 2>/dev/null || :
 }
 
-# on BACKING COMMAND...: with BACKING's main at $MNT.
+# each COMMAND...: on each backing, with its main at $MNT.
 each() {
 	for backing in $(backings); do
 		start "$backing" /tmp/base.img
