@@ -323,6 +323,16 @@ int daxfs_setattr(struct mnt_idmap *idmap, struct dentry *dentry, struct iattr *
 	return err;
 }
 
+/* FIFOs are written to by the VFS, which notes the time here. */
+static int daxfs_update_time(DAXFS_UPDATE_TIME_ARGS)
+{
+	if (flags & S_ATIME)
+		inode_set_atime_to_ts(inode, current_time(inode));
+	if (flags & (S_MTIME | S_CTIME))
+		daxfs_touch(inode);
+	return 0;
+}
+
 const struct inode_operations daxfs_symlink_iops = {
 	.get_link = simple_get_link,
 	.getattr = daxfs_getattr,
@@ -344,6 +354,7 @@ const struct inode_operations daxfs_branch_symlink_iops = {
 
 const struct inode_operations daxfs_branch_special_iops = {
 	.getattr = daxfs_getattr,
+	.update_time = daxfs_update_time,
 	.setattr = daxfs_setattr,
 	.listxattr = daxfs_listxattr,
 	.get_inode_acl = daxfs_get_inode_acl,

@@ -68,6 +68,13 @@ static inline struct timespec64 inode_get_atime(const struct inode *inode)
 #define DAXFS_REVALIDATE_ARGS struct inode *parent, const struct qstr *name,
 #endif
 
+/* ->update_time finds out what time it is by itself. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
+#define DAXFS_UPDATE_TIME_ARGS struct inode *inode, struct timespec64 *now, int flags
+#else
+#define DAXFS_UPDATE_TIME_ARGS struct inode *inode, int flags
+#endif
+
 /* ACLs are set on a dentry, before on an inode. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
 #define DAXFS_ACL_OBJECT struct inode

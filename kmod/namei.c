@@ -416,7 +416,9 @@ static int make_whiteout(struct inode *dir, struct dxc_attr *attr, struct timesp
 	attr->mode = S_IFCHR | WHITEOUT_MODE;
 	attr->nlink = 1;
 	attr->uid = from_kuid(&init_user_ns, current_fsuid());
-	attr->gid = from_kgid(&init_user_ns, current_fsgid());
+	/* As inode_init_owner() does it. */
+	attr->gid = from_kgid(&init_user_ns, dir->i_mode & S_ISGID ? dir->i_gid :
+						     current_fsgid());
 	attr->atime = now.tv_sec;
 	attr->atime_nsec = now.tv_nsec;
 	daxfs_set_times(attr, now, true);

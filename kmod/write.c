@@ -340,9 +340,10 @@ static int write_back_mapped(struct inode *inode)
 		if (!err && part.own)
 			dxc_write_back(vol->backing->base + part.ex.data, part.ex.len);
 		daxfs_view_read_end(inode->i_sb, &hold);
+		if (err)
+			break;
 		pos = part.ex.pos + part.ex.len;
-		if (!err)
-			err = dxc_pause();
+		err = dxc_pause();
 	}
 	return err;
 }
