@@ -141,14 +141,18 @@ static void on_a_file(const char *name)
 	if (fd < 0)
 		return;
 	for (int i = dice(4); i >= 0; i--) {
+		off_t at;
 		size_t len = 1 + dice(dice(2) ? 200 : sizeof(buf));
 
 		switch (dice(6)) {
 		case 0:
 		case 1:
-			n = pwrite(fd, buf, len, dice(100000));
+			at = dice(100000);
+			n = pwrite(fd, buf, len, at);
 			check_error("write", name, n);
-			if (n >= 0 && n != (ssize_t)len)
+			/* Part of it, when the branch was aborted meanwhile: then nothing more. */
+			if (n >= 0 && n != (ssize_t)len &&
+			    (pwrite(fd, buf + n, len - n, at + n) >= 0 || errno != ESTALE))
 				fail("%s: %zd bytes of %zu were written", name, n, len);
 			break;
 		case 2:
