@@ -27,6 +27,7 @@ struct writing {
 	struct daxfs_volume *vol;
 	struct iov_iter *from;
 	loff_t pos;
+	size_t limit;			/* bytes of the next piece */
 };
 
 /* Into the region; in persistent memory it is durable with the next fence. */
@@ -216,7 +217,7 @@ static ssize_t write_piece(struct writing *wr)
 	struct inode *const changed[] = { wr->inode, NULL };
 	struct daxfs_inode_info *info = DAXFS_I(wr->inode);
 	struct address_space *mapping = wr->inode->i_mapping;
-	size_t len = min_t(size_t, iov_iter_count(wr->from), PIECE_MAX);
+	size_t len = min_t(size_t, iov_iter_count(wr->from), wr->limit);
 	struct daxfs_hold hold;
 	struct dxc_layer *layer;
 	struct dxc_part part;
@@ -266,23 +267,44 @@ unlock:
 	return done;
 }
 
+/*
+ * Nothing could be copied: brings in what is wanted next. A copy by words, which
+ * persistent memory gets, stops before a word that ends in a page that cannot be
+ * read; the bytes before that page go one by one.
+ */
+static int bring_in(struct writing *wr, bool again)
+{
+	size_t want = min_t(size_t, iov_iter_count(wr->from), OVERWRITE_MAX);
+
+	if (fatal_signal_pending(current))
+		return -EINTR;
+	if (fault_in_iov_iter_readable(wr->from, want) == want)
+		return -EFAULT;
+	wr->limit = again ? 1 : PIECE_MAX;
+	return 0;
+}
+
 static ssize_t write_pieces(struct writing *wr)
 {
+	bool reclaimed = false, stuck = false;
 	loff_t start = wr->pos;
-	bool reclaimed = false;
 	ssize_t done = 0;
 
+	wr->limit = PIECE_MAX;
 	while (iov_iter_count(wr->from)) {
 		done = write_piece(wr);
 		if (done > 0) {
 			wr->pos += done;
+			wr->limit = PIECE_MAX;
+			stuck = false;
 			if (fatal_signal_pending(current))
 				break;
 			cond_resched();
 		} else if (!done) {
-			done = -EFAULT;
-			if (fault_in_iov_iter_readable(wr->from, 1))
+			done = bring_in(wr, stuck);
+			if (done)
 				break;
+			stuck = true;
 		} else if (done == -ENOSPC && !reclaimed) {
 			/* Chunks of branches that are gone may wait for their readers. */
 			reclaimed = true;

@@ -390,6 +390,39 @@ static void mapping_expect(char **argv)
 			fail("byte %zu is not what the mapping was given", i);
 }
 
+/*
+ * FILE: writes it from a buffer that ends before memory that is not there, at
+ * each distance from a word: all that is there is written, and no more.
+ */
+static void mapping_cut(char **argv)
+{
+	char *buf = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int fd = open_or_fail(argv[0], O_RDWR | O_CREAT | O_TRUNC);
+
+	if (buf == MAP_FAILED || munmap(buf + PAGE, PAGE))
+		fail("no buffer: %s", strerror(errno));
+	for (int i = 0; i < PAGE; i++)
+		buf[i] = pattern(i, 3);
+	/* A write that makes no progress is to be seen as a failure, not waited for. */
+	alarm(60);
+	for (int there = 0; there <= 40; there += there < 20 ? 1 : 5) {
+		for (int at = 0; at < 9; at++) {
+			char *from = buf + PAGE - there, back[64];
+			ssize_t n = pwrite(fd, from, 1000, at);
+
+			if (!there && (n != -1 || errno != EFAULT))
+				fail("a write of nothing that is there gave %zd: %s", n, strerror(errno));
+			if (there && n != there)
+				fail("%zd of %d bytes that were there were written at %d", n, there, at);
+			read_at(fd, back, there, at);
+			if (memcmp(back, from, there))
+				fail("%d bytes at %d are not what was written", there, at);
+			if (ftruncate(fd, at + there))
+				fail("truncate: %s", strerror(errno));
+		}
+	}
+}
+
 static const struct {
 	const char *what;
 	int args;
@@ -401,6 +434,7 @@ static const struct {
 	{ "futex", 1, mapping_futex },		/* FILE of 2 blocks */
 	{ "direct", 2, mapping_direct },	/* FILE of 16 blocks, DEVICE */
 	{ "end", 1, mapping_end },		/* FILE of 4 blocks */
+	{ "cut", 1, mapping_cut },		/* a new FILE */
 	{ "fill", 3, mapping_fill },		/* FILE LENGTH SEED */
 	{ "expect", 3, mapping_expect },	/* FILE LENGTH SEED */
 };

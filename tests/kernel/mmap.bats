@@ -59,6 +59,10 @@ each() {
 	each mapping end "$MNT/mapped"
 }
 
+@test "a write from a buffer that ends before memory that is not there writes what is there" {
+	each mapping cut "$MNT/cut"
+}
+
 @test "what is written through a mapping of a new file, and synced, is there after a remount" {
 	for backing in $(backings); do
 		start "$backing" /tmp/base.img
