@@ -14,20 +14,21 @@
 #define BAD(code, ino, detail) \
 	dxc_found(f, -EUCLEAN, code, DAXFS_AREA_DELTA, ino, 0, detail)
 
-static int prepare_name(struct dxc_layer *layer, const struct dxc_item *item,
-			struct dxc_apply *ap, struct dxc_finding *f)
+static int prepare_name(struct dxc_layer *layer, struct dxc_item *item, struct dxc_apply *ap,
+			struct dxc_finding *f)
 {
-	u32 hash = dxc_layer_hash(layer->vol, item->dir, item->name, item->len);
-	struct dxc_name *entry;
 	struct dxc_node *dir, *node;
+	struct dxc_name *entry;
 	int err;
 
-	err = dxc_node_get(layer, item->dir, &dir);
+	err = dxc_node_get(layer, item->dir, &item->dir_node);
 	if (err)
 		return err;
+	dir = item->dir_node;
 	if (!S_ISDIR(dir->attr.mode))
 		return BAD(DXC_LR_DIR, item->dir, item->ino);
-	entry = dxc_name_find(layer, item->dir, hash, item->name, item->len);
+	item->hash = dxc_layer_hash(layer->vol, item->dir, item->name, item->len);
+	entry = dxc_name_find(layer, item->dir, item->hash, item->name, item->len);
 	if (item->type == DAXFS_ITEM_LINK) {
 		/* One more for each name of this record. */
 		if (dir->stamp != layer->log.seq + 1) {
@@ -50,7 +51,7 @@ static int prepare_name(struct dxc_layer *layer, const struct dxc_item *item,
 	if (entry && (entry->whiteout || item->type == DAXFS_ITEM_UNLINK))
 		return 0;
 	dxc_names_reserve(layer, 2);
-	entry = dxc_name_new(item->dir, hash, item->name, item->len);
+	entry = dxc_name_new(item->dir, item->hash, item->name, item->len);
 	if (!entry)
 		return -ENOMEM;
 	*ap->names_end = entry;
@@ -58,16 +59,17 @@ static int prepare_name(struct dxc_layer *layer, const struct dxc_item *item,
 	return 0;
 }
 
-static int prepare_range(struct dxc_layer *layer, const struct dxc_item *item, u32 changes,
+static int prepare_range(struct dxc_layer *layer, struct dxc_item *item, u32 changes,
 			 bool replay, struct dxc_finding *f)
 {
 	u64 end = item->block + item->count;
 	struct dxc_node *node;
 	int err;
 
-	err = dxc_node_get(layer, item->ino, &node);
+	err = dxc_node_get(layer, item->ino, &item->node);
 	if (err)
 		return err;
+	node = item->node;
 	if (!S_ISREG(node->attr.mode))
 		return BAD(DXC_LR_RANGE, item->ino, item->block);
 	/* What other items of a record from the region do to the map is not known before. */
@@ -81,14 +83,13 @@ static int prepare_range(struct dxc_layer *layer, const struct dxc_item *item, u
 	return err;
 }
 
-static int prepare_xattr(struct dxc_layer *layer, const struct dxc_item *item,
+static int prepare_xattr(struct dxc_layer *layer, struct dxc_item *item,
 			 struct dxc_apply *ap)
 {
 	struct dxc_layer_xattr *xa;
-	struct dxc_node *node;
 	int err;
 
-	err = dxc_node_get(layer, item->ino, &node);
+	err = dxc_node_get(layer, item->ino, &item->node);
 	if (err)
 		return err;
 	xa = dxc_alloc(1, sizeof(*xa) + item->len + item->value_len);
@@ -106,15 +107,16 @@ static int prepare_xattr(struct dxc_layer *layer, const struct dxc_item *item,
 	return 0;
 }
 
-static int prepare_inode(struct dxc_layer *layer, const struct dxc_item *item,
+static int prepare_inode(struct dxc_layer *layer, struct dxc_item *item,
 			 struct dxc_finding *f)
 {
 	struct dxc_node *node;
 	int err;
 
-	err = dxc_node_get(layer, item->ino, &node);
+	err = dxc_node_get(layer, item->ino, &item->node);
 	if (err)
 		return err;
+	node = item->node;
 	/* A file stays of the type it is. A new one's is known from here on. */
 	if (!node->attr.mode)
 		node->attr.mode = item->attr.mode & S_IFMT;
@@ -123,16 +125,17 @@ static int prepare_inode(struct dxc_layer *layer, const struct dxc_item *item,
 	return 0;
 }
 
-static int prepare_symlink(struct dxc_layer *layer, const struct dxc_item *item,
+static int prepare_symlink(struct dxc_layer *layer, struct dxc_item *item,
 			   struct dxc_apply *ap, struct dxc_finding *f)
 {
 	struct dxc_node *node;
 	char *target;
 	int err;
 
-	err = dxc_node_get(layer, item->ino, &node);
+	err = dxc_node_get(layer, item->ino, &item->node);
 	if (err)
 		return err;
+	node = item->node;
 	/* One target, given to a symlink that is made. */
 	if (!node->is_new || !S_ISLNK(node->attr.mode) || node->target || ap->target)
 		return BAD(DXC_LR_SYMLINK, item->ino, item->len);
@@ -148,10 +151,29 @@ static int prepare_symlink(struct dxc_layer *layer, const struct dxc_item *item,
 	return 0;
 }
 
+static int prepare(struct dxc_layer *layer, struct dxc_item *item, u32 ranges,
+		   struct dxc_apply *ap, struct dxc_finding *f)
+{
+	switch (item->type) {
+	case DAXFS_ITEM_INODE:
+		return prepare_inode(layer, item, f);
+	case DAXFS_ITEM_LINK:
+	case DAXFS_ITEM_UNLINK:
+		return prepare_name(layer, item, ap, f);
+	case DAXFS_ITEM_MAP:
+	case DAXFS_ITEM_UNMAP:
+		return prepare_range(layer, item, ranges, ap->replay, f);
+	case DAXFS_ITEM_SYMLINK:
+		return prepare_symlink(layer, item, ap, f);
+	default:
+		return prepare_xattr(layer, item, ap);
+	}
+}
+
 int dxc_apply_prepare(struct dxc_layer *layer, const void *record, u32 size, u32 ranges,
 		      bool replay, struct dxc_apply *ap, struct dxc_finding *f)
 {
-	struct dxc_item item dxc_uninitialized;
+	struct dxc_item *item = layer->items;
 	u32 pos = 0;
 	int err;
 
@@ -159,34 +181,17 @@ int dxc_apply_prepare(struct dxc_layer *layer, const void *record, u32 size, u32
 	ap->names_end = &ap->names;
 	ap->xattrs_end = &ap->xattrs;
 	ap->replay = replay;
-	while (!(err = dxc_item_next(layer->vol, record, size, &pos, &item))) {
-		switch (item.type) {
-		case DAXFS_ITEM_INODE:
-			err = prepare_inode(layer, &item, f);
-			break;
-		case DAXFS_ITEM_LINK:
-		case DAXFS_ITEM_UNLINK:
-			err = prepare_name(layer, &item, ap, f);
-			break;
-		case DAXFS_ITEM_MAP:
-		case DAXFS_ITEM_UNMAP:
-			err = prepare_range(layer, &item, ranges, replay, f);
-			break;
-		case DAXFS_ITEM_SYMLINK:
-			err = prepare_symlink(layer, &item, ap, f);
-			break;
-		case DAXFS_ITEM_XATTR:
-		case DAXFS_ITEM_UNXATTR:
-			err = prepare_xattr(layer, &item, ap);
-			break;
-		}
+	while (!(err = dxc_item_next(layer->vol, record, size, &pos, item))) {
+		err = prepare(layer, item, ranges, ap, f);
 		if (err)
 			break;
+		if (++ap->items < DXC_ITEMS_KEPT)
+			item++;
 	}
 	if (err == -ENODATA)
 		return 0;
 	if (err == -EUCLEAN && f && f->code == DXC_OK)
-		BAD(DXC_LR_ITEM, item.ino, item.type);
+		BAD(DXC_LR_ITEM, item->ino, item->type);
 	dxc_apply_cancel(ap);
 	return err;
 }
@@ -211,12 +216,12 @@ void dxc_apply_cancel(struct dxc_apply *ap)
 /* ---- what cannot fail any more ---- */
 
 /* What was prepared for the item, mostly the first in the list; NULL if nothing was. */
-static struct dxc_name *take_name(struct dxc_apply *ap, u32 hash, const struct dxc_item *item)
+static struct dxc_name *take_name(struct dxc_apply *ap, const struct dxc_item *item)
 {
 	struct dxc_name **at = &ap->names, *entry;
 
 	while ((entry = *at) &&
-	       (entry->hash != hash || entry->dir != item->dir || entry->len != item->len ||
+	       (entry->hash != item->hash || entry->dir != item->dir || entry->len != item->len ||
 		memcmp(entry->name, item->name, item->len) != 0))
 		at = &entry->next;
 	if (entry)
@@ -227,12 +232,11 @@ static struct dxc_name *take_name(struct dxc_apply *ap, u32 hash, const struct d
 static void apply_link(struct dxc_layer *layer, const struct dxc_item *item,
 		       struct dxc_apply *ap)
 {
-	u32 hash = dxc_layer_hash(layer->vol, item->dir, item->name, item->len);
-	struct dxc_node *dir = dxc_node_find(layer, item->dir);
+	struct dxc_node *dir = item->dir_node;
 	struct dxc_name *entry, *spare;
 
-	entry = dxc_name_find(layer, item->dir, hash, item->name, item->len);
-	spare = take_name(ap, hash, item);
+	entry = dxc_name_find(layer, item->dir, item->hash, item->name, item->len);
+	spare = take_name(ap, item);
 	if (entry) {
 		/* Over a whiteout. A link over a link is a log that lies; the last one counts. */
 		dxc_name_remove(layer, dir, entry);
@@ -251,11 +255,10 @@ static void apply_link(struct dxc_layer *layer, const struct dxc_item *item,
 static void apply_unlink(struct dxc_layer *layer, const struct dxc_item *item,
 			 struct dxc_apply *ap)
 {
-	u32 hash = dxc_layer_hash(layer->vol, item->dir, item->name, item->len);
-	struct dxc_node *dir = dxc_node_find(layer, item->dir);
+	struct dxc_node *dir = item->dir_node;
 	struct dxc_name *entry;
 
-	entry = dxc_name_find(layer, item->dir, hash, item->name, item->len);
+	entry = dxc_name_find(layer, item->dir, item->hash, item->name, item->len);
 	if (entry) {
 		dxc_name_remove(layer, dir, entry);
 		if (!entry->covers) {
@@ -263,7 +266,7 @@ static void apply_unlink(struct dxc_layer *layer, const struct dxc_item *item,
 			return;
 		}
 	} else {
-		entry = take_name(ap, hash, item);
+		entry = take_name(ap, item);
 		if (!entry)	/* taken away twice, says a log that lies */
 			return;
 		entry->covers = true;
@@ -288,7 +291,7 @@ static void count_runs(struct dxc_layer *layer, const struct dxc_node *node, u32
 static void apply_inode(struct dxc_layer *layer, const struct dxc_item *item,
 			const struct dxc_apply *ap)
 {
-	struct dxc_node *node = dxc_node_find(layer, item->ino);
+	struct dxc_node *node = item->node;
 	u64 end = (item->attr.size + DAXFS_BLOCK_SIZE - 1) / DAXFS_BLOCK_SIZE;
 	u32 before = node->map.run_count;
 
@@ -318,7 +321,7 @@ static void set_range(struct dxc_layer *layer, struct dxc_node *node, u64 block,
 static void apply_range(struct dxc_layer *layer, const struct dxc_item *item,
 			struct dxc_apply *ap)
 {
-	struct dxc_node *node = dxc_node_find(layer, item->ino);
+	struct dxc_node *node = item->node;
 	u32 before = node->map.run_count;
 	u64 end = item->block + item->count, hide;
 
@@ -338,7 +341,7 @@ static void apply_range(struct dxc_layer *layer, const struct dxc_item *item,
 static void apply_xattr(struct dxc_layer *layer, const struct dxc_item *item,
 			struct dxc_apply *ap)
 {
-	struct dxc_node *node = dxc_node_find(layer, item->ino);
+	struct dxc_node *node = item->node;
 	struct dxc_layer_xattr **at, *old, *xa = ap->xattrs;
 
 	ap->xattrs = xa->next;
@@ -352,40 +355,61 @@ static void apply_xattr(struct dxc_layer *layer, const struct dxc_item *item,
 	dxc_free(old);
 }
 
-void dxc_apply(struct dxc_layer *layer, const void *record, u32 size, struct dxc_apply *ap)
+static void take_in(struct dxc_layer *layer, const struct dxc_item *item, struct dxc_apply *ap)
 {
-	struct dxc_item item dxc_uninitialized;
-	struct dxc_node *node;
+	switch (item->type) {
+	case DAXFS_ITEM_INODE:
+		apply_inode(layer, item, ap);
+		break;
+	case DAXFS_ITEM_LINK:
+		apply_link(layer, item, ap);
+		break;
+	case DAXFS_ITEM_UNLINK:
+		apply_unlink(layer, item, ap);
+		break;
+	case DAXFS_ITEM_MAP:
+	case DAXFS_ITEM_UNMAP:
+		apply_range(layer, item, ap);
+		break;
+	case DAXFS_ITEM_SYMLINK:
+		layer->live_bytes += dxc_name_bytes(item->len);
+		if (ap->target)
+			item->node->target = ap->target;
+		ap->target = NULL;
+		break;
+	default:
+		apply_xattr(layer, item, ap);
+	}
+}
+
+/* A record with more items than are kept; prepared, so all of them are good. */
+static void take_all_in(struct dxc_layer *layer, const void *record, u32 size,
+				 struct dxc_apply *ap)
+{
+	struct dxc_item *item = layer->items;
 	u32 pos = 0;
 
-	while (!dxc_item_next(layer->vol, record, size, &pos, &item)) {
-		switch (item.type) {
-		case DAXFS_ITEM_INODE:
-			apply_inode(layer, &item, ap);
-			break;
-		case DAXFS_ITEM_LINK:
-			apply_link(layer, &item, ap);
-			break;
-		case DAXFS_ITEM_UNLINK:
-			apply_unlink(layer, &item, ap);
-			break;
-		case DAXFS_ITEM_MAP:
-		case DAXFS_ITEM_UNMAP:
-			apply_range(layer, &item, ap);
-			break;
-		case DAXFS_ITEM_SYMLINK:
-			node = dxc_node_find(layer, item.ino);
-			layer->live_bytes += dxc_name_bytes(item.len);
-			if (ap->target)
-				node->target = ap->target;
-			ap->target = NULL;
-			break;
-		case DAXFS_ITEM_XATTR:
-		case DAXFS_ITEM_UNXATTR:
-			apply_xattr(layer, &item, ap);
-			break;
+	while (!dxc_item_next(layer->vol, record, size, &pos, item)) {
+		if (item->type == DAXFS_ITEM_LINK || item->type == DAXFS_ITEM_UNLINK) {
+			item->hash = dxc_layer_hash(layer->vol, item->dir, item->name, item->len);
+			item->dir_node = dxc_node_find(layer, item->dir);
+		} else {
+			item->node = dxc_node_find(layer, item->ino);
 		}
+		take_in(layer, item, ap);
 	}
+}
+
+void dxc_apply(struct dxc_layer *layer, const void *record, u32 size, struct dxc_apply *ap)
+{
+	u32 i;
+
+	if (unlikely(ap->items > DXC_ITEMS_KEPT))
+		take_all_in(layer, record, size, ap);
+	else
+		for (i = 0; i < ap->items; i++)
+			take_in(layer, &layer->items[i], ap);
 	layer->log_bytes += size;
-	dxc_apply_cancel(ap);
+	if (unlikely(ap->names || ap->xattrs || ap->target))
+		dxc_apply_cancel(ap);
 }

@@ -151,6 +151,9 @@ struct dxc_item {
 	u64 block, count;	/* MAP, UNMAP */
 	dxc_off data;		/* MAP */
 	struct dxc_attr attr;	/* INODE */
+	/* Found by who takes it into a layer: node.h. */
+	struct dxc_node *node, *dir_node;
+	u32 hash;		/* LINK, UNLINK */
 };
 
 /*

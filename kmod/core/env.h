@@ -20,6 +20,7 @@
 #include <linux/overflow.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
+#include <linux/slab.h>
 #include <linux/sort.h>
 #include <linux/stat.h>
 #include <linux/string.h>
@@ -31,6 +32,9 @@
 /* Zeroed memory, NULL when there is none. dxc_free takes NULL. */
 static inline void *dxc_alloc(size_t count, size_t size)
 {
+	/* Most are small, and kvcalloc() is a long way to kmalloc(). */
+	if (likely(count == 1 && size <= PAGE_SIZE))
+		return kzalloc(size, GFP_KERNEL | __GFP_NOWARN);
 	return kvcalloc(count, size, GFP_KERNEL | __GFP_NOWARN);
 }
 

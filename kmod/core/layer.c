@@ -25,7 +25,8 @@ int dxc_layer_init(struct dxc_layer *layer, const struct dxc_volume *vol,
 	layer->nodes = dxc_alloc(1, sizeof(*layer->nodes));
 	layer->names = dxc_alloc(1, sizeof(*layer->names));
 	layer->scratch = dxc_alloc(1, dxc_record_max(vol));
-	if (layer->nodes && layer->names && layer->scratch)
+	layer->items = dxc_alloc(DXC_ITEMS_KEPT, sizeof(*layer->items));
+	if (layer->nodes && layer->names && layer->scratch && layer->items)
 		return 0;
 	dxc_layer_free(layer);
 	return -ENOMEM;
@@ -61,6 +62,7 @@ void dxc_layer_free(struct dxc_layer *layer)
 	dxc_free(layer->chunks);
 	dxc_free(layer->retired);
 	dxc_free(layer->scratch);
+	dxc_free(layer->items);
 	memset(layer, 0, sizeof(*layer));
 }
 

@@ -77,6 +77,7 @@ struct dxc_layer {
 	u32 retired_count, retired_room;
 	bool retires;			/* others may read what is given up */
 	void *scratch;			/* dxc_record_max() bytes, for records */
+	struct dxc_item *items;		/* DXC_ITEMS_KEPT, of the record that is taken in */
 };
 
 /*

@@ -179,9 +179,13 @@ struct dxc_apply {
 	struct dxc_layer_xattr *xattrs;
 	struct dxc_layer_xattr **xattrs_end;
 	char *target;
+	u32 items;			/* of the record; no more than DXC_ITEMS_KEPT are kept */
 	bool replay;			/* the record is from the region: believe nothing */
 	bool failed;			/* in replay: memory ran out, half of it is done */
 };
+
+/* What operations put into a record is decoded once; a longer one is decoded again. */
+#define DXC_ITEMS_KEPT	8u
 
 /*
  * Everything that can fail. Cancelled with dxc_apply_cancel() or done with

@@ -238,6 +238,9 @@ int dxc_item_next(const struct dxc_volume *vol, const void *record, u32 size,
 		*pos = sizeof(struct daxfs_record);
 	if (*pos == size)
 		return -ENODATA;
+	/* For who tells people of an item that cannot be. */
+	item->type = 0;
+	item->ino = 0;
 	at = (const u8 *)record + *pos;
 	raw = (const struct daxfs_item *)at;
 	if (size - *pos < sizeof(*raw))
@@ -245,9 +248,10 @@ int dxc_item_next(const struct dxc_volume *vol, const void *record, u32 size,
 	item_size = le16_to_cpu(raw->it_size);
 	if (item_size < sizeof(*raw) || item_size % 8 || item_size > size - *pos)
 		return -EUCLEAN;
-	memset(item, 0, sizeof(*item));
 	item->type = le16_to_cpu(raw->it_type);
 	item->kind = raw->it_kind;
+	item->len = 0;
+	item->value_len = 0;
 	item->ino = le64_to_cpu(raw->it_ino);
 	if (!item->ino)
 		return -EUCLEAN;

@@ -102,6 +102,8 @@ static void items(void)
 	dxc_record_xattr(&rec, 9, DAXFS_XATTR_ACL_ACCESS, "", 0, NULL, 0);
 	CHECK(!rec.full);
 
+	/* Padding is compared, too. */
+	memset(&it, 0, sizeof(it));
 	CHECK_EQ(dxc_item_next(vol, buf, rec.size, &pos, &it), 0);
 	CHECK(it.type == DAXFS_ITEM_INODE && !memcmp(&it.attr, &attr, sizeof(attr)));
 	CHECK_EQ(dxc_item_next(vol, buf, rec.size, &pos, &it), 0);
