@@ -15,15 +15,14 @@
 
 void daxfs_attr_of(struct inode *inode, struct dxc_attr *attr)
 {
-	struct user_namespace *owner = i_user_ns(inode);
 	struct timespec64 ts;
 
 	attr->ino = inode->i_ino;
 	attr->mode = inode->i_mode;
 	attr->nlink = inode->i_nlink;
-	/* Nearly always the numbers are what they are, and need not be looked up. */
-	attr->uid = owner == &init_user_ns ? __kuid_val(inode->i_uid) : i_uid_read(inode);
-	attr->gid = owner == &init_user_ns ? __kgid_val(inode->i_gid) : i_gid_read(inode);
+	/* Mounts belong to the initial user namespace: no map to look into. */
+	attr->uid = __kuid_val(inode->i_uid);
+	attr->gid = __kgid_val(inode->i_gid);
 	attr->size = i_size_read(inode);
 	attr->rdev_major = MAJOR(inode->i_rdev);
 	attr->rdev_minor = MINOR(inode->i_rdev);

@@ -311,5 +311,6 @@ void daxfs_inode_refresh(struct inode *inode, struct dxc_layer *layer)
 	daxfs_set(info, DAXFS_I_TOUCHED | (S_ISDIR(inode->i_mode) ? DAXFS_I_NAMES : 0) |
 		  DAXFS_I_XATTRS);
 	forget_all_cached_acls(inode);
+	inode_set_flags(inode, 0, S_NOSEC);
 	daxfs_forget_times(inode);
 }

@@ -371,7 +371,8 @@ static int fill_super(struct super_block *sb, struct fs_context *fc)
 	sb->s_op = &daxfs_super_ops;
 	sb->s_xattr = daxfs_xattr_handlers;
 	sb->s_export_op = &daxfs_export_ops;
-	sb->s_flags |= SB_POSIXACL | SB_NOATIME;
+	/* Who changes modes and xattrs from elsewhere takes S_NOSEC back: daxfs_inode_refresh(). */
+	sb->s_flags |= SB_POSIXACL | SB_NOATIME | SB_NOSEC;
 	super_set_uuid(sb, core->uuid, sizeof(core->uuid));
 	if (daxfs_has_branches(vol)) {
 		set_default_d_op(sb, &daxfs_dentry_ops);

@@ -68,54 +68,35 @@ static int copy_old(struct daxfs_volume *vol, dxc_off from, dxc_off to, size_t l
 	return err;
 }
 
-/* What a block of the file was; *old is 0 for a hole. */
-static int find_old(struct writing *wr, struct dxc_layer *layer, u64 block, dxc_off *old)
-{
-	struct dxc_part part;
-	u64 pos = block << PAGE_SHIFT;
-	int err;
-
-	err = dxc_view_map(layer, wr->inode->i_ino, daxfs_base_of(DAXFS_I(wr->inode)), pos,
-			   &part, NULL);
-	if (!err)
-		*old = part.ex.data ? part.ex.data + (pos - part.ex.pos) : 0;
-	return err;
-}
-
 /*
- * Fills new blocks at off: user data for [pos, pos + len), around it what was
- * there. Returns how much user data came; blocks behind it are not filled.
+ * Fills new blocks at off: user data for [pos, pos + len), which lies in part,
+ * around it what was there. Returns how much user data came; blocks behind it
+ * are not filled.
  */
-static ssize_t fill(struct writing *wr, struct dxc_layer *layer, dxc_off off, size_t len,
-		    const struct dxc_part *part)
+static ssize_t fill(struct writing *wr, dxc_off off, size_t len, const struct dxc_part *part)
 {
 	const struct daxfs_backing *backing = wr->vol->backing;
 	u32 head = offset_in_page(wr->pos), tail;
-	dxc_off old = part->ex.data ?
-		part->ex.data + (round_down(wr->pos, PAGE_SIZE) - part->ex.pos) : 0;
+	u64 first = wr->pos - head, end;
+	dxc_off old = part->ex.data;
 	size_t done;
-	u64 last;
 	int err;
 
-	err = copy_old(wr->vol, old, off, head);
+	err = copy_old(wr->vol, old ? old + (first - part->ex.pos) : 0, off, head);
 	if (err)
 		return err;
 	done = copy_in(backing, off + head, len, wr->from);
 	if (!done)
 		return 0;
-	tail = offset_in_page(wr->pos + done);
+	end = wr->pos + done;
+	tail = offset_in_page(end);
 	if (!tail)
 		return done;
-	last = (wr->pos + done) >> PAGE_SHIFT;
 	/* Behind the end of the file there is nothing to be kept. */
-	if (wr->pos + done >= i_size_read(wr->inode))
+	if (end >= i_size_read(wr->inode))
 		old = 0;
-	else
-		err = find_old(wr, layer, last, &old);
-	if (!err)
-		err = copy_old(wr->vol, old ? old + tail : 0,
-			       off + ((last << PAGE_SHIFT) - round_down(wr->pos, PAGE_SIZE)) + tail,
-			       PAGE_SIZE - tail);
+	err = copy_old(wr->vol, old ? old + (end - part->ex.pos) : 0, off + (end - first),
+		       PAGE_SIZE - tail);
 	return err ? err : done;
 }
 
@@ -171,15 +152,16 @@ static ssize_t write_new(struct writing *wr, struct dxc_layer *layer, size_t len
 	ssize_t done;
 	int err;
 
-	/* Behind the block before, so that files lie in one piece. */
-	if (block && !dxc_view_map(layer, wr->inode->i_ino, daxfs_base_of(DAXFS_I(wr->inode)),
-				   (block - 1) << PAGE_SHIFT, &before, NULL) && before.own)
+	/* Behind the block before, if it may be our own, so that files lie in one piece. */
+	if (block && part->ex.pos == block << PAGE_SHIFT &&
+	    !dxc_view_map(layer, wr->inode->i_ino, daxfs_base_of(DAXFS_I(wr->inode)),
+			  (block - 1) << PAGE_SHIFT, &before, NULL) && before.own)
 		near = before.ex.data + ((block << PAGE_SHIFT) - before.ex.pos);
 	err = dxc_blocks_take(layer, near, want, &off, &got);
 	if (err)
 		return err;
 	len = min_t(u64, len, (got << PAGE_SHIFT) - offset_in_page(wr->pos));
-	done = fill(wr, layer, off, len, part);
+	done = fill(wr, off, len, part);
 	used = done > 0 ? DIV_ROUND_UP(offset_in_page(wr->pos) + done, PAGE_SIZE) : 0;
 	if (used < got)
 		dxc_blocks_give_back(layer, off + (used << PAGE_SHIFT), got - used);

@@ -254,9 +254,12 @@ static u32 take_from(struct dxc_layer *layer, dxc_chunk chunk, u32 block, u64 wa
 /* The first free blocks of a chunk of ours; 0: there are none. */
 static u32 take_first(struct dxc_layer *layer, dxc_chunk chunk, u64 want, u32 *block)
 {
+	const u8 *bits = bits_of(layer, chunk);
 	u32 n, i;
 
 	for (i = 0; i < layer->space->chunk_blocks; i++) {
+		if (is_used(bits, i))
+			continue;
 		n = take_from(layer, chunk, i, want);
 		if (n) {
 			*block = i;
