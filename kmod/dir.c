@@ -124,20 +124,16 @@ bool daxfs_name_holds(struct dxc_layer *layer, struct inode *dir, struct dentry 
 	return true;
 }
 
-static int daxfs_revalidate(DAXFS_REVALIDATE_ARGS struct dentry *dentry, unsigned int flags)
+/* The view has changed since, but perhaps not this name in it. */
+static noinline int look_again(struct dentry *dentry, unsigned int flags, unsigned long view)
 {
 	struct inode *inode = d_inode_rcu(dentry), *dir;
 	struct dxc_dirent de dxc_uninitialized;
 	struct daxfs_volume *vol;
 	struct dentry *above;
-	unsigned long view;
 	bool same;
 	int id;
 
-	view = READ_ONCE(DAXFS_SB(dentry->d_sb)->view);
-	if (likely(READ_ONCE(dentry->d_time) == view &&
-		   !(inode && daxfs_is(DAXFS_I(inode), DAXFS_I_STALE))))
-		return 1;
 	if (flags & LOOKUP_RCU)
 		return -ECHILD;
 	if (inode && daxfs_is(DAXFS_I(inode), DAXFS_I_STALE))
@@ -157,6 +153,18 @@ static int daxfs_revalidate(DAXFS_REVALIDATE_ARGS struct dentry *dentry, unsigne
 	if (same)
 		WRITE_ONCE(dentry->d_time, view);
 	return same;
+}
+
+/* On the way of every component of every path. */
+static int daxfs_revalidate(DAXFS_REVALIDATE_ARGS struct dentry *dentry, unsigned int flags)
+{
+	unsigned long view = READ_ONCE(DAXFS_SB(dentry->d_sb)->view);
+	struct inode *inode = d_inode_rcu(dentry);
+
+	if (likely(READ_ONCE(dentry->d_time) == view &&
+		   !(inode && daxfs_is(DAXFS_I(inode), DAXFS_I_STALE))))
+		return 1;
+	return look_again(dentry, flags, view);
 }
 
 const struct dentry_operations daxfs_dentry_ops = {
