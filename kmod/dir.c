@@ -138,6 +138,9 @@ static noinline int look_again(struct dentry *dentry, unsigned int flags, unsign
 		return -ECHILD;
 	if (inode && daxfs_is(DAXFS_I(inode), DAXFS_I_STALE))
 		return 0;
+	/* In no directory: overlayfs keeps the dentry of the O_TMPFILE that it linked. */
+	if (d_unhashed(dentry))
+		return 1;
 	above = dget_parent(dentry);
 	dir = d_inode(above);
 	vol = daxfs_volume_of(dir);
