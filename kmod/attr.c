@@ -279,6 +279,8 @@ static int change_attr(struct mnt_idmap *idmap, struct inode *inode, struct iatt
 	if (err) {
 		restore(inode, &old);
 	} else {
+		/* In this order, see done_writing(). */
+		daxfs_set(info, DAXFS_I_TOUCHED);
 		i_size_write(inode, attr.size);
 		daxfs_attr_done(inode, &attr, 0);
 	}

@@ -24,7 +24,10 @@ static size_t copy_out(const struct daxfs_backing *backing, dxc_off off,
 				  _copy_to_iter(from, len, to);
 }
 
-/* One contiguous part or hole at pos; bytes copied, or an error if there are none. */
+/*
+ * One contiguous part or hole of the base's file at pos, which lies before its
+ * end; bytes copied, or an error if there are none.
+ */
 static ssize_t read_part(struct inode *inode, loff_t pos, struct iov_iter *to)
 {
 	struct daxfs_volume *vol = daxfs_volume_of(inode);
@@ -121,12 +124,14 @@ ssize_t daxfs_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
 	struct inode *inode = file_inode(iocb->ki_filp);
 	const struct daxfs_backing *backing = daxfs_volume_of(inode)->backing;
-	loff_t pos = iocb->ki_pos, size = i_size_read(inode);
+	loff_t pos = iocb->ki_pos, size;
 	ssize_t done = 0;
 	int id;
 
-	if (unlikely(DAXFS_I(inode)->state))
+	if (unlikely(daxfs_is(DAXFS_I(inode), ~0ul)))
 		return read_touched(iocb, to);
+	/* Not i_size: a branch may make the file longer meanwhile, the base stays as it is. */
+	size = DAXFS_I(inode)->core.size;
 	if (!iov_iter_count(to) || pos >= size)
 		return 0;
 	id = daxfs_backing_enter(backing);

@@ -304,12 +304,14 @@ void daxfs_inode_refresh(struct inode *inode, struct dxc_layer *layer)
 		daxfs_set(info, DAXFS_I_STALE);
 		return;
 	}
+	/*
+	 * First, see done_writing(). Where no layer says anything any more, asking
+	 * the view is right too.
+	 */
+	daxfs_set(info, (states_of(&file) & ~DAXFS_I_NEW) | DAXFS_I_TOUCHED |
+		  (S_ISDIR(inode->i_mode) ? DAXFS_I_NAMES : 0) | DAXFS_I_XATTRS);
 	take_attr(inode, &file.attr);
 	info->parent = file.attr.parent;
-	daxfs_set(info, states_of(&file) & ~DAXFS_I_NEW);
-	/* Where no layer says anything any more, asking the view is right too. */
-	daxfs_set(info, DAXFS_I_TOUCHED | (S_ISDIR(inode->i_mode) ? DAXFS_I_NAMES : 0) |
-		  DAXFS_I_XATTRS);
 	forget_all_cached_acls(inode);
 	inode_set_flags(inode, 0, S_NOSEC);
 	daxfs_forget_times(inode);

@@ -111,6 +111,8 @@ static void attr_after(struct inode *inode, struct dxc_attr *attr, loff_t end)
 
 static void done_writing(struct inode *inode, const struct dxc_attr *attr)
 {
+	/* Whoever sees a size that is not the base's asks the view; pairs with i_size_read(). */
+	daxfs_set(DAXFS_I(inode), DAXFS_I_TOUCHED);
 	if (attr->size != i_size_read(inode))
 		i_size_write(inode, attr->size);
 	daxfs_attr_done(inode, attr, 0);
