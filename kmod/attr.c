@@ -119,7 +119,7 @@ int daxfs_inode_flush_times(struct inode *inode)
 		err = dxc_op_setattr(layer, &attr);
 		if (!err)
 			daxfs_attr_done(inode, &attr, 0);
-		daxfs_view_write_end(inode->i_sb, &hold, changed);
+		daxfs_view_times_end(inode->i_sb, &hold, changed);
 	}
 	daxfs_backing_exit(vol->backing, id);
 	return err;
@@ -254,26 +254,21 @@ static void restore(struct inode *inode, const struct saved *old)
 	inode_set_ctime_to_ts(inode, old->ctime);
 }
 
-static int change_attr(struct mnt_idmap *idmap, struct inode *inode, struct iattr *iattr)
+/* Under the hold. */
+static int log_attr(struct mnt_idmap *idmap, struct inode *inode, struct iattr *iattr,
+		    struct dxc_layer *layer, struct dxc_finding *f)
 {
-	struct inode *const changed[] = { inode, NULL };
 	struct daxfs_inode_info *info = DAXFS_I(inode);
 	bool resize = iattr->ia_valid & ATTR_SIZE && iattr->ia_size != i_size_read(inode);
-	struct dxc_finding f = {};
-	struct daxfs_hold hold;
-	struct dxc_layer *layer;
 	struct dxc_attr attr;
 	struct saved old;
 	int err;
 
-	layer = daxfs_view_write(inode, &hold);
-	if (IS_ERR(layer))
-		return PTR_ERR(layer);
 	save(inode, &old);
 	setattr_copy(idmap, inode, iattr);
 	daxfs_attr_of(inode, &attr);
 	if (resize)
-		err = dxc_op_resize(layer, &attr, daxfs_base_of(info), iattr->ia_size, &f);
+		err = dxc_op_resize(layer, &attr, daxfs_base_of(info), iattr->ia_size, f);
 	else
 		err = dxc_op_setattr(layer, &attr);
 	if (err) {
@@ -284,7 +279,54 @@ static int change_attr(struct mnt_idmap *idmap, struct inode *inode, struct iatt
 		i_size_write(inode, attr.size);
 		daxfs_attr_done(inode, &attr, 0);
 	}
+	return err;
+}
+
+static int change_attr(struct mnt_idmap *idmap, struct inode *inode, struct iattr *iattr)
+{
+	struct inode *const changed[] = { inode, NULL };
+	struct dxc_finding f = {};
+	struct daxfs_hold hold;
+	struct dxc_layer *layer;
+	int err;
+
+	layer = daxfs_view_write(inode, &hold);
+	if (IS_ERR(layer))
+		return PTR_ERR(layer);
+	err = log_attr(idmap, inode, iattr, layer, &f);
 	daxfs_view_write_end(inode->i_sb, &hold, changed);
+	daxfs_bad(daxfs_volume_of(inode), err, &f);
+	return err;
+}
+
+/* -EAGAIN: to be tried again after daxfs_view_claim(). */
+static int change_size(struct mnt_idmap *idmap, struct inode *inode, struct iattr *iattr)
+{
+	struct inode *const changed[] = { inode, NULL };
+	struct address_space *mapping = inode->i_mapping;
+	struct dxc_finding f = {};
+	struct daxfs_hold hold;
+	struct dxc_layer *layer;
+	loff_t shorter;
+	int err;
+
+	/*
+	 * No page is mapped that the file may lose: before its blocks are given
+	 * out again. The last one may become a copy.
+	 */
+	filemap_invalidate_lock(mapping);
+	shorter = min_t(loff_t, iattr->ia_size, i_size_read(inode));
+	unmap_mapping_range(mapping, round_up(shorter, PAGE_SIZE), 0, 1);
+	unmap_mapping_range(mapping, round_down(shorter, PAGE_SIZE), PAGE_SIZE, 0);
+	daxfs_disown(inode, shorter >> PAGE_SHIFT, ULONG_MAX);
+	layer = daxfs_view_replace(inode, &hold);
+	err = PTR_ERR_OR_ZERO(layer);
+	if (!err) {
+		err = log_attr(idmap, inode, iattr, layer, &f);
+		daxfs_view_replace_end(inode->i_sb, &hold, changed);
+	}
+	filemap_invalidate_unlock(mapping);
+	daxfs_view_told(inode->i_sb, &hold);
 	daxfs_bad(daxfs_volume_of(inode), err, &f);
 	return err;
 }
@@ -292,10 +334,7 @@ static int change_attr(struct mnt_idmap *idmap, struct inode *inode, struct iatt
 int daxfs_setattr(struct mnt_idmap *idmap, struct dentry *dentry, struct iattr *iattr)
 {
 	struct inode *inode = d_inode(dentry);
-	struct address_space *mapping = inode->i_mapping;
 	struct daxfs_volume *vol = daxfs_volume_of(inode);
-	bool resize = iattr->ia_valid & ATTR_SIZE;
-	loff_t shorter;
 	int err, id;
 
 	err = setattr_prepare(idmap, dentry, iattr);
@@ -304,22 +343,17 @@ int daxfs_setattr(struct mnt_idmap *idmap, struct dentry *dentry, struct iattr *
 	id = daxfs_backing_enter(vol->backing);
 	if (id < 0)
 		return id;
-	if (resize) {
+	if (iattr->ia_valid & ATTR_SIZE) {
 		if (iattr->ia_size != i_size_read(inode))
 			iattr->ia_valid |= ATTR_MTIME | ATTR_CTIME;
-		/*
-		 * No page is mapped that the file may lose: before its blocks
-		 * are given out again. The last one may become a copy.
-		 */
-		filemap_invalidate_lock(mapping);
-		shorter = min_t(loff_t, iattr->ia_size, i_size_read(inode));
-		unmap_mapping_range(mapping, round_up(shorter, PAGE_SIZE), 0, 1);
-		unmap_mapping_range(mapping, round_down(shorter, PAGE_SIZE), PAGE_SIZE, 0);
-		daxfs_disown(inode, shorter >> PAGE_SHIFT, ULONG_MAX);
+		while ((err = change_size(idmap, inode, iattr)) == -EAGAIN) {
+			err = daxfs_view_claim(inode);
+			if (err)
+				break;
+		}
+	} else {
+		err = change_attr(idmap, inode, iattr);
 	}
-	err = change_attr(idmap, inode, iattr);
-	if (resize)
-		filemap_invalidate_unlock(mapping);
 	daxfs_backing_exit(vol->backing, id);
 	if (!err && iattr->ia_valid & ATTR_MODE)
 		err = posix_acl_chmod(idmap, daxfs_acl_of(dentry), inode->i_mode);

@@ -88,19 +88,22 @@ static int copy_block(struct dxc_layer *layer, const struct daxfs_backing *backi
 	return err;
 }
 
-/* The branch's own block of the page at pos. *fresh: it was not its own before. */
-static int own_block(struct inode *inode, loff_t pos, dxc_off *off, bool *fresh)
+/*
+ * The branch's own block of the page at pos. *fresh: it was not its own before.
+ * Ends with daxfs_view_told() on hold.
+ */
+static int own_block(struct inode *inode, loff_t pos, struct daxfs_hold *hold, dxc_off *off,
+		     bool *fresh)
 {
 	struct inode *const changed[] = { inode, NULL };
 	struct daxfs_volume *vol = daxfs_volume_of(inode);
-	struct daxfs_hold hold;
 	struct dxc_layer *layer;
 	struct dxc_attr attr;
 	struct dxc_part part;
 	int err;
 
 	*fresh = false;
-	layer = daxfs_view_write(inode, &hold);
+	layer = daxfs_view_replace(inode, hold);
 	if (IS_ERR(layer))
 		return PTR_ERR(layer);
 	err = dxc_view_map(layer, inode->i_ino, daxfs_base_of(DAXFS_I(inode)), pos, &part, NULL);
@@ -122,7 +125,7 @@ static int own_block(struct inode *inode, loff_t pos, dxc_off *off, bool *fresh)
 		*fresh = true;
 	}
 out:
-	daxfs_view_write_end(inode->i_sb, &hold, *fresh ? changed : NULL);
+	daxfs_view_replace_end(inode->i_sb, hold, *fresh ? changed : NULL);
 	return err;
 }
 
@@ -182,14 +185,15 @@ static vm_fault_t write_fault(struct vm_fault *vmf, struct inode *inode)
 	struct address_space *mapping = inode->i_mapping;
 	loff_t pos = (loff_t)vmf->pgoff << PAGE_SHIFT;
 	vm_fault_t ret = VM_FAULT_SIGBUS;
+	struct daxfs_hold hold = {};
 	bool fresh;
 	dxc_off off;
-	int err;
+	int err = 0;
 
 	filemap_invalidate_lock(mapping);
 	if (pos >= i_size_read(inode))
 		goto out;
-	err = own_block(inode, pos, &off, &fresh);
+	err = own_block(inode, pos, &hold, &off, &fresh);
 	if (err) {
 		ret = err == -ENOMEM ? VM_FAULT_OOM : VM_FAULT_SIGBUS;
 		goto out;
@@ -204,6 +208,10 @@ static vm_fault_t write_fault(struct vm_fault *vmf, struct inode *inode)
 	daxfs_touch(inode);
 out:
 	filemap_invalidate_unlock(mapping);
+	daxfs_view_told(inode->i_sb, &hold);
+	/* With the right to write, the access comes here again. */
+	if (err == -EAGAIN && !daxfs_view_claim(inode))
+		ret = VM_FAULT_NOPAGE;
 	return ret;
 }
 

@@ -220,10 +220,18 @@ static inline bool daxfs_has_branches(const struct daxfs_volume *vol)
 	return dxc_volume_is_writable(&vol->core);
 }
 
+/* Others' inodes that an operation changed, to be unmapped when the locks are free. */
+struct daxfs_told {
+	struct daxfs_sb_info **supers;	/* references; NULL: nobody was told */
+	struct inode **inodes;		/* references */
+	unsigned int super_count, inode_count;
+};
+
 /* A super block's layers, held. */
 struct daxfs_hold {
 	struct daxfs_loaded_branch *branch;
 	unsigned int nofs;
+	struct daxfs_told told;		/* of daxfs_view_write() and the like */
 };
 
 /*
@@ -245,6 +253,15 @@ void daxfs_view_read_end(struct super_block *sb, struct daxfs_hold *hold);
  */
 struct dxc_layer *daxfs_view_write(struct inode *inode, struct daxfs_hold *hold);
 /*
+ * The same under the inode's invalidate_lock, for replacing blocks. Becoming the
+ * branch's writer and unmapping for others take such locks of other inodes, so
+ * neither is done here: -EAGAIN, for which daxfs_view_claim() without the lock
+ * is the cure, and daxfs_view_told() when the lock is free.
+ */
+struct dxc_layer *daxfs_view_replace(struct inode *inode, struct daxfs_hold *hold);
+/* The super block may write its branch now; it may have lost it again by the next look. */
+int daxfs_view_claim(struct inode *inode);
+/*
  * The same for writing into blocks that are the layer's own: branch->lock is
  * held for reading, and given up with daxfs_view_read_end().
  */
@@ -256,6 +273,17 @@ struct dxc_layer *daxfs_view_write_if_writer(struct inode *inode, struct daxfs_h
  * operation changed, NULL-ended, for other super blocks that show the branch.
  */
 void daxfs_view_write_end(struct super_block *sb, struct daxfs_hold *hold,
+			  struct inode *const changed[]);
+/* The same after daxfs_view_replace(), whose lock stays. */
+void daxfs_view_replace_end(struct super_block *sb, struct daxfs_hold *hold,
+			    struct inode *const changed[]);
+/* What is left to do then. Also when daxfs_view_replace() has failed. */
+void daxfs_view_told(struct super_block *sb, struct daxfs_hold *hold);
+/*
+ * The same for an operation that replaced no blocks, so that nothing is
+ * unmapped: reclaim evicts inodes, and others of their locks may be held.
+ */
+void daxfs_view_times_end(struct super_block *sb, struct daxfs_hold *hold,
 			  struct inode *const changed[]);
 
 /* ---- branch.c: what a super block shows; the ioctls' work ---- */

@@ -119,8 +119,12 @@ static noinline int become_writer(struct daxfs_sb_info *sbi)
 	return -EAGAIN;
 }
 
-/* tree is held, and the super block may write its branch; or what daxfs_view_write() says. */
-static struct daxfs_loaded_branch *enter_to_write(struct inode *inode)
+/*
+ * tree is held, and the super block may write its branch; or what
+ * daxfs_view_write() says. claim: the right is taken where somebody else has it,
+ * else -EAGAIN.
+ */
+static struct daxfs_loaded_branch *enter_to_write(struct inode *inode, bool claim)
 {
 	struct daxfs_sb_info *sbi = DAXFS_SB(inode->i_sb);
 	struct daxfs_volume *vol = sbi->volume;
@@ -140,16 +144,20 @@ static struct daxfs_loaded_branch *enter_to_write(struct inode *inode)
 		}
 		if (likely(!sbi->branch->frozen && sbi->branch->writer == sbi))
 			return sbi->branch;
+		if (!claim) {
+			up_read(&vol->tree);
+			return ERR_PTR(-EAGAIN);
+		}
 		err = become_writer(sbi);
 		if (err != -EAGAIN || fatal_signal_pending(current))
 			return ERR_PTR(err == -EAGAIN ? -EINTR : err);
 	}
 }
 
-struct dxc_layer *daxfs_view_write(struct inode *inode, struct daxfs_hold *hold)
+static struct dxc_layer *hold_to_write(struct daxfs_loaded_branch *branch,
+				       struct daxfs_hold *hold)
 {
-	struct daxfs_loaded_branch *branch = enter_to_write(inode);
-
+	hold->told.supers = NULL;
 	if (IS_ERR(branch))
 		return ERR_CAST(branch);
 	hold->branch = branch;
@@ -158,9 +166,29 @@ struct dxc_layer *daxfs_view_write(struct inode *inode, struct daxfs_hold *hold)
 	return &branch->layer;
 }
 
+struct dxc_layer *daxfs_view_write(struct inode *inode, struct daxfs_hold *hold)
+{
+	return hold_to_write(enter_to_write(inode, true), hold);
+}
+
+struct dxc_layer *daxfs_view_replace(struct inode *inode, struct daxfs_hold *hold)
+{
+	return hold_to_write(enter_to_write(inode, false), hold);
+}
+
+int daxfs_view_claim(struct inode *inode)
+{
+	struct daxfs_loaded_branch *branch = enter_to_write(inode, true);
+
+	if (IS_ERR(branch))
+		return PTR_ERR(branch);
+	up_read(&daxfs_volume_of(inode)->tree);
+	return 0;
+}
+
 struct dxc_layer *daxfs_view_overwrite(struct inode *inode, struct daxfs_hold *hold)
 {
-	struct daxfs_loaded_branch *branch = enter_to_write(inode);
+	struct daxfs_loaded_branch *branch = enter_to_write(inode, true);
 
 	if (IS_ERR(branch))
 		return ERR_CAST(branch);
@@ -181,10 +209,7 @@ struct dxc_layer *daxfs_view_write_if_writer(struct inode *inode, struct daxfs_h
 		up_read(&vol->tree);
 		return NULL;
 	}
-	hold->branch = sbi->branch;
-	hold->nofs = memalloc_nofs_save();
-	down_write(&hold->branch->lock);
-	return &hold->branch->layer;
+	return hold_to_write(sbi->branch, hold);
 }
 
 /* ---- other super blocks that show the same branch ---- */
@@ -216,14 +241,7 @@ void daxfs_super_put(struct daxfs_sb_info *sbi)
 		queue_work(daxfs_wq, &sbi->put_work);
 }
 
-/* Others' inodes that have to be unmapped when the locks are free. */
-struct told {
-	struct daxfs_sb_info **supers;
-	struct inode **inodes;
-	unsigned int super_count, inode_count;
-};
-
-static bool told_init(struct told *told, unsigned int supers, unsigned int inodes)
+static bool told_init(struct daxfs_told *told, unsigned int supers, unsigned int inodes)
 {
 	told->super_count = 0;
 	told->inode_count = 0;
@@ -234,7 +252,7 @@ static bool told_init(struct told *told, unsigned int supers, unsigned int inode
 	return told->supers && told->inodes;
 }
 
-static void tell_one(struct told *told, struct daxfs_sb_info *sbi, struct dxc_layer *layer,
+static void tell_one(struct daxfs_told *told, struct daxfs_sb_info *sbi, struct dxc_layer *layer,
 		     struct inode *const changed[])
 {
 	struct inode *inode;
@@ -255,7 +273,7 @@ static void tell_one(struct told *told, struct daxfs_sb_info *sbi, struct dxc_la
 }
 
 static void tell_others(struct daxfs_sb_info *sbi, struct daxfs_loaded_branch *branch,
-			struct inode *const changed[], struct told *told)
+			struct inode *const changed[], struct daxfs_told *told)
 {
 	struct daxfs_sb_info *other;
 	unsigned int count = 0;
@@ -270,18 +288,20 @@ static void tell_others(struct daxfs_sb_info *sbi, struct daxfs_loaded_branch *b
 	}
 }
 
-static void told_end(struct told *told)
+static void told_end(struct daxfs_volume *vol, struct daxfs_told *told, bool unmap)
 {
 	unsigned int i;
 
 	for (i = 0; i < told->inode_count; i++) {
-		daxfs_inode_unmap(told->inodes[i]);
+		if (unmap)
+			daxfs_inode_unmap(told->inodes[i]);
 		iput(told->inodes[i]);
 	}
 	for (i = 0; i < told->super_count; i++)
 		daxfs_super_put(told->supers[i]);
 	kfree(told->inodes);
 	kfree(told->supers);
+	atomic_dec(&vol->telling);
 }
 
 static noinline void compact(struct daxfs_sb_info *sbi, struct daxfs_loaded_branch *branch)
@@ -297,27 +317,43 @@ static noinline void compact(struct daxfs_sb_info *sbi, struct daxfs_loaded_bran
 		branch->compact_at = 0;
 }
 
-void daxfs_view_write_end(struct super_block *sb, struct daxfs_hold *hold,
-			  struct inode *const changed[])
+void daxfs_view_replace_end(struct super_block *sb, struct daxfs_hold *hold,
+			    struct inode *const changed[])
 {
 	struct daxfs_loaded_branch *branch = hold->branch;
 	struct daxfs_sb_info *sbi = DAXFS_SB(sb);
-	struct told told = {};
 
 	if (unlikely(dxc_layer_wants_compaction(&branch->layer)))
 		compact(sbi, branch);
 	if (unlikely(branch->views > 1) && changed && changed[0])
-		tell_others(sbi, branch, changed, &told);
+		tell_others(sbi, branch, changed, &hold->told);
 	/* What was given up here is not given out again before others have unmapped it. */
-	if (unlikely(told.supers))
+	if (unlikely(hold->told.supers))
 		atomic_inc(&sbi->volume->telling);
 	up_write(&branch->lock);
 	memalloc_nofs_restore(hold->nofs);
 	up_read(&sbi->volume->tree);
-	if (unlikely(told.supers)) {
-		told_end(&told);
-		atomic_dec(&sbi->volume->telling);
-	}
+}
+
+void daxfs_view_told(struct super_block *sb, struct daxfs_hold *hold)
+{
+	if (unlikely(hold->told.supers))
+		told_end(DAXFS_SB(sb)->volume, &hold->told, true);
+}
+
+void daxfs_view_write_end(struct super_block *sb, struct daxfs_hold *hold,
+			  struct inode *const changed[])
+{
+	daxfs_view_replace_end(sb, hold, changed);
+	daxfs_view_told(sb, hold);
+}
+
+void daxfs_view_times_end(struct super_block *sb, struct daxfs_hold *hold,
+			  struct inode *const changed[])
+{
+	daxfs_view_replace_end(sb, hold, changed);
+	if (unlikely(hold->told.supers))
+		told_end(DAXFS_SB(sb)->volume, &hold->told, false);
 }
 
 /* ---- all inodes of a super block ---- */

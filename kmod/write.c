@@ -195,7 +195,10 @@ static int write_behind_end(struct writing *wr, struct dxc_layer *layer)
 	return err;
 }
 
-/* Bytes written; 0: the user's page is not there, bring it in. */
+/*
+ * Bytes written; 0: the user's page is not there, bring it in; -EAGAIN: the
+ * super block has to become the branch's writer.
+ */
 static ssize_t write_piece(struct writing *wr)
 {
 	struct inode *const changed[] = { wr->inode, NULL };
@@ -227,10 +230,10 @@ static ssize_t write_piece(struct writing *wr)
 	}
 	/* Faults that find the old blocks have mapped them before they are replaced. */
 	filemap_invalidate_lock(mapping);
-	layer = daxfs_view_write(wr->inode, &hold);
+	layer = daxfs_view_replace(wr->inode, &hold);
 	if (IS_ERR(layer)) {
-		done = PTR_ERR(layer);
-		goto unlock;
+		filemap_invalidate_unlock(mapping);
+		return PTR_ERR(layer);
 	}
 	done = write_behind_end(wr, layer);
 	if (!done)
@@ -241,13 +244,13 @@ static ssize_t write_piece(struct writing *wr)
 		done = part.own ? overwrite(wr, layer, len, &part) :
 				  write_new(wr, layer, len, &part);
 	}
-	daxfs_view_write_end(wr->inode->i_sb, &hold, changed);
+	daxfs_view_replace_end(wr->inode->i_sb, &hold, changed);
 	if (done > 0 && mapping_mapped(mapping))
 		unmap_mapping_range(mapping, round_down(wr->pos, PAGE_SIZE),
 				    round_up(wr->pos + done, PAGE_SIZE) -
 				    round_down(wr->pos, PAGE_SIZE), 0);
-unlock:
 	filemap_invalidate_unlock(mapping);
+	daxfs_view_told(wr->inode->i_sb, &hold);
 	return done;
 }
 
@@ -289,6 +292,10 @@ static ssize_t write_pieces(struct writing *wr)
 			if (done)
 				break;
 			stuck = true;
+		} else if (done == -EAGAIN) {
+			done = daxfs_view_claim(wr->inode);
+			if (done)
+				break;
 		} else if (done == -ENOSPC && !reclaimed) {
 			/* Chunks of branches that are gone may wait for their readers. */
 			reclaimed = true;
@@ -399,8 +406,8 @@ static int zero_bytes(struct inode *inode, loff_t pos, loff_t len)
 	return done < 0 ? done : 0;
 }
 
-/* Whole blocks become a hole. Nothing maps them any more. */
-static int punch_blocks(struct inode *inode, u64 block, u64 count)
+/* Whole blocks become a hole. Nothing maps them any more. -EAGAIN as in write_piece(). */
+static int try_punch(struct inode *inode, u64 block, u64 count)
 {
 	struct inode *const changed[] = { inode, NULL };
 	struct address_space *mapping = inode->i_mapping;
@@ -409,21 +416,32 @@ static int punch_blocks(struct inode *inode, u64 block, u64 count)
 	struct dxc_attr attr;
 	int err;
 
-	if (!count)
-		return 0;
 	filemap_invalidate_lock(mapping);
 	unmap_mapping_range(mapping, block << PAGE_SHIFT, count << PAGE_SHIFT, 1);
 	daxfs_disown(inode, block, block + count - 1);
-	layer = daxfs_view_write(inode, &hold);
+	layer = daxfs_view_replace(inode, &hold);
 	err = PTR_ERR_OR_ZERO(layer);
 	if (!err) {
 		attr_after(inode, &attr, 0);
 		err = dxc_op_punch(layer, &attr, block, count);
 		if (!err)
 			done_writing(inode, &attr);
-		daxfs_view_write_end(inode->i_sb, &hold, changed);
+		daxfs_view_replace_end(inode->i_sb, &hold, changed);
 	}
 	filemap_invalidate_unlock(mapping);
+	daxfs_view_told(inode->i_sb, &hold);
+	return err;
+}
+
+static int punch_blocks(struct inode *inode, u64 block, u64 count)
+{
+	int err;
+
+	while ((err = try_punch(inode, block, count)) == -EAGAIN) {
+		err = daxfs_view_claim(inode);
+		if (err)
+			break;
+	}
 	return err;
 }
 
@@ -443,12 +461,13 @@ static int punch(struct inode *inode, loff_t pos, loff_t len)
 	return err;
 }
 
-/* Zeroed blocks for the hole that holds block, no further than end: how many. */
+/* Zeroed blocks for the hole that holds block, no further than end: how many. -EAGAIN as above. */
 static s64 allocate_some(struct inode *inode, u64 block, u64 end, loff_t size)
 {
 	struct inode *const changed[] = { inode, NULL };
 	struct daxfs_inode_info *info = DAXFS_I(inode);
 	struct daxfs_volume *vol = daxfs_volume_of(inode);
+	struct address_space *mapping = inode->i_mapping;
 	struct daxfs_hold hold;
 	struct dxc_layer *layer;
 	struct dxc_attr attr;
@@ -457,9 +476,12 @@ static s64 allocate_some(struct inode *inode, u64 block, u64 end, loff_t size)
 	dxc_off off;
 	int err;
 
-	layer = daxfs_view_write(inode, &hold);
-	if (IS_ERR(layer))
+	filemap_invalidate_lock(mapping);
+	layer = daxfs_view_replace(inode, &hold);
+	if (IS_ERR(layer)) {
+		filemap_invalidate_unlock(mapping);
 		return PTR_ERR(layer);
+	}
 	err = dxc_view_map(layer, inode->i_ino, daxfs_base_of(info), block << PAGE_SHIFT, &part,
 			   NULL);
 	if (err)
@@ -482,7 +504,12 @@ static s64 allocate_some(struct inode *inode, u64 block, u64 end, loff_t size)
 	else
 		done_writing(inode, &attr);
 out:
-	daxfs_view_write_end(inode->i_sb, &hold, changed);
+	daxfs_view_replace_end(inode->i_sb, &hold, changed);
+	/* Pages of zeros that stood for holes. */
+	if (!err)
+		unmap_mapping_range(mapping, block << PAGE_SHIFT, got << PAGE_SHIFT, 0);
+	filemap_invalidate_unlock(mapping);
+	daxfs_view_told(inode->i_sb, &hold);
 	return err ? err : (s64)got;
 }
 
@@ -490,19 +517,19 @@ out:
 static int allocate(struct inode *inode, loff_t pos, loff_t len, loff_t size)
 {
 	u64 block = pos >> PAGE_SHIFT, end = DIV_ROUND_UP_ULL(pos + len, PAGE_SIZE);
-	struct address_space *mapping = inode->i_mapping;
-	s64 got = 0;
+	s64 got;
 
-	filemap_invalidate_lock(mapping);
-	for (; block < end; block += got) {
+	while (block < end) {
 		got = allocate_some(inode, block, end, size);
-		if (got < 0 || dxc_pause())
-			break;
+		if (got == -EAGAIN)
+			got = daxfs_view_claim(inode);
+		if (got < 0)
+			return got;
+		block += got;
+		if (dxc_pause())
+			return block < end ? -EINTR : 0;
 	}
-	/* Pages of zeros that stood for holes. */
-	unmap_mapping_range(mapping, round_down(pos, PAGE_SIZE), round_up(len, PAGE_SIZE), 0);
-	filemap_invalidate_unlock(mapping);
-	return block < end ? (got < 0 ? got : -EINTR) : 0;
+	return 0;
 }
 
 static int set_size(struct file *file, loff_t size)
