@@ -217,7 +217,8 @@ static ssize_t write_piece(struct writing *wr)
 			return PTR_ERR(layer);
 		done = dxc_view_map(layer, wr->inode->i_ino, daxfs_base_of(info), wr->pos, &part,
 				    NULL);
-		if (!done && part.own) {
+		/* Through another super block the file may have become shorter until now. */
+		if (!done && part.own && wr->pos < i_size_read(wr->inode)) {
 			len = min_t(u64, len, part.ex.pos + part.ex.len - wr->pos);
 			len = min_t(u64, len, i_size_read(wr->inode) - wr->pos);
 			done = overwrite(wr, layer, min_t(size_t, len, OVERWRITE_MAX), &part);
