@@ -28,6 +28,8 @@ struct writing {
 	struct iov_iter *from;
 	loff_t pos;
 	size_t limit;			/* bytes of the next piece */
+	bool append;			/* pos is the end, and stays it */
+	bool moved;			/* it is not: another super block wrote behind it */
 };
 
 /* Into the region; in persistent memory it is durable with the next fence. */
@@ -197,7 +199,7 @@ static int write_behind_end(struct writing *wr, struct dxc_layer *layer)
 
 /*
  * Bytes written; 0: the user's page is not there, bring it in; -EAGAIN: the
- * super block has to become the branch's writer.
+ * super block has to become the branch's writer, or wr->moved.
  */
 static ssize_t write_piece(struct writing *wr)
 {
@@ -211,7 +213,7 @@ static ssize_t write_piece(struct writing *wr)
 	ssize_t done;
 
 	/* The usual second write to a place needs the branch only as it is. */
-	if (wr->pos < i_size_read(wr->inode) && daxfs_is(info, DAXFS_I_TOUCHED)) {
+	if (wr->pos < i_size_read(wr->inode) && !wr->append && daxfs_is(info, DAXFS_I_TOUCHED)) {
 		layer = daxfs_view_overwrite(wr->inode, &hold);
 		if (IS_ERR(layer))
 			return PTR_ERR(layer);
@@ -236,7 +238,8 @@ static ssize_t write_piece(struct writing *wr)
 		filemap_invalidate_unlock(mapping);
 		return PTR_ERR(layer);
 	}
-	done = write_behind_end(wr, layer);
+	wr->moved = wr->append && wr->pos != i_size_read(wr->inode);
+	done = wr->moved ? -EAGAIN : write_behind_end(wr, layer);
 	if (!done)
 		done = dxc_view_map(layer, wr->inode->i_ino, daxfs_base_of(info), wr->pos, &part,
 				    NULL);
@@ -245,7 +248,7 @@ static ssize_t write_piece(struct writing *wr)
 		done = part.own ? overwrite(wr, layer, len, &part) :
 				  write_new(wr, layer, len, &part);
 	}
-	daxfs_view_replace_end(wr->inode->i_sb, &hold, changed);
+	daxfs_view_replace_end(wr->inode->i_sb, &hold, wr->moved ? NULL : changed);
 	if (done > 0 && mapping_mapped(mapping))
 		unmap_mapping_range(mapping, round_down(wr->pos, PAGE_SIZE),
 				    round_up(wr->pos + done, PAGE_SIZE) -
@@ -294,6 +297,8 @@ static ssize_t write_pieces(struct writing *wr)
 				break;
 			stuck = true;
 		} else if (done == -EAGAIN) {
+			if (wr->moved)
+				break;
 			done = daxfs_view_claim(wr->inode);
 			if (done)
 				break;
@@ -312,7 +317,12 @@ static ssize_t write_pieces(struct writing *wr)
 static ssize_t daxfs_write_iter(struct kiocb *iocb, struct iov_iter *from)
 {
 	struct inode *inode = file_inode(iocb->ki_filp);
-	struct writing wr = { .inode = inode, .vol = daxfs_volume_of(inode), .from = from };
+	struct writing wr = {
+		.inode = inode,
+		.vol = daxfs_volume_of(inode),
+		.from = from,
+		.append = iocb->ki_flags & IOCB_APPEND,
+	};
 	ssize_t done;
 	int id;
 
@@ -320,15 +330,19 @@ static ssize_t daxfs_write_iter(struct kiocb *iocb, struct iov_iter *from)
 	if (id < 0)
 		return id;
 	inode_lock(inode);
-	done = generic_write_checks(iocb, from);
-	if (done > 0) {
+	do {
+		wr.moved = false;
+		done = generic_write_checks(iocb, from);
+		if (done <= 0)
+			break;
 		wr.pos = iocb->ki_pos;
 		done = file_remove_privs(iocb->ki_filp);
 		if (!done)
 			done = write_pieces(&wr);
-		if (done > 0)
-			iocb->ki_pos += done;
-	}
+		/* What is behind the old end by now is not written over: limits are checked anew. */
+	} while (done == -EAGAIN && wr.moved);
+	if (done > 0)
+		iocb->ki_pos += done;
 	inode_unlock(inode);
 	daxfs_backing_exit(wr.vol->backing, id);
 	return done > 0 ? generic_write_sync(iocb, done) : done;
