@@ -258,8 +258,8 @@ static int load_again(struct daxfs_volume *vol, struct daxfs_loaded_branch *bran
 
 	list_for_each_entry(sbi, &vol->supers, list) {
 		if (lies_on(sbi->branch, branch)) {
-			WRITE_ONCE(sbi->view, sbi->view + 1);
-			sbi->sweep = true;
+			sbi->sweep++;
+			daxfs_view_changed(sbi);
 		}
 	}
 	daxfs_tend_soon(vol);

@@ -169,7 +169,6 @@ static void discard_layer(struct op *op, struct daxfs_sb_info *sbi,
 
 	if (dxc_layer_is_empty(layer))
 		return;
-	WRITE_ONCE(sbi->view, sbi->view + 1);
 	if (!pin(op, sbi))
 		return;
 	while (!dxc_layer_next_ino(layer, &bucket, &skip, &ino)) {
@@ -177,6 +176,7 @@ static void discard_layer(struct op *op, struct daxfs_sb_info *sbi,
 		if (inode)
 			add_stale(op, inode);
 	}
+	daxfs_view_changed(sbi);
 }
 
 /* The same for a super block whose branch was changed, not discarded. */
@@ -190,7 +190,6 @@ static void refresh_layer(struct op *op, struct daxfs_sb_info *sbi,
 
 	if (dxc_layer_is_empty(layer))
 		return;
-	WRITE_ONCE(sbi->view, sbi->view + 1);
 	if (!pin(op, sbi))
 		return;
 	while (!dxc_layer_next_ino(layer, &bucket, &skip, &ino)) {
@@ -205,6 +204,7 @@ static void refresh_layer(struct op *op, struct daxfs_sb_info *sbi,
 		}
 		add_stale(op, inode);
 	}
+	daxfs_view_changed(sbi);
 }
 
 static unsigned int depth_of(const struct daxfs_loaded_branch *branch)

@@ -110,11 +110,13 @@ struct daxfs_sb_info {
 	/*
 	 * Grows when names may have changed by other means than this super
 	 * block's operations. A dentry keeps the value it was made under in d_time.
+	 * Read it with daxfs_view_number(); it grows by daxfs_view_changed().
 	 */
 	unsigned long view;
 	u64 shown;			/* id of branch, for those without tree; 0: none */
 	bool mapped;			/* set with DAXFS_I_MAPPED of any inode, stays */
-	bool sweep;			/* everything cached may be old; the worker's work */
+	unsigned int sweep;		/* grows when everything cached may be old; by tree */
+	unsigned int swept;		/* until then the worker has seen to it; by tree */
 	bool pinned;			/* by the branch operation; guarded by ops_lock */
 	struct work_struct put_work;	/* the last reference, given up elsewhere */
 	struct list_head dirty;		/* daxfs_inode_info; guarded by dirty_lock */
@@ -189,6 +191,22 @@ struct daxfs_mount_options {
 static inline struct daxfs_sb_info *DAXFS_SB(struct super_block *sb)
 {
 	return sb->s_fs_info;
+}
+
+/* Before anything is looked at; pairs with daxfs_view_changed(). */
+static inline unsigned long daxfs_view_number(struct super_block *sb)
+{
+	return smp_load_acquire(&DAXFS_SB(sb)->view);
+}
+
+/*
+ * When inodes say what changed: who sees the new number sees DAXFS_I_NAMES, too,
+ * and does not take what the base says for true of it. tree is held for
+ * writing, or for reading with the lock of the branch that is shown.
+ */
+static inline void daxfs_view_changed(struct daxfs_sb_info *sbi)
+{
+	smp_store_release(&sbi->view, sbi->view + 1);
 }
 
 static inline struct daxfs_inode_info *DAXFS_I(struct inode *inode)

@@ -79,7 +79,7 @@ struct dentry *daxfs_lookup(struct inode *dir, struct dentry *dentry,
 	if (id < 0)
 		return ERR_PTR(id);
 	/* Before anything is looked at: what changes meanwhile is looked at again. */
-	dentry->d_time = READ_ONCE(DAXFS_SB(dir->i_sb)->view);
+	dentry->d_time = daxfs_view_number(dir->i_sb);
 	err = look(dir, &dentry->d_name, &de, &f);
 	if (!err)
 		inode = daxfs_iget_inside(dir->i_sb, de.ino);
@@ -111,11 +111,13 @@ static bool says_the_same(struct inode *inode, int err, const struct dxc_dirent 
 
 bool daxfs_name_holds(struct dxc_layer *layer, struct inode *dir, struct dentry *dentry)
 {
-	unsigned long view = READ_ONCE(DAXFS_SB(dir->i_sb)->view);
+	const struct daxfs_sb_info *sbi = DAXFS_SB(dir->i_sb);
+	unsigned long view = daxfs_view_number(dir->i_sb);
 	struct dxc_dirent de dxc_uninitialized;
 	int err;
 
-	if (likely(dentry->d_time == view))
+	/* Between a reload of the branch and the worker's sweep no dentry is sure. */
+	if (likely(dentry->d_time == view && sbi->sweep == READ_ONCE(sbi->swept)))
 		return true;
 	err = look_into_view(layer, dir, &dentry->d_name, &de, NULL);
 	if (!says_the_same(d_inode(dentry), err, &de))
@@ -161,7 +163,7 @@ static noinline int look_again(struct dentry *dentry, unsigned int flags, unsign
 /* On the way of every component of every path. */
 static int daxfs_revalidate(DAXFS_REVALIDATE_ARGS struct dentry *dentry, unsigned int flags)
 {
-	unsigned long view = READ_ONCE(DAXFS_SB(dentry->d_sb)->view);
+	unsigned long view = daxfs_view_number(dentry->d_sb);
 	struct inode *inode = d_inode_rcu(dentry);
 
 	if (likely(READ_ONCE(dentry->d_time) == view &&

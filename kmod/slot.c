@@ -380,13 +380,26 @@ static void refresh_one(struct inode *inode)
 	daxfs_inode_unmap(inode);
 }
 
+/* Until it is done names in the base may be taken for true; they are looked at again after it. */
+static void sweep(struct daxfs_sb_info *sbi)
+{
+	struct daxfs_volume *vol = sbi->volume;
+	unsigned int until = READ_ONCE(sbi->sweep);
+
+	daxfs_sweep(sbi->sb, ~0ul, refresh_one);
+	down_write(&vol->tree);
+	WRITE_ONCE(sbi->swept, until);
+	daxfs_view_changed(sbi);
+	up_write(&vol->tree);
+}
+
 /* What a super block has to have done for it now and then. */
 static void tend_super(struct daxfs_sb_info *sbi, bool flush)
 {
 	struct super_block *sb = sbi->sb;
 
-	if (xchg(&sbi->sweep, false))
-		daxfs_sweep(sb, ~0ul, refresh_one);
+	if (READ_ONCE(sbi->sweep) != sbi->swept)
+		sweep(sbi);
 	/* Not while it is frozen: then nothing may change. */
 	if (flush && !list_empty_careful(&sbi->dirty) && sb_start_write_trylock(sb)) {
 		daxfs_flush_all_times(sb);

@@ -257,7 +257,6 @@ static void tell_one(struct daxfs_told *told, struct daxfs_sb_info *sbi, struct 
 {
 	struct inode *inode;
 
-	WRITE_ONCE(sbi->view, sbi->view + 1);
 	if (!atomic_inc_not_zero(&sbi->sb->s_active))
 		return;
 	told->supers[told->super_count++] = sbi;
@@ -270,6 +269,7 @@ static void tell_one(struct daxfs_told *told, struct daxfs_sb_info *sbi, struct 
 		if (inode->i_mode)
 			daxfs_inode_refresh(inode, layer);
 	}
+	daxfs_view_changed(sbi);
 }
 
 static void tell_others(struct daxfs_sb_info *sbi, struct daxfs_loaded_branch *branch,
