@@ -60,6 +60,18 @@ void daxfs_forget_times(struct inode *inode)
 	spin_unlock(&sbi->dirty_lock);
 }
 
+void daxfs_forget_all_times(struct daxfs_sb_info *sbi)
+{
+	struct daxfs_inode_info *info, *next;
+
+	spin_lock(&sbi->dirty_lock);
+	list_for_each_entry_safe(info, next, &sbi->dirty, dirty) {
+		list_del_init(&info->dirty);
+		daxfs_clear(info, DAXFS_I_TIMES);
+	}
+	spin_unlock(&sbi->dirty_lock);
+}
+
 void daxfs_attr_done(struct inode *inode, const struct dxc_attr *attr, unsigned long states)
 {
 	struct timespec64 ts = { .tv_sec = attr->ctime, .tv_nsec = attr->ctime_nsec };
@@ -115,10 +127,13 @@ int daxfs_inode_flush_times(struct inode *inode)
 	/* Who wrote has the lease; if it was taken from us, so was the branch. */
 	layer = daxfs_view_write_if_writer(inode, &hold);
 	if (layer) {
-		daxfs_attr_of(inode, &attr);
-		err = dxc_op_setattr(layer, &attr);
-		if (!err)
-			daxfs_attr_done(inode, &attr, 0);
+		/* Of no use any more, if the view was left meanwhile. */
+		if (daxfs_is(DAXFS_I(inode), DAXFS_I_TIMES)) {
+			daxfs_attr_of(inode, &attr);
+			err = dxc_op_setattr(layer, &attr);
+			if (!err)
+				daxfs_attr_done(inode, &attr, 0);
+		}
 		daxfs_view_times_end(inode->i_sb, &hold, changed);
 	}
 	daxfs_backing_exit(vol->backing, id);
@@ -129,15 +144,17 @@ int daxfs_flush_all_times(struct super_block *sb)
 {
 	struct daxfs_sb_info *sbi = DAXFS_SB(sb);
 	struct daxfs_inode_info *info;
+	unsigned long left = 0;
+	struct list_head *pos;
 	struct inode *inode;
 	int err = 0, err2;
-	LIST_HEAD(todo);
 
 	spin_lock(&sbi->dirty_lock);
-	list_splice_init(&sbi->dirty, &todo);
-	while (!list_empty(&todo)) {
-		info = list_first_entry(&todo, struct daxfs_inode_info, dirty);
-		/* Back where it is looked for, in case that it cannot be logged. */
+	/* They stay where daxfs_forget_all_times() finds them; each has its turn once. */
+	list_for_each(pos, &sbi->dirty)
+		left++;
+	for (; left && !list_empty(&sbi->dirty); left--) {
+		info = list_first_entry(&sbi->dirty, struct daxfs_inode_info, dirty);
 		list_move_tail(&info->dirty, &sbi->dirty);
 		inode = igrab(&info->vfs);
 		/* Being evicted, which does the same. */

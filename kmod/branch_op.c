@@ -243,6 +243,7 @@ static void change_view(struct op *op, struct daxfs_sb_info *sbi,
 		discard_layer(op, sbi, &branch->layer, &to->layer);
 	for (branch = to; branch != base; branch = branch->parent)
 		discard_layer(op, sbi, &branch->layer, &to->layer);
+	daxfs_forget_all_times(sbi);
 	daxfs_branch_show(sbi, to, &op->dead);
 }
 
@@ -501,6 +502,7 @@ static void tell_of_commit(struct op *op, struct daxfs_loaded_branch *parent,
 			for (branch = sbi->branch; branch != parent; branch = branch->parent)
 				discard_layer(op, sbi, &branch->layer, &child->layer);
 			discard_layer(op, sbi, &child->layer, &child->layer);
+			daxfs_forget_all_times(sbi);
 		}
 	}
 }
@@ -692,6 +694,7 @@ static int abort_now(struct op *op, const struct dxc_branch *br, struct daxfs_lo
 				continue;
 			for (branch = sbi->branch; branch != parent; branch = branch->parent)
 				discard_layer(op, sbi, &branch->layer, &parent->layer);
+			daxfs_forget_all_times(sbi);
 		}
 		show_parent(op, parent, gone, NULL);
 	}

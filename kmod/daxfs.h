@@ -332,10 +332,13 @@ int daxfs_branch_op(struct super_block *sb, unsigned int cmd, struct daxfs_branc
 long daxfs_reclaim_now(struct daxfs_volume *vol);
 
 /*
- * view.c: the inode if it is in memory and nobody evicts it, a reference; else
- * NULL. Waits for nobody, so it can be called under tree and branch->lock,
- * which both filling and evicting an inode need. It may not be filled in yet
- * (i_mode 0, I_NEW): then it will be, from the layers as they are by then.
+ * view.c: an inode that was changed by others or discarded, if it is in memory
+ * and nobody evicts it, a reference; else NULL. One that is being evicted logs
+ * nothing any more (DAXFS_I_STALE): its times and that it has no name were true
+ * of the view as it was. Waits for nobody, so it can be called under tree and
+ * branch->lock, which both filling and evicting an inode need. It may not be
+ * filled in yet (i_mode 0, I_NEW): then it will be, from the layers as they are
+ * by then.
  */
 struct inode *daxfs_find_inode(struct super_block *sb, dxc_ino ino);
 
@@ -363,6 +366,8 @@ void daxfs_attr_done(struct inode *inode, const struct dxc_attr *attr, unsigned 
 void daxfs_touch(struct inode *inode);
 /* They are logged, or of no use any more. */
 void daxfs_forget_times(struct inode *inode);
+/* Of all inodes: the super block leaves its view. Under tree held for writing. */
+void daxfs_forget_all_times(struct daxfs_sb_info *sbi);
 /* Logs the times of inodes that wrote in place. */
 int daxfs_inode_flush_times(struct inode *inode);
 int daxfs_flush_all_times(struct super_block *sb);

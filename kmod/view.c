@@ -219,6 +219,9 @@ static int match_inode(struct inode *inode, unsigned long ino, void *found)
 	if (inode->i_ino != ino)
 		return 0;
 	*(struct inode **)found = igrab(inode);
+	/* One on its way out: what it still has to say is of what was before. */
+	if (!*(struct inode **)found)
+		daxfs_set(DAXFS_I(inode), DAXFS_I_STALE);
 	return -1;
 }
 
