@@ -326,6 +326,8 @@ static int take_lease(struct daxfs_sb_info *sbi, struct fs_context *fc, struct d
 	char host[DAXFS_HOST_SIZE] = "";
 	int err = daxfs_lease_take(sbi, id, host);
 
+	if (err == -EAGAIN)
+		err = -EBUSY;
 	if (err == -EBUSY)
 		errorf(fc, "daxfs: branch %s is being written by %s; mount it read-only (-o ro), or another branch",
 		       name, host);

@@ -13,6 +13,9 @@
 #include "loaded.h"
 #include "backing/backing.h"
 
+/* How often to look whether a mount of this kernel that took a lease is the writer. */
+#define LEASE_TRIES	25
+
 /* One operation under way. */
 struct op {
 	struct super_block *sb;
@@ -103,12 +106,20 @@ static int hold_lease(struct op *op, const struct dxc_branch *br, bool *taken)
 {
 	struct daxfs_loaded_branch *branch = daxfs_branch_in_memory(op->vol, br->id);
 	char host[DAXFS_HOST_SIZE] = "";
-	int err;
+	int err = -EAGAIN, tries;
 
 	*taken = false;
-	if (branch && branch->writer)
-		return 0;
-	err = daxfs_lease_take(op->sbi, br->id, host);
+	for (tries = 0; tries < LEASE_TRIES; tries++) {
+		if (branch && READ_ONCE(branch->writer))
+			return 0;
+		err = daxfs_lease_take(op->sbi, br->id, host);
+		if (err != -EAGAIN)
+			break;
+		/* A mount that is about to become the writer. */
+		schedule_timeout_killable(1);
+	}
+	if (err == -EAGAIN)
+		err = -EBUSY;
 	if (err == -EBUSY)
 		return refuse(op, err, "branch %s is being written by %s", br->name, host);
 	if (err)

@@ -40,8 +40,9 @@ bool daxfs_mount_is_dead(void *vol, const struct dxc_mount *mt);
 
 /*
  * The lease of a branch for sbi's slot, from nobody or from somebody who is
- * gone; -EBUSY with the host's name when he is not. Waits (killable), with
- * neither tree nor branch->lock held.
+ * gone; -EBUSY with the host's name when he is not, -EAGAIN when he is another
+ * mount of this kernel: its writer, or about to be that or to give it back.
+ * Waits (killable), with neither tree nor branch->lock held.
  */
 int daxfs_lease_take(struct daxfs_sb_info *sbi, struct dxc_owner branch, char *host);
 void daxfs_lease_drop(struct daxfs_sb_info *sbi, struct dxc_owner branch);

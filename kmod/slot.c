@@ -108,8 +108,9 @@ static enum holder_state look_at(struct daxfs_volume *vol, dxc_holder holder, u6
 }
 
 /*
- * Waits until holder is known to be gone (0), or to live (-EBUSY); -EINTR. To
- * be called until what he holds was taken.
+ * Waits until holder is known to be gone (0), or to live (-EBUSY; -EAGAIN when
+ * he is a mount of this kernel); -EINTR. To be called until what he holds was
+ * taken.
  */
 static int wait_for(struct daxfs_volume *vol, dxc_holder holder, char *host)
 {
@@ -126,7 +127,9 @@ static int wait_for(struct daxfs_volume *vol, dxc_holder holder, char *host)
 		case HOLDER_SILENT:
 			break;
 		}
-		if (holder_is_ours(vol, holder) || time_after(jiffies, end))
+		if (holder_is_ours(vol, holder))
+			return -EAGAIN;
+		if (time_after(jiffies, end))
 			return -EBUSY;
 		schedule_timeout_killable(STEP);
 		if (fatal_signal_pending(current))

@@ -101,6 +101,9 @@ static noinline int become_writer(struct daxfs_sb_info *sbi)
 	up_read(&vol->tree);
 
 	err = daxfs_lease_take(sbi, id, host);
+	/* It is another mount's, which is not the writer yet, or no more: wait until we see. */
+	if (err == -EAGAIN)
+		schedule_timeout_killable(1);
 	if (err == -EBUSY)
 		return refuse_write(sbi, -EROFS, name, "it is written by ", host);
 	if (err)
