@@ -851,7 +851,10 @@ int daxfs_branch_op(struct super_block *sb, unsigned int cmd, struct daxfs_branc
 		return err;
 	id = daxfs_backing_enter(vol->backing);
 	if (id >= 0) {
+		/* Blocks that are given up now are mapped until settle() has told everybody. */
+		atomic_inc(&vol->telling);
 		err = run_locked(&op, cmd);
+		atomic_dec(&vol->telling);
 		WRITE_ONCE(vol->noticed_seq, dxc_commit_seq(&vol->core));
 		daxfs_backing_exit(vol->backing, id);
 	} else {
