@@ -543,5 +543,7 @@ void daxfs_branch_volume_exit(struct daxfs_volume *vol)
 {
 	daxfs_slots_exit(vol);
 	dxc_space_exit(&vol->space);
+	/* Somebody who was killed did not wait for the grace period that he began. */
+	synchronize_srcu(&vol->srcu);
 	cleanup_srcu_struct(&vol->srcu);
 }

@@ -327,7 +327,7 @@ int daxfs_branch_op(struct super_block *sb, unsigned int cmd, struct daxfs_branc
 /*
  * slot.c: after -ENOSPC, makes chunks free that were given up and that nobody
  * reads any more. Their number, or an error. No lock of ours but i_rwsem and
- * mmap_lock, and not srcu, is held. Waits for readers of this kernel.
+ * mmap_lock, and not srcu, is held. Waits (killable) for readers of this kernel.
  */
 long daxfs_reclaim_now(struct daxfs_volume *vol);
 

@@ -291,19 +291,44 @@ static void settle_retired(struct daxfs_volume *vol)
 }
 
 /*
+ * Until all who read from blocks when this was called are done. They may copy
+ * to memory that is slow to come, so who writes and wants space can be killed.
+ */
+static int wait_for_readers(struct daxfs_volume *vol)
+{
+	unsigned long cookie = start_poll_synchronize_srcu(&vol->srcu);
+
+	while (!poll_state_synchronize_srcu(&vol->srcu, cookie)) {
+		schedule_timeout_killable(1);
+		if (fatal_signal_pending(current))
+			return -EINTR;
+	}
+	return 0;
+}
+
+/*
  * Says in our slots that nothing is read any more that was freed before now.
  * ops_lock: an operation that has freed chunks has unmapped them before it
  * gives the lock back. srcu: whoever copied from them is done.
  */
-static void advance_seen(struct daxfs_volume *vol, u64 seq)
+static int advance_seen(struct daxfs_volume *vol, u64 seq, bool killable)
 {
 	struct daxfs_sb_info *sbi;
+	int err;
 
-	mutex_lock(&vol->settle_lock);
+	err = mutex_lock_killable(&vol->settle_lock);
+	if (err)
+		return err;
 	count_retired(vol);
-	synchronize_srcu(&vol->srcu);
-	settle_retired(vol);
+	if (killable)
+		err = wait_for_readers(vol);
+	else
+		synchronize_srcu(&vol->srcu);
+	if (!err)
+		settle_retired(vol);
 	mutex_unlock(&vol->settle_lock);
+	if (err)
+		return err;
 	down_read(&vol->tree);
 	list_for_each_entry(sbi, &vol->supers, list) {
 		if (sbi->epoch)
@@ -311,6 +336,7 @@ static void advance_seen(struct daxfs_volume *vol, u64 seq)
 	}
 	WRITE_ONCE(vol->seen_seq, seq);
 	up_read(&vol->tree);
+	return 0;
 }
 
 /* The same for what one super block gives up that another may read. */
@@ -341,7 +367,7 @@ static long reclaim(struct daxfs_volume *vol)
 long daxfs_reclaim_now(struct daxfs_volume *vol)
 {
 	long found;
-	int id;
+	int err, id;
 	u64 seq;
 
 	if (mutex_lock_killable(&vol->ops_lock))
@@ -353,8 +379,8 @@ long daxfs_reclaim_now(struct daxfs_volume *vol)
 	}
 	seq = dxc_commit_seq(&vol->core);
 	mutex_unlock(&vol->ops_lock);
-	advance_seen(vol, seq);
-	found = reclaim(vol);
+	err = advance_seen(vol, seq, true);
+	found = err ? err : reclaim(vol);
 	daxfs_backing_exit(vol->backing, id);
 	return found;
 }
@@ -474,7 +500,7 @@ static void tend_work(struct work_struct *work)
 		up_read(&sbi->sb->s_umount);
 	}
 	if (seq && seq != vol->seen_seq)
-		advance_seen(vol, seq);
+		advance_seen(vol, seq, false);
 	else if (often)
 		settle_often(vol);
 	if (seq || often)
