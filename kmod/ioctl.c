@@ -123,6 +123,7 @@ out:
 /* What the tables say of each branch, found in one pass over each of them. */
 struct tally {
 	u32 generation;		/* of the live branch of that index; 0: none */
+	bool has_child;
 	u32 chunks;
 	u32 mounts;
 	u32 mount;		/* number + 1 of one of them in the mount table */
@@ -176,19 +177,43 @@ static int count_mounts(struct daxfs_volume *vol, struct tally *tally)
 	return 0;
 }
 
-static struct tally *count_all(struct daxfs_volume *vol)
+/* Which branches there are, and which of them have children. */
+static int count_branches(const struct dxc_volume *core, struct tally *tally)
 {
 	struct dxc_branch br;
-	struct tally *tally;
-	u32 index = 0;
+	u32 index = 0, i = 0;
+	struct tally *t;
 	int err = 0;
+
+	while (!err && !dxc_branch_next(core, &index, &br)) {
+		tally[br.id.branch].generation = br.id.generation;
+		if (++i % 1024 == 0)
+			err = dxc_pause();
+	}
+	index = 0;
+	while (!err && !dxc_branch_next(core, &index, &br)) {
+		if (++i % 1024 == 0)
+			err = dxc_pause();
+		if (br.id.branch == DAXFS_MAIN_BRANCH || br.parent.branch >= core->branch_count)
+			continue;
+		t = &tally[br.parent.branch];
+		if (br.parent.generation == t->generation)
+			t->has_child = true;
+	}
+	return err;
+}
+
+static struct tally *count_all(struct daxfs_volume *vol)
+{
+	struct tally *tally;
+	int err;
 
 	tally = kvcalloc(vol->core.branch_count, sizeof(*tally), GFP_KERNEL);
 	if (!tally)
 		return ERR_PTR(-ENOMEM);
-	while (!dxc_branch_next(&vol->core, &index, &br))
-		tally[br.id.branch].generation = br.id.generation;
-	err = count_chunks(&vol->core, tally);
+	err = count_branches(&vol->core, tally);
+	if (!err)
+		err = count_chunks(&vol->core, tally);
 	if (!err)
 		err = count_mounts(vol, tally);
 	if (!err)
@@ -221,7 +246,7 @@ static void describe(struct daxfs_sb_info *sbi, const struct dxc_branch *br,
 	info->di_mounts = t->mounts;
 	if (info->di_id == READ_ONCE(sbi->shown))
 		info->di_flags |= DAXFS_BRANCH_SHOWN;
-	if (daxfs_branch_has_child(vol, br->id))
+	if (t->has_child && t->generation == br->id.generation)
 		info->di_flags |= DAXFS_BRANCH_FROZEN;
 	if (read_writer(vol, br->lease, &mt)) {
 		info->di_flags |= DAXFS_BRANCH_WRITTEN;
@@ -284,9 +309,10 @@ static int list_branches(struct daxfs_sb_info *sbi, struct daxfs_branch_list *li
 			break;
 		}
 		list->dl_count += count;
-	} while (list->dl_next && list->dl_count < list->dl_room);
+		count = dxc_pause();
+	} while (!count && list->dl_next && list->dl_count < list->dl_room);
 	kvfree(tally);
-	return count < 0 ? count : 0;
+	return count;
 }
 
 static long branch_list(struct inode *root, void __user *arg)
