@@ -103,8 +103,8 @@ static int log_xattr(struct inode *inode, struct dxc_attr *attr, struct dxc_laye
 	return err == -E2BIG ? -ENOSPC : err;
 }
 
-/* mode: what an ACL makes of it. */
-static int set_value(struct inode *inode, umode_t mode, u32 prefix, const char *name,
+/* mode: what an ACL makes of it; NULL: it stays. */
+static int set_value(struct inode *inode, const umode_t *mode, u32 prefix, const char *name,
 		     const void *value, size_t size, int flags)
 {
 	struct inode *const changed[] = { inode, NULL };
@@ -125,10 +125,11 @@ static int set_value(struct inode *inode, umode_t mode, u32 prefix, const char *
 	err = PTR_ERR_OR_ZERO(layer);
 	if (!err) {
 		daxfs_attr_of(inode, &attr);
-		attr.mode = mode;
+		if (mode)
+			attr.mode = *mode;
 		err = log_xattr(inode, &attr, layer, prefix, name, value, size, flags);
 		if (!err)
-			inode->i_mode = mode;
+			inode->i_mode = attr.mode;
 		daxfs_view_write_end(inode->i_sb, &hold, changed);
 	}
 	daxfs_backing_exit(vol->backing, id);
@@ -169,7 +170,7 @@ static int daxfs_xattr_set(const struct xattr_handler *handler, struct mnt_idmap
 			   const void *value, size_t size, int flags)
 {
 	/* An empty value is a value; the VFS removes by passing none. */
-	return set_value(inode, inode->i_mode, handler->flags, name, value, size, flags);
+	return set_value(inode, NULL, handler->flags, name, value, size, flags);
 }
 
 static const struct xattr_handler user_handler = {
@@ -326,13 +327,14 @@ int daxfs_set_acl(struct mnt_idmap *idmap, DAXFS_ACL_OBJECT *object, struct posi
 	u32 prefix = type == ACL_TYPE_ACCESS ? DAXFS_XATTR_ACL_ACCESS :
 					       DAXFS_XATTR_ACL_DEFAULT;
 	struct posix_acl *stored = acl;
+	bool sets_mode = type == ACL_TYPE_ACCESS && acl;
 	umode_t mode = inode->i_mode;
 	void *value = NULL;
 	size_t len = 0;
 	int err;
 
 	/* One that only says what the mode says is not stored. */
-	if (type == ACL_TYPE_ACCESS && acl) {
+	if (sets_mode) {
 		err = posix_acl_update_mode(idmap, inode, &mode, &stored);
 		if (err)
 			return err;
@@ -348,10 +350,10 @@ int daxfs_set_acl(struct mnt_idmap *idmap, DAXFS_ACL_OBJECT *object, struct posi
 		if (err < 0)
 			goto free;
 	}
-	err = set_value(inode, mode, prefix, "", value, len, 0);
+	err = set_value(inode, sets_mode ? &mode : NULL, prefix, "", value, len, 0);
 	/* There was none to be removed; the mode may change all the same. */
 	if (err == -ENODATA && !stored)
-		err = mode == inode->i_mode ? 0 : set_mode(inode, mode);
+		err = sets_mode && mode != inode->i_mode ? set_mode(inode, mode) : 0;
 	if (!err)
 		set_cached_acl(inode, type, stored);
 free:
