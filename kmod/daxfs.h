@@ -7,9 +7,11 @@
  *
  *	i_rwsem			the VFS's; writing, truncating, namespace operations
  *	mmap_lock		the kernel's
- *	invalidate_lock		of a mapping: shared while a fault maps what it found,
- *				exclusive while blocks are replaced and unmapped
  *	volume->ops_lock	one branch operation at a time in this kernel
+ *	invalidate_lock		of a mapping: shared while a fault maps what it found,
+ *				exclusive while blocks are replaced and unmapped; one
+ *				at a time, see daxfs_view_replace()
+ *	volume->settle_lock	one grace period at a time
  *	volume->tree		which branches there are, which one a super block
  *				shows; shared by everybody who uses a layer
  *	branch->lock		a branch's layer: its index and its log
@@ -79,7 +81,7 @@ struct daxfs_volume {
 
 	/* Images with branches: */
 	struct mutex ops_lock;
-	struct mutex settle_lock;	/* one grace period at a time; takes tree */
+	struct mutex settle_lock;	/* one grace period at a time */
 	atomic_t telling;		/* operations that others have yet to be told of */
 	struct rw_semaphore tree;
 	struct list_head branches;	/* daxfs_loaded_branch; guarded by tree */
