@@ -121,9 +121,14 @@ int daxfs_inode_flush_times(struct inode *inode)
 
 	if (!daxfs_is(DAXFS_I(inode), DAXFS_I_TIMES))
 		return 0;
+	/* A frozen super block changes nothing; it has logged what there was before. */
+	if (!sb_start_intwrite_trylock(inode->i_sb))
+		return 0;
 	id = daxfs_backing_enter(vol->backing);
-	if (id < 0)
+	if (id < 0) {
+		sb_end_intwrite(inode->i_sb);
 		return id;
+	}
 	/* Who wrote has the lease; if it was taken from us, so was the branch. */
 	layer = daxfs_view_write_if_writer(inode, &hold);
 	if (layer) {
@@ -137,6 +142,7 @@ int daxfs_inode_flush_times(struct inode *inode)
 		daxfs_view_times_end(inode->i_sb, &hold, changed);
 	}
 	daxfs_backing_exit(vol->backing, id);
+	sb_end_intwrite(inode->i_sb);
 	return err;
 }
 

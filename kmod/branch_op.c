@@ -612,7 +612,9 @@ static void compact_parent(struct op *op, struct daxfs_loaded_branch *parent)
 	unsigned int nofs;
 
 	down_read(&op->vol->tree);
-	if (parent->writer && !parent->frozen && dxc_layer_wants_compaction(&parent->layer)) {
+	/* Not through a super block that is frozen. */
+	if (parent->writer && parent->writer->sb->s_writers.frozen == SB_UNFROZEN &&
+	    !parent->frozen && dxc_layer_wants_compaction(&parent->layer)) {
 		nofs = memalloc_nofs_save();
 		down_write(&parent->lock);
 		dxc_layer_compact(&parent->layer);

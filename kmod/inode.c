@@ -230,16 +230,20 @@ static void forget_inode(struct inode *inode)
 	struct dxc_layer *layer;
 	int id;
 
+	/* Else, and while it is frozen, they come back when the branch is loaded the next time. */
+	if (!sb_start_intwrite_trylock(inode->i_sb))
+		return;
 	id = daxfs_backing_enter(vol->backing);
 	if (id < 0)
-		return;
-	/* Else they come back when the branch is loaded the next time. */
+		goto end;
 	layer = daxfs_view_write_if_writer(inode, &hold);
 	if (layer) {
 		dxc_op_forget(layer, inode->i_ino);
 		daxfs_view_write_end(inode->i_sb, &hold, NULL);
 	}
 	daxfs_backing_exit(vol->backing, id);
+end:
+	sb_end_intwrite(inode->i_sb);
 }
 
 void daxfs_evict_inode(struct inode *inode)

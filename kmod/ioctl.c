@@ -111,7 +111,10 @@ static long branch_op(struct file *file, unsigned int nr, void __user *arg)
 		err = daxfs_branch_op(sb, nr, &op);
 		mnt_drop_write_file(file);
 	} else {
+		/* It logs times of the branch that is left, which waits while that is frozen. */
+		sb_start_write(sb);
 		err = daxfs_branch_op(sb, nr, &op);
+		sb_end_write(sb);
 	}
 out:
 	op.bo_size = size;
