@@ -195,9 +195,10 @@ static inline struct daxfs_sb_info *DAXFS_SB(struct super_block *sb)
 	return sb->s_fs_info;
 }
 
-/* Before anything is looked at; pairs with daxfs_view_changed(). */
+/* To be read before anything is looked at. */
 static inline unsigned long daxfs_view_number(struct super_block *sb)
 {
+	/* Pairs with daxfs_view_changed(). */
 	return smp_load_acquire(&DAXFS_SB(sb)->view);
 }
 
@@ -208,6 +209,7 @@ static inline unsigned long daxfs_view_number(struct super_block *sb)
  */
 static inline void daxfs_view_changed(struct daxfs_sb_info *sbi)
 {
+	/* Pairs with daxfs_view_number(). */
 	smp_store_release(&sbi->view, sbi->view + 1);
 }
 
