@@ -249,17 +249,20 @@ static vm_fault_t insert_huge(struct vm_fault *vmf, const struct daxfs_backing *
 static vm_fault_t map_what_is_there(struct vm_fault *vmf, struct inode *inode, bool huge)
 {
 	struct daxfs_volume *vol = daxfs_volume_of(inode);
+	u64 pages = DIV_ROUND_UP_ULL(i_size_read(inode), PAGE_SIZE);
 	struct dxc_extent ex;
 	struct dxc_finding f;
 	int err;
 
-	if (vmf->pgoff >= DIV_ROUND_UP_ULL(i_size_read(inode), PAGE_SIZE))
+	if (vmf->pgoff >= pages)
 		return VM_FAULT_SIGBUS;
 	err = find_extent(inode, (u64)vmf->pgoff << PAGE_SHIFT, &ex, &f);
 	if (err) {
 		daxfs_bad(vol, err, &f);
 		return VM_FAULT_SIGBUS;
 	}
+	/* There may be blocks behind the end, which are nobody's to see. */
+	ex.len = min(ex.len, (pages << PAGE_SHIFT) - ex.pos);
 	if (huge)
 		return insert_huge(vmf, vol->backing, &ex);
 	if (vmf->cow_page)
