@@ -222,12 +222,15 @@ vm_fault_t daxfs_write_fault(struct vm_fault *vmf)
 	vm_fault_t ret;
 	int id;
 
-	id = daxfs_backing_enter(vol->backing);
-	if (id < 0)
-		return VM_FAULT_SIGBUS;
+	/* First: whoever waits for a thaw must not keep DAX devices of others from going away. */
 	sb_start_pagefault(inode->i_sb);
-	ret = write_fault(vmf, inode);
+	id = daxfs_backing_enter(vol->backing);
+	if (id >= 0) {
+		ret = write_fault(vmf, inode);
+		daxfs_backing_exit(vol->backing, id);
+	} else {
+		ret = VM_FAULT_SIGBUS;
+	}
 	sb_end_pagefault(inode->i_sb);
-	daxfs_backing_exit(vol->backing, id);
 	return ret;
 }
