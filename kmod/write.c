@@ -432,7 +432,8 @@ static int try_punch(struct inode *inode, u64 block, u64 count)
 	int err;
 
 	filemap_invalidate_lock(mapping);
-	unmap_mapping_range(mapping, block << PAGE_SHIFT, count << PAGE_SHIFT, 1);
+	/* Not private copies: those are lost with the end of the file only. */
+	unmap_mapping_range(mapping, block << PAGE_SHIFT, count << PAGE_SHIFT, 0);
 	daxfs_disown(inode, block, block + count - 1);
 	layer = daxfs_view_replace(inode, &hold);
 	err = PTR_ERR_OR_ZERO(layer);
