@@ -8,6 +8,9 @@
  */
 #include <linux/mm.h>
 #include <linux/pagemap.h>
+#include <linux/swap.h>
+#include <linux/swapops.h>
+#include <linux/userfaultfd_k.h>
 #include "daxfs.h"
 #include "backing/backing.h"
 
@@ -140,13 +143,18 @@ static int insert_writable(pte_t *pte, unsigned long addr, void *data)
 {
 	const struct insertion *in = data;
 	pte_t new = daxfs_make_pte(in->pfn, in->vma->vm_page_prot, in->paged);
+	pte_t old = ptep_get(pte);
+	bool marker = pte_marker_uffd_wp(old);
 
-	new = pte_mkdirty(pte_mkyoung(new));
-	if (in->vma->vm_flags & VM_WRITE)
-		new = pte_mkwrite_novma(new);
 	/* Nobody else fills it in while invalidate_lock is held; it may be there, read-only. */
-	if (!pte_none(ptep_get(pte)) && pte_pfn(ptep_get(pte)) != in->pfn)
+	if (!pte_none(old) && !marker && (!pte_present(old) || pte_pfn(old) != in->pfn))
 		return 0;
+	new = pte_mkdirty(pte_mkyoung(new));
+	/* userfaultfd is asked first: the write comes here again after that. */
+	if (marker || (pte_present(old) && pte_uffd_wp(old)))
+		new = pte_mkuffd_wp(new);
+	else if (in->vma->vm_flags & VM_WRITE)
+		new = pte_mkwrite_novma(new);
 	set_pte_at(in->vma->vm_mm, addr, pte, new);
 	update_mmu_cache(in->vma, addr, pte);
 	return 0;
