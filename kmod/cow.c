@@ -138,7 +138,7 @@ struct insertion {
 	bool paged;
 };
 
-/* For the entry of the page table, under its lock. */
+/* For the entry of the page table, under its lock. -EEXIST: another page is there. */
 static int insert_writable(pte_t *pte, unsigned long addr, void *data)
 {
 	const struct insertion *in = data;
@@ -148,7 +148,7 @@ static int insert_writable(pte_t *pte, unsigned long addr, void *data)
 
 	/* Nobody else fills it in while invalidate_lock is held; it may be there, read-only. */
 	if (!pte_none(old) && !marker && (!pte_present(old) || pte_pfn(old) != in->pfn))
-		return 0;
+		return -EEXIST;
 	new = pte_mkdirty(pte_mkyoung(new));
 	/* userfaultfd is asked first: the write comes here again after that. */
 	if (marker || (pte_present(old) && pte_uffd_wp(old)))
@@ -160,8 +160,7 @@ static int insert_writable(pte_t *pte, unsigned long addr, void *data)
 	return 0;
 }
 
-static vm_fault_t make_writable(struct vm_fault *vmf, const struct daxfs_backing *backing,
-				dxc_off off)
+static int make_writable(struct vm_fault *vmf, const struct daxfs_backing *backing, dxc_off off)
 {
 	struct vm_area_struct *vma = vmf->vma;
 	unsigned long addr = vmf->address & PAGE_MASK;
@@ -180,7 +179,7 @@ static vm_fault_t make_writable(struct vm_fault *vmf, const struct daxfs_backing
 	if (pmd_none(pmd) || !pmd_leaf(pmd))
 		err = apply_to_page_range(vma->vm_mm, addr, PAGE_SIZE, insert_writable, &in);
 	mutex_unlock(lock);
-	return err ? VM_FAULT_OOM : VM_FAULT_NOPAGE;
+	return err;
 }
 
 /*
@@ -212,7 +211,16 @@ static vm_fault_t write_fault(struct vm_fault *vmf, struct inode *inode)
 	if (vol->backing->has_pages)
 		own(inode, vmf->pgoff,
 		    pfn_to_page(PHYS_PFN(daxfs_backing_phys(vol->backing, off))));
-	ret = make_writable(vmf, vol->backing, off);
+	err = make_writable(vmf, vol->backing, off);
+	if (err == -EEXIST) {
+		/* An old block that nobody has unmapped would make this fault come again for ever. */
+		unmap_mapping_range(mapping, pos, PAGE_SIZE, 0);
+		err = make_writable(vmf, vol->backing, off);
+	}
+	if (!err)
+		ret = VM_FAULT_NOPAGE;
+	else if (err != -EEXIST)
+		ret = VM_FAULT_OOM;
 	daxfs_touch(inode);
 out:
 	filemap_invalidate_unlock(mapping);
