@@ -182,19 +182,57 @@ static ssize_t write_new(struct writing *wr, struct dxc_layer *layer, size_t len
 	return done;
 }
 
-/* What was written behind the old end through a mapping does not come to light. */
-static int write_behind_end(struct writing *wr, struct dxc_layer *layer)
+/*
+ * The file is about to become longer, by a record of its own: what was written
+ * behind the old end through a mapping does not come to light. A block that is
+ * not the branch's own becomes a copy, *moved says so.
+ */
+static int clean_end(struct inode *inode, struct dxc_layer *layer, bool *moved)
 {
+	struct daxfs_volume *vol = daxfs_volume_of(inode);
+	loff_t size = i_size_read(inode), start = round_down(size, PAGE_SIZE);
+	u32 rest = offset_in_page(size);
+	struct dxc_part part;
 	struct dxc_attr attr;
+	dxc_off old, off;
+	u64 got;
 	int err;
 
-	if (wr->pos <= i_size_read(wr->inode) || !offset_in_page(i_size_read(wr->inode)))
+	if (!rest)
 		return 0;
-	daxfs_attr_of(wr->inode, &attr);
-	err = dxc_op_resize(layer, &attr, daxfs_base_of(DAXFS_I(wr->inode)), wr->pos, NULL);
-	if (!err)
-		done_writing(wr->inode, &attr);
-	return err;
+	err = dxc_view_map(layer, inode->i_ino, daxfs_base_of(DAXFS_I(inode)), start, &part, NULL);
+	if (err || !part.ex.data)
+		return err;
+	old = part.ex.data + (start - part.ex.pos);
+	if (part.own) {
+		zero(vol->backing, old + rest, PAGE_SIZE - rest);
+		/* Before the record that shows it. */
+		dxc_write_fence(vol->backing->persistent);
+		return 0;
+	}
+	err = dxc_blocks_take(layer, 0, 1, &off, &got);
+	if (err)
+		return err;
+	err = copy_old(vol, old, off, rest);
+	if (!err) {
+		zero(vol->backing, off + rest, PAGE_SIZE - rest);
+		daxfs_attr_of(inode, &attr);
+		err = dxc_op_map(layer, &attr, start >> PAGE_SHIFT, 1, off);
+	}
+	if (err) {
+		dxc_blocks_give_back(layer, off, 1);
+		return err;
+	}
+	daxfs_attr_done(inode, &attr, 0);
+	*moved = true;
+	return 0;
+}
+
+/* After it, under the same invalidate_lock: mappings come for the copy. */
+static void unmap_end(struct inode *inode, loff_t size)
+{
+	unmap_mapping_range(inode->i_mapping, round_down(size, PAGE_SIZE), PAGE_SIZE, 0);
+	daxfs_disown(inode, size >> PAGE_SHIFT, size >> PAGE_SHIFT);
 }
 
 /*
@@ -210,7 +248,9 @@ static ssize_t write_piece(struct writing *wr)
 	struct daxfs_hold hold;
 	struct dxc_layer *layer;
 	struct dxc_part part;
-	ssize_t done;
+	bool moved = false;
+	ssize_t done = 0;
+	loff_t size;
 
 	/* The usual second write to a place needs the branch only as it is. */
 	if (wr->pos < i_size_read(wr->inode) && !wr->append && daxfs_is(info, DAXFS_I_TOUCHED)) {
@@ -238,8 +278,12 @@ static ssize_t write_piece(struct writing *wr)
 		filemap_invalidate_unlock(mapping);
 		return PTR_ERR(layer);
 	}
-	wr->moved = wr->append && wr->pos != i_size_read(wr->inode);
-	done = wr->moved ? -EAGAIN : write_behind_end(wr, layer);
+	size = i_size_read(wr->inode);
+	wr->moved = wr->append && wr->pos != size;
+	if (wr->moved)
+		done = -EAGAIN;
+	else if (wr->pos > size)
+		done = clean_end(wr->inode, layer, &moved);
 	if (!done)
 		done = dxc_view_map(layer, wr->inode->i_ino, daxfs_base_of(info), wr->pos, &part,
 				    NULL);
@@ -249,6 +293,8 @@ static ssize_t write_piece(struct writing *wr)
 				  write_new(wr, layer, len, &part);
 	}
 	daxfs_view_replace_end(wr->inode->i_sb, &hold, wr->moved ? NULL : changed);
+	if (moved)
+		unmap_end(wr->inode, size);
 	if (done > 0 && mapping_mapped(mapping))
 		unmap_mapping_range(mapping, round_down(wr->pos, PAGE_SIZE),
 				    round_up(wr->pos + done, PAGE_SIZE) -
