@@ -575,12 +575,66 @@ out:
 	return err ? err : (s64)got;
 }
 
-/* No hole is left in the range. size: what the file has afterwards at least. */
-static int allocate(struct inode *inode, loff_t pos, loff_t len, loff_t size)
+/* The file is about to become longer. -EAGAIN as above. */
+static int prepare_longer(struct inode *inode)
+{
+	struct inode *const changed[] = { inode, NULL };
+	struct address_space *mapping = inode->i_mapping;
+	struct daxfs_hold hold;
+	struct dxc_layer *layer;
+	bool moved = false;
+	loff_t old;
+	int err;
+
+	filemap_invalidate_lock(mapping);
+	layer = daxfs_view_replace(inode, &hold);
+	if (IS_ERR(layer)) {
+		filemap_invalidate_unlock(mapping);
+		return PTR_ERR(layer);
+	}
+	old = i_size_read(inode);
+	err = clean_end(inode, layer, &moved);
+	daxfs_view_replace_end(inode->i_sb, &hold, moved ? changed : NULL);
+	if (moved)
+		unmap_end(inode, old);
+	filemap_invalidate_unlock(mapping);
+	daxfs_view_told(inode->i_sb, &hold);
+	return err;
+}
+
+/* What blocks that were there already have left to do. */
+static int make_longer(struct inode *inode, loff_t size)
+{
+	struct inode *const changed[] = { inode, NULL };
+	struct daxfs_hold hold;
+	struct dxc_layer *layer;
+	struct dxc_attr attr;
+	int err;
+
+	layer = daxfs_view_write(inode, &hold);
+	if (IS_ERR(layer))
+		return PTR_ERR(layer);
+	attr_after(inode, &attr, size);
+	err = dxc_op_setattr(layer, &attr);
+	if (!err)
+		done_writing(inode, &attr);
+	daxfs_view_write_end(inode->i_sb, &hold, changed);
+	return err;
+}
+
+static int try_allocate(struct inode *inode, loff_t pos, loff_t len, loff_t size)
 {
 	u64 block = pos >> PAGE_SHIFT, end = DIV_ROUND_UP_ULL(pos + len, PAGE_SIZE);
 	s64 got;
+	int err;
 
+	/* The old end's block is made zero behind it before it is inside. */
+	while (size > i_size_read(inode) && (err = prepare_longer(inode))) {
+		if (err == -EAGAIN)
+			err = daxfs_view_claim(inode);
+		if (err)
+			return err;
+	}
 	while (block < end) {
 		got = allocate_some(inode, block, end, size);
 		if (got == -EAGAIN)
@@ -589,18 +643,23 @@ static int allocate(struct inode *inode, loff_t pos, loff_t len, loff_t size)
 			return got;
 		block += got;
 		if (dxc_pause())
-			return block < end ? -EINTR : 0;
+			return -EINTR;
 	}
-	return 0;
+	return size > i_size_read(inode) ? make_longer(inode, size) : 0;
 }
 
-static int set_size(struct file *file, loff_t size)
+/*
+ * No hole is left in the range. size: what the file has afterwards at least;
+ * when there is no space for all of it, no more than has blocks.
+ */
+static int allocate(struct inode *inode, loff_t pos, loff_t len, loff_t size)
 {
-	struct iattr iattr = { .ia_valid = ATTR_SIZE, .ia_size = size };
+	int err = try_allocate(inode, pos, len, size);
 
-	if (size <= i_size_read(file_inode(file)))
-		return 0;
-	return daxfs_setattr(file_mnt_idmap(file), file_dentry(file), &iattr);
+	/* As in write_pieces(). */
+	if (err == -ENOSPC && daxfs_reclaim_now(daxfs_volume_of(inode)) > 0)
+		err = try_allocate(inode, pos, len, size);
+	return err;
 }
 
 static long daxfs_fallocate(struct file *file, int mode, loff_t pos, loff_t len)
@@ -621,12 +680,8 @@ static long daxfs_fallocate(struct file *file, int mode, loff_t pos, loff_t len)
 		err = file_remove_privs(file);
 	if (!err && mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
 		err = punch(inode, pos, len);
-	if (!err && !(mode & FALLOC_FL_PUNCH_HOLE)) {
-		/* The old end's block is made zero behind it before it is inside. */
-		err = size ? set_size(file, size) : 0;
-		if (!err)
-			err = allocate(inode, pos, len, size);
-	}
+	if (!err && !(mode & FALLOC_FL_PUNCH_HOLE))
+		err = allocate(inode, pos, len, size);
 	if (!err)
 		daxfs_touch(inode);
 	inode_unlock(inode);
