@@ -138,15 +138,19 @@ static int hold_lease(struct op *op, const struct dxc_branch *br, bool *taken)
 	return explain(op, err, br->name);
 }
 
-/* Times that were not logged yet belong to the branch as it is now. */
-static void flush_times(struct daxfs_loaded_branch *branch)
+/*
+ * What was stored through mappings, and times that were not logged yet, belong
+ * to the branch as it is now.
+ */
+static void flush_branch(struct daxfs_loaded_branch *branch)
 {
 	struct daxfs_sb_info *sbi = branch->writer;
 
-	if (!sbi || list_empty_careful(&sbi->dirty) ||
-	    !atomic_inc_not_zero(&sbi->sb->s_active))
+	if (!sbi || !atomic_inc_not_zero(&sbi->sb->s_active))
 		return;
-	daxfs_flush_all_times(sbi->sb);
+	daxfs_write_back_all(sbi->sb);
+	if (!list_empty_careful(&sbi->dirty))
+		daxfs_flush_all_times(sbi->sb);
 	daxfs_super_put(sbi);
 }
 
@@ -370,9 +374,9 @@ static int create_over(struct op *op, struct daxfs_loaded_branch *parent, struct
 		if (!branch)
 			return explain(op, -ENOMEM, "");
 	}
-	flush_times(parent);
+	flush_branch(parent);
 	if (!stay && op->sbi->branch != parent)
-		flush_times(op->sbi->branch);
+		flush_branch(op->sbi->branch);
 	lock_tree(op);
 	err = dxc_branch_create(&op->vol->core, parent->layer.owner, op->arg->bo_name,
 				ktime_get_real_ns(), parent->layer.log.seq, br);
@@ -463,7 +467,7 @@ static int switch_to(struct op *op)
 		return PTR_ERR(to);
 	}
 	if (sbi->branch->writer == sbi) {
-		flush_times(sbi->branch);
+		flush_branch(sbi->branch);
 		left = sbi->branch->layer.owner;
 	}
 	lock_tree(op);
@@ -651,7 +655,7 @@ static int commit_one(struct op *op, const struct dxc_branch *br)
 				daxfs_lease_drop(op->sbi, br->id);
 			return PTR_ERR(child);
 		}
-		flush_times(child);
+		flush_branch(child);
 	}
 	err = commit_now(op, br, parent, child);
 	settle(op);

@@ -211,6 +211,8 @@ static vm_fault_t write_fault(struct vm_fault *vmf, struct inode *inode)
 	if (vol->backing->has_pages)
 		own(inode, vmf->pgoff,
 		    pfn_to_page(PHYS_PFN(daxfs_backing_phys(vol->backing, off))));
+	/* Before anything can be written. */
+	daxfs_set(DAXFS_I(inode), DAXFS_I_STORES);
 	err = make_writable(vmf, vol->backing, off);
 	if (err == -EEXIST) {
 		/* An old block that nobody has unmapped would make this fault come again for ever. */

@@ -132,7 +132,8 @@ struct daxfs_sb_info {
 #define DAXFS_I_STALE	0x8ul	/* of a discarded view: ESTALE, SIGBUS */
 #define DAXFS_I_NEW	0x10ul	/* made in a branch: not in the base */
 #define DAXFS_I_TIMES	0x20ul	/* times are newer than what is logged */
-#define DAXFS_I_MAPPED	0x40ul	/* was mapped writable: fsync flushes all of it */
+#define DAXFS_I_MAPPED	0x40ul	/* was mapped writable */
+#define DAXFS_I_STORES	0x80ul	/* and there may be stores that nobody has written back */
 
 struct daxfs_inode_info {
 	struct dxc_inode core;		/* as read; does not change; not if DAXFS_I_NEW */
@@ -420,6 +421,17 @@ int daxfs_mmap(struct file *file, struct vm_area_struct *vma);
 void daxfs_map_init(void);
 /* Keeps huge entries and tables of small ones in one place apart. */
 struct mutex *daxfs_pmd_lock_of(const struct vm_fault *vmf);
+
+/* flush.c */
+int daxfs_fsync(struct file *file, loff_t start, loff_t end, int datasync);
+/*
+ * Stores through mappings are durable, in persistent memory: to what the super
+ * block shows, whoever made them. Inside the backing, without locks of ours
+ * but ops_lock.
+ */
+void daxfs_write_back_all(struct super_block *sb);
+/* To an inode that is being evicted. */
+void daxfs_write_back_last(struct inode *inode);
 
 /* cow.c */
 /* A page of a shared mapping is written to: it becomes the branch's own, and writable. */

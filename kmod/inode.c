@@ -254,6 +254,8 @@ void daxfs_evict_inode(struct inode *inode)
 	if (daxfs_has_branches(daxfs_volume_of(inode)) && !is_bad_inode(inode)) {
 		if (!xa_empty(&info->owned))
 			daxfs_disown(inode, 0, ULONG_MAX);
+		if (!daxfs_is(info, DAXFS_I_STALE) && inode->i_nlink)
+			daxfs_write_back_last(inode);
 		if (daxfs_is(info, DAXFS_I_STALE) || !inode->i_nlink)
 			daxfs_forget_times(inode);
 		else if (daxfs_is(info, DAXFS_I_TIMES))

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What view.c, slot.c, branch.c and branch_op.c tell each other; the rest of
- * the module needs only daxfs.h. Locks are described there.
+ * What view.c, slot.c, branch.c and branch_op.c tell each other, and those who
+ * look at all super blocks (super.c, flush.c); the rest of the module needs only
+ * daxfs.h. Locks are described there.
  */
 #ifndef DAXFS_LOADED_H
 #define DAXFS_LOADED_H

@@ -227,8 +227,9 @@ static int daxfs_statfs(struct dentry *dentry, struct kstatfs *buf)
 }
 
 /*
- * What operations said is durable when they return; but for times of inodes
- * written in place, and what is on its way in write-combining buffers.
+ * What operations said is durable when they return; but for stores through
+ * mappings, times of inodes written in place, and what is on its way in
+ * write-combining buffers.
  */
 static int daxfs_sync_fs(struct super_block *sb, int wait)
 {
@@ -240,6 +241,7 @@ static int daxfs_sync_fs(struct super_block *sb, int wait)
 	id = daxfs_backing_enter(vol->backing);
 	if (id < 0)
 		return id;
+	daxfs_write_back_all(sb);
 	err = daxfs_flush_all_times(sb);
 	/* Whoever looks after the power came back is the other side. */
 	dxc_write_fence(vol->core.region.persistent);

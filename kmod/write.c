@@ -20,8 +20,6 @@
 #define PIECE_MAX	0x100000u
 /* The same in place: others of the branch wait no longer than for this. */
 #define OVERWRITE_MAX	(64u << 10)
-/* What fsync(2) writes back under one hold. */
-#define WRITE_BACK_MAX	(4u << 20)
 
 /* One write(2) under way. */
 struct writing {
@@ -394,62 +392,6 @@ static ssize_t daxfs_write_iter(struct kiocb *iocb, struct iov_iter *from)
 	inode_unlock(inode);
 	daxfs_backing_exit(wr.vol->backing, id);
 	return done > 0 ? generic_write_sync(iocb, done) : done;
-}
-
-/* ---- fsync ---- */
-
-/* Writes through mappings are somewhere in own blocks of [pos, end). */
-static int write_back_mapped(struct inode *inode, loff_t pos, loff_t end)
-{
-	struct daxfs_volume *vol = daxfs_volume_of(inode);
-	struct daxfs_inode_info *info = DAXFS_I(inode);
-	struct daxfs_hold hold;
-	struct dxc_layer *layer;
-	struct dxc_part part;
-	u64 len = 0;
-	int err = 0;
-
-	for (pos = round_down(pos, PAGE_SIZE); pos < end && !err; pos += len) {
-		layer = daxfs_view_read(inode->i_sb, &hold);
-		err = daxfs_is(info, DAXFS_I_STALE) ? -ESTALE :
-			dxc_view_map(layer, inode->i_ino, daxfs_base_of(info), pos, &part, NULL);
-		if (!err)
-			len = min_t(u64, end, part.ex.pos + part.ex.len) - pos;
-		if (!err && part.own) {
-			len = min_t(u64, len, WRITE_BACK_MAX);
-			dxc_write_back(vol->backing->base + part.ex.data + (pos - part.ex.pos), len);
-		}
-		daxfs_view_read_end(inode->i_sb, &hold);
-		if (!err)
-			err = dxc_pause();
-	}
-	return err;
-}
-
-static int daxfs_fsync(struct file *file, loff_t start, loff_t end, int datasync)
-{
-	struct inode *inode = file_inode(file);
-	struct daxfs_volume *vol = daxfs_volume_of(inode);
-	struct daxfs_inode_info *info = DAXFS_I(inode);
-	int err = 0, id;
-
-	if (daxfs_is(info, DAXFS_I_STALE))
-		return -ESTALE;
-	id = daxfs_backing_enter(vol->backing);
-	if (id < 0)
-		return id;
-	if (vol->backing->persistent && daxfs_is(info, DAXFS_I_MAPPED)) {
-		inode_lock_shared(inode);
-		end = min_t(loff_t, end, i_size_read(inode) - 1);
-		err = write_back_mapped(inode, start, end + 1);
-		inode_unlock_shared(inode);
-	}
-	if (!err && !datasync)
-		err = daxfs_inode_flush_times(inode);
-	/* What was written in place is durable after this. */
-	dxc_write_fence(vol->backing->persistent);
-	daxfs_backing_exit(vol->backing, id);
-	return err;
 }
 
 /* ---- fallocate ---- */
