@@ -295,6 +295,8 @@ static int daxfs_tmpfile(struct mnt_idmap *idmap, struct inode *dir, struct file
 	} else {
 		d_tmpfile(file, inode);
 		unlock_new_inode(inode);
+		/* It has marked the inode dirty; there is nothing to write, and the LRU takes no such. */
+		sync_inode_metadata(inode, 0);
 	}
 exit:
 	daxfs_backing_exit(vol->backing, id);
