@@ -200,7 +200,7 @@ static int make(struct mnt_idmap *idmap, struct inode *dir, struct dentry *dentr
 	struct daxfs_volume *vol = daxfs_volume_of(dir);
 	struct born_with born = { .count = 0 };
 	struct inode *inode;
-	int err, id;
+	int err = 0, id;
 
 	if (dentry->d_name.len > DAXFS_NAME_MAX)
 		return -ENAMETOOLONG;
@@ -219,9 +219,10 @@ static int make(struct mnt_idmap *idmap, struct inode *dir, struct dentry *dentr
 		inode->i_size = strlen(target);
 		inode->i_blocks = ALIGN(inode->i_size, DAXFS_BLOCK_SIZE) >> 9;
 		err = inode->i_link ? 0 : -ENOMEM;
-	} else {
-		err = inherit(dir, inode, &dentry->d_name, &born);
 	}
+	/* A symlink gets no ACL, which posix_acl_create() knows. */
+	if (!err)
+		err = inherit(dir, inode, &dentry->d_name, &born);
 	if (!err)
 		err = log_child(dir, dentry, inode, target, &born);
 	free_xattrs(&born);
