@@ -8,6 +8,7 @@
 #include <linux/fiemap.h>
 #include <linux/fs.h>
 #include <linux/futex.h>
+#include <linux/userfaultfd.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdint.h>
@@ -21,6 +22,10 @@
 #include "calls.h"
 
 #define PAGE 4096
+#define SKIP 77			/* exit status: the kernel cannot do it */
+#ifndef UFFD_FEATURE_WP_ASYNC
+#define UFFD_FEATURE_WP_ASYNC (1 << 15)
+#endif
 
 static int open_whole(const char *path, size_t least)
 {
@@ -241,7 +246,13 @@ static void mapping_private(char **argv)
 	write_at(fd, "file", 4, PAGE);
 	if (p[PAGE] != 'p' || p[3 * PAGE - 1] != 'p')
 		fail("the private mapping has lost what was written to it");
-	write_at(fd, text + PAGE, 4, PAGE);
+	/* Nor when what it was copied from is no more. */
+	if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, PAGE, PAGE) ||
+	    fallocate(fd, FALLOC_FL_ZERO_RANGE, 2 * PAGE, PAGE))
+		fail("fallocate: %s", strerror(errno));
+	if (p[PAGE] != 'p' || p[3 * PAGE - 1] != 'p')
+		fail("punching the file has taken what was written to the private mapping");
+	write_at(fd, text + PAGE, 2 * PAGE, PAGE);
 }
 
 /* ---- pages ---- */
@@ -355,6 +366,125 @@ static void mapping_end(char **argv)
 		fail("a write to the mapping of a hole is lost");
 }
 
+/* A mapping of the old end, which a write behind it replaces. */
+static void mapping_behind(char **argv)
+{
+	int fd = open_whole(argv[0], 2 * PAGE + 100);
+	char *p = map_shared(fd, 3 * PAGE), buf[2];
+	struct stat before, after;
+	off_t far = 100 * PAGE;
+
+	/* A store that faults for ever is to be seen as a failure. */
+	alarm(60);
+	fstat(fd, &before);
+	(void)*(volatile char *)(p + 2 * PAGE);
+	munmap(p, PAGE);
+	if (pwrite(fd, p, 1, far) != -1 || errno != EFAULT)
+		fail("a write of what is not there does not fail");
+	fstat(fd, &after);
+	if (after.st_size != before.st_size)
+		fail("a write that failed has left %lld bytes of %lld", (long long)after.st_size,
+		     (long long)before.st_size);
+	write_at(fd, "x", 1, far);
+	fstat(fd, &after);
+	if (after.st_size != far + 1)
+		fail("after a write behind the end there are %lld bytes", (long long)after.st_size);
+	write_at(fd, "y", 1, 2 * PAGE + 10);
+	if (p[2 * PAGE + 10] != 'y')
+		fail("the mapping of the old end does not see what write wrote");
+	p[2 * PAGE + 11] = 'z';
+	read_at(fd, buf, 2, 2 * PAGE + 10);
+	if (memcmp(buf, "yz", 2))
+		fail("read does not see what the mapping of the old end wrote");
+}
+
+/* Zeros that stood for a hole, and blocks that fallocate put into it. */
+static void mapping_allocate(char **argv)
+{
+	int fd = open_or_fail(argv[0], O_RDWR | O_CREAT | O_TRUNC);
+	struct stat st;
+	char *p;
+
+	if (ftruncate(fd, 4 * PAGE))
+		fail("truncate: %s", strerror(errno));
+	p = map_shared(fd, 4 * PAGE);
+	for (int i = 0; i < 4; i++)
+		if (p[i * PAGE])
+			fail("a hole is not zero");
+	if (fallocate(fd, 0, 100, PAGE))
+		fail("fallocate: %s", strerror(errno));
+	write_at(fd, "a", 1, 200);
+	write_at(fd, "b", 1, PAGE + 200);
+	if (p[200] != 'a' || p[PAGE + 200] != 'b')
+		fail("the mapping does not see what write wrote to blocks of fallocate");
+	/* More than there is: as much longer as there are blocks, and of today. */
+	if (!fallocate(fd, 0, 0, 1ll << 40) || errno != ENOSPC)
+		fail("fallocate of a TiB does not say that there is no space");
+	if (fstat(fd, &st) || st.st_size > st.st_blocks * 512 || st.st_mtime < 1000000000)
+		fail("fallocate without space has left %lld bytes, %lld of them allocated, of the time %lld",
+		     (long long)st.st_size, (long long)st.st_blocks * 512, (long long)st.st_mtime);
+	close(fd);
+	/* And when there was nothing at all. */
+	fd = open_or_fail(argv[1], O_RDWR | O_CREAT | O_TRUNC);
+	if (!fallocate(fd, 0, 10, 100000000) || errno != ENOSPC)
+		fail("a second fallocate finds space");
+	if (fstat(fd, &st) || st.st_size > st.st_blocks * 512 || st.st_mtime < 1000000000 ||
+	    st.st_ctime < 1000000000)
+		fail("fallocate without any space has left %lld bytes of the time %lld",
+		     (long long)st.st_size, (long long)st.st_mtime);
+	if (ftruncate(open_or_fail(argv[0], O_RDWR), 0))
+		fail("truncate: %s", strerror(errno));
+}
+
+/* Blocks behind the end are no pages, whatever is touched before it. */
+static void mapping_around(char **argv)
+{
+	int fd = open_or_fail(argv[0], O_RDWR | O_CREAT | O_TRUNC);
+	char *p;
+
+	/* All in one piece. */
+	if (fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, 16 * PAGE))
+		fail("fallocate: %s", strerror(errno));
+	write_at(fd, "around", 6, PAGE);
+	p = map_shared(fd, 16 * PAGE);
+	if (p[0] || p[PAGE] != 'a')
+		fail("the mapping shows something else");
+	for (int i = 2; i < 16; i++)
+		if (!faults(p + i * PAGE, 0))
+			fail("page %d, behind the end, does not raise SIGBUS", i);
+}
+
+/* userfaultfd notes writes to pages that may not be there yet. */
+static void mapping_protect(char **argv)
+{
+	int fd = open_whole(argv[0], 4 * PAGE);
+	int uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
+	char *p = map_shared(fd, 4 * PAGE), buf;
+	struct uffdio_api api = { .api = UFFD_API, .features = UFFD_FEATURE_WP_ASYNC };
+	struct uffdio_register range = { .range = { (unsigned long)p, 4 * PAGE },
+					 .mode = UFFDIO_REGISTER_MODE_WP };
+	struct uffdio_writeprotect protect = { .range = range.range,
+					       .mode = UFFDIO_WRITEPROTECT_MODE_WP };
+
+	if (uffd < 0 || ioctl(uffd, UFFDIO_API, &api))
+		_exit(SKIP);
+	if (ioctl(uffd, UFFDIO_REGISTER, &range))
+		fail("userfaultfd cannot be registered: %s", strerror(errno));
+	alarm(60);
+	/* One that was written, one that was read, two that are not there. */
+	p[0] = 1;
+	(void)*(volatile char *)(p + PAGE);
+	if (ioctl(uffd, UFFDIO_WRITEPROTECT, &protect))
+		fail("write-protecting: %s", strerror(errno));
+	(void)*(volatile char *)(p + 2 * PAGE);
+	for (int i = 0; i < 4; i++) {
+		p[i * PAGE + 9] = 'u';
+		read_at(fd, &buf, 1, i * PAGE + 9);
+		if (buf != 'u')
+			fail("a write to page %d is lost", i);
+	}
+}
+
 /* ---- kept ---- */
 
 static char pattern(size_t i, unsigned int seed)
@@ -363,7 +493,7 @@ static char pattern(size_t i, unsigned int seed)
 }
 
 /* FILE LENGTH SEED: a new file, all of it through a mapping. */
-static void mapping_fill(char **argv)
+static void fill(char **argv, int sync)
 {
 	size_t len = strtoul(argv[1], NULL, 0);
 	int fd = open_or_fail(argv[0], O_RDWR | O_CREAT | O_TRUNC);
@@ -374,8 +504,18 @@ static void mapping_fill(char **argv)
 	p = map_shared(fd, len);
 	for (size_t i = 0; i < len; i++)
 		p[i] = pattern(i, atoi(argv[2]));
-	if (msync(p, len, MS_SYNC))
+	if (sync && msync(p, len, MS_SYNC))
 		fail("msync: %s", strerror(errno));
+}
+
+static void mapping_fill(char **argv)
+{
+	fill(argv, 1);
+}
+
+static void mapping_store(char **argv)
+{
+	fill(argv, 0);
 }
 
 static void mapping_expect(char **argv)
@@ -434,8 +574,13 @@ static const struct {
 	{ "futex", 1, mapping_futex },		/* FILE of 2 blocks */
 	{ "direct", 2, mapping_direct },	/* FILE of 16 blocks, DEVICE */
 	{ "end", 1, mapping_end },		/* FILE of 4 blocks */
+	{ "behind", 1, mapping_behind },	/* FILE of the base, of 2 blocks and a part */
+	{ "allocate", 2, mapping_allocate },	/* two new FILEs */
+	{ "around", 1, mapping_around },	/* a new FILE */
+	{ "protect", 1, mapping_protect },	/* FILE of 4 blocks of the base */
 	{ "cut", 1, mapping_cut },		/* a new FILE */
 	{ "fill", 3, mapping_fill },		/* FILE LENGTH SEED */
+	{ "store", 3, mapping_store },		/* the same, without msync */
 	{ "expect", 3, mapping_expect },	/* FILE LENGTH SEED */
 };
 

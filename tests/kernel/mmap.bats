@@ -59,6 +59,29 @@ each() {
 	each mapping end "$MNT/mapped"
 }
 
+@test "a write behind the end of a mapped file: the mapping shows it, and one that fails leaves the size" {
+	each mapping behind "$MNT/base/1"
+}
+
+@test "fallocate at an odd place: mappings show its blocks; without space the file ends where they do, with times of today" {
+	each mapping allocate "$MNT/one" "$MNT/two"
+}
+
+@test "behind the end there is SIGBUS, also where blocks are and a page before it was touched" {
+	each mapping around "$MNT/around"
+}
+
+@test "phys and pmem: writes to pages that userfaultfd write-protects go on" {
+	for backing in phys pmem; do
+		start "$backing" /tmp/base.img
+		run mapping protect "$MNT/mapped"
+		[ "$status" -ne 77 ] || skip "no userfaultfd that protects any mapping"
+		echo "$output"
+		[ "$status" -eq 0 ]
+		umount "$MNT"
+	done
+}
+
 @test "a write from a buffer that ends before memory that is not there writes what is there" {
 	each mapping cut "$MNT/cut"
 }
@@ -73,6 +96,62 @@ each() {
 		mapping expect "$MNT/large" 5000000 2
 		unmount_all
 	done
+}
+
+# wrote_back COMMAND...: so many bytes are written back to persistent memory while it runs.
+wrote_back() {
+	local trace=/sys/kernel/tracing
+
+	echo 'p:daxfs_wb arch_wb_cache_pmem size=%si:u64' >$trace/kprobe_events
+	echo 8192 >$trace/buffer_size_kb
+	echo >$trace/trace
+	echo 1 >$trace/events/kprobes/daxfs_wb/enable
+	"$@" >/dev/null
+	echo 0 >$trace/events/kprobes/daxfs_wb/enable
+	sed -n 's/.* size=//p' $trace/trace | awk '{ sum += $1 } END { print sum + 0 }'
+	echo >$trace/kprobe_events
+}
+
+# The second time finds what the first has only marked as old.
+drop_inodes() {
+	for _ in {1..5}; do echo 2 >/proc/sys/vm/drop_caches; done
+}
+
+@test "pmem: what was stored through a mapping that is gone is written back by sync, eviction, umount and commit, once" {
+	[ -e /sys/kernel/tracing/kprobe_events ] || skip "no kprobes"
+	start pmem /tmp/base.img
+	size=400000 some=100000
+	mapping store "$MNT/a" $size 1
+	(($(wrote_back sync -f "$MNT") >= size))
+	(($(wrote_back sync -f "$MNT") < some))
+	mapping store "$MNT/b" $size 2
+	(($(wrote_back sync "$MNT/b") >= size))
+	(($(wrote_back sync -f "$MNT") < some))
+	mapping store "$MNT/c" $size 3
+	(($(wrote_back drop_inodes) >= size))
+	(($(wrote_back sync -f "$MNT") < some))
+	mapping store "$MNT/d" $size 4
+	(($(wrote_back umount "$MNT") >= size))
+	show branch=main
+	daxfs-branch create -q feature -m "$MNT"
+	mapping store "$MNT/e" $size 5
+	(($(wrote_back daxfs-branch commit -m "$MNT") >= size))
+	for i in a/1 b/2 c/3 d/4 e/5; do mapping expect "$MNT/${i%/*}" $size "${i#*/}"; done
+}
+
+@test "pmem: another mount of the branch syncs what was stored through a mapping" {
+	[ -e /sys/kernel/tracing/kprobe_events ] || skip "no kprobes"
+	start pmem /tmp/base.img
+	size=400000
+	mkdir -p /mnt/two
+	daxfs-branch create -q feature -m /mnt/two -p main --volume "$MNT"
+	daxfs-branch commit -q -m /mnt/two
+	# Both show main now.
+	mapping store /mnt/two/a $size 1
+	(($(wrote_back sync -f "$MNT") >= size))
+	mapping store /mnt/two/b $size 1
+	(($(wrote_back sync "$MNT/b") >= size))
+	umount /mnt/two
 }
 
 @test "an abort takes the blocks from under a mapping that only read them: SIGBUS" {

@@ -265,6 +265,30 @@ assert libc.open_by_handle_at(top, fh, os.O_RDONLY) == -1 and ctypes.get_errno()
 PY
 }
 
+# Inodes in memory, used or not.
+cached() { awk '$1 == "daxfs_inode" { print $2 }' /proc/slabinfo; }
+
+@test "a file that was made without a name, and linked, leaves memory when nobody uses it" {
+	before=$(cached)
+	python3 - <<'PY'
+import os
+proc = os.open("/proc/self/fd", os.O_RDONLY)
+for i in range(500):
+    fd = os.open(".", os.O_RDWR | os.O_TMPFILE, 0o644)
+    os.link(str(fd), f"linked{i}", src_dir_fd=proc, follow_symlinks=True)
+    os.close(fd)
+PY
+	[ "$(ls | grep -c linked)" -eq 500 ]
+	(($(cached) >= before + 400))
+	# Freed after a grace period.
+	for _ in {1..100}; do
+		echo 2 >/proc/sys/vm/drop_caches
+		(($(cached) >= before + 200)) || break
+		sleep 0.1
+	done
+	(($(cached) < before + 200))
+}
+
 @test "fsync, fdatasync, O_SYNC, sync and syncfs all work, on files and directories" {
 	python3 - <<'PY'
 import os
