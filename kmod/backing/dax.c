@@ -18,11 +18,21 @@ static struct dax_backing *to_dax(struct daxfs_backing *backing)
 	return container_of(backing, struct dax_backing, backing);
 }
 
+/* As phys_memory_failure(). */
+static int dax_notify_failure(struct dax_device *dax, u64 off, u64 len, int flags)
+{
+	return -EBUSY;
+}
+
+static const struct dax_holder_operations holder_ops = {
+	.notify_failure = dax_notify_failure,
+};
+
 static void dax_close(struct daxfs_backing *backing)
 {
 	struct dax_backing *db = to_dax(backing);
 
-	fs_put_dax(backing->dax, NULL);
+	fs_put_dax(backing->dax, db);
 	daxfs_bdev_close(db->handle, backing->writable);
 	kfree(db);
 }
@@ -99,7 +109,10 @@ struct daxfs_backing *daxfs_dax_open(struct fs_context *fc)
 	}
 	bdev = daxfs_bdev_of(db->handle);
 	db->backing.dev = bdev->bd_dev;
-	db->backing.dax = fs_dax_get_by_bdev(bdev, &db->start, NULL, NULL);
+	db->backing.dax = fs_dax_get_by_bdev(bdev, &db->start, db, &holder_ops);
+	/* A device has one holder, but partitions: then that one is told of errors. */
+	if (!db->backing.dax)
+		db->backing.dax = fs_dax_get_by_bdev(bdev, &db->start, NULL, NULL);
 	if (!db->backing.dax) {
 		err = -EOPNOTSUPP;
 		errorf(fc, "daxfs: %s is no memory (no DAX); an image file on it can be mounted with 'daxfsctl mount FILE DIR'",
@@ -118,7 +131,7 @@ struct daxfs_backing *daxfs_dax_open(struct fs_context *fc)
 	return &db->backing;
 
 put:
-	fs_put_dax(db->backing.dax, NULL);
+	fs_put_dax(db->backing.dax, db);
 close:
 	daxfs_bdev_close(db->handle, db->backing.writable);
 free:

@@ -50,6 +50,22 @@ static void phys_close(struct daxfs_backing *backing)
 	kfree(pb);
 }
 
+/*
+ * Memory that has failed. The kernel's own way would look for an entry of fs/dax.c
+ * in the mapping that a page names (cow.c), and leave a locked one where it
+ * found none, for which evicting the inode waits for ever. So it is told that
+ * nothing can be done; whoever reads the page gets the signal.
+ */
+static int phys_memory_failure(struct dev_pagemap *pgmap, unsigned long pfn,
+			       unsigned long nr_pages, int flags)
+{
+	return -EBUSY;
+}
+
+static const struct dev_pagemap_ops phys_pagemap_ops = {
+	.memory_failure = phys_memory_failure,
+};
+
 static const struct daxfs_backing_ops phys_ops = {
 	.close = phys_close,
 };
@@ -104,6 +120,7 @@ struct daxfs_backing *daxfs_phys_open(struct fs_context *fc,
 	pb->pgmap.range.start = opt->phys;
 	pb->pgmap.range.end = opt->phys + opt->size - 1;
 	pb->pgmap.nr_range = 1;
+	pb->pgmap.ops = &phys_pagemap_ops;
 	pb->backing.base = memremap_pages(&pb->pgmap, NUMA_NO_NODE);
 	if (IS_ERR(pb->backing.base)) {
 		err = PTR_ERR(pb->backing.base);

@@ -321,6 +321,18 @@ static void mapping_direct(char **argv)
 		fail("a direct write from the mapping wrote something else");
 }
 
+/* A memory error in a page of the branch. Deleting the file is the caller's. */
+static void mapping_poison(char **argv)
+{
+	int fd = open_whole(argv[0], 2 * PAGE);
+	char *p = map_shared(fd, 2 * PAGE);
+
+	p[0] = 1;
+	/* The answer may be that nothing can be done. */
+	if (madvise(p, PAGE, MADV_HWPOISON) && errno == EINVAL)
+		_exit(SKIP);
+}
+
 /* ---- the end of the file ---- */
 
 static void mapping_end(char **argv)
@@ -573,6 +585,7 @@ static const struct {
 	{ "private", 1, mapping_private },	/* FILE of 4 blocks of the base */
 	{ "futex", 1, mapping_futex },		/* FILE of 2 blocks */
 	{ "direct", 2, mapping_direct },	/* FILE of 16 blocks, DEVICE */
+	{ "poison", 1, mapping_poison },	/* FILE of 2 blocks */
 	{ "end", 1, mapping_end },		/* FILE of 4 blocks */
 	{ "behind", 1, mapping_behind },	/* FILE of the base, of 2 blocks and a part */
 	{ "allocate", 2, mapping_allocate },	/* two new FILEs */

@@ -55,6 +55,18 @@ each() {
 	done
 }
 
+@test "phys and pmem: a file can be deleted after a memory error in a page that was mapped" {
+	for backing in phys pmem; do
+		start "$backing" /tmp/base.img
+		run mapping poison "$MNT/mapped"
+		echo "$output"
+		[ "$status" -ne 77 ] || skip "no memory errors can be made"
+		[ "$status" -eq 0 ]
+		rm "$MNT/mapped"
+		umount "$MNT"
+	done
+}
+
 @test "past a new end there is SIGBUS, and what comes into a file by extending it is zero" {
 	each mapping end "$MNT/mapped"
 }
