@@ -147,14 +147,16 @@ static bool is_log_of(const struct dxc_volume *vol, u64 word, struct dxc_owner o
 
 /*
  * The word, of the chain that starts with the chunk word, that is 0 and ends
- * it, or names head. -EUCLEAN when the chain cannot be.
+ * it, or names head. -EUCLEAN when the chain cannot be. Who wants to kill the
+ * task has to wait: without the end it is not known what has happened yet.
  */
 static int find_end(const struct dxc_volume *vol, u64 word, struct dxc_owner owner, u64 head,
 		    dxc_off *end)
 {
 	u64 steps = 0, stride = 1, mark = 0;
 
-	while (is_log_of(vol, word, owner) && word != mark) {
+	/* A chain that somebody goes on changing is followed no longer than one can be. */
+	while (steps < dxc_chunk_count(vol) && is_log_of(vol, word, owner) && word != mark) {
 		/* A loop has a chunk that is seen again before twice as many are passed. */
 		if (++steps == stride) {
 			mark = word;
