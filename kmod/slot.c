@@ -21,6 +21,7 @@
 #define STEP		(HZ / 8)
 #define TEND_AFTER	(HZ / 20)
 #define LOCK_PATIENCE	(30 * HZ)
+#define TAKE_OVERS	8	/* tries: each round somebody else may be faster; not for ever */
 
 /* What a slot looked like, and since when. */
 struct daxfs_watch {
@@ -143,8 +144,7 @@ int daxfs_lease_take(struct daxfs_sb_info *sbi, struct dxc_owner branch, char *h
 	dxc_holder holder = 0;
 	int err, tries;
 
-	/* Each round somebody else may be faster; not for ever. */
-	for (tries = 0; tries < 8; tries++) {
+	for (tries = 0; tries < TAKE_OVERS; tries++) {
 		err = dxc_lease_take(&vol->core, branch, holder_of(sbi), &holder);
 		if (err != -EBUSY || holder == holder_of(sbi))
 			return err == -EBUSY ? 0 : err;
@@ -165,7 +165,7 @@ int daxfs_volume_lock(struct daxfs_sb_info *sbi, char *host, bool *recover)
 	unsigned long end = jiffies + LOCK_PATIENCE;
 	struct daxfs_volume *vol = sbi->volume;
 	dxc_holder holder = 0;
-	int err;
+	int err, gone = 0;
 
 	*recover = false;
 	for (;;) {
@@ -176,7 +176,15 @@ int daxfs_volume_lock(struct daxfs_sb_info *sbi, char *host, bool *recover)
 		if (err == -EINTR)
 			return err;
 		*recover = !err;
-		if (err) {
+		if (!err) {
+			/* Whoever writes ever new names there must not keep us. */
+			if (++gone > TAKE_OVERS) {
+				strscpy(host, "hosts that come and go", DAXFS_HOST_SIZE);
+				return -EBUSY;
+			}
+			if (fatal_signal_pending(current))
+				return -EINTR;
+		} else {
 			/* He lives, and will be done soon. */
 			if (time_after(jiffies, end))
 				return -EBUSY;
