@@ -208,9 +208,14 @@ struct collected {
 	char name[];
 };
 
-/* As many entries from *pos on as fit; bytes, 0 at the end, or an error. */
-static int collect(struct inode *dir, u64 *pos, void *buf, u32 room, struct dxc_finding *f)
+/*
+ * As many entries from *pos on as fit; bytes, 0 at the end, or an error. Names
+ * that were made since the file was opened or rewound are left out: who renames
+ * what he reads would find it again and again, behind where he is.
+ */
+static int collect(struct file *file, u64 *pos, void *buf, u32 room, struct dxc_finding *f)
 {
+	struct inode *dir = file_inode(file);
 	const struct dxc_inode *base = daxfs_base_of(DAXFS_I(dir));
 	struct dxc_dirent de dxc_uninitialized;
 	struct daxfs_hold hold;
@@ -220,7 +225,10 @@ static int collect(struct inode *dir, u64 *pos, void *buf, u32 room, struct dxc_
 	int err = 0;
 
 	layer = daxfs_view_read(dir->i_sb, &hold);
-	while (!(err = dxc_view_next(layer, dir->i_ino, base, pos, &de, f))) {
+	if (!file->private_data)
+		file->private_data = (void *)layer->next_cookie;
+	while (!(err = dxc_view_next(layer, dir->i_ino, base, pos, &de, f)) &&
+	       *pos < (u64)file->private_data) {
 		size = ALIGN(sizeof(*c) + de.len, 8);
 		if (size > room - used)
 			break;
@@ -237,7 +245,7 @@ static int collect(struct inode *dir, u64 *pos, void *buf, u32 room, struct dxc_
 }
 
 /* The position of an entry of a view is that of dxc_view_next() + 2. */
-static int read_view(struct inode *dir, struct dir_context *ctx)
+static int read_view(struct file *file, struct dir_context *ctx)
 {
 	void *buf = kmalloc(PAGE_SIZE, GFP_KERNEL);
 	struct dxc_finding f = {};
@@ -247,7 +255,7 @@ static int read_view(struct inode *dir, struct dir_context *ctx)
 
 	if (!buf)
 		return -ENOMEM;
-	while ((got = collect(dir, &pos, buf, PAGE_SIZE, &f)) > 0) {
+	while ((got = collect(file, &pos, buf, PAGE_SIZE, &f)) > 0) {
 		for (used = 0; used < got; used += ALIGN(sizeof(*c) + c->len, 8)) {
 			c = buf + used;
 			ctx->pos = c->pos + 2;
@@ -257,7 +265,7 @@ static int read_view(struct inode *dir, struct dir_context *ctx)
 		ctx->pos = pos + 2;
 	}
 	if (got < 0)
-		daxfs_bad(daxfs_volume_of(dir), got, &f);
+		daxfs_bad(daxfs_volume_of(file_inode(file)), got, &f);
 out:
 	kfree(buf);
 	return min(got, 0);
@@ -271,6 +279,9 @@ static int daxfs_iterate(struct file *file, struct dir_context *ctx)
 
 	if (unlikely(daxfs_is(DAXFS_I(dir), DAXFS_I_STALE)))
 		return -ESTALE;
+	/* Where the names end is found anew. */
+	if (!ctx->pos)
+		file->private_data = NULL;
 	if (!dir_emit_dots(file, ctx))
 		return 0;
 	id = daxfs_backing_enter(vol->backing);
@@ -279,7 +290,7 @@ static int daxfs_iterate(struct file *file, struct dir_context *ctx)
 	if (likely(!daxfs_is(DAXFS_I(dir), DAXFS_I_NAMES | DAXFS_I_NEW)))
 		err = read_base(dir, ctx);
 	else
-		err = read_view(dir, ctx);
+		err = read_view(file, ctx);
 	daxfs_backing_exit(vol->backing, id);
 	return err;
 }

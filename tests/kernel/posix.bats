@@ -203,6 +203,25 @@ PY
 	(($(stat -f -c %f .) >= free - 32))
 }
 
+@test "a directory whose names are renamed as they are read comes to an end, and shows all when it is read again" {
+	python3 - <<'PY'
+import os
+os.mkdir("many")
+for i in range(3000):
+    os.close(os.open(f"many/{i}", os.O_CREAT))
+fd = os.open("many", os.O_RDONLY)
+seen = 0
+for entry in os.scandir(fd):
+    os.rename(f"many/{entry.name}", f"many/r{seen}")
+    seen += 1
+    assert seen <= 3000, "names come again"
+assert seen == 3000
+assert len(os.listdir(fd)) == 3000
+open("many/later", "w")
+assert "later" in os.listdir(fd)
+PY
+}
+
 @test "device nodes, FIFOs and sockets can be made, and work" {
 	mknod null c 1 3 && echo gone >null
 	mknod zero c 1 5
