@@ -3,8 +3,9 @@
  * Names that come and go: create, link, unlink, rename. Each is one operation
  * of the core, under the hold of daxfs_view_write(), in which the VFS's inodes
  * change too. The VFS has looked the names up and locked the directories; but
- * an ioctl may have changed the view since, so the names are checked again
- * where the dentries are older than the view.
+ * an ioctl or another mount may have changed the view since, so the names are
+ * checked again where the dentries are older than the view, and what is above a
+ * directory that moves always.
  */
 #include <linux/fs.h>
 #include <linux/posix_acl.h>
@@ -464,13 +465,32 @@ static int log_rename(struct dxc_layer *layer, struct renaming *rn, struct dentr
 	return dxc_op_rename(layer, &core);
 }
 
+/* The VFS knows only where this super block has last seen the directories above. */
+static int check_move(struct dxc_layer *layer, struct inode *inode, struct inode *to,
+		      struct dxc_finding *f)
+{
+	int err = S_ISDIR(inode->i_mode) ? dxc_view_is_below(layer, to->i_ino, inode->i_ino, f) : 0;
+
+	/* Into itself, as rename(2) says it. */
+	return err > 0 ? -EINVAL : err;
+}
+
 static int check_rename(struct dxc_layer *layer, struct renaming *rn, struct dentry *old,
 			struct dentry *new, unsigned int flags, struct dxc_finding *f)
 {
+	int err;
+
 	if (!daxfs_name_holds(layer, rn->old_dir, old) ||
 	    !daxfs_name_holds(layer, rn->new_dir, new) ||
 	    daxfs_is(DAXFS_I(rn->new_dir), DAXFS_I_STALE))
 		return -ESTALE;
+	if (rn->old_dir != rn->new_dir) {
+		err = check_move(layer, rn->inode, rn->new_dir, f);
+		if (!err && flags & RENAME_EXCHANGE)
+			err = check_move(layer, rn->target, rn->old_dir, f);
+		if (err)
+			return err;
+	}
 	if (!rn->target || flags & RENAME_EXCHANGE || !S_ISDIR(rn->target->i_mode))
 		return 0;
 	return dxc_view_dir_empty(layer, rn->target->i_ino, daxfs_base_of(DAXFS_I(rn->target)),

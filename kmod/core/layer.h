@@ -161,6 +161,12 @@ int dxc_view_lookup(const struct dxc_layer *top, dxc_ino dir, const struct dxc_i
  */
 int dxc_view_next(const struct dxc_layer *top, dxc_ino dir, const struct dxc_inode *base,
 		  u64 *pos, struct dxc_dirent *de, struct dxc_finding *f);
+/*
+ * 1: directory dir is in the directory other, at any depth, or is that itself;
+ * 0; or an error: -EUCLEAN when its parents go round.
+ */
+int dxc_view_is_below(const struct dxc_layer *top, dxc_ino dir, dxc_ino other,
+		      struct dxc_finding *f);
 /* 0, -ENOTEMPTY or an error. */
 int dxc_view_dir_empty(const struct dxc_layer *top, dxc_ino dir, const struct dxc_inode *base,
 		       struct dxc_finding *f);

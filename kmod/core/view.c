@@ -88,6 +88,32 @@ int dxc_layer_below(const struct dxc_layer *layer, dxc_ino ino, struct dxc_file 
 	return inode_from(layer->lower, layer->vol, ino, file, NULL);
 }
 
+int dxc_view_is_below(const struct dxc_layer *top, dxc_ino dir, dxc_ino other,
+		      struct dxc_finding *f)
+{
+	struct dxc_file file dxc_uninitialized;
+	u64 left = top->vol->inode_count;
+	const struct dxc_layer *layer;
+	int err;
+
+	/* No way up is longer than there are inodes. */
+	for (layer = top; layer; layer = layer->lower)
+		left += layer->node_count;
+	for (; dir != other; dir = file.attr.parent) {
+		if (dir == DAXFS_ROOT_INO)
+			return 0;
+		err = dxc_view_inode(top, dir, &file, f);
+		if (err)
+			return err;
+		if (!left-- || !S_ISDIR(file.attr.mode))
+			return dxc_found(f, -EUCLEAN, DXC_DIR_PARENT, DAXFS_AREA_DIRS, dir, 0,
+					 file.attr.parent);
+		if (left % 4096 == 0 && dxc_pause())
+			return -EINTR;
+	}
+	return 1;
+}
+
 /* ---- names ---- */
 
 /* What the layers from top down to (not with) bottom say of a name. */

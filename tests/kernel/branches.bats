@@ -174,6 +174,32 @@ siblings() {
 	done
 }
 
+@test "a directory does not come to lie in itself by renames in two mounts of a branch" {
+	start phys /tmp/base.img
+	mkdir -p "$MNT"/{a/x,b} /mnt/two
+	mount -i -t daxfs -o "$OPTS,branch=main" none /mnt/two
+	python3 - "$MNT" /mnt/two <<'PY'
+import ctypes, errno, os, sys
+here, there = sys.argv[1:]
+libc = ctypes.CDLL(None, use_errno=True)
+root, a = os.open(here, os.O_RDONLY), os.open(f"{here}/a", os.O_RDONLY)
+os.stat(f"{here}/b"), os.stat("x", dir_fd=a)
+def rename(old_dir, old, new_dir, new, exchange):
+    ret = libc.renameat2(old_dir, old, new_dir, new, 2 if exchange else 0)
+    return ctypes.get_errno() if ret else 0
+# What is / here has been moved below b there.
+os.rename(f"{there}/a", f"{there}/b/a")
+assert rename(root, b"b", a, b"b", False) == errno.EINVAL
+assert rename(root, b"b", a, b"x", True) == errno.EINVAL
+assert rename(a, b"x", root, b"b", True) == errno.EINVAL
+assert rename(root, b"dir", a, b"dir", False) == 0
+assert rename(a, b"x", root, b"x", False) == 0
+assert os.listdir(f"{there}/b/a") == ["dir"] == os.listdir(f"{here}/b/a")
+PY
+	again branch=main,validate
+	is_clean
+}
+
 @test "switch shows another branch in the same mount" {
 	start phys /tmp/base.img
 	daxfs-branch create one -m "$MNT" -p main

@@ -277,6 +277,8 @@ static int do_rename(struct call *c)
 	there = model_lookup(c->m, new_dir->attr.ino, name, len);
 	if (there)
 		target = model_find(c->m, there->ino);
+	HOLDS(dxc_view_is_below(c->layer, new_dir->attr.ino, na.ino, NULL) ==
+	      model_is_below(c->m, new_dir->attr.ino, na.ino));
 	/* What the VFS and rename(2) exclude. */
 	if (target == in || (exchange && !target) ||
 	    (S_ISDIR(in->attr.mode) &&

@@ -15,5 +15,6 @@ void logs_tests(void);
 void branches_tests(void);
 void crashes_tests(void);
 void mounts_tests(void);
+void views_tests(void);
 
 #endif

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Views of branches: where directories are. */
+#include <string.h>
+#include "image.h"
+#include "layer.h"
+#include "tap.h"
+#include "tests.h"
+
+static struct image *img;
+static struct dxc_space space;
+static struct dxc_layer main_layer, child;
+static u32 a, b, c, d, file;
+
+static void load(struct dxc_layer *layer, struct dxc_layer *lower, const char *name)
+{
+	struct dxc_branch br;
+
+	CHECK_EQ(dxc_branch_find(&img->vol, name, &br), 0);
+	CHECK_EQ(dxc_layer_init(layer, &img->vol, &space, lower, &br), 0);
+	CHECK_EQ(dxc_layer_load(layer, &br, true, NULL), 0);
+}
+
+/* A child of main, and both loaded. */
+static void branch(void)
+{
+	struct dxc_owner top = { 0, 1 };
+	struct dxc_branch br;
+
+	CHECK_EQ(dxc_branch_create(&img->vol, top, "child", 2, main_layer.log.seq, &br), 0);
+	load(&child, &main_layer, "child");
+}
+
+/*
+ *	/ -+- a --- b --- c
+ *	   +- d
+ *	   `- file
+ */
+static void make(void)
+{
+	img = image_new();
+	img->writable = true;
+	a = image_add(img, 1, "a", S_IFDIR | 0755);
+	b = image_add(img, a, "b", S_IFDIR | 0755);
+	c = image_add(img, b, "c", S_IFDIR | 0755);
+	d = image_add(img, 1, "d", S_IFDIR | 0755);
+	file = image_file(img, 1, "file", 10000);
+	image_build(img);
+	dxc_branch_format(&img->vol, 1);
+	CHECK_EQ(dxc_space_init(&space, &img->vol), 0);
+	load(&main_layer, NULL, "main");
+}
+
+static void unmake(void)
+{
+	dxc_layer_free(&child);
+	dxc_layer_free(&main_layer);
+	dxc_space_exit(&space);
+	image_free(img);
+}
+
+static struct dxc_attr attr_of(const struct dxc_layer *top, dxc_ino ino)
+{
+	struct dxc_file f;
+
+	memset(&f, 0, sizeof(f));
+	CHECK_EQ(dxc_view_inode(top, ino, &f, NULL), 0);
+	return f.attr;
+}
+
+/* ---- what is in what ---- */
+
+static void move(struct dxc_layer *layer, u32 ino, u32 from, u32 to, const char *name)
+{
+	struct dxc_attr old_dir = attr_of(layer, from), new_dir = attr_of(layer, to);
+	struct dxc_attr attr = attr_of(layer, ino);
+	struct dxc_rename rn = {
+		.old_dir = &old_dir,
+		.new_dir = &new_dir,
+		.old_name = name,
+		.old_len = strlen(name),
+		.new_name = name,
+		.new_len = strlen(name),
+		.inode = &attr,
+	};
+
+	CHECK_EQ(dxc_op_rename(layer, &rn), 0);
+}
+
+static void below(void)
+{
+	struct dxc_attr dir, attr;
+
+	make();
+	branch();
+	CHECK_EQ(dxc_view_is_below(&child, c, a, NULL), 1);
+	CHECK_EQ(dxc_view_is_below(&child, c, c, NULL), 1);
+	CHECK_EQ(dxc_view_is_below(&child, c, 1, NULL), 1);
+	CHECK_EQ(dxc_view_is_below(&child, 1, 1, NULL), 1);
+	CHECK_EQ(dxc_view_is_below(&child, a, c, NULL), 0);
+	CHECK_EQ(dxc_view_is_below(&child, c, d, NULL), 0);
+	CHECK_EQ(dxc_view_is_below(&child, 1, a, NULL), 0);
+	/* Into d, in the child only. */
+	move(&child, b, a, d, "b");
+	CHECK_EQ(dxc_view_is_below(&child, c, d, NULL), 1);
+	CHECK_EQ(dxc_view_is_below(&child, c, a, NULL), 0);
+	CHECK_EQ(dxc_view_is_below(&main_layer, c, d, NULL), 0);
+	CHECK_EQ(dxc_view_is_below(&main_layer, c, a, NULL), 1);
+	dir = attr_of(&child, 1);
+	attr = attr_of(&child, a);
+	CHECK_EQ(dxc_op_unlink(&child, &dir, "a", 1, &attr), 0);
+	CHECK_EQ(dxc_view_is_below(&child, a, d, NULL), -ESTALE);
+	unmake();
+	tap_end("what is in which directory is what the view says, not what its parent did");
+}
+
+static void round_and_round(void)
+{
+	struct dxc_finding f = { 0 };
+
+	make();
+	branch();
+	image_raw(img, a)->in_parent = cpu_to_le32(c);
+	CHECK_EQ(dxc_view_is_below(&child, c, a, &f), 1);
+	CHECK_EQ(dxc_view_is_below(&child, c, d, &f), -EUCLEAN);
+	CHECK_EQ(f.code, DXC_DIR_PARENT);
+	image_raw(img, a)->in_parent = cpu_to_le32(file);
+	CHECK_EQ(dxc_view_is_below(&child, c, d, &f), -EUCLEAN);
+	unmake();
+	tap_end("the way up ends where directories are in each other, or in a file");
+}
+
+void views_tests(void)
+{
+	below();
+	round_and_round();
+}
