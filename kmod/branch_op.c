@@ -188,8 +188,11 @@ static void discard_layer(struct op *op, struct daxfs_sb_info *sbi,
 		return;
 	while (!dxc_layer_next_ino(layer, &bucket, &skip, &ino)) {
 		inode = daxfs_inode_discard(sbi->sb, ino, now);
-		if (inode)
-			add_stale(op, inode);
+		if (!inode)
+			continue;
+		/* Layers below may have it without a name, which nobody can use now. */
+		dxc_orphan_closed(layer->lower, ino);
+		add_stale(op, inode);
 	}
 	daxfs_view_changed(sbi);
 }

@@ -222,7 +222,7 @@ struct inode *daxfs_iget(struct super_block *sb, dxc_ino ino)
 
 /* ---- leaving, and changes of the view ---- */
 
-/* Nobody has it open: its blocks come back when it has no name either. */
+/* Nobody has it open, and it has no name: its blocks come back, or will. */
 static void forget_inode(struct inode *inode)
 {
 	struct daxfs_volume *vol = daxfs_volume_of(inode);
@@ -239,7 +239,13 @@ static void forget_inode(struct inode *inode)
 	layer = daxfs_view_write_if_writer(inode, &hold);
 	if (layer) {
 		dxc_op_forget(layer, inode->i_ino);
+		dxc_orphan_closed(layer->lower, inode->i_ino);
 		daxfs_view_write_end(inode->i_sb, &hold, NULL);
+	} else {
+		/* The worker will see to it when the branch can be changed. */
+		layer = daxfs_view_read(inode->i_sb, &hold);
+		dxc_orphan_closed(layer, inode->i_ino);
+		daxfs_view_read_end(inode->i_sb, &hold);
 	}
 	daxfs_backing_exit(vol->backing, id);
 end:

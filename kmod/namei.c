@@ -333,8 +333,12 @@ static int daxfs_link(struct dentry *old, struct inode *dir, struct dentry *dent
 	daxfs_set_times(&dir_attr, now, true);
 	daxfs_attr_of(inode, &attr);
 	daxfs_set_times(&attr, now, false);
-	err = -ESTALE;
-	if (daxfs_name_holds(layer, dir, dentry) && !daxfs_is(DAXFS_I(inode), DAXFS_I_STALE))
+	if (!daxfs_name_holds(layer, dir, dentry) || daxfs_is(DAXFS_I(inode), DAXFS_I_STALE))
+		err = -ESTALE;
+	/* Made by O_TMPFILE, and a branch over it since: what it is made of will not last. */
+	else if (!inode->i_nlink && dxc_orphan_is_lent(layer, inode->i_ino))
+		err = -ENOENT;
+	else
 		err = dxc_op_link(layer, &dir_attr, dentry->d_name.name, dentry->d_name.len,
 				  &attr);
 	if (!err) {

@@ -9,6 +9,7 @@
  */
 #include <linux/delay.h>
 #include <linux/random.h>
+#include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/utsname.h>
@@ -259,6 +260,52 @@ void daxfs_slot_update(struct daxfs_sb_info *sbi, bool writable)
 
 /* ---- chunks that nobody reads any more ---- */
 
+/* What is stale, or on its way out, does not count: it is forgotten without us or by us. */
+static int match_open(struct inode *inode, unsigned long ino, void *found)
+{
+	if (inode->i_ino != ino)
+		return 0;
+	spin_lock(&inode->i_lock);
+	*(bool *)found = !(inode->i_state & (I_FREEING | I_WILL_FREE)) &&
+			 !daxfs_is(DAXFS_I(inode), DAXFS_I_STALE);
+	spin_unlock(&inode->i_lock);
+	return -1;
+}
+
+/* Has a super block of this kernel the inode open? tree is held. */
+static bool is_open(void *priv, dxc_ino ino)
+{
+	struct daxfs_volume *vol = priv;
+	struct daxfs_sb_info *sbi;
+	bool found = false;
+
+	list_for_each_entry(sbi, &vol->supers, list) {
+		find_inode_nowait(sbi->sb, ino, match_open, &found);
+		if (found)
+			break;
+	}
+	return found;
+}
+
+/* Files without a name that were closed while their branch was frozen, or another mount wrote it. */
+static void forget_closed(struct daxfs_volume *vol)
+{
+	struct daxfs_loaded_branch *branch;
+	unsigned int nofs;
+
+	down_read(&vol->tree);
+	list_for_each_entry(branch, &vol->branches, list) {
+		if (!READ_ONCE(branch->layer.closed) || branch->frozen || !branch->writer)
+			continue;
+		down_write(&branch->lock);
+		nofs = memalloc_nofs_save();
+		dxc_layer_forget_closed(&branch->layer, is_open, vol);
+		memalloc_nofs_restore(nofs);
+		up_write(&branch->lock);
+	}
+	up_read(&vol->tree);
+}
+
 /*
  * How many blocks that were given up branches may give out again after a grace
  * period. None while somebody may have them mapped: what an operation gave up
@@ -327,6 +374,7 @@ static int advance_seen(struct daxfs_volume *vol, u64 seq, bool killable)
 	err = mutex_lock_killable(&vol->settle_lock);
 	if (err)
 		return err;
+	forget_closed(vol);
 	count_retired(vol);
 	if (killable)
 		err = wait_for_readers(vol);
@@ -351,6 +399,7 @@ static int advance_seen(struct daxfs_volume *vol, u64 seq, bool killable)
 static void settle_often(struct daxfs_volume *vol)
 {
 	mutex_lock(&vol->settle_lock);
+	forget_closed(vol);
 	if (count_retired(vol)) {
 		synchronize_srcu(&vol->srcu);
 		settle_retired(vol);

@@ -76,6 +76,7 @@ struct dxc_layer {
 	struct dxc_retired *retired;	/* until dxc_layer_settle() */
 	u32 retired_count, retired_room;
 	bool retires;			/* others may read what is given up */
+	bool closed;			/* there may be orphans that nobody has open; racy on purpose */
 	void *scratch;			/* dxc_record_max() bytes, for records */
 	struct dxc_item *items;		/* DXC_ITEMS_KEPT, of the record that is taken in */
 };
@@ -281,9 +282,31 @@ int dxc_op_xattr(struct dxc_layer *layer, const struct dxc_attr *attr, u32 prefi
 
 /*
  * Nobody has the inode open any more, and it has no name: its blocks come
- * back. Logs nothing: replaying finds an inode without names.
+ * back. Logs nothing: replaying finds an inode without names. What layers below
+ * have of it stays: dxc_orphan_closed().
  */
 void dxc_op_forget(struct dxc_layer *layer, dxc_ino ino);
+
+/* ---- orphan.c: inodes without a name that somebody has open ---- */
+
+/* Has the layer itself such an inode of that number? */
+bool dxc_layer_has_orphan(const struct dxc_layer *layer, dxc_ino ino);
+/*
+ * Is it one of the layers below top? Then it gets no name again: its blocks
+ * and xattrs are gone when that layer is loaded anew.
+ */
+bool dxc_orphan_is_lent(const struct dxc_layer *top, dxc_ino ino);
+/*
+ * Nobody has it open any more, or nobody who may still use it: layer, and those
+ * below, note that they have something to forget. layer may be NULL.
+ */
+void dxc_orphan_closed(struct dxc_layer *layer, dxc_ino ino);
+/*
+ * When layer->closed: forgets the orphans that are not open. Their blocks come
+ * back with dxc_layer_settle(). Changes the layer, logs nothing.
+ */
+void dxc_layer_forget_closed(struct dxc_layer *layer, bool (*is_open)(void *priv, dxc_ino ino),
+			     void *priv);
 
 /* Chunks that are free, or will be; blocks free in the layers' own are not counted. */
 u64 dxc_space_free_chunks(const struct dxc_volume *vol);

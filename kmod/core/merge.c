@@ -234,6 +234,7 @@ int dxc_layer_merge(struct dxc_layer *layer, struct dxc_layer *upper)
 	dxc_free(list);
 	for (i = 0; i < upper->retired_count; i++)
 		dxc_space_retire(layer, upper->retired[i].data, upper->retired[i].count);
+	layer->closed |= upper->closed;
 	layer->next_cookie = upper->next_cookie;
 	return err;
 }

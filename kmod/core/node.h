@@ -132,7 +132,7 @@ static inline struct dxc_node *dxc_node_find(const struct dxc_layer *layer, dxc_
 	return node;
 }
 
-/* What the layers below say of ino, as dxc_view_inode(). */
+/* What the layers below say of ino, as dxc_view_inode(), but also of one without a name. */
 int dxc_layer_below(const struct dxc_layer *layer, dxc_ino ino, struct dxc_file *file);
 /* The node of ino, made if it is not there. -ENOMEM; -EUCLEAN: see dxc_view_inode(). */
 int dxc_node_get(struct dxc_layer *layer, dxc_ino ino, struct dxc_node **node);

@@ -25,7 +25,7 @@ static void attr_of_base(const struct dxc_inode *base, struct dxc_attr *attr)
 	attr->ctime_nsec = base->mtime_nsec;
 }
 
-/* top NULL: the base alone. */
+/* top NULL: the base alone. -ESTALE: not known; without a name it is. */
 static int inode_from(const struct dxc_layer *top, const struct dxc_volume *vol, dxc_ino ino,
 		      struct dxc_file *file, struct dxc_finding *f)
 {
@@ -59,13 +59,15 @@ static int inode_from(const struct dxc_layer *top, const struct dxc_volume *vol,
 			attr_of_base(&file->base, &file->attr);
 		has_attr = true;
 	}
-	return has_attr && file->attr.nlink ? 0 : -ESTALE;
+	return has_attr ? 0 : -ESTALE;
 }
 
 int dxc_view_inode(const struct dxc_layer *top, dxc_ino ino, struct dxc_file *file,
 		   struct dxc_finding *f)
 {
-	return inode_from(top, top->vol, ino, file, f);
+	int err = inode_from(top, top->vol, ino, file, f);
+
+	return err ? err : file->attr.nlink ? 0 : -ESTALE;
 }
 
 int dxc_base_inode(const struct dxc_volume *vol, dxc_ino ino, struct dxc_file *file,

@@ -200,6 +200,97 @@ PY
 	is_clean
 }
 
+# Files without a name, of 1 MiB, and a branch over them, in which FIRST and SECOND, Python, are run; then the branch is ENDed.
+nameless() {
+	python3 - "$MNT" "$1" "$2" "$3" <<'PY'
+import ctypes, errno, mmap, os, subprocess, sys
+mount, end, first, second = sys.argv[1:]
+libc = ctypes.CDLL(None, use_errno=True)
+def command(*args):
+    subprocess.run(["daxfs-branch", *args, "-m", mount], check=True, stdout=subprocess.DEVNULL)
+def link(fd, name):
+    ret = libc.linkat(-100, b"/proc/self/fd/%d" % fd, -100, f"{mount}/{name}".encode(), 0x400)
+    return ctypes.get_errno() if ret else 0
+def holds(fd, data):
+    return os.pread(fd, len(data) + 1, 0) == data == maps[fd][:]
+def fails(fd):
+    try:
+        os.pread(fd, 1, 0)
+    except OSError as e:
+        return e.errno
+def change(fd, data):
+    os.fchmod(fd, 0o600)
+    os.pwrite(fd, b"X", 5000)
+    return data[:5000] + b"X" + data[5001:]
+one, two = os.urandom(1 << 20), os.urandom(1 << 20)
+made = os.open(f"{mount}/made", os.O_RDWR | os.O_CREAT)
+os.write(made, one)
+os.unlink(f"{mount}/made")
+tmp = os.open(mount, os.O_TMPFILE | os.O_RDWR)
+os.write(tmp, two)
+base = os.open(f"{mount}/big", os.O_RDWR)
+three = os.pread(base, 4000000, 0)
+os.unlink(f"{mount}/big")
+maps = {fd: mmap.mmap(fd, 0, prot=mmap.PROT_READ) for fd in (made, tmp, base)}
+command("create", "over")
+exec(first)
+command(end)
+exec(second)
+PY
+}
+
+# All blocks but a few for the log are free again, when those who might read them have had their time.
+frees() {
+	for _ in {1..100}; do
+		(($(stat -f -c %f "$MNT") < $1)) || return 0
+		sleep 0.2
+	done
+	stat -f -c "%f of $1 are free" "$MNT"
+	return 1
+}
+
+@test "a file without a name keeps its bytes when a branch is made, and has them when that is committed" {
+	start pmem /tmp/base.img
+	nameless commit '
+one, two, three = change(made, one), change(tmp, two), change(base, three)
+assert holds(made, one) and holds(tmp, two) and holds(base, three)
+# What it is made of would go with what is open, but the name would stay.
+assert link(tmp, "named") == errno.ENOENT and not os.path.exists(f"{mount}/named")
+' '
+assert holds(made, one) and holds(tmp, two) and holds(base, three)
+assert link(tmp, "named") == 0
+command("create", "another")
+open("/tmp/two", "wb").write(two)
+'
+	cmp "$MNT/named" /tmp/two
+	again branch=another,validate
+	cmp "$MNT/named" /tmp/two
+	[ ! -e "$MNT/big" ]
+	is_clean
+}
+
+@test "files without a name that a branch was made over give their blocks back when it is gone and they are closed" {
+	start pmem /tmp/base.img
+	free=$(stat -f -c %f "$MNT")
+	# What the branch has changed is stale with it; what it has not is as before.
+	nameless abort '
+change(made, one), change(base, three)
+' '
+assert fails(made) == fails(base) == errno.ESTALE
+assert holds(tmp, two)
+'
+	frees $((free - 64))
+	umount "$MNT" && start pmem /tmp/base.img
+	# Closed before the branch goes.
+	nameless commit '
+change(tmp, two)
+maps.clear()
+for fd in made, tmp: os.close(fd)
+' ''
+	frees $((free - 64))
+	is_clean
+}
+
 @test "switch shows another branch in the same mount" {
 	start phys /tmp/base.img
 	daxfs-branch create one -m "$MNT" -p main

@@ -2,7 +2,7 @@
 /* Is what a view shows what the model says? And is every block accounted for? */
 #include <stdio.h>
 #include "node.h"
-#include "world.h"
+#include "operations.h"
 
 bool compare_loose_tails;
 
@@ -404,6 +404,18 @@ static void compare_owners(struct world *w)
 	}
 }
 
+/* What no branch above can have open is open, or it is known that it is not. */
+static void compare_orphans(const struct world_branch *b)
+{
+	u32 bucket = 0, skip = 0;
+	dxc_ino ino;
+
+	while (!b->layer.closed && !dxc_layer_next_ino(&b->layer, &bucket, &skip, &ino))
+		if (dxc_layer_has_orphan(&b->layer, ino) && !model_find(&b->model, ino))
+			FAIL("inode %llu: not open, and not forgotten",
+			     (unsigned long long)ino);
+}
+
 void compare_all(struct world *w)
 {
 	struct dxc_layer fresh[WORLD_BRANCHES];
@@ -415,6 +427,8 @@ void compare_all(struct world *w)
 			continue;
 		compare_view(&w->branches[i].model, &w->branches[i].layer, true);
 		compare_space(&w->branches[i].layer, !w->branches[i].loses);
+		if (!branch_has_children(w, &w->branches[i]))
+			compare_orphans(&w->branches[i]);
 	}
 	compare_owners(w);
 	HOLDS(!world_load(w->vol, w, &space, fresh, false));

@@ -40,7 +40,7 @@ struct model {
 void model_free(struct model *m);
 /* A copy without what is only open. */
 void model_copy(struct model *to, const struct model *from);
-/* Takes what is only open in from, which is to be freed. */
+/* Takes what is only open in from, and leaves it the rest. */
 void model_take_open(struct model *to, struct model *from);
 
 struct model_inode *model_find(const struct model *m, dxc_ino ino);

@@ -177,6 +177,9 @@ static int do_link(struct call *c)
 	/* A file without a name gets its first one only if it is open. */
 	if (!in || model_lookup(c->m, dir->attr.ino, name, len))
 		return 0;
+	/* Nor if it is the parent's. */
+	if (!in->attr.nlink && dxc_orphan_is_lent(c->layer, in->attr.ino))
+		return 0;
 	attr = in->attr;
 	touch(c, &attr, false);
 	touch(c, &dir_attr, true);
@@ -206,13 +209,24 @@ static void lose(struct call *c, struct model_inode *dir, struct model_inode *in
 	touch(c, &in->attr, false);
 }
 
+/* Nobody has it open any more. */
+static void close_file(struct call *c, struct model_inode *in)
+{
+	if (branch_has_children(c->w, c->b)) {
+		dxc_orphan_closed(c->layer, in->attr.ino);
+	} else {
+		dxc_op_forget(c->layer, in->attr.ino);
+		dxc_orphan_closed(c->layer->lower, in->attr.ino);
+	}
+	model_remove(c->m, in->attr.ino);
+}
+
 /* It may be closed at once, or stay open. */
 static void maybe_forget(struct call *c, struct model_inode *in, u32 bits)
 {
 	if (in->attr.nlink || bits & 1)
 		return;
-	dxc_op_forget(c->layer, in->attr.ino);
-	model_remove(c->m, in->attr.ino);
+	close_file(c, in);
 }
 
 static int do_unlink(struct call *c, bool rmdir)
@@ -617,10 +631,8 @@ static int do_forget(struct call *c)
 {
 	struct model_inode *in = choose(c, c->r[1], is_open);
 
-	if (in) {
-		dxc_op_forget(c->layer, in->attr.ino);
-		model_remove(c->m, in->attr.ino);
-	}
+	if (in)
+		close_file(c, in);
 	return 0;
 }
 
@@ -654,6 +666,12 @@ int operation_do(struct world *w, struct world_branch *b, const struct op *op)
 	case OP_XATTR:
 		return do_xattr(&c);
 	case OP_FORGET:
+		/* Also in a branch that is frozen. */
+		if (op->r[2] & 1) {
+			c.b = branch_pick(w, op->r[0], false);
+			c.m = &c.b->model;
+			c.layer = &c.b->layer;
+		}
 		return do_forget(&c);
 	}
 	return 0;

@@ -214,6 +214,9 @@ static int do_branch(struct world *w, const struct op *op)
 	b->live = true;
 	b->parent = parent;
 	model_copy(&b->model, &parent->model);
+	/* The mount that shows it has files open, or another one that still shows the parent. */
+	if (op->r[1] & 1)
+		model_take_open(&b->model, &parent->model);
 	return 0;
 }
 
@@ -234,16 +237,40 @@ static const struct dxc_chunk_list *known(void *priv, struct dxc_owner id)
 	return NULL;
 }
 
-/* What descends from b, and b itself when it says so. */
-static void drop_tree(struct world *w, struct world_branch *b, bool itself)
+/*
+ * b is discarded, and its mount shows what lives below: what is open there is
+ * that one's, or stale if b's own, or a branch's in between, says something of it.
+ */
+static void pass_open(struct world_branch *b, struct world_branch *left)
+{
+	const struct world_branch *at;
+	struct model_inode *in;
+	u32 i;
+
+	for (i = 0; i < b->model.inode_count;) {
+		in = b->model.inodes[i];
+		for (at = b; at != left && !dxc_layer_has(&at->layer, in->attr.ino);)
+			at = at->parent;
+		if (in->attr.nlink || at == left) {
+			i++;
+			continue;
+		}
+		dxc_orphan_closed(&left->layer, in->attr.ino);
+		model_remove(&b->model, in->attr.ino);
+	}
+	model_take_open(&left->model, &b->model);
+}
+
+/* b and what descends from it; left lives. */
+static void drop_tree(struct world *w, struct world_branch *b, struct world_branch *left)
 {
 	u32 i;
 
 	for (i = 0; i < WORLD_BRANCHES; i++)
 		if (w->branches[i].live && w->branches[i].parent == b)
-			drop_tree(w, &w->branches[i], true);
-	if (itself)
-		drop_branch(b);
+			drop_tree(w, &w->branches[i], left);
+	pass_open(b, left);
+	drop_branch(b);
 }
 
 static void load_again(struct world *w, struct world_branch *b)
@@ -301,7 +328,7 @@ static int do_commit(struct world *w, const struct op *op)
 	for (i = 0; i < WORLD_BRANCHES; i++)
 		if (w->branches[i].live && w->branches[i].parent == parent &&
 		    &w->branches[i] != b)
-			drop_tree(w, &w->branches[i], true);
+			drop_tree(w, &w->branches[i], parent);
 	drop_branch(b);
 	model_take_open(&model, &parent->model);
 	model_free(&parent->model);
@@ -329,7 +356,7 @@ static int do_abort(struct world *w, const struct op *op)
 		return 0;
 	err = dxc_branch_abort(w->vol, b->br.id, &rest);
 	if (!err)
-		drop_tree(w, b, true);
+		drop_tree(w, b, b->parent);
 	return err;
 }
 
@@ -367,10 +394,29 @@ static int do_remount(struct world *w)
 	return 0;
 }
 
+static bool is_open(void *priv, dxc_ino ino)
+{
+	return model_find(priv, ino);
+}
+
+static void settle(struct world *w)
+{
+	struct world_branch *b;
+	u32 i;
+
+	for (i = 0; i < WORLD_BRANCHES; i++) {
+		b = &w->branches[i];
+		if (!b->live)
+			continue;
+		if (b->layer.closed && !branch_has_children(w, b))
+			dxc_layer_forget_closed(&b->layer, is_open, &b->model);
+		dxc_layer_settle(&b->layer, ~0u);
+	}
+}
+
 int world_do(struct world *w, const struct op *op)
 {
 	struct world_branch *b = branch_pick(w, op->r[0], true);
-	u32 i;
 	int err = 0;
 
 	w->now++;
@@ -391,9 +437,7 @@ int world_do(struct world *w, const struct op *op)
 		err = dxc_layer_compact(&b->layer);
 		break;
 	case OP_SETTLE:
-		for (i = 0; i < WORLD_BRANCHES; i++)
-			if (w->branches[i].live)
-				dxc_layer_settle(&w->branches[i].layer, ~0u);
+		settle(w);
 		break;
 	case OP_SEEN:
 		dxc_mount_set_seen(w->vol, w->slot, dxc_commit_seq(w->vol));

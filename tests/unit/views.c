@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Views of branches: where directories are. */
+/* Views of branches: where directories are, files without a name. */
 #include <string.h>
 #include "image.h"
 #include "layer.h"
@@ -129,8 +129,66 @@ static void round_and_round(void)
 	tap_end("the way up ends where directories are in each other, or in a file");
 }
 
+/* ---- files without a name ---- */
+
+static bool yes(void *priv, dxc_ino ino)
+{
+	CHECK_EQ(ino, file);
+	return *(bool *)priv;
+}
+
+/* Where a block of the file is; 0: nowhere. */
+static dxc_off place(const struct dxc_layer *top, u64 block)
+{
+	struct dxc_inode base;
+	struct dxc_part part;
+
+	CHECK_EQ(dxc_inode_read(&img->vol, file, &base, NULL), 0);
+	CHECK_EQ(dxc_view_map(top, file, &base, block * DAXFS_BLOCK_SIZE, &part, NULL), 0);
+	return part.ex.data ? part.ex.data + block * DAXFS_BLOCK_SIZE - part.ex.pos : 0;
+}
+
+static void orphans(void)
+{
+	struct dxc_attr dir, attr;
+	dxc_off first, own;
+	bool open = true;
+	u64 got;
+
+	make();
+	dir = attr_of(&main_layer, 1);
+	attr = attr_of(&main_layer, file);
+	first = place(&main_layer, 0);
+	CHECK_EQ(dxc_blocks_take(&main_layer, 0, 1, &own, &got), 0);
+	CHECK_EQ(dxc_op_map(&main_layer, &attr, 1, 1, own), 0);
+	CHECK_EQ(dxc_op_unlink(&main_layer, &dir, "file", 4, &attr), 0);
+	CHECK(dxc_layer_has_orphan(&main_layer, file));
+	CHECK(!dxc_orphan_is_lent(&main_layer, file));
+	branch();
+	CHECK_EQ(dxc_op_setattr(&child, &attr), 0);
+	CHECK(first && place(&child, 0) == first);
+	CHECK_EQ(place(&child, 1), own);
+	CHECK(dxc_orphan_is_lent(&child, file));
+	/* Closed in the child, which cannot change what is main's. */
+	dxc_op_forget(&child, file);
+	dxc_orphan_closed(child.lower, file);
+	CHECK(main_layer.closed && !child.closed);
+	CHECK_EQ(main_layer.used_blocks, 1);
+	dxc_layer_forget_closed(&main_layer, yes, &open);
+	CHECK(!main_layer.closed && dxc_layer_has_orphan(&main_layer, file));
+	open = false;
+	dxc_layer_forget_closed(&main_layer, yes, &open);
+	CHECK(!dxc_layer_has_orphan(&main_layer, file));
+	CHECK_EQ(main_layer.used_blocks, 1);
+	dxc_layer_settle(&main_layer, ~0u);
+	CHECK_EQ(main_layer.used_blocks, 0);
+	unmake();
+	tap_end("a file without a name is the parent's as far as it was, until nobody has it open");
+}
+
 void views_tests(void)
 {
+	orphans();
 	below();
 	round_and_round();
 }
