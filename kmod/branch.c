@@ -223,21 +223,14 @@ int daxfs_branch_reload(struct daxfs_volume *vol, struct daxfs_loaded_branch *br
 			bool repair)
 {
 	struct dxc_finding f = {};
-	struct dxc_layer empty;
 	struct dxc_branch br;
 	int err;
 
 	err = dxc_branch_get(&vol->core, branch->layer.owner, &br);
-	/* First, so that there is always a layer that can be looked into. */
 	if (!err)
-		err = dxc_layer_init(&empty, &vol->core, &vol->space, branch->layer.lower, &br);
-	if (!err) {
-		/* In the place of the old one: what is in use of chunks is noted once. */
-		dxc_layer_free(&branch->layer);
-		branch->layer = empty;
-		branch->layer.retires = branch->views > 1;
-		err = dxc_layer_load(&branch->layer, &br, repair, &f);
-	}
+		err = dxc_layer_reload(&branch->layer, &br, repair, &f);
+	/* What the worker has counted is not what is retired now. */
+	branch->settled = 0;
 	if (!err)
 		return 0;
 	if (f.code)

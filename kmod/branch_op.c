@@ -525,11 +525,36 @@ static void tell_of_commit(struct op *op, struct daxfs_loaded_branch *parent,
 	}
 }
 
+/* Files without a name in a layer whose log is to be read anew: it will not have them. */
+static void discard_orphans(struct op *op, struct daxfs_loaded_branch *parent,
+			    const struct dxc_layer *layer)
+{
+	struct daxfs_sb_info *sbi;
+	u32 bucket = 0, skip = 0;
+	struct inode *inode;
+	dxc_ino ino;
+
+	while (!dxc_layer_next_ino(layer, &bucket, &skip, &ino)) {
+		if (!dxc_layer_has_orphan(layer, ino))
+			continue;
+		list_for_each_entry(sbi, &op->vol->supers, list) {
+			if (!sbi->branch || common(sbi->branch, parent) != parent ||
+			    !pin(op, sbi))
+				continue;
+			inode = daxfs_inode_discard(sbi->sb, ino, &parent->layer);
+			if (inode)
+				add_stale(op, inode);
+		}
+	}
+}
+
 static int merge(struct op *op, struct daxfs_loaded_branch *parent,
 		 struct daxfs_loaded_branch *child)
 {
 	if (!dxc_layer_merge(&parent->layer, &child->layer))
 		return 0;
+	discard_orphans(op, parent, &parent->layer);
+	discard_orphans(op, parent, &child->layer);
 	return daxfs_branch_reload(op->vol, parent, false);
 }
 

@@ -60,7 +60,7 @@ struct daxfs_loaded_branch {
 	bool frozen;			/* it has live children (I-6); guarded by tree */
 	struct daxfs_sb_info *writer;	/* holds the lease, or NULL; guarded by tree */
 	u64 compact_at;			/* log bytes after which to try again; by lock */
-	u32 settled;			/* of layer.retired; guarded by settle_lock */
+	u32 settled;			/* of layer.retired; by settle_lock, or tree for writing */
 	struct rw_semaphore lock;
 	struct dxc_layer layer;		/* guarded by lock; below: see I-6 */
 	char name[DAXFS_BRANCH_NAME_SIZE]; /* guarded by tree */

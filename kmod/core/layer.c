@@ -236,6 +236,34 @@ int dxc_layer_load(struct dxc_layer *layer, const struct dxc_branch *br, bool re
 	return err;
 }
 
+int dxc_layer_reload(struct dxc_layer *layer, const struct dxc_branch *br, bool repair,
+		     struct dxc_finding *f)
+{
+	struct dxc_space *space = layer->space;
+	struct dxc_layer fresh;
+	u8 *before;
+	int err;
+
+	err = dxc_layer_init(&fresh, layer->vol, space, layer->lower, br);
+	if (err)
+		return err;
+	before = dxc_alloc(dxc_chunk_count(layer->vol), space->chunk_bytes);
+	if (!before) {
+		dxc_layer_free(&fresh);
+		return -ENOMEM;
+	}
+	memcpy(before, space->used, (u64)dxc_chunk_count(layer->vol) * space->chunk_bytes);
+	fresh.retires = layer->retires;
+	dxc_layer_free(layer);
+	/* In the place of the old one: what is in use of chunks is noted once. */
+	*layer = fresh;
+	err = dxc_layer_load(layer, br, repair, f);
+	if (!err)
+		dxc_space_keep(layer, before);
+	dxc_free(before);
+	return err;
+}
+
 /* ---- who is in it ---- */
 
 bool dxc_layer_has(const struct dxc_layer *layer, dxc_ino ino)

@@ -95,6 +95,14 @@ int dxc_layer_init(struct dxc_layer *layer, const struct dxc_volume *vol,
  */
 int dxc_layer_load(struct dxc_layer *layer, const struct dxc_branch *br, bool repair,
 		   struct dxc_finding *f);
+/*
+ * Reads the log anew into a layer that was loaded before, and may be half
+ * merged. Blocks that it had and that the log does not mention may still be
+ * read by somebody, and are retired. Orphans are gone: whoever has them open
+ * is the caller's. On -ENOMEM it may be as it was; there always is a layer.
+ */
+int dxc_layer_reload(struct dxc_layer *layer, const struct dxc_branch *br, bool repair,
+		     struct dxc_finding *f);
 /* Frees the memory; the region keeps everything. */
 void dxc_layer_free(struct dxc_layer *layer);
 static inline bool dxc_layer_is_empty(const struct dxc_layer *layer)

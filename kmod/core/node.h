@@ -213,6 +213,11 @@ void dxc_space_retire(struct dxc_layer *layer, dxc_off data, u64 count);
  * a data chunk of the layer, or another file's.
  */
 int dxc_space_claim(struct dxc_layer *layer, dxc_off data, u64 count);
+/*
+ * After a layer was loaded anew: retires what was in use before, says a copy
+ * of dxc_space.used, and is not any more.
+ */
+void dxc_space_keep(struct dxc_layer *layer, const u8 *before);
 /* Notes a chunk in the layer's list. -ENOMEM. */
 int dxc_space_note(struct dxc_layer *layer, dxc_chunk chunk);
 void dxc_space_mark_log(struct dxc_layer *layer, dxc_chunk chunk);

@@ -452,3 +452,28 @@ int dxc_space_claim(struct dxc_layer *layer, dxc_off data, u64 count)
 	}
 	return 0;
 }
+
+void dxc_space_keep(struct dxc_layer *layer, const u8 *before)
+{
+	u32 blocks = layer->space->chunk_blocks, i, first, block;
+	const u8 *old;
+	u8 *bits;
+
+	for (i = 0; i < layer->chunk_count; i++) {
+		if (!is_ours(layer, layer->chunks[i], DAXFS_CHUNK_DATA))
+			continue;
+		bits = bits_of(layer, layer->chunks[i]);
+		old = before + (bits - layer->space->used);
+		for (block = 0; block < blocks; block++) {
+			first = block;
+			while (block < blocks && is_used(old, block) && !is_used(bits, block))
+				set_used(bits, block++);
+			if (block == first)
+				continue;
+			layer->used_blocks += block - first;
+			layer->free_blocks -= block - first;
+			dxc_space_retire(layer, dxc_chunk_offset(layer->vol, layer->chunks[i]) +
+					 (u64)first * DAXFS_BLOCK_SIZE, block - first);
+		}
+	}
+}

@@ -277,11 +277,8 @@ static void load_again(struct world *w, struct world_branch *b)
 {
 	struct dxc_branch br;
 
-	dxc_layer_free(&b->layer);
 	HOLDS(!dxc_branch_get(w->vol, b->br.id, &br));
-	HOLDS(!dxc_layer_init(&b->layer, w->vol, &w->space,
-			      b->parent ? &b->parent->layer : NULL, &br));
-	HOLDS(!dxc_layer_load(&b->layer, &br, true, NULL));
+	HOLDS(!dxc_layer_reload(&b->layer, &br, false, NULL));
 	b->loses = false;
 }
 

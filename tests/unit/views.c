@@ -9,7 +9,7 @@
 static struct image *img;
 static struct dxc_space space;
 static struct dxc_layer main_layer, child;
-static u32 a, b, c, d, file;
+static u32 a, b, c, d, file, other;
 
 static void load(struct dxc_layer *layer, struct dxc_layer *lower, const char *name)
 {
@@ -33,7 +33,8 @@ static void branch(void)
 /*
  *	/ -+- a --- b --- c
  *	   +- d
- *	   `- file
+ *	   +- file
+ *	   `- other
  */
 static void make(void)
 {
@@ -44,6 +45,7 @@ static void make(void)
 	c = image_add(img, b, "c", S_IFDIR | 0755);
 	d = image_add(img, 1, "d", S_IFDIR | 0755);
 	file = image_file(img, 1, "file", 10000);
+	other = image_file(img, 1, "other", 5000);
 	image_build(img);
 	dxc_branch_format(&img->vol, 1);
 	CHECK_EQ(dxc_space_init(&space, &img->vol), 0);
@@ -186,8 +188,47 @@ static void orphans(void)
 	tap_end("a file without a name is the parent's as far as it was, until nobody has it open");
 }
 
+static void reloaded(void)
+{
+	struct dxc_attr dir, attr;
+	struct dxc_branch br;
+	dxc_off own, kept, off;
+	u64 got, i;
+
+	make();
+	dir = attr_of(&main_layer, 1);
+	attr = attr_of(&main_layer, file);
+	main_layer.retires = true;
+	/* Three blocks, of which the first is given up and the others lose their name. */
+	CHECK_EQ(dxc_blocks_take(&main_layer, 0, 3, &own, &got), 0);
+	CHECK_EQ(got, 3);
+	CHECK_EQ(dxc_op_map(&main_layer, &attr, 0, 3, own), 0);
+	CHECK_EQ(dxc_op_punch(&main_layer, &attr, 0, 1), 0);
+	CHECK_EQ(main_layer.retired_count, 1);
+	CHECK_EQ(dxc_op_unlink(&main_layer, &dir, "file", 4, &attr), 0);
+	/* And one of a file that lasts. */
+	attr = attr_of(&main_layer, other);
+	CHECK_EQ(dxc_blocks_take(&main_layer, 0, 1, &kept, &got), 0);
+	CHECK_EQ(dxc_op_map(&main_layer, &attr, 0, 1, kept), 0);
+	CHECK_EQ(dxc_branch_find(&img->vol, "main", &br), 0);
+	CHECK_EQ(dxc_layer_reload(&main_layer, &br, false, NULL), 0);
+	CHECK(!dxc_layer_has_orphan(&main_layer, file) && main_layer.retires);
+	CHECK_EQ(main_layer.used_blocks, 4);
+	CHECK_EQ(main_layer.retired_count, 1);
+	CHECK(main_layer.retired[0].data == own && main_layer.retired[0].count == 3);
+	for (i = 0; i < 20; i++) {
+		CHECK_EQ(dxc_blocks_take(&main_layer, 0, 1, &off, &got), 0);
+		CHECK((off < own || off >= own + 3 * DAXFS_BLOCK_SIZE) && off != kept);
+	}
+	dxc_layer_settle(&main_layer, ~0u);
+	CHECK_EQ(main_layer.used_blocks, 21);
+	unmake();
+	tap_end("what was in use before a layer is loaded anew is not given out before it is settled");
+}
+
 void views_tests(void)
 {
+	reloaded();
 	orphans();
 	below();
 	round_and_round();
