@@ -19,6 +19,8 @@ struct inode *daxfs_alloc_inode(struct super_block *sb)
 	info->blocks = 0;
 	info->state = 0;
 	info->parent = 0;
+	/* The VFS leaves the last owner's there; for us 0 means not filled in yet. */
+	info->vfs.i_mode = 0;
 	return &info->vfs;
 }
 
