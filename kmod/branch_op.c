@@ -835,7 +835,7 @@ static int run_locked(struct op *op, unsigned int cmd)
 	struct dxc_branch_rest rest = { .tail = DXC_NO_CHUNK };
 	char host[DAXFS_HOST_SIZE] = "";
 	bool recover;
-	int err;
+	int err, srcu;
 
 	err = daxfs_volume_lock(op->sbi, host, &recover);
 	if (err == -EBUSY)
@@ -845,10 +845,14 @@ static int run_locked(struct op *op, unsigned int cmd)
 	if (recover || !op->vol->recovered)
 		err = dxc_branch_recover(&op->vol->core, &rest);
 	op->vol->recovered = !err;
-	if (err)
+	if (err) {
 		refuse(op, err, "what was begun before cannot be finished: error %d", err);
-	else
+	} else {
+		/* Blocks that are given up are mapped until settle() has told everybody. */
+		srcu = srcu_read_lock(&op->vol->srcu);
 		err = run(op, cmd);
+		srcu_read_unlock(&op->vol->srcu, srcu);
+	}
 	daxfs_volume_unlock(op->sbi);
 	if (!op->arg->bo_id)
 		op->arg->bo_id = READ_ONCE(op->sbi->shown);
@@ -885,10 +889,7 @@ int daxfs_branch_op(struct super_block *sb, unsigned int cmd, struct daxfs_branc
 		return err;
 	id = daxfs_backing_enter(vol->backing);
 	if (id >= 0) {
-		/* Blocks that are given up now are mapped until settle() has told everybody. */
-		atomic_inc(&vol->telling);
 		err = run_locked(&op, cmd);
-		atomic_dec(&vol->telling);
 		WRITE_ONCE(vol->noticed_seq, dxc_commit_seq(&vol->core));
 		daxfs_backing_exit(vol->backing, id);
 	} else {

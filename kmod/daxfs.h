@@ -27,7 +27,8 @@
  * Reading what no branch has touched needs no lock: the base does not change,
  * and what a mounted inode says of itself was copied when it was read (I-3).
  * Copying from blocks of a branch happens inside volume->srcu, so that chunks
- * of a discarded branch are not given out again meanwhile (I-8).
+ * of a discarded branch are not given out again meanwhile (I-8). So does, from
+ * the operation that gives blocks up on, unmapping them where others show them.
  */
 #ifndef DAXFS_H
 #define DAXFS_H
@@ -82,7 +83,6 @@ struct daxfs_volume {
 	/* Images with branches: */
 	struct mutex ops_lock;
 	struct mutex settle_lock;	/* one grace period at a time */
-	atomic_t telling;		/* operations that others have yet to be told of */
 	struct rw_semaphore tree;
 	struct list_head branches;	/* daxfs_loaded_branch; guarded by tree */
 	struct list_head supers;	/* struct daxfs_sb_info; guarded by tree */
@@ -248,6 +248,7 @@ struct daxfs_told {
 	struct daxfs_sb_info **supers;	/* references; NULL: nobody was told */
 	struct inode **inodes;		/* references */
 	unsigned int super_count, inode_count;
+	int srcu;			/* as long as others have to be told */
 };
 
 /* A super block's layers, held. */
@@ -330,11 +331,11 @@ int daxfs_branch_set_writable(struct super_block *sb, struct fs_context *fc, boo
 int daxfs_branch_op(struct super_block *sb, unsigned int cmd, struct daxfs_branch_op *op);
 
 /*
- * slot.c: after -ENOSPC, makes chunks free that were given up and that nobody
- * reads any more. Their number, or an error. No lock of ours but i_rwsem and
+ * slot.c: after -ENOSPC, makes free what was given up and that nobody reads or
+ * maps any more: chunks, and blocks of branches. No lock of ours but i_rwsem and
  * mmap_lock, and not srcu, is held. Waits (killable) for readers of this kernel.
  */
-long daxfs_reclaim_now(struct daxfs_volume *vol);
+int daxfs_reclaim_now(struct daxfs_volume *vol);
 
 /*
  * view.c: an inode that was changed by others or discarded, if it is in memory

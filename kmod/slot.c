@@ -308,8 +308,8 @@ static void forget_closed(struct daxfs_volume *vol)
 
 /*
  * How many blocks that were given up branches may give out again after a grace
- * period. None while somebody may have them mapped: what an operation gave up
- * it has counted in telling before it let go of the branch.
+ * period: then they are neither read nor mapped, as whoever gave them up was
+ * inside srcu before he let go of the branch, until others had unmapped them.
  */
 static bool count_retired(struct daxfs_volume *vol)
 {
@@ -322,8 +322,6 @@ static bool count_retired(struct daxfs_volume *vol)
 		branch->settled = branch->layer.retired_count;
 		any |= branch->settled;
 		up_read(&branch->lock);
-		if (atomic_read(&vol->telling))
-			branch->settled = 0;
 	}
 	up_read(&vol->tree);
 	return any;
@@ -407,23 +405,20 @@ static void settle_often(struct daxfs_volume *vol)
 	mutex_unlock(&vol->settle_lock);
 }
 
-static long reclaim(struct daxfs_volume *vol)
+static void reclaim(struct daxfs_volume *vol)
 {
 	u64 seen = dxc_mount_seen(&vol->core, daxfs_mount_is_dead, vol);
 	u32 count = dxc_chunk_count(&vol->core), i;
-	long found = 0;
 
 	for (i = 0; i < count; i++) {
-		found += dxc_chunk_reclaim(&vol->core, i, seen);
+		dxc_chunk_reclaim(&vol->core, i, seen);
 		if (i % 4096 == 4095)
 			cond_resched();
 	}
-	return found;
 }
 
-long daxfs_reclaim_now(struct daxfs_volume *vol)
+int daxfs_reclaim_now(struct daxfs_volume *vol)
 {
-	long found;
 	int err, id;
 	u64 seq;
 
@@ -437,9 +432,10 @@ long daxfs_reclaim_now(struct daxfs_volume *vol)
 	seq = dxc_commit_seq(&vol->core);
 	mutex_unlock(&vol->ops_lock);
 	err = advance_seen(vol, seq, true);
-	found = err ? err : reclaim(vol);
+	if (!err)
+		reclaim(vol);
 	daxfs_backing_exit(vol->backing, id);
-	return found;
+	return err;
 }
 
 /* ---- the worker ---- */

@@ -307,7 +307,8 @@ static void told_end(struct daxfs_volume *vol, struct daxfs_told *told, bool unm
 		daxfs_super_put(told->supers[i]);
 	kfree(told->inodes);
 	kfree(told->supers);
-	atomic_dec(&vol->telling);
+	__acquire(&vol->srcu);
+	srcu_read_unlock(&vol->srcu, told->srcu);
 }
 
 static noinline void compact(struct daxfs_sb_info *sbi, struct daxfs_loaded_branch *branch)
@@ -334,8 +335,11 @@ void daxfs_view_replace_end(struct super_block *sb, struct daxfs_hold *hold,
 	if (unlikely(branch->views > 1) && changed && changed[0])
 		tell_others(sbi, branch, changed, &hold->told);
 	/* What was given up here is not given out again before others have unmapped it. */
-	if (unlikely(hold->told.supers))
-		atomic_inc(&sbi->volume->telling);
+	if (unlikely(hold->told.supers)) {
+		hold->told.srcu = srcu_read_lock(&sbi->volume->srcu);
+		/* Sparse is not told that it goes on until told_end(). */
+		__release(&sbi->volume->srcu);
+	}
 	up_write(&branch->lock);
 	memalloc_nofs_restore(hold->nofs);
 	up_read(&sbi->volume->tree);

@@ -349,9 +349,12 @@ static ssize_t write_pieces(struct writing *wr)
 			if (done)
 				break;
 		} else if (done == -ENOSPC && !reclaimed) {
-			/* Chunks of branches that are gone may wait for their readers. */
+			/*
+			 * What was given up may wait for its readers. Somebody else who
+			 * waited may have made it free just now, so look in any case.
+			 */
 			reclaimed = true;
-			if (daxfs_reclaim_now(wr->vol) <= 0)
+			if (daxfs_reclaim_now(wr->vol))
 				break;
 		} else {
 			break;
