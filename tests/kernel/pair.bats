@@ -1,0 +1,62 @@
+#!/usr/bin/env bats
+# Two mounts of one kernel show one branch, and both are written through.
+load setup
+
+OTHER=/mnt/other
+
+setup_file() {
+	load setup
+	local i
+
+	rm -rf /tmp/base
+	mkdir -p /tmp/base
+	for i in {0..199}; do
+		mkdir "/tmp/base/d$i"
+		head -c 5000 /dev/urandom >"/tmp/base/f$i"
+	done
+	mkdaxfs -f -q -d /tmp/base -o /tmp/base.img -w -D 64M
+}
+
+setup() {
+	start phys /tmp/base.img
+	mkdir -p "$OTHER"
+	daxfs-branch create other -m "$OTHER" --volume "$MNT" -p main
+	daxfs-branch abort other -m "$OTHER"
+	# Both show main now, and neither is read-only.
+	: >"$OTHER/seen"
+	[[ -e $MNT/seen ]]
+	rm "$MNT/seen"
+	[[ ! -e $OTHER/seen ]]
+	dmesg -C
+}
+
+teardown() {
+	unmount_all
+}
+
+# The kernel found nothing wrong meanwhile, nor has the image anything.
+is_well() {
+	run dmesg
+	[[ $output != *BUG:* && $output != *WARNING:* && $output != *Oops* && $output != *"possible "*deadlock* ]]
+	is_clean
+}
+
+@test "both overwrite, append to, cut, punch and map the same files, and neither waits for ever" {
+	pair turns "$MNT" "$OTHER"
+	is_well
+}
+
+@test "what both append with O_APPEND is all there" {
+	pair append "$MNT" "$OTHER"
+	is_well
+}
+
+@test "of two that create a name with O_EXCL, one gets it, and the other sees it" {
+	pair exclusive "$MNT" "$OTHER"
+	is_well
+}
+
+@test "behind the end of a file of the base that grows there are zeros, or nothing" {
+	pair longer "$MNT" "$MNT"
+	is_well
+}
