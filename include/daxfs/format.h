@@ -463,8 +463,10 @@ DAXFS_AT(daxfs_chunk, ch_reserved0, 40);
  * after the operation (an inode's attributes, a name, where a block is), not
  * what was asked for, so that replaying, compacting and reading the index need
  * to know no operation. Records are contiguous; the log of a chunk ends before
- * the first record whose checksum or sequence is wrong. What an earlier use of
- * the chunk left behind has another salt in its checksums.
+ * the first record whose checksum or sequence is wrong. Who takes a chunk for a
+ * log makes the rest of it zero, so that nothing which an earlier use of it left
+ * there, a file's contents for one, can be taken for a record. Records of an
+ * earlier log have another salt in their checksums too.
  */
 struct daxfs_record {
 	__le32 lr_checksum;	/* crc32c of ch_salt and of lr_size - 4 bytes from lr_size on */

@@ -4,7 +4,8 @@
  *
  * A record counts when its checksum and its number are right, so one flush and
  * one fence make it durable, and one torn by a crash was never there: the next
- * one is written over it. A chunk that a chain goes on from is complete: its
+ * one is written over it. What follows the last record of a chunk is zero, but
+ * for what such a one left. A chunk that a chain goes on from is complete: its
  * ch_next is stored after its last record, and after the first record of the
  * chunk it names, so a chunk of a chain is never empty.
  */
@@ -180,6 +181,20 @@ static int check_record(const struct dxc_volume *vol, const struct dxc_record *r
 	return rec->size <= sizeof(struct daxfs_record) ? -EINVAL : 0;
 }
 
+/*
+ * What a chunk held before may be what a user wrote to a file: made to look
+ * like the record that comes next it would be taken for one. Durable after the
+ * next fence.
+ */
+static void clear_chunk(const struct dxc_volume *vol, dxc_chunk chunk, u32 from)
+{
+	u8 *at = vol->region.base + dxc_chunk_offset(vol, chunk) + from;
+
+	memset(at, 0, vol->chunk_size - from);
+	if (vol->region.persistent)
+		dxc_write_back(at, vol->chunk_size - from);
+}
+
 int dxc_log_extend(const struct dxc_volume *vol, struct dxc_log *log, dxc_off head_at,
 		   dxc_chunk chunk, struct dxc_record *rec)
 {
@@ -199,6 +214,7 @@ int dxc_log_extend(const struct dxc_volume *vol, struct dxc_log *log, dxc_off he
 	at = dxc_chunk_offset(vol, chunk);
 	log->salted = start_of(salt);
 	seal(log, rec);
+	clear_chunk(vol, chunk, sizeof(raw) + rec->size);
 	dxc_region_write(vol, at, &raw, sizeof(raw));
 	dxc_region_write(vol, at + sizeof(raw), rec->buf, rec->size);
 	if (log->chunk != DXC_NO_CHUNK)

@@ -191,6 +191,42 @@ static void chains(void)
 	tap_end("a record with nothing in it, or more than a chunk holds, is refused");
 }
 
+/*
+ * A chunk that held a file is full of records that its owner made up: the one
+ * that would come second in it, its checksum and number right, wherever the
+ * first one may end.
+ */
+static void forged(void)
+{
+	struct dxc_volume *vol = &img->vol;
+	struct daxfs_shared *shared =
+		(void *)(img->base + vol->area[DAXFS_AREA_SHARED].offset);
+	dxc_off at = dxc_chunk_offset(vol, 0);
+	__le64 salt = shared->ss_next_gen;
+	struct daxfs_record *head = (struct daxfs_record *)copy;
+	struct dxc_record rec;
+	struct dxc_log log;
+	dxc_chunk hint = 0;
+	u32 i;
+
+	make_record(&rec, copy, 1);
+	head->lr_size = cpu_to_le32(rec.size);
+	head->lr_seq = cpu_to_le64(1001);
+	head->lr_checksum = cpu_to_le32(
+		dxc_crc32c(dxc_crc32c(0, &salt, 8), copy + 4, rec.size - 4));
+	make_record(&rec, buf, 0);
+	for (i = sizeof(struct daxfs_chunk) + rec.size; i + 1000 < vol->chunk_size;
+	     i += vol->chunk_size / 2)
+		memcpy(img->base + at + i, copy, 1000);
+	CHECK_EQ(dxc_log_open(vol, 0, 1000, &log), 0);
+	CHECK_EQ(dxc_log_append(vol, &log, me, head_at, &hint, &rec), 0);
+	CHECK_EQ(count_records(vol, &log), 1);
+	for (i = log.used; i < vol->chunk_size && !img->base[at + i]; i++)
+		;
+	CHECK_EQ(i, vol->chunk_size);
+	tap_end("what a file left in a chunk is never taken for a record");
+}
+
 static void chunks(void)
 {
 	struct dxc_volume *vol = &img->vol;
@@ -327,7 +363,7 @@ static void hostile(void)
 
 void logs_tests(void)
 {
-	static void (*const parts[])(void) = { items, chains, chunks, crash_tests, hostile };
+	static void (*const parts[])(void) = { items, chains, forged, chunks, crash_tests, hostile };
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
 		start();
