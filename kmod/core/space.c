@@ -11,6 +11,8 @@
 #define RESERVE 8u
 /* Chunks looked at for free blocks before a new one is taken. */
 #define LOOK 32u
+/* Chunks tried for a log: their blocks are hardly ever busy. */
+#define LOG_TRIES 16u
 
 int dxc_space_init(struct dxc_space *space, const struct dxc_volume *vol)
 {
@@ -185,6 +187,43 @@ static bool has_plenty(struct dxc_layer *layer)
 	return left > reserve;
 }
 
+/* Does anybody still do I/O to blocks that were somebody's file before? */
+static bool is_busy(const struct dxc_layer *layer, dxc_chunk chunk, u32 block, u32 count)
+{
+	const struct dxc_space *space = layer->space;
+
+	return space->busy &&
+		space->busy(space->priv, dxc_chunk_offset(layer->vol, chunk) +
+			    (u64)block * DAXFS_BLOCK_SIZE, count);
+}
+
+static int take_free(struct dxc_layer *layer, u32 kind, dxc_chunk *chunk)
+{
+	struct dxc_space *space = layer->space;
+	int err;
+
+	err = dxc_chunk_take(layer->vol, &space->hint, kind, layer->owner, chunk);
+	if (err == -ENOSPC && reclaim(layer->vol))
+		err = dxc_chunk_take(layer->vol, &space->hint, kind, layer->owner, chunk);
+	return err;
+}
+
+/* All of a log's chunk is written at once, so none of its blocks may be busy. */
+static int take_idle(struct dxc_layer *layer, u32 kind, dxc_chunk *chunk)
+{
+	u32 tries;
+	int err;
+
+	for (tries = 0; tries < LOG_TRIES; tries++) {
+		err = take_free(layer, kind, chunk);
+		if (err || kind != DAXFS_CHUNK_LOG ||
+		    !is_busy(layer, *chunk, 0, layer->space->chunk_blocks))
+			return err;
+		dxc_chunk_free(layer->vol, *chunk, layer->owner, dxc_commit_seq(layer->vol));
+	}
+	return -ENOSPC;
+}
+
 int dxc_space_take_chunk(struct dxc_layer *layer, u32 kind, bool freeing, dxc_chunk *chunk)
 {
 	struct dxc_space *space = layer->space;
@@ -196,9 +235,7 @@ int dxc_space_take_chunk(struct dxc_layer *layer, u32 kind, bool freeing, dxc_ch
 	err = dxc_space_note(layer, DXC_NO_CHUNK);
 	if (err)
 		return err;
-	err = dxc_chunk_take(layer->vol, &space->hint, kind, layer->owner, chunk);
-	if (err == -ENOSPC && reclaim(layer->vol))
-		err = dxc_chunk_take(layer->vol, &space->hint, kind, layer->owner, chunk);
+	err = take_idle(layer, kind, chunk);
 	if (err) {
 		layer->chunk_count--;
 		return err;
@@ -226,15 +263,6 @@ void dxc_space_drop_chunk(struct dxc_layer *layer, dxc_chunk chunk)
 
 /* ---- blocks ---- */
 
-static bool is_busy(const struct dxc_layer *layer, dxc_chunk chunk, u32 block)
-{
-	const struct dxc_space *space = layer->space;
-
-	return space->busy &&
-		space->busy(space->priv, dxc_chunk_offset(layer->vol, chunk) +
-			    (u64)block * DAXFS_BLOCK_SIZE, 1);
-}
-
 /* Takes free blocks of a chunk of ours from block on; how many. */
 static u32 take_from(struct dxc_layer *layer, dxc_chunk chunk, u32 block, u64 want)
 {
@@ -242,7 +270,7 @@ static u32 take_from(struct dxc_layer *layer, dxc_chunk chunk, u32 block, u64 wa
 	u32 n = 0;
 
 	while (n < want && block < layer->space->chunk_blocks && !is_used(bits, block) &&
-	       !is_busy(layer, chunk, block)) {
+	       !is_busy(layer, chunk, block, 1)) {
 		set_used(bits, block++);
 		n++;
 	}

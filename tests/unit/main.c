@@ -15,7 +15,7 @@ static const struct {
 	{ "rules", rules_tests },     { "bytes", bytes_tests },
 	{ "logs", logs_tests },	      { "branches", branches_tests },
 	{ "crashes", crashes_tests }, { "mounts", mounts_tests },
-	{ "views", views_tests },
+	{ "views", views_tests },     { "layers", layers_tests },
 };
 
 int main(int argc, char **argv)

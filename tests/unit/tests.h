@@ -16,5 +16,6 @@ void branches_tests(void);
 void crashes_tests(void);
 void mounts_tests(void);
 void views_tests(void);
+void layers_tests(void);
 
 #endif

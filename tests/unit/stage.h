@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A writable image with main and a mount that has seen everything: what tests
+ * of layers do operations on. Failures of the stage itself are failed checks.
+ */
+#ifndef STAGE_H
+#define STAGE_H
+
+#include "image.h"
+#include "node.h"
+
+extern struct dxc_volume *stage; /* made by stage_open() */
+extern struct dxc_space stage_space;
+/* As large as the largest record of a stage, for records that lie. */
+extern u8 stage_buf[DAXFS_CHUNK_MIN];
+
+/* Inode 2, /base, is a file of 50,000 bytes with one xattr, user.old. */
+void stage_open(u32 chunks, struct dxc_layer *main_layer);
+void stage_close(struct dxc_layer *main_layer);
+
+/* The branch's log, replayed into a layer over lower. */
+int stage_load(struct dxc_layer *layer, const char *name, struct dxc_layer *lower,
+	       struct dxc_space *space, struct dxc_finding *f);
+/* What loading the branch anew would answer. */
+int stage_reload(const char *name, struct dxc_layer *lower);
+struct dxc_attr stage_attr(const struct dxc_layer *layer, dxc_ino ino);
+/* A new file or directory. */
+int stage_make(struct dxc_layer *layer, dxc_ino dir, const char *name, u32 mode,
+	       dxc_ino *ino);
+int stage_remove(struct dxc_layer *layer, dxc_ino dir, const char *name, dxc_ino ino);
+/* One more block of a file. */
+int stage_write(struct dxc_layer *layer, struct dxc_attr *attr, u64 block);
+int stage_xattr(struct dxc_layer *layer, dxc_ino ino, const char *name,
+		const char *value);
+void stage_branch(struct dxc_layer *layer, struct dxc_layer *parent, const char *name);
+void stage_commit(struct dxc_layer *layer, struct dxc_layer *parent);
+/* Chunks that are free or will be. */
+u32 stage_free_chunks(void);
+
+#endif
