@@ -15,6 +15,7 @@
 struct compaction {
 	struct dxc_layer *layer;
 	struct dxc_log log;		/* the new one */
+	void *buf;			/* the layer's scratch may hold what waits for room */
 	struct dxc_record rec;
 	u64 bytes;
 	u32 chunks;
@@ -31,7 +32,7 @@ bool dxc_layer_wants_compaction(const struct dxc_layer *layer)
 
 static void start(struct compaction *co)
 {
-	dxc_record_start(&co->rec, co->layer->scratch, dxc_record_max(co->layer->vol));
+	dxc_record_start(&co->rec, co->buf, dxc_record_max(co->layer->vol));
 }
 
 static int flush(struct compaction *co)
@@ -47,7 +48,7 @@ static int flush(struct compaction *co)
 	if (dxc_log_has_room(vol, &co->log, &co->rec)) {
 		err = dxc_log_add(vol, &co->log, &co->rec);
 	} else {
-		err = dxc_space_take_chunk(co->layer, DAXFS_CHUNK_LOG, true, &chunk);
+		err = dxc_space_take_chunk(co->layer, DAXFS_CHUNK_LOG, DXC_COMPACTS, &chunk);
 		if (err)
 			return err;
 		co->chunks++;
@@ -189,11 +190,16 @@ int dxc_layer_compact(struct dxc_layer *layer)
 	u32 chunks = layer->log_chunks;
 	int err;
 
+	layer->tried_bytes = layer->log_bytes;
+	co.buf = dxc_alloc(1, dxc_record_max(layer->vol));
+	if (!co.buf)
+		return -ENOMEM;
 	co.log = old;
 	co.log.head = DXC_NO_CHUNK;
 	co.log.chunk = DXC_NO_CHUNK;
 	start(&co);
 	err = write_all(&co);
+	dxc_free(co.buf);
 	layer->log_chunks = chunks;
 	if (err) {
 		drop_chain(layer, &co.log);
@@ -205,6 +211,14 @@ int dxc_layer_compact(struct dxc_layer *layer)
 	layer->log_chunks = co.chunks;
 	layer->compact_chunks = co.chunks;
 	layer->log_bytes = co.bytes;
+	layer->tried_bytes = co.bytes;
 	drop_chain(layer, &old);
 	return 0;
+}
+
+bool dxc_layer_squeeze(struct dxc_layer *layer)
+{
+	/* Else each operation that fails would write all of the log. */
+	return layer->log_bytes >= layer->tried_bytes + layer->vol->chunk_size &&
+		!dxc_layer_compact(layer);
 }

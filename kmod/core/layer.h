@@ -73,6 +73,7 @@ struct dxc_layer {
 	dxc_chunk filling;		/* data chunk that small files go to */
 	u64 live_bytes;			/* what the log would be after compaction, about */
 	u64 log_bytes;			/* what it is */
+	u64 tried_bytes;		/* log_bytes when compaction was last tried */
 	struct dxc_retired *retired;	/* until dxc_layer_settle() */
 	u32 retired_count, retired_room;
 	bool retires;			/* others may read what is given up */
@@ -128,7 +129,7 @@ void dxc_layer_settle(struct dxc_layer *layer, u32 count);
 bool dxc_layer_wants_compaction(const struct dxc_layer *layer);
 /*
  * Writes a new log from the index, switches to it by one store, gives up the
- * old one. Not while the branch has children. -ENOSPC: as before.
+ * old one. Not while the branch has children. -ENOSPC, -ENOMEM: as before.
  */
 int dxc_layer_compact(struct dxc_layer *layer);
 

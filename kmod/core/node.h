@@ -202,8 +202,16 @@ void dxc_apply_cancel(struct dxc_apply *ap);
 
 /* ---- space.c ---- */
 
-/* A chunk for the layer, noted in its list. freeing: for an operation that makes room. */
-int dxc_space_take_chunk(struct dxc_layer *layer, u32 kind, bool freeing, dxc_chunk *chunk);
+/* What a chunk is taken for: each may leave fewer of them free than the one before. */
+enum dxc_purpose {
+	DXC_GROWS,
+	DXC_FREES,		/* an operation that makes room */
+	DXC_COMPACTS,
+};
+
+/* A chunk for the layer, noted in its list. */
+int dxc_space_take_chunk(struct dxc_layer *layer, u32 kind, enum dxc_purpose purpose,
+			 dxc_chunk *chunk);
 /* Blocks given up at once: nobody reads them any more. */
 void dxc_space_free(struct dxc_layer *layer, dxc_off data, u64 count);
 /* Likewise, but somebody may still: they come back with dxc_layer_settle(). */
@@ -224,9 +232,20 @@ void dxc_space_mark_log(struct dxc_layer *layer, dxc_chunk chunk);
 bool dxc_space_chunk_is_idle(const struct dxc_layer *layer, dxc_chunk chunk);
 void dxc_space_drop_chunk(struct dxc_layer *layer, dxc_chunk chunk);
 
+/* ---- compact.c ---- */
+
+/*
+ * After -ENOSPC: compacts a log that has grown since that was last tried. True
+ * if it did.
+ */
+bool dxc_layer_squeeze(struct dxc_layer *layer);
+
 /* ---- operation.c ---- */
 
-/* Appends a record to the layer's log, with a new chunk if it needs one. */
+/*
+ * Appends a record to the layer's log, with a new chunk if it needs one; for
+ * that the log may be compacted. The record may be in the scratch.
+ */
 int dxc_layer_append(struct dxc_layer *layer, struct dxc_record *rec, bool freeing);
 
 #endif

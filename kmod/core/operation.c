@@ -8,6 +8,7 @@
 
 int dxc_layer_append(struct dxc_layer *layer, struct dxc_record *rec, bool freeing)
 {
+	enum dxc_purpose purpose = freeing ? DXC_FREES : DXC_GROWS;
 	dxc_chunk chunk;
 	int err;
 
@@ -15,7 +16,12 @@ int dxc_layer_append(struct dxc_layer *layer, struct dxc_record *rec, bool freei
 		return -E2BIG;
 	if (dxc_log_has_room(layer->vol, &layer->log, rec))
 		return dxc_log_add(layer->vol, &layer->log, rec);
-	err = dxc_space_take_chunk(layer, DAXFS_CHUNK_LOG, freeing, &chunk);
+	err = dxc_space_take_chunk(layer, DAXFS_CHUNK_LOG, purpose, &chunk);
+	if (err == -ENOSPC && dxc_layer_squeeze(layer)) {
+		if (dxc_log_has_room(layer->vol, &layer->log, rec))
+			return dxc_log_add(layer->vol, &layer->log, rec);
+		err = dxc_space_take_chunk(layer, DAXFS_CHUNK_LOG, purpose, &chunk);
+	}
 	if (err)
 		return err;
 	return dxc_log_extend(layer->vol, &layer->log,
@@ -189,7 +195,8 @@ int dxc_op_setattr(struct dxc_layer *layer, const struct dxc_attr *attr)
 
 	start(layer, &rec);
 	dxc_record_inode(&rec, attr);
-	return finish(layer, &rec, true);
+	/* It may happen any number of times, and makes no room. */
+	return finish(layer, &rec, false);
 }
 
 static void make_zero(const struct dxc_volume *vol, dxc_off off, u32 len)
@@ -302,7 +309,7 @@ int dxc_op_xattr(struct dxc_layer *layer, const struct dxc_attr *attr, u32 prefi
 	start(layer, &rec);
 	dxc_record_inode(&rec, attr);
 	dxc_record_xattr(&rec, attr->ino, prefix, name, len, value, value_len);
-	return finish(layer, &rec, !value);
+	return finish(layer, &rec, false);
 }
 
 static void free_run(struct dxc_layer *layer, const struct dxc_run *run)

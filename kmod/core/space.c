@@ -7,7 +7,10 @@
  */
 #include "node.h"
 
-/* Free chunks that only what makes room may take. */
+/*
+ * Free chunks that only what makes room may take. What it writes makes the log
+ * longer, so that there have to be as many as compaction needs behind them.
+ */
 #define RESERVE 8u
 /* Chunks looked at for free blocks before a new one is taken. */
 #define LOOK 32u
@@ -168,15 +171,30 @@ static u32 reclaim(const struct dxc_volume *vol)
 	return n;
 }
 
-/* May an operation that makes no room take one more? Counts only when few are left. */
-static bool has_plenty(struct dxc_layer *layer)
+/*
+ * Chunks that a new log would take, about: records do not fill them to the last
+ * byte. A log that says very much is not written anew in any case.
+ */
+static u32 compaction_needs(const struct dxc_layer *layer)
+{
+	u64 need = layer->live_bytes / layer->vol->chunk_size;
+
+	return min_t(u64, need + need / 3 + 2, dxc_chunk_count(layer->vol) / 4);
+}
+
+/* May one more be taken for this? Counts only when few are left. */
+static bool has_plenty(struct dxc_layer *layer, enum dxc_purpose purpose)
 {
 	struct dxc_space *space = layer->space;
 	u32 total = dxc_chunk_count(layer->vol);
-	u32 reserve = min_t(u32, RESERVE, total / 16);
+	u32 reserve = compaction_needs(layer);
 	u32 left = READ_ONCE(space->free);
 
-	if (left <= 4 * RESERVE) {
+	if (purpose == DXC_COMPACTS)
+		return true;
+	if (purpose == DXC_GROWS)
+		reserve += min_t(u32, RESERVE, total / 16);
+	if (left <= reserve + 3 * RESERVE) {
 		left = count_free(layer->vol);
 		if (left <= reserve) {
 			reclaim(layer->vol);
@@ -224,12 +242,13 @@ static int take_idle(struct dxc_layer *layer, u32 kind, dxc_chunk *chunk)
 	return -ENOSPC;
 }
 
-int dxc_space_take_chunk(struct dxc_layer *layer, u32 kind, bool freeing, dxc_chunk *chunk)
+int dxc_space_take_chunk(struct dxc_layer *layer, u32 kind, enum dxc_purpose purpose,
+			 dxc_chunk *chunk)
 {
 	struct dxc_space *space = layer->space;
 	int err;
 
-	if (!freeing && !has_plenty(layer))
+	if (!has_plenty(layer, purpose))
 		return -ENOSPC;
 	/* Before it is taken: what cannot be noted is not taken. */
 	err = dxc_space_note(layer, DXC_NO_CHUNK);
@@ -334,7 +353,7 @@ static u32 take_near(struct dxc_layer *layer, dxc_off near, u64 want)
 	/* The next chunk, if it is free and this one gets it. */
 	if (dxc_chunk_is_free(layer->vol, chunk)) {
 		layer->space->hint = chunk;
-		if (dxc_space_take_chunk(layer, DAXFS_CHUNK_DATA, false, &got) || got != chunk)
+		if (dxc_space_take_chunk(layer, DAXFS_CHUNK_DATA, DXC_GROWS, &got) || got != chunk)
 			return 0;
 	} else if (!is_ours(layer, chunk, DAXFS_CHUNK_DATA)) {
 		return 0;
@@ -362,7 +381,7 @@ int dxc_blocks_take(struct dxc_layer *layer, dxc_off near, u64 want, dxc_off *of
 		    layer->free_blocks > layer->used_blocks / 8 + want)
 			n = take_partial(layer, want, LOOK, &chunk, &block);
 		if (!n) {
-			err = dxc_space_take_chunk(layer, DAXFS_CHUNK_DATA, false, &chunk);
+			err = dxc_space_take_chunk(layer, DAXFS_CHUNK_DATA, DXC_GROWS, &chunk);
 			if (!err) {
 				n = take_first(layer, chunk, want, &block);
 				if (n < layer->space->chunk_blocks)
