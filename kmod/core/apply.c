@@ -192,11 +192,11 @@ int dxc_apply_prepare(struct dxc_layer *layer, const void *record, u32 size, u32
 		return 0;
 	if (err == -EUCLEAN && f && f->code == DXC_OK)
 		BAD(DXC_LR_ITEM, item->ino, item->type);
-	dxc_apply_cancel(ap);
+	dxc_apply_cancel(layer, record, size, ap);
 	return err;
 }
 
-void dxc_apply_cancel(struct dxc_apply *ap)
+static void drop_prepared(struct dxc_apply *ap)
 {
 	struct dxc_layer_xattr *xa;
 	struct dxc_name *entry;
@@ -211,6 +211,23 @@ void dxc_apply_cancel(struct dxc_apply *ap)
 	}
 	dxc_free(ap->target);
 	ap->target = NULL;
+}
+
+void dxc_apply_cancel(struct dxc_layer *layer, const void *record, u32 size,
+		      struct dxc_apply *ap)
+{
+	struct dxc_item *item = layer->items;
+	u32 pos = 0;
+
+	drop_prepared(ap);
+	/* Who replays throws all away. */
+	if (ap->replay)
+		return;
+	while (!dxc_item_next(layer->vol, record, size, &pos, item)) {
+		dxc_node_prune(layer, item->ino);
+		if (item->type == DAXFS_ITEM_LINK || item->type == DAXFS_ITEM_UNLINK)
+			dxc_node_prune(layer, item->dir);
+	}
 }
 
 /* ---- what cannot fail any more ---- */
@@ -411,5 +428,5 @@ void dxc_apply(struct dxc_layer *layer, const void *record, u32 size, struct dxc
 			take_in(layer, &layer->items[i], ap);
 	layer->log_bytes += size;
 	if (unlikely(ap->names || ap->xattrs || ap->target))
-		dxc_apply_cancel(ap);
+		drop_prepared(ap);
 }

@@ -115,6 +115,21 @@ void dxc_node_drop(struct dxc_layer *layer, struct dxc_node *node)
 	dxc_node_free(node);
 }
 
+void dxc_node_prune(struct dxc_layer *layer, dxc_ino ino)
+{
+	struct dxc_node *node = dxc_node_find(layer, ino);
+
+	if (!node)
+		return;
+	node->stamp = 0;
+	if (node->has_attr || node->slot_count || node->whiteouts || node->xattrs ||
+	    node->target || node->map.run_count || node->forgotten ||
+	    node->lower_end != (node->is_new ? 0 : DXC_BLOCKS_MAX))
+		return;
+	dxc_node_remove(layer, node);
+	dxc_node_free(node);
+}
+
 void dxc_node_free(struct dxc_node *node)
 {
 	struct dxc_layer_xattr *xa;

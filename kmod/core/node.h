@@ -140,6 +140,8 @@ void dxc_node_add(struct dxc_layer *layer, struct dxc_node *node);
 void dxc_node_remove(struct dxc_layer *layer, struct dxc_node *node);
 /* What it holds, and itself; not what is counted in the layer. */
 void dxc_node_free(struct dxc_node *node);
+/* A node that says nothing any more, or does not yet, is made again when it is needed. */
+void dxc_node_prune(struct dxc_layer *layer, dxc_ino ino);
 /* It has no name and nobody has it open; its blocks are the caller's, before. */
 void dxc_node_drop(struct dxc_layer *layer, struct dxc_node *node);
 
@@ -198,7 +200,9 @@ int dxc_apply_prepare(struct dxc_layer *layer, const void *record, u32 size, u32
 #define DXC_RANGES_MAX	(DXC_LEAF_RUNS / 4)
 /* Cannot fail but in replay. */
 void dxc_apply(struct dxc_layer *layer, const void *record, u32 size, struct dxc_apply *ap);
-void dxc_apply_cancel(struct dxc_apply *ap);
+/* Nothing of the record happens: the layer is what it was. */
+void dxc_apply_cancel(struct dxc_layer *layer, const void *record, u32 size,
+		      struct dxc_apply *ap);
 
 /* ---- space.c ---- */
 

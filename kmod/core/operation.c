@@ -46,7 +46,7 @@ static int finish(struct dxc_layer *layer, struct dxc_record *rec, bool freeing)
 		return err;
 	err = dxc_layer_append(layer, rec, freeing);
 	if (err) {
-		dxc_apply_cancel(&ap);
+		dxc_apply_cancel(layer, rec->buf, rec->size, &ap);
 		return err;
 	}
 	dxc_apply(layer, rec->buf, rec->size, &ap);

@@ -102,9 +102,50 @@ static void emptied(void)
 	tap_end("what is full can be emptied, whatever was changed before and whatever goes first");
 }
 
+/* ---- what is kept in memory ---- */
+
+static void failing(void)
+{
+	u32 nodes, names, room, i;
+	struct dxc_attr attr, root;
+	char name[201] = "long";
+	struct dxc_layer m;
+	dxc_ino ino;
+	u64 live;
+
+	stage_open(64, &m);
+	CHECK_EQ(stage_make(&m, 1, "big", S_IFREG | 0600, &ino), 0);
+	attr = stage_attr(&m, ino);
+	for (i = 0; !stage_write(&m, &attr, i); i++)
+		;
+	for (i = 0; i < 100000; i++) {
+		sprintf(name, "f%u", i);
+		if (stage_make(&m, 1, name, S_IFREG | 0600, &ino))
+			break;
+	}
+	memset(name, 'n', 200);
+	nodes = m.node_count;
+	names = m.name_count;
+	live = m.live_bytes;
+	room = dxc_node_find(&m, 1)->slot_room;
+	attr = stage_attr(&m, 2);
+	root = stage_attr(&m, 1);
+	for (i = 0; i < 5000; i++) {
+		CHECK_EQ(stage_make(&m, 1, name, S_IFREG | 0600, &ino), -ENOSPC);
+		CHECK_EQ(dxc_op_link(&m, &root, name, 200, &attr), -ENOSPC);
+	}
+	CHECK_EQ(m.node_count, nodes);
+	CHECK_EQ(m.name_count, names);
+	CHECK_EQ(m.live_bytes, live);
+	CHECK(dxc_node_find(&m, 1)->slot_room <= 2 * room);
+	CHECK(!dxc_layer_has(&m, 2));
+	stage_close(&m);
+	tap_end("operations that fail leave nothing behind in memory");
+}
+
 void layers_tests(void)
 {
-	static void (*const parts[])(void) = { busy, emptied };
+	static void (*const parts[])(void) = { busy, emptied, failing };
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
 		parts[i]();
