@@ -47,6 +47,9 @@ static int prepare_name(struct dxc_layer *layer, struct dxc_item *item, struct d
 				return BAD(DXC_LR_LINK, item->ino, item->kind);
 		}
 	}
+	/* In a directory that was made here there is nothing else to take away. */
+	if (ap->replay && !entry && item->type == DAXFS_ITEM_UNLINK && dir->is_new)
+		return BAD(DXC_LR_DIR, item->dir, item->ino);
 	/* A whiteout becomes a name and the other way; else a new one is needed. */
 	if (entry && (entry->whiteout || item->type == DAXFS_ITEM_UNLINK))
 		return 0;

@@ -108,8 +108,11 @@ void dxc_node_drop(struct dxc_layer *layer, struct dxc_node *node)
 	layer->live_bytes -= (u64)node->map.run_count * sizeof(struct daxfs_item_range);
 	dxc_blockmap_free(&node->map);
 	node->forgotten = true;
-	/* A number that is known below stays, to say that it is gone. */
-	if (!node->is_new)
+	/*
+	 * A number that is known below stays, to say that it is gone. So does a
+	 * directory that has names, says a log that lies: they refer to it.
+	 */
+	if (!node->is_new || node->slot_count || node->whiteouts)
 		return;
 	dxc_node_remove(layer, node);
 	dxc_node_free(node);

@@ -55,13 +55,18 @@ static int finish(struct dxc_layer *layer, struct dxc_record *rec, bool freeing)
 
 /* ---- names ---- */
 
+/* One link more; a log that lies may have left no room for it, and 0 would be no inode. */
+static void gain_name(struct dxc_attr *attr)
+{
+	attr->nlink += attr->nlink < 0xffffffffu;
+}
+
 int dxc_op_create(struct dxc_layer *layer, struct dxc_attr *dir, const char *name, u32 len,
 		  const struct dxc_attr *attr, const char *target,
 		  const struct dxc_new_xattr *xattrs, u32 xattr_count)
 {
-	bool is_dir = S_ISDIR(attr->mode);
+	u32 nlink = dir ? dir->nlink : 0, i;
 	struct dxc_record rec;
-	u32 i;
 	int err;
 
 	start(layer, &rec);
@@ -72,31 +77,33 @@ int dxc_op_create(struct dxc_layer *layer, struct dxc_attr *dir, const char *nam
 		dxc_record_xattr(&rec, attr->ino, xattrs[i].prefix, xattrs[i].name,
 				 xattrs[i].name_len, xattrs[i].value, xattrs[i].value_len);
 	if (dir) {
-		dir->nlink += is_dir;
+		if (S_ISDIR(attr->mode))
+			gain_name(dir);
 		dxc_record_inode(&rec, dir);
 		dxc_record_link(&rec, dir->ino, name, len, attr->ino,
 				dxc_type_of_mode(attr->mode));
 	}
 	err = finish(layer, &rec, false);
 	if (err && dir)
-		dir->nlink -= is_dir;
+		dir->nlink = nlink;
 	return err;
 }
 
 int dxc_op_link(struct dxc_layer *layer, struct dxc_attr *dir, const char *name, u32 len,
 		struct dxc_attr *attr)
 {
+	u32 nlink = attr->nlink;
 	struct dxc_record rec;
 	int err;
 
-	attr->nlink++;
+	gain_name(attr);
 	start(layer, &rec);
 	dxc_record_inode(&rec, attr);
 	dxc_record_inode(&rec, dir);
 	dxc_record_link(&rec, dir->ino, name, len, attr->ino, dxc_type_of_mode(attr->mode));
 	err = finish(layer, &rec, false);
 	if (err)
-		attr->nlink--;
+		attr->nlink = nlink;
 	return err;
 }
 
@@ -138,7 +145,7 @@ static void move_parent(struct dxc_attr *attr, struct dxc_attr *from, struct dxc
 		return;
 	attr->parent = to->ino;
 	from->nlink -= from->nlink > 2;
-	to->nlink++;
+	gain_name(to);
 }
 
 int dxc_op_rename(struct dxc_layer *layer, struct dxc_rename *rn)

@@ -17,5 +17,6 @@ void crashes_tests(void);
 void mounts_tests(void);
 void views_tests(void);
 void layers_tests(void);
+void lies_tests(void);
 
 #endif

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Logs that lie: what replay believes, and what operations make of it then. */
+#include <string.h>
+#include "stage.h"
+#include "tap.h"
+#include "tests.h"
+
+static struct dxc_layer m, c;
+static struct dxc_record rec;
+
+/* A branch over main, and a record to be filled in. */
+static void begin(void)
+{
+	stage_open(64, &m);
+	stage_branch(&c, &m, "c");
+	dxc_record_start(&rec, stage_buf, dxc_record_max(stage));
+}
+
+/* What loading the branch answers once it has that record, too. */
+static int believes(void)
+{
+	CHECK_EQ(dxc_layer_append(&c, &rec, false), 0);
+	return stage_reload("c", &m);
+}
+
+static void end(void)
+{
+	dxc_layer_free(&c);
+	stage_close(&m);
+}
+
+/* The same, loaded. */
+static void load_lie(void)
+{
+	CHECK_EQ(dxc_layer_append(&c, &rec, false), 0);
+	dxc_layer_free(&c);
+	CHECK_EQ(stage_load(&c, "c", &m, &stage_space, NULL), 0);
+}
+
+static void names(void)
+{
+	dxc_ino dir, sub, more;
+	struct dxc_attr root, attr, sub_attr;
+
+	begin();
+	CHECK_EQ(stage_make(&c, 1, "D", S_IFDIR | 0755, &dir), 0);
+	dxc_record_unlink(&rec, dir, "nobody", 6, 99);
+	CHECK_EQ(believes(), -EUCLEAN);
+	end();
+	tap_end("a name that a new directory never had is not believed to be taken away");
+
+	begin();
+	CHECK_EQ(stage_make(&c, 1, "D", S_IFDIR | 0755, &dir), 0);
+	attr = stage_attr(&c, dir);
+	attr.nlink = 0xffffffff;
+	dxc_record_inode(&rec, &attr);
+	load_lie();
+	CHECK_EQ(stage_make(&c, 1, "E", S_IFDIR | 0755, &sub), 0);
+	root = stage_attr(&c, 1);
+	sub_attr = stage_attr(&c, sub);
+	CHECK_EQ(dxc_op_rename(&c, &(struct dxc_rename){ .old_dir = &root,
+							 .new_dir = &attr,
+							 .old_name = "E",
+							 .new_name = "E",
+							 .old_len = 1,
+							 .new_len = 1,
+							 .inode = &sub_attr }),
+		 0);
+	CHECK(attr.nlink);
+	CHECK_EQ(stage_make(&c, dir, "F", S_IFDIR | 0755, &more), 0);
+	CHECK(stage_attr(&c, dir).nlink);
+	/* Somebody forgets it all the same. */
+	attr.nlink = 0;
+	CHECK_EQ(dxc_op_setattr(&c, &attr), 0);
+	dxc_op_forget(&c, dir);
+	stage_commit(&c, &m);
+	stage_close(&m);
+	tap_end("links do not wrap to 0, and names keep the directory they are in");
+}
+
+void lies_tests(void)
+{
+	static void (*const parts[])(void) = { names };
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		parts[i]();
+}
