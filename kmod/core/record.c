@@ -161,6 +161,10 @@ static int decode_inode(const struct daxfs_item_inode *raw, struct dxc_attr *att
 		return -EUCLEAN;
 	if (attr->size > LLONG_MAX - DAXFS_BLOCK_SIZE)
 		return -EUCLEAN;
+	/* A target is read into a buffer of that size. Other kinds have no contents at all. */
+	if (S_ISLNK(attr->mode) ? !attr->size || attr->size > DAXFS_SYMLINK_MAX :
+	    !S_ISREG(attr->mode) && !S_ISDIR(attr->mode) && attr->size)
+		return -EUCLEAN;
 	if (attr->atime_nsec > 999999999 || attr->mtime_nsec > 999999999 ||
 	    attr->ctime_nsec > 999999999)
 		return -EUCLEAN;

@@ -78,9 +78,40 @@ static void names(void)
 	tap_end("links do not wrap to 0, and names keep the directory they are in");
 }
 
+static int believes_size(u32 mode, u64 size)
+{
+	struct dxc_attr attr = { .ino = 1000, .mode = mode, .nlink = 1, .size = size };
+	int err;
+
+	begin();
+	dxc_record_inode(&rec, &attr);
+	if (S_ISLNK(mode))
+		dxc_record_symlink(&rec, 1000, "t", 1);
+	dxc_record_link(&rec, 1, "l", 1, 1000, dxc_type_of_mode(mode));
+	err = believes();
+	end();
+	return err;
+}
+
+static void sizes(void)
+{
+	CHECK_EQ(believes_size(S_IFLNK | 0777, 1), 0);
+	CHECK_EQ(believes_size(S_IFLNK | 0777, DAXFS_SYMLINK_MAX), 0);
+	CHECK_EQ(believes_size(S_IFLNK | 0777, DAXFS_SYMLINK_MAX + 1), -EUCLEAN);
+	CHECK_EQ(believes_size(S_IFLNK | 0777, 1ull << 40), -EUCLEAN);
+	CHECK_EQ(believes_size(S_IFLNK | 0777, 0), -EUCLEAN);
+	CHECK_EQ(believes_size(S_IFREG | 0644, 1ull << 40), 0);
+	CHECK_EQ(believes_size(S_IFCHR | 0644, 0), 0);
+	CHECK_EQ(believes_size(S_IFCHR | 0644, 1), -EUCLEAN);
+	CHECK_EQ(believes_size(S_IFBLK | 0644, 1), -EUCLEAN);
+	CHECK_EQ(believes_size(S_IFIFO | 0644, 4096), -EUCLEAN);
+	CHECK_EQ(believes_size(S_IFSOCK | 0644, 1), -EUCLEAN);
+	tap_end("symlinks are as long as they may be, and what has no contents has no size");
+}
+
 void lies_tests(void)
 {
-	static void (*const parts[])(void) = { names };
+	static void (*const parts[])(void) = { names, sizes };
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
 		parts[i]();
