@@ -118,6 +118,21 @@ static int write_node(struct compaction *co, const struct dxc_node *node)
 	return 0;
 }
 
+/*
+ * Will replay find the inode that the name names? A log that lies about links
+ * may have had it dropped, and a name without it would be refused.
+ */
+static bool has_inode(const struct dxc_layer *layer, const struct dxc_name *name)
+{
+	const struct dxc_node *node = dxc_node_find(layer, name->ino);
+	struct dxc_file below dxc_uninitialized;
+
+	if (node)
+		return dxc_type_of_mode(node->attr.mode) == name->type;
+	return !dxc_layer_below(layer, name->ino, &below) &&
+		dxc_type_of_mode(below.attr.mode) == name->type;
+}
+
 static int write_name(struct compaction *co, const struct dxc_name *name)
 {
 	int err = make_room(co, 2 * dxc_name_bytes(name->len));
@@ -126,7 +141,7 @@ static int write_name(struct compaction *co, const struct dxc_name *name)
 		return err;
 	if (name->covers)
 		dxc_record_unlink(&co->rec, name->dir, name->name, name->len, name->ino);
-	if (!name->whiteout)
+	if (!name->whiteout && has_inode(co->layer, name))
 		dxc_record_link(&co->rec, name->dir, name->name, name->len, name->ino,
 				name->type);
 	return 0;

@@ -109,9 +109,27 @@ static void sizes(void)
 	tap_end("symlinks are as long as they may be, and what has no contents has no size");
 }
 
+static void links(void)
+{
+	struct dxc_attr attr;
+	dxc_ino file;
+
+	begin();
+	CHECK_EQ(stage_make(&c, 1, "a", S_IFREG | 0644, &file), 0);
+	dxc_record_link(&rec, 1, "b", 1, file, 8);
+	load_lie();
+	attr = stage_attr(&c, file);
+	CHECK_EQ(attr.nlink, 1);
+	CHECK_EQ(stage_remove(&c, 1, "a", file), 0);
+	CHECK_EQ(dxc_layer_compact(&c), 0);
+	CHECK_EQ(stage_reload("c", &m), 0);
+	end();
+	tap_end("compaction writes no log that replay refuses for a name without an inode");
+}
+
 void lies_tests(void)
 {
-	static void (*const parts[])(void) = { names, sizes };
+	static void (*const parts[])(void) = { names, sizes, links };
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
 		parts[i]();
