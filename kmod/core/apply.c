@@ -95,6 +95,9 @@ static int prepare_xattr(struct dxc_layer *layer, struct dxc_item *item,
 	err = dxc_node_get(layer, item->ino, &item->node);
 	if (err)
 		return err;
+	/* An inode that nobody made: no compaction would write it, no deletion free it. */
+	if (!item->node->attr.mode)
+		return -EUCLEAN;
 	xa = dxc_alloc(1, sizeof(*xa) + item->len + item->value_len);
 	if (!xa)
 		return -ENOMEM;

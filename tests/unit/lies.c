@@ -127,9 +127,26 @@ static void links(void)
 	tap_end("compaction writes no log that replay refuses for a name without an inode");
 }
 
+static void xattrs(void)
+{
+	begin();
+	dxc_record_xattr(&rec, 2, DAXFS_XATTR_USER, "a", 1, "v", 1);
+	CHECK_EQ(believes(), 0);
+	end();
+	begin();
+	dxc_record_xattr(&rec, 1000, DAXFS_XATTR_USER, "a", 1, "v", 1);
+	CHECK_EQ(believes(), -EUCLEAN);
+	end();
+	begin();
+	dxc_record_xattr(&rec, 1000, DAXFS_XATTR_USER, "a", 1, NULL, 0);
+	CHECK_EQ(believes(), -EUCLEAN);
+	end();
+	tap_end("xattrs of inodes that nobody made are not believed");
+}
+
 void lies_tests(void)
 {
-	static void (*const parts[])(void) = { names, sizes, links };
+	static void (*const parts[])(void) = { names, sizes, links, xattrs };
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
 		parts[i]();
