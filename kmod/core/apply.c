@@ -105,6 +105,8 @@ static int prepare_xattr(struct dxc_layer *layer, struct dxc_item *item,
 	xa->name_len = item->len;
 	xa->value_len = item->value_len;
 	xa->removed = item->type == DAXFS_ITEM_UNXATTR;
+	xa->hides = xa->removed && !item->node->is_new &&
+		dxc_layer_below_has_xattr(layer, item->ino, item->kind, item->name, item->len);
 	memcpy(xa->bytes, item->name, item->len);
 	if (item->value_len)
 		memcpy(xa->bytes + item->len, item->value, item->value_len);
@@ -364,18 +366,10 @@ static void apply_range(struct dxc_layer *layer, const struct dxc_item *item,
 static void apply_xattr(struct dxc_layer *layer, const struct dxc_item *item,
 			struct dxc_apply *ap)
 {
-	struct dxc_node *node = item->node;
-	struct dxc_layer_xattr **at, *old, *xa = ap->xattrs;
+	struct dxc_layer_xattr *xa = ap->xattrs;
 
 	ap->xattrs = xa->next;
-	at = dxc_xattr_in_node(node, item->kind, item->name, item->len);
-	old = *at;
-	xa->next = old ? old->next : NULL;
-	*at = xa;
-	layer->live_bytes += dxc_xattr_bytes(xa);
-	if (old)
-		layer->live_bytes -= dxc_xattr_bytes(old);
-	dxc_free(old);
+	dxc_xattr_put(layer, item->node, xa);
 }
 
 static void take_in(struct dxc_layer *layer, const struct dxc_item *item, struct dxc_apply *ap)

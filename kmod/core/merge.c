@@ -53,18 +53,16 @@ static int merge_map(struct dxc_layer *layer, struct dxc_node *low, struct dxc_n
 
 static void merge_xattrs(struct dxc_layer *layer, struct dxc_node *low, struct dxc_node *up)
 {
-	struct dxc_layer_xattr *xa, **at, *old;
+	struct dxc_layer_xattr *xa;
 
 	while ((xa = up->xattrs)) {
 		up->xattrs = xa->next;
-		at = dxc_xattr_in_node(low, xa->prefix, (const char *)xa->bytes, xa->name_len);
-		old = *at;
-		xa->next = old ? old->next : NULL;
-		*at = xa;
-		layer->live_bytes += dxc_xattr_bytes(xa);
-		if (old)
-			layer->live_bytes -= dxc_xattr_bytes(old);
-		dxc_free(old);
+		/* It hid what layer has, which goes. What is below that is to be hidden still. */
+		if (xa->hides)
+			xa->hides = !low->is_new &&
+				dxc_layer_below_has_xattr(layer, low->attr.ino, xa->prefix,
+							  (const char *)xa->bytes, xa->name_len);
+		dxc_xattr_put(layer, low, xa);
 	}
 }
 

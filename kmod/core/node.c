@@ -158,6 +158,26 @@ struct dxc_layer_xattr **dxc_xattr_in_node(struct dxc_node *node, u32 prefix,
 	return at;
 }
 
+void dxc_xattr_put(struct dxc_layer *layer, struct dxc_node *node, struct dxc_layer_xattr *xa)
+{
+	struct dxc_layer_xattr **at, *old;
+
+	at = dxc_xattr_in_node(node, xa->prefix, (const char *)xa->bytes, xa->name_len);
+	old = *at;
+	if (old) {
+		*at = old->next;
+		layer->live_bytes -= dxc_xattr_bytes(old);
+		dxc_free(old);
+	}
+	if (xa->removed && !xa->hides) {
+		dxc_free(xa);
+		return;
+	}
+	xa->next = *at;
+	*at = xa;
+	layer->live_bytes += dxc_xattr_bytes(xa);
+}
+
 /* ---- names ---- */
 
 struct dxc_name *dxc_name_find(const struct dxc_layer *layer, dxc_ino dir, u32 hash,

@@ -82,6 +82,7 @@ struct dxc_layer_xattr {
 	u32 value_len;
 	u8 prefix, name_len;
 	bool removed;
+	bool hides;			/* removed, and the layers below have it; else it need not stay */
 	u8 bytes[];			/* name, value */
 };
 
@@ -134,6 +135,9 @@ static inline struct dxc_node *dxc_node_find(const struct dxc_layer *layer, dxc_
 
 /* What the layers below say of ino, as dxc_view_inode(), but also of one without a name. */
 int dxc_layer_below(const struct dxc_layer *layer, dxc_ino ino, struct dxc_file *file);
+/* Have the layers below that xattr, or is it not known? Reads the region. */
+bool dxc_layer_below_has_xattr(const struct dxc_layer *layer, dxc_ino ino, u32 prefix,
+			       const char *name, u32 len);
 /* The node of ino, made if it is not there. -ENOMEM; -EUCLEAN: see dxc_view_inode(). */
 int dxc_node_get(struct dxc_layer *layer, dxc_ino ino, struct dxc_node **node);
 void dxc_node_add(struct dxc_layer *layer, struct dxc_node *node);
@@ -158,6 +162,8 @@ int dxc_slots_reserve(struct dxc_node *dir, u32 more);
 void dxc_names_reserve(struct dxc_layer *layer, u32 more);
 void dxc_nodes_grow(struct dxc_layer *layer);
 
+/* Puts it into the node, in place of the one of that name; one that says nothing is freed. */
+void dxc_xattr_put(struct dxc_layer *layer, struct dxc_node *node, struct dxc_layer_xattr *xa);
 struct dxc_layer_xattr **dxc_xattr_in_node(struct dxc_node *node, u32 prefix,
 					   const char *name, u32 len);
 

@@ -392,6 +392,31 @@ static const struct dxc_layer_xattr *xattr_overlay(const struct dxc_layer *top,
 	return NULL;
 }
 
+bool dxc_layer_below_has_xattr(const struct dxc_layer *layer, dxc_ino ino, u32 prefix,
+			       const char *name, u32 len)
+{
+	const struct dxc_layer_xattr *xa;
+	struct dxc_xattr *found;
+	struct dxc_inode base;
+	int err;
+
+	xa = xattr_overlay(layer->lower, NULL, ino, prefix, name, len);
+	if (xa)
+		return !xa->removed;
+	if (ino > layer->vol->inode_count)
+		return false;
+	if (dxc_inode_read(layer->vol, ino, &base, NULL))
+		return true;
+	if (!base.xattr)
+		return false;
+	found = dxc_alloc(1, sizeof(*found));
+	if (!found)
+		return true;
+	err = dxc_xattr_find(layer->vol, &base, prefix, name, len, found, NULL);
+	dxc_free(found);
+	return err != -ENODATA;
+}
+
 int dxc_view_xattr(const struct dxc_layer *top, dxc_ino ino, const struct dxc_inode *base,
 		   u32 prefix, const char *name, u32 name_len, void *value, size_t size,
 		   struct dxc_finding *f)

@@ -143,9 +143,72 @@ static void failing(void)
 	tap_end("operations that fail leave nothing behind in memory");
 }
 
+static u32 count_xattrs(const struct dxc_layer *layer, dxc_ino ino)
+{
+	const struct dxc_layer_xattr *xa = dxc_node_find(layer, ino)->xattrs;
+	u32 n = 0;
+
+	for (; xa; xa = xa->next)
+		n++;
+	return n;
+}
+
+static int old_xattr(const struct dxc_layer *layer)
+{
+	struct dxc_file file = { 0 };
+
+	CHECK_EQ(dxc_view_inode(layer, 2, &file, NULL), 0);
+	return dxc_view_xattr(layer, 2, &file.base, DAXFS_XATTR_USER, "old", 3, NULL, 0,
+			      NULL);
+}
+
+static void removed_xattrs(void)
+{
+	struct dxc_layer m, c;
+	char name[16];
+	dxc_ino ino;
+	u32 i;
+
+	stage_open(256, &m);
+	CHECK_EQ(stage_make(&m, 1, "x", S_IFREG | 0600, &ino), 0);
+	for (i = 0; i < 1000; i++) {
+		sprintf(name, "a%u", i);
+		CHECK_EQ(stage_xattr(&m, ino, name, "v"), 0);
+		CHECK_EQ(stage_xattr(&m, ino, name, NULL), 0);
+		CHECK_EQ(stage_xattr(&m, 2, name, "v"), 0);
+		CHECK_EQ(stage_xattr(&m, 2, name, NULL), 0);
+	}
+	CHECK_EQ(count_xattrs(&m, ino), 0);
+	CHECK_EQ(count_xattrs(&m, 2), 0);
+	CHECK_EQ(old_xattr(&m), 1);
+	CHECK_EQ(stage_xattr(&m, 2, "old", NULL), 0);
+	CHECK_EQ(count_xattrs(&m, 2), 1);
+	CHECK_EQ(old_xattr(&m), -ENODATA);
+	CHECK_EQ(stage_xattr(&m, ino, "keep", "v"), 0);
+	CHECK_EQ(stage_xattr(&m, 2, "more", "v"), 0);
+	stage_branch(&c, &m, "c");
+	CHECK_EQ(stage_xattr(&c, ino, "keep", NULL), 0);
+	CHECK_EQ(count_xattrs(&c, ino), 1);
+	CHECK_EQ(stage_xattr(&c, 2, "more", NULL), 0);
+	stage_commit(&c, &m);
+	CHECK_EQ(count_xattrs(&m, ino), 0);
+	CHECK_EQ(count_xattrs(&m, 2), 1);
+	CHECK_EQ(old_xattr(&m), -ENODATA);
+	CHECK_EQ(dxc_layer_compact(&m), 0);
+	stage_branch(&c, &m, "d");
+	CHECK_EQ(stage_xattr(&c, 2, "old", "new"), 0);
+	CHECK_EQ(stage_xattr(&c, 2, "old", NULL), 0);
+	CHECK_EQ(count_xattrs(&c, 2), 0);
+	stage_commit(&c, &m);
+	CHECK_EQ(old_xattr(&m), -ENODATA);
+	CHECK_EQ(stage_reload("main", NULL), 0);
+	stage_close(&m);
+	tap_end("an xattr that is removed leaves something behind only where there is one below");
+}
+
 void layers_tests(void)
 {
-	static void (*const parts[])(void) = { busy, emptied, failing };
+	static void (*const parts[])(void) = { busy, emptied, failing, removed_xattrs };
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
 		parts[i]();
