@@ -66,7 +66,9 @@ static void merge_xattrs(struct dxc_layer *layer, struct dxc_node *low, struct d
 	}
 }
 
-static int merge_node(struct dxc_layer *layer, struct dxc_layer *upper, struct dxc_node *up)
+/* gone: a list of nodes whose inodes neither layer will have when the names are merged. */
+static int merge_node(struct dxc_layer *layer, struct dxc_layer *upper, struct dxc_node *up,
+		      struct dxc_node **gone)
 {
 	struct dxc_node *low = dxc_node_find(layer, up->attr.ino);
 	int err;
@@ -98,8 +100,27 @@ static int merge_node(struct dxc_layer *layer, struct dxc_layer *upper, struct d
 		low->has_attr = true;
 	}
 	dxc_node_remove(upper, up);
-	dxc_node_free(up);
+	if (low->forgotten && low->is_new) {
+		up->next = *gone;
+		*gone = up;
+	} else {
+		dxc_node_free(up);
+	}
 	return 0;
+}
+
+/* What layer made and upper deleted: nothing below is to be hidden. */
+static void drop_gone(struct dxc_layer *layer, struct dxc_node *gone)
+{
+	struct dxc_node *next, *low;
+
+	for (; gone; gone = next) {
+		next = gone->next;
+		low = dxc_node_find(layer, gone->attr.ino);
+		if (low)
+			dxc_node_drop(layer, low);
+		dxc_node_free(gone);
+	}
 }
 
 /* name has left upper's table; cookie is what it had. */
@@ -206,8 +227,8 @@ static int merge_chunks(struct dxc_layer *layer, struct dxc_layer *upper)
 
 int dxc_layer_merge(struct dxc_layer *layer, struct dxc_layer *upper)
 {
+	struct dxc_node *node, *gone = NULL;
 	struct moved *list;
-	struct dxc_node *node;
 	u32 i, count;
 	int err;
 
@@ -219,7 +240,7 @@ int dxc_layer_merge(struct dxc_layer *layer, struct dxc_layer *upper)
 		return -ENOMEM;
 	for (i = 0; i <= upper->node_mask && !err; i++) {
 		while (!err && (node = upper->nodes[i]))
-			err = merge_node(layer, upper, node);
+			err = merge_node(layer, upper, node, &gone);
 		if (i % 1024 == 1023)
 			dxc_pause();
 	}
@@ -230,6 +251,7 @@ int dxc_layer_merge(struct dxc_layer *layer, struct dxc_layer *upper)
 			err = merge_name(layer, list[i].name, list[i].cookie);
 	}
 	dxc_free(list);
+	drop_gone(layer, gone);
 	for (i = 0; i < upper->retired_count; i++)
 		dxc_space_retire(layer, upper->retired[i].data, upper->retired[i].count);
 	layer->closed |= upper->closed;

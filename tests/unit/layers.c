@@ -206,9 +206,37 @@ static void removed_xattrs(void)
 	tap_end("an xattr that is removed leaves something behind only where there is one below");
 }
 
+static void deleted_later(void)
+{
+	struct dxc_layer m, c;
+	dxc_ino ino, dir;
+	u32 i, nodes = 0;
+	u64 live = 0;
+
+	stage_open(256, &m);
+	for (i = 0; i < 20; i++) {
+		stage_branch(&c, &m, "a");
+		CHECK_EQ(stage_make(&c, 1, "dir", S_IFDIR | 0700, &dir), 0);
+		CHECK_EQ(stage_make(&c, dir, "file", S_IFREG | 0600, &ino), 0);
+		stage_commit(&c, &m);
+		stage_branch(&c, &m, "b");
+		CHECK_EQ(stage_remove(&c, dir, "file", ino), 0);
+		CHECK_EQ(stage_remove(&c, 1, "dir", dir), 0);
+		stage_commit(&c, &m);
+		if (i)
+			CHECK(m.node_count == nodes && m.live_bytes == live);
+		nodes = m.node_count;
+		live = m.live_bytes;
+	}
+	CHECK_EQ(stage_reload("main", NULL), 0);
+	stage_close(&m);
+	tap_end("what one branch makes and the next one deletes leaves nothing in their parent");
+}
+
 void layers_tests(void)
 {
-	static void (*const parts[])(void) = { busy, emptied, failing, removed_xattrs };
+	static void (*const parts[])(void) = { busy, emptied, failing, removed_xattrs,
+					       deleted_later };
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
 		parts[i]();
