@@ -27,7 +27,7 @@ static int prepare_name(struct dxc_layer *layer, struct dxc_item *item, struct d
 	dir = item->dir_node;
 	if (!S_ISDIR(dir->attr.mode))
 		return BAD(DXC_LR_DIR, item->dir, item->ino);
-	item->hash = dxc_layer_hash(layer->vol, item->dir, item->name, item->len);
+	item->hash = dxc_layer_hash(layer, item->dir, item->name, item->len);
 	entry = dxc_name_find(layer, item->dir, item->hash, item->name, item->len);
 	if (item->type == DAXFS_ITEM_LINK) {
 		/* One more for each name of this record. */
@@ -408,7 +408,7 @@ static void take_all_in(struct dxc_layer *layer, const void *record, u32 size,
 
 	while (!dxc_item_next(layer->vol, record, size, &pos, item)) {
 		if (item->type == DAXFS_ITEM_LINK || item->type == DAXFS_ITEM_UNLINK) {
-			item->hash = dxc_layer_hash(layer->vol, item->dir, item->name, item->len);
+			item->hash = dxc_layer_hash(layer, item->dir, item->name, item->len);
 			item->dir_node = dxc_node_find(layer, item->dir);
 		} else {
 			item->node = dxc_node_find(layer, item->ino);

@@ -18,6 +18,7 @@
 #include <linux/limits.h>
 #include <linux/mm.h>
 #include <linux/overflow.h>
+#include <linux/random.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -76,6 +77,11 @@ static inline int dxc_pause(void)
 	return fatal_signal_pending(current) ? -EINTR : 0;
 }
 
+static inline u64 dxc_random(void)
+{
+	return get_random_u64();
+}
+
 /* Copies from memory that may have poisoned lines: 0 or -EIO. */
 static inline int dxc_copy(void *dst, const void *src, size_t n)
 {
@@ -126,6 +132,7 @@ static inline __le64 dxc_cmpxchg(__le64 *p, __le64 old, __le64 new)
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <linux/types.h>
 
@@ -189,14 +196,25 @@ static inline void dxc_write_fence(bool persistent)
 #endif
 
 #ifdef DXC_TEST_ENV
-/* Tests count fetches, break memory and run out of it: tests/unit/broken.c. */
+/* Tests count fetches, break memory, run out of it and know secrets: tests/unit/broken.c. */
 #define DXC_POISONS true
 void *dxc_alloc(size_t count, size_t size);
+u64 dxc_random(void);
 int dxc_copy(void *dst, const void *src, size_t n);
 #else
 static inline void *dxc_alloc(size_t count, size_t size)
 {
 	return calloc(count ? count : 1, size);
+}
+
+static inline u64 dxc_random(void)
+{
+	u64 value;
+
+	/* Only an early boot has none, and there is nobody to guess an address. */
+	if (getrandom(&value, sizeof(value), 0) != sizeof(value))
+		value = (uintptr_t)&value;
+	return value;
 }
 
 static inline int dxc_copy(void *dst, const void *src, size_t n)

@@ -6,6 +6,9 @@
  */
 #include "node.h"
 
+/* Bytes of records that are taken in without a pause. */
+#define PAUSE_BYTES 0x4000u
+
 int dxc_layer_init(struct dxc_layer *layer, const struct dxc_volume *vol,
 		   struct dxc_space *space, struct dxc_layer *lower,
 		   const struct dxc_branch *br)
@@ -14,6 +17,8 @@ int dxc_layer_init(struct dxc_layer *layer, const struct dxc_volume *vol,
 	layer->vol = vol;
 	layer->space = space;
 	layer->lower = lower;
+	layer->ino_key = space->ino_key;
+	layer->name_key = space->name_key;
 	layer->owner = br->id;
 	layer->next_cookie = lower ? lower->next_cookie : DXC_COOKIE_FIRST;
 	layer->filling = DXC_NO_CHUNK;
@@ -110,7 +115,7 @@ static int replay(struct dxc_layer *layer, const struct dxc_branch *br, struct d
 {
 	dxc_chunk chunk = DXC_NO_CHUNK;
 	struct dxc_apply ap;
-	u32 size, n = 0;
+	u32 size, read = 0;
 	int err;
 
 	err = dxc_log_open(layer->vol, br->head, br->first_seq, &layer->log);
@@ -146,8 +151,13 @@ static int replay(struct dxc_layer *layer, const struct dxc_branch *br, struct d
 		dxc_apply(layer, layer->scratch, size, &ap);
 		if (ap.failed)
 			return -ENOMEM;
-		if (++n % 256 == 0 && dxc_pause())
-			return -EINTR;
+		/* A record may have thousands of items, or one. */
+		read += size;
+		if (read >= PAUSE_BYTES) {
+			read = 0;
+			if (dxc_pause())
+				return -EINTR;
+		}
 	}
 }
 

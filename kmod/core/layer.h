@@ -31,6 +31,11 @@ struct dxc_space {
 	u32 chunk_bytes;		/* of used, per chunk */
 	dxc_chunk hint;			/* where to look for a free chunk; racy on purpose */
 	u32 free;			/* free chunks, about; counted anew when few are left */
+	/*
+	 * Where layers find inodes and names, the same in all of a view: nobody who names files, or writes
+	 * logs, can choose them so that they are all in one place.
+	 */
+	u64 ino_key, name_key;
 	/* May the blocks be given out, or does somebody still do I/O to them? NULL: yes. */
 	bool (*busy)(void *priv, dxc_off off, u64 blocks);
 	void *priv;
@@ -57,6 +62,7 @@ struct dxc_layer {
 	struct dxc_owner owner;
 	struct dxc_log log;		/* where the next record goes */
 
+	u64 ino_key, name_key;		/* of space */
 	struct dxc_node **nodes;	/* hashed by inode number */
 	u32 node_mask, node_count;
 	struct dxc_name **names;	/* hashed by directory and name */

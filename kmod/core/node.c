@@ -7,9 +7,29 @@
 
 #define TABLE_START 16u
 
-u32 dxc_layer_hash(const struct dxc_volume *vol, dxc_ino dir, const char *name, u32 len)
+/*
+ * Not the hash of the format: whoever names files knows names that collide in
+ * that whatever the seed. Each eight bytes go through a product of two halves,
+ * so that what a difference of names becomes depends on the key; a product
+ * with a constant would let differences of the uppermost bit through.
+ */
+u32 dxc_layer_hash(const struct dxc_layer *layer, dxc_ino dir, const char *name, u32 len)
 {
-	return dxc_name_hash(vol->hash_seed, name, len) ^ dxc_ino_hash(dir);
+	u32 low = layer->name_key, high = layer->name_key >> 32;
+	u64 h = dir * layer->ino_key + len;
+	__le64 raw;
+
+	for (; len >= 8; len -= 8, name += 8) {
+		memcpy(&raw, name, 8);
+		h ^= le64_to_cpu(raw);
+		h = (u64)((u32)h + low) * ((u32)(h >> 32) + high);
+	}
+	raw = 0;
+	memcpy(&raw, name, len);
+	h ^= le64_to_cpu(raw);
+	h = (u64)((u32)h + low) * ((u32)(h >> 32) + high);
+	h ^= h >> 32;
+	return h * 0x9e3779b97f4a7c15ull >> 32;
 }
 
 /* ---- inodes ---- */
@@ -26,7 +46,7 @@ void dxc_nodes_grow(struct dxc_layer *layer)
 	for (i = 0; i <= layer->node_mask; i++) {
 		while ((node = layer->nodes[i])) {
 			layer->nodes[i] = node->next;
-			head = &table[dxc_ino_hash(node->attr.ino) & mask];
+			head = dxc_node_chain(layer, table, mask, node->attr.ino);
 			node->next = *head;
 			*head = node;
 		}
@@ -50,7 +70,8 @@ static u64 node_bytes(const struct dxc_node *node)
 
 void dxc_node_add(struct dxc_layer *layer, struct dxc_node *node)
 {
-	struct dxc_node **head = &layer->nodes[dxc_ino_hash(node->attr.ino) & layer->node_mask];
+	struct dxc_node **head = dxc_node_chain(layer, layer->nodes, layer->node_mask,
+						node->attr.ino);
 
 	node->next = *head;
 	*head = node;
@@ -60,7 +81,8 @@ void dxc_node_add(struct dxc_layer *layer, struct dxc_node *node)
 
 void dxc_node_remove(struct dxc_layer *layer, struct dxc_node *node)
 {
-	struct dxc_node **at = &layer->nodes[dxc_ino_hash(node->attr.ino) & layer->node_mask];
+	struct dxc_node **at = dxc_node_chain(layer, layer->nodes, layer->node_mask,
+					      node->attr.ino);
 
 	while (*at != node)
 		at = &(*at)->next;

@@ -117,16 +117,21 @@ struct dxc_name {
 	char name[];
 };
 
-u32 dxc_layer_hash(const struct dxc_volume *vol, dxc_ino dir, const char *name, u32 len);
+u32 dxc_layer_hash(const struct dxc_layer *layer, dxc_ino dir, const char *name, u32 len);
 
-static inline u32 dxc_ino_hash(dxc_ino ino)
+/*
+ * The chain of ino in a table of mask + 1. The upper bits of a product with an
+ * odd number that nobody knows depend on all of ino; its lower ones would not.
+ */
+static inline struct dxc_node **dxc_node_chain(const struct dxc_layer *layer,
+					       struct dxc_node **table, u32 mask, dxc_ino ino)
 {
-	return (ino * 0x9e3779b97f4a7c15ull) >> 32;
+	return &table[(ino * layer->ino_key >> 32) * (mask + 1ull) >> 32];
 }
 
 static inline struct dxc_node *dxc_node_find(const struct dxc_layer *layer, dxc_ino ino)
 {
-	struct dxc_node *node = layer->nodes[dxc_ino_hash(ino) & layer->node_mask];
+	struct dxc_node *node = *dxc_node_chain(layer, layer->nodes, layer->node_mask, ino);
 
 	while (node && node->attr.ino != ino)
 		node = node->next;

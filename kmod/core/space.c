@@ -22,6 +22,8 @@ int dxc_space_init(struct dxc_space *space, const struct dxc_volume *vol)
 	memset(space, 0, sizeof(*space));
 	space->chunk_blocks = vol->chunk_size / DAXFS_BLOCK_SIZE;
 	space->chunk_bytes = (space->chunk_blocks + 7) / 8;
+	space->ino_key = dxc_random() | 1;
+	space->name_key = dxc_random();
 	space->used = dxc_alloc(dxc_chunk_count(vol), space->chunk_bytes);
 	return space->used ? 0 : -ENOMEM;
 }

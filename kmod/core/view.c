@@ -146,7 +146,7 @@ int dxc_view_lookup(const struct dxc_layer *top, dxc_ino dir, const struct dxc_i
 {
 	const struct dxc_name *entry;
 
-	entry = overlay(top, NULL, dir, dxc_layer_hash(top->vol, dir, name, len), name, len);
+	entry = overlay(top, NULL, dir, dxc_layer_hash(top, dir, name, len), name, len);
 	if (entry) {
 		if (entry->whiteout)
 			return -ENOENT;
@@ -203,7 +203,7 @@ int dxc_view_next(const struct dxc_layer *top, dxc_ino dir, const struct dxc_ino
 		if (err)
 			return err;
 		name = dxc_dirent_name(de);
-		if (!overlay(top, NULL, dir, dxc_layer_hash(top->vol, dir, name, de->len), name,
+		if (!overlay(top, NULL, dir, dxc_layer_hash(top, dir, name, de->len), name,
 			     de->len))
 			return 0;
 		if (*pos % 4096 == 4095 && dxc_pause())

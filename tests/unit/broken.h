@@ -26,6 +26,9 @@ extern void (*broken_fence)(void);
 /* Called for what is written back: the next fence makes it durable. */
 extern void (*broken_write_back)(const void *p, size_t n);
 
+/* What dxc_random() returns. */
+extern u64 broken_secret;
+
 u64 broken_random(u64 *state);
 
 #endif

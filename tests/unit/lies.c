@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Logs that lie: what replay believes, and what operations make of it then. */
+#include <stdio.h>
 #include <string.h>
+#include "broken.h"
 #include "stage.h"
 #include "tap.h"
 #include "tests.h"
@@ -144,9 +146,70 @@ static void xattrs(void)
 	tap_end("xattrs of inodes that nobody made are not believed");
 }
 
+static u32 longest_chain(const struct dxc_layer *layer)
+{
+	const struct dxc_node *node;
+	const struct dxc_name *name;
+	u32 i, n, longest = 0;
+
+	for (i = 0; i <= layer->node_mask; i++) {
+		for (n = 0, node = layer->nodes[i]; node; node = node->next)
+			n++;
+		longest = max_t(u32, longest, n);
+	}
+	for (i = 0; i <= layer->name_mask; i++) {
+		for (n = 0, name = layer->names[i]; name; name = name->next)
+			n++;
+		longest = max_t(u32, longest, n);
+	}
+	return longest;
+}
+
+static void chains(void)
+{
+	static const u64 constant = 0x9e3779b97f4a7c15ull;
+	u64 inverse = constant, before = broken_secret, random = 4711;
+	u32 i, k, way, longest[3] = { 0 };
+	struct dxc_attr attr = { .mode = S_IFREG | 0600, .nlink = 1 }, root;
+	char name[201];
+
+	for (i = 0; i < 6; i++)
+		inverse *= 2 - constant * inverse;
+	for (way = 0; way < 3; way++) {
+		broken_secret = broken_random(&random);
+		stage_open(1024, &m);
+		root = stage_attr(&m, 1);
+		for (i = 0; i < 4096; i++) {
+			/* Two bytes that differ undo what another did, whatever the seed. */
+			memset(name, 'n', 192);
+			for (k = 0; k < 12; k++)
+				if (i >> k & 1) {
+					name[k * 16 + 7] ^= 0x80;
+					name[k * 16 + 11] ^= 0x80;
+					name[k * 16 + 15] ^= 0x80;
+				}
+			/* In one chain by a known factor; equal but for the uppermost bits. */
+			attr.ino = way == 0 ? (i + 1) * inverse : 5000 + i;
+			if (way == 1)
+				attr.ino = (u64)(i + 1) << 48 | 77;
+			if (way < 2)
+				snprintf(name, sizeof(name), "%u", i);
+			CHECK_EQ(dxc_op_create(&m, &root, name, strnlen(name, 192), &attr,
+					       NULL, NULL, 0),
+				 0);
+		}
+		longest[way] = longest_chain(&m);
+		stage_close(&m);
+	}
+	broken_secret = before;
+	CHECK(longest[0] < 30 && longest[1] < 30 && longest[2] < 30);
+	tap_end("numbers and names chosen to be in one place are not: chains of %u, %u and %u of 4096",
+		longest[0], longest[1], longest[2]);
+}
+
 void lies_tests(void)
 {
-	static void (*const parts[])(void) = { names, sizes, links, xattrs };
+	static void (*const parts[])(void) = { names, sizes, links, xattrs, chains };
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
 		parts[i]();
