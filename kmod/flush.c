@@ -31,6 +31,7 @@ static int write_back(struct inode *inode, loff_t pos, loff_t end, bool killable
 	struct daxfs_hold hold;
 	struct dxc_layer *layer;
 	struct dxc_part part;
+	dxc_off off;
 	u64 len = 0;
 	int err = 0;
 
@@ -41,8 +42,9 @@ static int write_back(struct inode *inode, loff_t pos, loff_t end, bool killable
 		if (!err)
 			len = min_t(u64, end, part.ex.pos + part.ex.len) - pos;
 		if (!err && is_of_branch(vol, &part.ex)) {
+			off = part.ex.data + (pos - part.ex.pos);
 			len = min_t(u64, len, WRITE_BACK_MAX);
-			dxc_write_back(vol->backing->base + part.ex.data + (pos - part.ex.pos), len);
+			dxc_write_back(vol->backing->base + off, len);
 		}
 		daxfs_view_read_end(inode->i_sb, &hold);
 		if (!err && killable)

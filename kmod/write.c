@@ -607,7 +607,7 @@ static int allocate(struct inode *inode, loff_t pos, loff_t len, loff_t size)
 	int err = try_allocate(inode, pos, len, size);
 
 	/* As in write_pieces(). */
-	if (err == -ENOSPC && daxfs_reclaim_now(daxfs_volume_of(inode)) > 0)
+	if (err == -ENOSPC && !daxfs_reclaim_now(daxfs_volume_of(inode)))
 		err = try_allocate(inode, pos, len, size);
 	return err;
 }
