@@ -182,9 +182,7 @@ static void discard_layer(struct op *op, struct daxfs_sb_info *sbi,
 	struct inode *inode;
 	dxc_ino ino;
 
-	if (dxc_layer_is_empty(layer))
-		return;
-	if (!pin(op, sbi))
+	if (dxc_layer_is_empty(layer) || !pin(op, sbi))
 		return;
 	while (!dxc_layer_next_ino(layer, &bucket, &skip, &ino)) {
 		inode = daxfs_inode_discard(sbi->sb, ino, now);
@@ -206,9 +204,7 @@ static void refresh_layer(struct op *op, struct daxfs_sb_info *sbi,
 	struct inode *inode;
 	dxc_ino ino;
 
-	if (dxc_layer_is_empty(layer))
-		return;
-	if (!pin(op, sbi))
+	if (dxc_layer_is_empty(layer) || !pin(op, sbi))
 		return;
 	while (!dxc_layer_next_ino(layer, &bucket, &skip, &ino)) {
 		inode = daxfs_find_inode(sbi->sb, ino);

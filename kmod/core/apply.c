@@ -401,7 +401,7 @@ static void take_in(struct dxc_layer *layer, const struct dxc_item *item, struct
 
 /* A record with more items than are kept; prepared, so all of them are good. */
 static void take_all_in(struct dxc_layer *layer, const void *record, u32 size,
-				 struct dxc_apply *ap)
+			struct dxc_apply *ap)
 {
 	struct dxc_item *item = layer->items;
 	u32 pos = 0;
