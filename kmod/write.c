@@ -182,50 +182,17 @@ static ssize_t write_new(struct writing *wr, struct dxc_layer *layer, size_t len
 	return done;
 }
 
-/*
- * The file is about to become longer, by a record of its own: what was written
- * behind the old end through a mapping does not come to light. A block that is
- * not the branch's own becomes a copy, *moved says so.
- */
+/* See dxc_op_clean_end(); *moved: the block is another one now. */
 static int clean_end(struct inode *inode, struct dxc_layer *layer, bool *moved)
 {
-	struct daxfs_volume *vol = daxfs_volume_of(inode);
-	loff_t size = i_size_read(inode), start = round_down(size, PAGE_SIZE);
-	u32 rest = offset_in_page(size);
-	struct dxc_part part;
 	struct dxc_attr attr;
-	dxc_off old, off;
-	u64 got;
 	int err;
 
-	if (!rest)
-		return 0;
-	err = dxc_view_map(layer, inode->i_ino, daxfs_base_of(DAXFS_I(inode)), start, &part, NULL);
-	if (err || !part.ex.data)
-		return err;
-	old = part.ex.data + (start - part.ex.pos);
-	if (part.own) {
-		zero(vol->backing, old + rest, PAGE_SIZE - rest);
-		/* Before the record that shows it. */
-		dxc_write_fence(vol->backing->persistent);
-		return 0;
-	}
-	err = dxc_blocks_take(layer, 0, 1, &off, &got);
-	if (err)
-		return err;
-	err = copy_old(vol, old, off, rest);
-	if (!err) {
-		zero(vol->backing, off + rest, PAGE_SIZE - rest);
-		daxfs_attr_of(inode, &attr);
-		err = dxc_op_map(layer, &attr, start >> PAGE_SHIFT, 1, off);
-	}
-	if (err) {
-		dxc_blocks_give_back(layer, off, 1);
-		return err;
-	}
-	daxfs_attr_done(inode, &attr, 0);
-	*moved = true;
-	return 0;
+	daxfs_attr_of(inode, &attr);
+	err = dxc_op_clean_end(layer, &attr, daxfs_base_of(DAXFS_I(inode)), moved, NULL);
+	if (*moved)
+		daxfs_attr_done(inode, &attr, 0);
+	return err;
 }
 
 /* After it, under the same invalidate_lock: mappings come for the copy. */

@@ -32,8 +32,9 @@ struct dxc_space {
 	dxc_chunk hint;			/* where to look for a free chunk; racy on purpose */
 	u32 free;			/* free chunks, about; counted anew when few are left */
 	/*
-	 * Where layers find inodes and names, the same in all of a view: nobody who names files, or writes
-	 * logs, can choose them so that they are all in one place.
+	 * Where layers find inodes and names, the same in all of a view: nobody
+	 * who names files, or writes logs, can choose them so that they are all
+	 * in one place.
 	 */
 	u64 ino_key, name_key;
 	/* May the blocks be given out, or does somebody still do I/O to them? NULL: yes. */
@@ -268,6 +269,15 @@ int dxc_op_rename(struct dxc_layer *layer, struct dxc_rename *rn);
 
 /* Attributes but for the size. */
 int dxc_op_setattr(struct dxc_layer *layer, const struct dxc_attr *attr);
+
+/*
+ * The file, of attr->size, is about to become longer by a later operation: what
+ * is in its last block behind the end becomes zero. base: as above. Where that
+ * block is not the layer's own, in a copy; *copied says so, and that attr was
+ * logged. What maps the old block is the caller's.
+ */
+int dxc_op_clean_end(struct dxc_layer *layer, const struct dxc_attr *attr,
+		     const struct dxc_inode *base, bool *copied, struct dxc_finding *f);
 
 /*
  * A new size. Sets attr->size. The rest of the last block of a shorter file

@@ -235,6 +235,55 @@ static int copy_block(struct dxc_layer *layer, dxc_off from, u32 len, dxc_off *t
 	return 0;
 }
 
+/* Where the block is that a file of that size ends in; 0: in a hole, or it ends with a block. */
+static int find_last(const struct dxc_layer *layer, dxc_ino ino, const struct dxc_inode *base,
+		     u64 size, dxc_off *last, bool *own, struct dxc_finding *f)
+{
+	u32 rest = size % DAXFS_BLOCK_SIZE;
+	struct dxc_part part;
+	int err;
+
+	*last = 0;
+	*own = false;
+	if (!rest)
+		return 0;
+	err = dxc_view_map(layer, ino, base, size, &part, f);
+	if (err)
+		return err;
+	*own = part.own;
+	if (part.ex.data)
+		*last = part.ex.data + (size - rest - part.ex.pos);
+	return 0;
+}
+
+int dxc_op_clean_end(struct dxc_layer *layer, const struct dxc_attr *attr,
+		     const struct dxc_inode *base, bool *copied, struct dxc_finding *f)
+{
+	u32 rest = attr->size % DAXFS_BLOCK_SIZE;
+	dxc_off last, copy;
+	bool own;
+	int err;
+
+	*copied = false;
+	err = find_last(layer, attr->ino, base, attr->size, &last, &own, f);
+	if (err || !last)
+		return err;
+	if (own) {
+		make_zero(layer->vol, last + rest, DAXFS_BLOCK_SIZE - rest);
+		/* Before the record that makes the file longer. */
+		dxc_write_fence(layer->vol->region.persistent);
+		return 0;
+	}
+	err = copy_block(layer, last, rest, &copy);
+	if (err)
+		return err;
+	err = dxc_op_map(layer, attr, attr->size / DAXFS_BLOCK_SIZE, 1, copy);
+	if (err)
+		dxc_blocks_give_back(layer, copy, 1);
+	*copied = !err;
+	return err;
+}
+
 int dxc_op_resize(struct dxc_layer *layer, struct dxc_attr *attr, const struct dxc_inode *base,
 		  u64 size, struct dxc_finding *f)
 {
@@ -242,18 +291,13 @@ int dxc_op_resize(struct dxc_layer *layer, struct dxc_attr *attr, const struct d
 	u32 rest = shorter % DAXFS_BLOCK_SIZE;
 	dxc_off last = 0, copy = 0;
 	struct dxc_record rec;
-	struct dxc_part part;
 	bool own = false;
 	int err;
 
-	/* The block that the shorter of the two sizes ends in, if it is no hole. */
-	if (rest && size != before) {
-		err = dxc_view_map(layer, attr->ino, base, shorter, &part, f);
+	if (size != before) {
+		err = find_last(layer, attr->ino, base, shorter, &last, &own, f);
 		if (err)
 			return err;
-		own = part.own;
-		if (part.ex.data)
-			last = part.ex.data + (shorter - rest - part.ex.pos);
 	}
 	/* What was written behind the end through a mapping must not come to light. */
 	if (last && own && size > before)

@@ -233,8 +233,76 @@ static void deleted_later(void)
 	tap_end("what one branch makes and the next one deletes leaves nothing in their parent");
 }
 
+/* ---- the end of a file that becomes longer ---- */
+
+static bool is_all(const u8 *at, u8 value, u32 len)
+{
+	while (len && *at == value) {
+		at++;
+		len--;
+	}
+	return !len;
+}
+
+static void ends(void)
+{
+	u8 *base, before[DAXFS_BLOCK_SIZE];
+	struct dxc_inode old;
+	struct dxc_attr attr;
+	struct dxc_part part;
+	struct dxc_layer m;
+	dxc_off was;
+	bool copied;
+	u32 rest;
+
+	stage_open(64, &m);
+	base = stage->region.base;
+
+	/* A block of the base becomes a copy, and stays what it is itself. */
+	CHECK_EQ(dxc_inode_read(stage, 2, &old, NULL), 0);
+	attr = stage_attr(&m, 2);
+	rest = attr.size % DAXFS_BLOCK_SIZE;
+	CHECK(rest);
+	CHECK_EQ(dxc_view_map(&m, 2, &old, attr.size, &part, NULL), 0);
+	CHECK(!part.own);
+	was = part.ex.data + (attr.size - rest - part.ex.pos);
+	memcpy(before, base + was, rest);
+	CHECK_EQ(dxc_op_clean_end(&m, &attr, &old, &copied, NULL), 0);
+	CHECK(copied);
+	CHECK_EQ(dxc_view_map(&m, 2, &old, attr.size, &part, NULL), 0);
+	CHECK(part.own && part.ex.data != was);
+	CHECK_EQ(part.ex.pos, attr.size - rest);
+	CHECK(!memcmp(base + part.ex.data, before, rest) &&
+	      !memcmp(base + was, before, rest));
+	CHECK(is_all(base + part.ex.data + rest, 0, DAXFS_BLOCK_SIZE - rest));
+
+	/* One's own is made zero where it is, behind the end only. */
+	memset(base + part.ex.data, 'x', DAXFS_BLOCK_SIZE);
+	was = part.ex.data;
+	CHECK_EQ(dxc_op_clean_end(&m, &attr, &old, &copied, NULL), 0);
+	CHECK(!copied);
+	CHECK_EQ(dxc_view_map(&m, 2, &old, attr.size, &part, NULL), 0);
+	CHECK_EQ(part.ex.data, was);
+	CHECK(is_all(base + was, 'x', rest));
+	CHECK(is_all(base + was + rest, 0, DAXFS_BLOCK_SIZE - rest));
+
+	/* Nothing where a block ends, or in a hole. */
+	CHECK_EQ(dxc_op_punch(&m, &attr, attr.size / DAXFS_BLOCK_SIZE, 1), 0);
+	CHECK_EQ(dxc_op_clean_end(&m, &attr, &old, &copied, NULL), 0);
+	CHECK(!copied);
+	attr.size -= rest;
+	CHECK_EQ(dxc_op_clean_end(&m, &attr, &old, &copied, NULL), 0);
+	CHECK(!copied);
+	CHECK_EQ(dxc_view_map(&m, 2, &old, attr.size, &part, NULL), 0);
+	CHECK(!part.ex.data);
+	CHECK_EQ(stage_reload("main", NULL), 0);
+	stage_close(&m);
+	tap_end("before a file becomes longer what lies behind its end is made zero");
+}
+
 void layers_tests(void)
 {
+	ends();
 	static void (*const parts[])(void) = { busy, emptied, failing, removed_xattrs,
 					       deleted_later };
 
