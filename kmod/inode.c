@@ -276,26 +276,12 @@ void daxfs_evict_inode(struct inode *inode)
 	clear_inode(inode);
 }
 
-/* Nobody gets it any more, but what it is about to log or to give back is not of this view. */
-static int mark_evicted(struct inode *inode, unsigned long ino, void *unused)
-{
-	if (inode->i_ino != ino)
-		return 0;
-	spin_lock(&inode->i_lock);
-	if (inode->i_state & (I_FREEING | I_WILL_FREE))
-		daxfs_set(DAXFS_I(inode), DAXFS_I_STALE);
-	spin_unlock(&inode->i_lock);
-	return -1;
-}
-
 struct inode *daxfs_inode_discard(struct super_block *sb, dxc_ino ino, struct dxc_layer *now)
 {
 	struct inode *inode = daxfs_find_inode(sb, ino);
 
-	if (!inode) {
-		find_inode_nowait(sb, ino, mark_evicted, NULL);
+	if (!inode)
 		return NULL;
-	}
 	if (inode == d_inode(sb->s_root)) {
 		daxfs_inode_refresh(inode, now);
 	} else if (inode->i_mode) {
