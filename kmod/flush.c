@@ -18,9 +18,9 @@
  */
 static bool is_of_branch(const struct daxfs_volume *vol, const struct dxc_extent *ex)
 {
-	u64 start = vol->core.area[DAXFS_AREA_DELTA].offset;
+	const struct dxc_area *delta = &vol->core.area[DAXFS_AREA_DELTA];
 
-	return ex->data >= start && ex->data - start < vol->core.area[DAXFS_AREA_DELTA].length;
+	return dxc_range_ok(ex->data, 1, delta->offset, delta->length);
 }
 
 /* Writes through mappings are somewhere in [pos, end). */
