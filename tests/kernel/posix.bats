@@ -254,6 +254,10 @@ PY
 			find . -newermt 2010-01-01 -exec touch -h -d '2005-05-05 05:05:05 UTC' {} +
 		)
 	done
+	# What overlayfs keeps of the files above goes on being right when another mount changes names.
+	mkdir -p /mnt/other
+	daxfsctl branch mount main /mnt/other --volume "$MNT" >/dev/null
+	touch /mnt/other/elsewhere
 	run treecmp /tmp/plain /mnt/merged
 	echo "$output"
 	[ "$status" -eq 0 ]
