@@ -203,6 +203,34 @@ static void unmap_end(struct inode *inode, loff_t size)
 }
 
 /*
+ * Part after part under one hold, so that what is appended through two super
+ * blocks is not mixed. Bytes written, or the error of the first part.
+ */
+static ssize_t write_parts(struct writing *wr, struct dxc_layer *layer, size_t len)
+{
+	const struct dxc_inode *base = daxfs_base_of(DAXFS_I(wr->inode));
+	loff_t start = wr->pos;
+	struct dxc_part part;
+	ssize_t done, all;
+	size_t n;
+
+	do {
+		done = dxc_view_map(layer, wr->inode->i_ino, base, wr->pos, &part, NULL);
+		if (done)
+			break;
+		n = min_t(u64, len, part.ex.pos + part.ex.len - wr->pos);
+		done = part.own ? overwrite(wr, layer, n, &part) : write_new(wr, layer, n, &part);
+		if (done <= 0)
+			break;
+		wr->pos += done;
+		len -= done;
+	} while (len);
+	all = wr->pos - start;
+	wr->pos = start;
+	return all ?: done;
+}
+
+/*
  * Bytes written; 0: the user's page is not there, bring it in; -EAGAIN: the
  * super block has to become the branch's writer, or wr->moved.
  */
@@ -238,6 +266,9 @@ static ssize_t write_piece(struct writing *wr)
 		if (done)
 			return done;
 	}
+	/* What is appended at once comes in at once, unless it is large or its pages leave again. */
+	if (wr->append)
+		fault_in_iov_iter_readable(wr->from, len);
 	/* Faults that find the old blocks have mapped them before they are replaced. */
 	filemap_invalidate_lock(mapping);
 	layer = daxfs_view_replace(wr->inode, &hold);
@@ -252,13 +283,7 @@ static ssize_t write_piece(struct writing *wr)
 	else if (wr->pos > size)
 		done = clean_end(wr->inode, layer, &moved);
 	if (!done)
-		done = dxc_view_map(layer, wr->inode->i_ino, daxfs_base_of(info), wr->pos, &part,
-				    NULL);
-	if (!done) {
-		len = min_t(u64, len, part.ex.pos + part.ex.len - wr->pos);
-		done = part.own ? overwrite(wr, layer, len, &part) :
-				  write_new(wr, layer, len, &part);
-	}
+		done = write_parts(wr, layer, len);
 	daxfs_view_replace_end(wr->inode->i_sb, &hold, wr->moved ? NULL : changed);
 	if (moved)
 		unmap_end(wr->inode, size);
