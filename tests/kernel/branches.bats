@@ -177,7 +177,7 @@ siblings() {
 @test "a directory does not come to lie in itself by renames in two mounts of a branch" {
 	start phys /tmp/base.img
 	mkdir -p "$MNT"/{a/x,b} /mnt/two
-	mount -i -t daxfs -o "$OPTS,branch=main" none /mnt/two
+	second_main /mnt/two
 	python3 - "$MNT" /mnt/two <<'PY'
 import ctypes, errno, os, sys
 here, there = sys.argv[1:]

@@ -19,9 +19,7 @@ setup_file() {
 
 setup() {
 	start phys /tmp/base.img
-	mkdir -p "$OTHER"
-	daxfs-branch create other -m "$OTHER" --volume "$MNT" -p main
-	daxfs-branch abort other -m "$OTHER"
+	second_main "$OTHER"
 	# Both show main now, and neither is read-only.
 	: >"$OTHER/seen"
 	[[ -e $MNT/seen ]]

@@ -255,8 +255,7 @@ PY
 		)
 	done
 	# What overlayfs keeps of the files above goes on being right when another mount changes names.
-	mkdir -p /mnt/other
-	daxfsctl branch mount main /mnt/other --volume "$MNT" >/dev/null
+	second_main /mnt/other
 	touch /mnt/other/elsewhere
 	run treecmp /tmp/plain /mnt/merged
 	echo "$output"
