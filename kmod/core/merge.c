@@ -66,24 +66,24 @@ static void merge_xattrs(struct dxc_layer *layer, struct dxc_node *low, struct d
 	}
 }
 
-/* gone: a list of nodes whose inodes neither layer will have when the names are merged. */
-static int merge_node(struct dxc_layer *layer, struct dxc_layer *upper, struct dxc_node *up,
-		      struct dxc_node **gone)
+/*
+ * Takes up out of the upper layer's hands. *both: a list of those that the
+ * lower layer has too, for their names and to be freed; the others are its own
+ * from now on, with the order of their names.
+ */
+static int merge_node(struct dxc_layer *layer, struct dxc_node *up, struct dxc_node **both)
 {
 	struct dxc_node *low = dxc_node_find(layer, up->attr.ino);
 	int err;
 
 	if (!low) {
-		dxc_node_remove(upper, up);
-		if (layer->node_count > layer->node_mask)
-			dxc_nodes_grow(layer);
 		dxc_node_add(layer, up);
-		/* Names come back one by one. */
-		up->slot_count = 0;
-		up->slot_dead = 0;
+		/* Counted again with each of them. */
 		up->whiteouts = 0;
 		return 0;
 	}
+	up->next = *both;
+	*both = up;
 	err = merge_map(layer, low, up);
 	if (err)
 		return err;
@@ -99,28 +99,26 @@ static int merge_node(struct dxc_layer *layer, struct dxc_layer *upper, struct d
 		low->attr = up->attr;
 		low->has_attr = true;
 	}
-	dxc_node_remove(upper, up);
-	if (low->forgotten && low->is_new) {
-		up->next = *gone;
-		*gone = up;
-	} else {
-		dxc_node_free(up);
-	}
 	return 0;
 }
 
-/* What layer made and upper deleted: nothing below is to be hidden. */
-static void drop_gone(struct dxc_layer *layer, struct dxc_node *gone)
+static int merge_nodes(struct dxc_layer *layer, struct dxc_layer *upper, struct dxc_node **both)
 {
-	struct dxc_node *next, *low;
+	struct dxc_node *node;
+	int err = 0;
+	u32 i;
 
-	for (; gone; gone = next) {
-		next = gone->next;
-		low = dxc_node_find(layer, gone->attr.ino);
-		if (low)
-			dxc_node_drop(layer, low);
-		dxc_node_free(gone);
+	dxc_nodes_reserve(layer, upper->node_count);
+	for (i = 0; i <= upper->node_mask && !err; i++) {
+		while (!err && (node = upper->nodes[i])) {
+			upper->nodes[i] = node->next;
+			upper->node_count--;
+			err = merge_node(layer, node, both);
+		}
+		if (i % 1024 == 1023)
+			dxc_pause();
 	}
+	return err;
 }
 
 /* name has left upper's table; cookie is what it had. */
@@ -131,7 +129,6 @@ static int merge_name(struct dxc_layer *layer, struct dxc_name *name, u64 cookie
 	bool covers;
 	int err;
 
-	dxc_names_reserve(layer, 1);
 	err = dxc_slots_reserve(dir, 1);
 	if (err) {
 		dxc_free(name);
@@ -153,44 +150,67 @@ static int merge_name(struct dxc_layer *layer, struct dxc_name *name, u64 cookie
 	return 0;
 }
 
-struct moved {
-	u64 cookie;
-	struct dxc_name *name;
-};
-
-static int compare_moved(const void *a, const void *b)
+/* Names of a directory that both layers have, after those that are there, in their order. */
+static int merge_slots(struct dxc_layer *layer, struct dxc_layer *upper, struct dxc_node *up)
 {
-	const struct moved *x = a, *y = b;
+	struct dxc_name *name;
+	u64 cookie;
+	u32 i;
+	int err;
 
-	return x->cookie < y->cookie ? -1 : x->cookie > y->cookie;
+	for (i = 0; i < up->slot_count; i++) {
+		name = up->slots[i].name;
+		if (!name)
+			continue;
+		cookie = up->slots[i].cookie;
+		dxc_name_remove(upper, up, name);
+		err = merge_name(layer, name, cookie);
+		if (err)
+			return err;
+		if (i % 1024 == 1023)
+			dxc_pause();
+	}
+	return 0;
 }
 
-/* All of upper's names, by cookie, so that directories get them in that order. */
-static struct moved *list_names(struct dxc_layer *upper, u32 *count)
+static int merge_names(struct dxc_layer *layer, struct dxc_layer *upper,
+		       struct dxc_node *both)
 {
-	struct moved *list = dxc_alloc((u64)upper->name_count + 1, sizeof(*list));
 	struct dxc_name *name;
-	struct dxc_node *dir;
-	u32 i, n = 0;
+	int err = 0;
+	u32 i;
 
-	if (!list)
-		return NULL;
-	for (i = 0; i <= upper->name_mask; i++) {
-		for (name = upper->names[i]; name; name = name->next) {
-			list[n].name = name;
-			if (name->slot != DXC_NO_INDEX) {
-				dir = dxc_node_find(upper, name->dir);
-				list[n].cookie = dir->slots[name->slot].cookie;
-			}
-			n++;
+	dxc_names_reserve(layer, upper->name_count);
+	for (; both && !err; both = both->next)
+		err = merge_slots(layer, upper, both);
+	/* What is left are whiteouts, and names of directories that are as they were. */
+	for (i = 0; i <= upper->name_mask && !err; i++) {
+		while (!err && (name = upper->names[i])) {
+			upper->names[i] = name->next;
+			upper->name_count--;
+			if (name->whiteout)
+				err = merge_name(layer, name, 0);
+			else
+				dxc_name_chain(layer, name);
 		}
-		upper->names[i] = NULL;
+		if (i % 1024 == 1023)
+			dxc_pause();
 	}
-	/* The links of the chains are not looked at any more. */
-	dxc_sort(list, n, sizeof(*list), compare_moved);
-	*count = n;
-	upper->name_count = 0;
-	return list;
+	return err;
+}
+
+/* What layer made and upper deleted goes: nothing below is to be hidden. */
+static void drop_both(struct dxc_layer *layer, struct dxc_node *both, int err)
+{
+	struct dxc_node *up, *low;
+
+	while ((up = both)) {
+		both = up->next;
+		low = dxc_node_find(layer, up->attr.ino);
+		if (!err && low->forgotten && low->is_new)
+			dxc_node_drop(layer, low);
+		dxc_node_free(up);
+	}
 }
 
 static int merge_chunks(struct dxc_layer *layer, struct dxc_layer *upper)
@@ -227,31 +247,17 @@ static int merge_chunks(struct dxc_layer *layer, struct dxc_layer *upper)
 
 int dxc_layer_merge(struct dxc_layer *layer, struct dxc_layer *upper)
 {
-	struct dxc_node *node, *gone = NULL;
-	struct moved *list;
-	u32 i, count;
+	struct dxc_node *both = NULL;
+	u32 i;
 	int err;
 
 	err = merge_chunks(layer, upper);
 	if (err)
 		return err;
-	list = list_names(upper, &count);
-	if (!list)
-		return -ENOMEM;
-	for (i = 0; i <= upper->node_mask && !err; i++) {
-		while (!err && (node = upper->nodes[i]))
-			err = merge_node(layer, upper, node, &gone);
-		if (i % 1024 == 1023)
-			dxc_pause();
-	}
-	for (i = 0; i < count; i++) {
-		if (err)
-			dxc_free(list[i].name);
-		else
-			err = merge_name(layer, list[i].name, list[i].cookie);
-	}
-	dxc_free(list);
-	drop_gone(layer, gone);
+	err = merge_nodes(layer, upper, &both);
+	if (!err)
+		err = merge_names(layer, upper, both);
+	drop_both(layer, both, err);
 	for (i = 0; i < upper->retired_count; i++)
 		dxc_space_retire(layer, upper->retired[i].data, upper->retired[i].count);
 	layer->closed |= upper->closed;

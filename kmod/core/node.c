@@ -34,12 +34,25 @@ u32 dxc_layer_hash(const struct dxc_layer *layer, dxc_ino dir, const char *name,
 
 /* ---- inodes ---- */
 
-/* Without memory the table gets slower, not wrong. */
-void dxc_nodes_grow(struct dxc_layer *layer)
+/* The mask of a table for so many entries, at one a chain; that of an empty one is 0. */
+static u32 mask_for(u32 mask, u64 count)
 {
-	u32 mask = max_t(u32, layer->node_mask * 2 + 1, TABLE_START - 1), i;
+	if (count <= mask + 1ull)
+		return mask;
+	mask = max_t(u32, mask, TABLE_START / 2 - 1);
+	do {
+		mask = mask * 2 + 1;
+	} while (count > mask + 1ull && mask < 1u << 30);
+	return mask;
+}
+
+void dxc_nodes_reserve(struct dxc_layer *layer, u32 more)
+{
+	u32 mask = mask_for(layer->node_mask, (u64)layer->node_count + more), i;
 	struct dxc_node **table, *node, **head;
 
+	if (mask == layer->node_mask)
+		return;
 	table = dxc_alloc((u64)mask + 1, sizeof(*table));
 	if (!table)
 		return;
@@ -100,9 +113,7 @@ int dxc_node_get(struct dxc_layer *layer, dxc_ino ino, struct dxc_node **found)
 	*found = node;
 	if (node)
 		return 0;
-	/* A mean load of at most one. */
-	if (layer->node_count > layer->node_mask)
-		dxc_nodes_grow(layer);
+	dxc_nodes_reserve(layer, 1);
 	node = dxc_alloc(1, sizeof(*node));
 	if (!node)
 		return -ENOMEM;
@@ -229,14 +240,11 @@ struct dxc_name *dxc_name_new(dxc_ino dir, u32 hash, const char *name, u32 len)
 
 void dxc_names_reserve(struct dxc_layer *layer, u32 more)
 {
-	u32 mask = max_t(u32, layer->name_mask, TABLE_START / 2 - 1), i;
+	u32 mask = mask_for(layer->name_mask, (u64)layer->name_count + more), i;
 	struct dxc_name **table, *entry, **head;
 
-	if ((u64)layer->name_count + more <= (u64)layer->name_mask + 1)
+	if (mask == layer->name_mask)
 		return;
-	do {
-		mask = mask * 2 + 1;
-	} while ((u64)layer->name_count + more > (u64)mask + 1 && mask < 1u << 30);
 	table = dxc_alloc((u64)mask + 1, sizeof(*table));
 	if (!table)
 		return;
@@ -286,8 +294,7 @@ int dxc_slots_reserve(struct dxc_node *dir, u32 more)
 	return 0;
 }
 
-void dxc_name_add(struct dxc_layer *layer, struct dxc_node *dir, struct dxc_name *name,
-		  u64 cookie)
+void dxc_name_chain(struct dxc_layer *layer, struct dxc_name *name)
 {
 	struct dxc_name **head = &layer->names[name->hash & layer->name_mask];
 
@@ -295,6 +302,12 @@ void dxc_name_add(struct dxc_layer *layer, struct dxc_node *dir, struct dxc_name
 	*head = name;
 	layer->name_count++;
 	layer->live_bytes += dxc_name_bytes(name->len);
+}
+
+void dxc_name_add(struct dxc_layer *layer, struct dxc_node *dir, struct dxc_name *name,
+		  u64 cookie)
+{
+	dxc_name_chain(layer, name);
 	name->slot = DXC_NO_INDEX;
 	if (name->whiteout) {
 		dir->whiteouts++;

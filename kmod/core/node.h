@@ -160,12 +160,17 @@ struct dxc_name *dxc_name_new(dxc_ino dir, u32 hash, const char *name, u32 len);
 /* Puts it into the hash table; a link also into its directory's slots, where there is room. */
 void dxc_name_add(struct dxc_layer *layer, struct dxc_node *dir, struct dxc_name *name,
 		  u64 cookie);
+/* Only into the hash table: a link that its directory's slots name already. */
+void dxc_name_chain(struct dxc_layer *layer, struct dxc_name *name);
 void dxc_name_remove(struct dxc_layer *layer, struct dxc_node *dir, struct dxc_name *name);
 /* Room for so many more slots. -ENOMEM. */
 int dxc_slots_reserve(struct dxc_node *dir, u32 more);
-/* Larger hash tables, before so many more names or one more node, if there is memory. */
+/*
+ * Larger hash tables, before so many more names or nodes come. Without memory
+ * they get slower, not wrong.
+ */
 void dxc_names_reserve(struct dxc_layer *layer, u32 more);
-void dxc_nodes_grow(struct dxc_layer *layer);
+void dxc_nodes_reserve(struct dxc_layer *layer, u32 more);
 
 /* Puts it into the node, in place of the one of that name; one that says nothing is freed. */
 void dxc_xattr_put(struct dxc_layer *layer, struct dxc_node *node, struct dxc_layer_xattr *xa);
