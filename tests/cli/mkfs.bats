@@ -41,7 +41,8 @@ injected() {
 	local what=$1
 	shift
 	can_inject
-	strace -f -qq -o "$BATS_TEST_TMPDIR/trace" -e "inject=$what" "$@"
+	# Who runs the tests in the background has them ignore SIGINT.
+	env --default-signal=INT strace -f -qq -o "$BATS_TEST_TMPDIR/trace" -e "inject=$what" "$@"
 }
 
 # A copy of the tree and a folder out, both in $open and nobody's, where nobody can get to them.
