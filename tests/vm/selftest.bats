@@ -61,6 +61,13 @@ setup() {
 	[[ $output == *"Kernel panic"* ]]
 }
 
+@test "a kernel that dies before init is booted a second time, and only once" {
+	DAXFS_VM_LOG=$BATS_TEST_TMPDIR/log run "$vm" --no-module --append "rdinit=/nothere root=/dev/nothing" -- true
+	[ "$status" -eq 125 ]
+	[[ $output == *"Kernel panic"* ]]
+	grep -q "Kernel panic" "$BATS_TEST_TMPDIR/log.first-boot"
+}
+
 @test "a run that takes too long is killed with status 124" {
 	run "$vm" --no-module --timeout 15 -- sleep 1000
 	[ "$status" -eq 124 ]
