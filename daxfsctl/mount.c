@@ -179,6 +179,27 @@ static int load_image(struct mount_job *job, const struct image *img)
 	return MOUNT_OK;
 }
 
+/*
+ * Shows dir this image already? Loaded again it would be a second copy over the
+ * first, which mount -a, seeing another source than its line's, asks for.
+ */
+static bool is_mounted_at(const char *dir, const __u8 uuid[16])
+{
+	struct daxfs_volume_info info = { .dv_size = sizeof(info) };
+	int fd = dir ? open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	struct stat st;
+	bool same;
+
+	if (fd < 0)
+		return false;
+	/* Any directory of the mount answers; inode 1 is its root. */
+	same = !fstat(fd, &st) && st.st_ino == 1 &&
+	       !ioctl(fd, DAXFS_IOC_VOLUME_INFO, &info) &&
+	       memcmp(info.dv_uuid, uuid, sizeof(info.dv_uuid)) == 0;
+	close(fd);
+	return same;
+}
+
 static int prepare_file(struct mount_job *job)
 {
 	struct image img;
@@ -193,7 +214,12 @@ static int prepare_file(struct mount_job *job)
 		return status_of(err);
 	}
 	set_name(job, img.vol.label, img.vol.uuid);
-	status = job->fake ? MOUNT_OK : load_image(job, &img);
+	if (is_mounted_at(job->dir, img.vol.uuid)) {
+		message_error("%s: is mounted on %s already", job->spec, job->dir);
+		status = MOUNT_FAILED;
+	} else {
+		status = job->fake ? MOUNT_OK : load_image(job, &img);
+	}
 	image_close(&img);
 	return status;
 }
