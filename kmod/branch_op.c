@@ -22,8 +22,7 @@ struct op {
 	struct daxfs_sb_info *sbi;
 	struct daxfs_volume *vol;
 	struct daxfs_branch_op *arg;
-	struct inode *stale;		/* to be unmapped; linked by stale_next */
-	struct list_head dead;		/* branches that nobody uses any more */
+	struct daxfs_stale stale;
 	struct dxc_chunk_list chunks;	/* what known_chunks() returned last */
 	unsigned int nofs;
 };
@@ -154,154 +153,7 @@ static void flush_branch(struct daxfs_loaded_branch *branch)
 	daxfs_super_put(sbi);
 }
 
-/* ---- what becomes stale; tree is held for writing ---- */
-
-/* Are its inodes there to be told, and will they be until settle()? */
-static bool pin(struct op *op, struct daxfs_sb_info *sbi)
-{
-	/* Ours is kept alive by the file of the ioctl. */
-	if (sbi == op->sbi || sbi->pinned)
-		return true;
-	if (!atomic_inc_not_zero(&sbi->sb->s_active))
-		return false;
-	sbi->pinned = true;
-	return true;
-}
-
-static void add_stale(struct op *op, struct inode *inode)
-{
-	DAXFS_I(inode)->stale_next = op->stale;
-	op->stale = inode;
-}
-
-/* What sbi holds of the inodes in layer was discarded; now it shows now. */
-static void discard_layer(struct op *op, struct daxfs_sb_info *sbi,
-			  const struct dxc_layer *layer, struct dxc_layer *now)
-{
-	u32 bucket = 0, skip = 0;
-	struct inode *inode;
-	dxc_ino ino;
-
-	if (dxc_layer_is_empty(layer) || !pin(op, sbi))
-		return;
-	while (!dxc_layer_next_ino(layer, &bucket, &skip, &ino)) {
-		inode = daxfs_inode_discard(sbi->sb, ino, now);
-		if (!inode)
-			continue;
-		/* Layers below may have it without a name, which nobody can use now. */
-		dxc_orphan_closed(layer->lower, ino);
-		add_stale(op, inode);
-	}
-	daxfs_view_changed(sbi);
-}
-
-/* The same for a super block whose branch was changed, not discarded. */
-static void refresh_layer(struct op *op, struct daxfs_sb_info *sbi,
-			  const struct dxc_layer *layer, struct dxc_layer *now)
-{
-	u32 bucket = 0, skip = 0;
-	struct dxc_file file;
-	struct inode *inode;
-	dxc_ino ino;
-
-	if (dxc_layer_is_empty(layer) || !pin(op, sbi))
-		return;
-	while (!dxc_layer_next_ino(layer, &bucket, &skip, &ino)) {
-		inode = daxfs_find_inode(sbi->sb, ino);
-		if (!inode)
-			continue;
-		if (dxc_view_inode(now, ino, &file, NULL) == -ESTALE) {
-			/* Two references; one is enough to unmap it, and this is not the last. */
-			iput(daxfs_inode_discard(sbi->sb, ino, now));
-		} else if (inode->i_mode) {
-			daxfs_inode_refresh(inode, now);
-		}
-		add_stale(op, inode);
-	}
-	daxfs_view_changed(sbi);
-}
-
-static unsigned int depth_of(const struct daxfs_loaded_branch *branch)
-{
-	unsigned int depth = 0;
-
-	for (; branch; branch = branch->parent)
-		depth++;
-	return depth;
-}
-
-/* The branch below both, which may be one of them. main lies below all. */
-static struct daxfs_loaded_branch *common(struct daxfs_loaded_branch *a,
-					  struct daxfs_loaded_branch *b)
-{
-	unsigned int a_depth = depth_of(a), b_depth = depth_of(b);
-
-	for (; a_depth > b_depth; a_depth--)
-		a = a->parent;
-	for (; b_depth > a_depth; b_depth--)
-		b = b->parent;
-	while (a != b) {
-		a = a->parent;
-		b = b->parent;
-	}
-	return a;
-}
-
-/* The super block leaves its view for another. */
-static void change_view(struct op *op, struct daxfs_sb_info *sbi,
-			struct daxfs_loaded_branch *to)
-{
-	struct daxfs_loaded_branch *from = sbi->branch, *base = common(from, to), *branch;
-
-	for (branch = from; branch != base; branch = branch->parent)
-		discard_layer(op, sbi, &branch->layer, &to->layer);
-	for (branch = to; branch != base; branch = branch->parent)
-		discard_layer(op, sbi, &branch->layer, &to->layer);
-	daxfs_forget_all_times(sbi);
-	daxfs_branch_show(sbi, to, &op->dead);
-}
-
-/* Without tree: unmaps what is stale, frees what is not used. */
-static void settle(struct op *op)
-{
-	struct daxfs_sb_info *sbi, *next;
-	struct inode *inode;
-
-	while ((inode = op->stale)) {
-		op->stale = DAXFS_I(inode)->stale_next;
-		daxfs_inode_unmap(inode);
-		iput(inode);
-	}
-	daxfs_branch_free_list(&op->dead);
-	INIT_LIST_HEAD(&op->dead);
-	/* ops_lock keeps them in the list. */
-	list_for_each_entry_safe(sbi, next, &op->vol->supers, list) {
-		if (sbi->pinned) {
-			sbi->pinned = false;
-			daxfs_super_put(sbi);
-		}
-	}
-}
-
-/*
- * Pages that were mapped writable are the parent's now: the next write to them
- * has to fault, and copies.
- */
-static void revoke_mappings(struct op *op, struct daxfs_loaded_branch *branch)
-{
-	struct daxfs_sb_info *sbi;
-
-	list_for_each_entry(sbi, &op->vol->supers, list) {
-		if (!READ_ONCE(sbi->mapped) || !sbi->branch)
-			continue;
-		/* The only one that had any is the writer; he may have moved on already. */
-		if ((sbi->branch != branch && sbi->branch->parent != branch) ||
-		    !atomic_inc_not_zero(&sbi->sb->s_active))
-			continue;
-		daxfs_sweep(sbi->sb, DAXFS_I_MAPPED, daxfs_inode_unmap);
-		daxfs_super_put(sbi);
-	}
-}
+/* ---- leases ---- */
 
 /*
  * The super block has left a branch whose lease it had, or shows another
@@ -355,7 +207,7 @@ static int show_new(struct op *op, struct daxfs_loaded_branch *parent,
 	branch->parent = parent;
 	parent->users++;
 	list_add(&branch->list, &vol->branches);
-	change_view(op, op->sbi, branch);
+	daxfs_stale_view(&op->stale, op->sbi, branch);
 	inherit_lease(op->sbi);
 	return 0;
 }
@@ -396,13 +248,13 @@ static int create_over(struct op *op, struct daxfs_loaded_branch *parent, struct
 	}
 	unlock_tree(op);
 	kfree(branch);
-	settle(op);
+	daxfs_stale_settle(&op->stale);
 	if (err == -ENOSPC)
 		return refuse(op, err, "the image has room for %u branches only",
 			      op->vol->core.branch_count);
 	if (err)
 		return explain(op, err, op->arg->bo_name);
-	revoke_mappings(op, parent);
+	daxfs_stale_mappings(&op->stale, parent);
 	if (!stay)
 		moved(op->sbi, left);
 	return 0;
@@ -470,10 +322,10 @@ static int switch_to(struct op *op)
 		left = sbi->branch->layer.owner;
 	}
 	lock_tree(op);
-	change_view(op, sbi, to);
+	daxfs_stale_view(&op->stale, sbi, to);
 	err = taken ? daxfs_branch_take_over(sbi) : 0;
 	unlock_tree(op);
-	settle(op);
+	daxfs_stale_settle(&op->stale);
 	daxfs_branch_put(op->vol, to);
 	moved(sbi, left);
 	if (err) {
@@ -485,72 +337,13 @@ static int switch_to(struct op *op)
 
 /* ---- commit ---- */
 
-/* Is branch above parent, and not by way of the winner? */
-static bool is_discarded(const struct daxfs_loaded_branch *branch,
-			 const struct daxfs_loaded_branch *parent,
-			 const struct daxfs_loaded_branch *winner)
-{
-	for (; branch; branch = branch->parent) {
-		if (branch->parent == parent)
-			return branch != winner;
-	}
-	return false;
-}
-
-/*
- * The child's layer is still its own, and says over the parent's what the
- * parent will: so inodes can be told now, before there is only one.
- */
-static void tell_of_commit(struct op *op, struct daxfs_loaded_branch *parent,
-			   struct daxfs_loaded_branch *child)
-{
-	struct daxfs_loaded_branch *branch;
-	struct daxfs_sb_info *sbi;
-
-	list_for_each_entry(sbi, &op->vol->supers, list) {
-		if (!sbi->branch || sbi->branch == child)
-			continue;
-		if (sbi->branch == parent) {
-			refresh_layer(op, sbi, &child->layer, &child->layer);
-		} else if (is_discarded(sbi->branch, parent, child)) {
-			for (branch = sbi->branch; branch != parent; branch = branch->parent)
-				discard_layer(op, sbi, &branch->layer, &child->layer);
-			discard_layer(op, sbi, &child->layer, &child->layer);
-			daxfs_forget_all_times(sbi);
-		}
-	}
-}
-
-/* Files without a name in a layer whose log is to be read anew: it will not have them. */
-static void discard_orphans(struct op *op, struct daxfs_loaded_branch *parent,
-			    const struct dxc_layer *layer)
-{
-	struct daxfs_sb_info *sbi;
-	u32 bucket = 0, skip = 0;
-	struct inode *inode;
-	dxc_ino ino;
-
-	while (!dxc_layer_next_ino(layer, &bucket, &skip, &ino)) {
-		if (!dxc_layer_has_orphan(layer, ino))
-			continue;
-		list_for_each_entry(sbi, &op->vol->supers, list) {
-			if (!sbi->branch || common(sbi->branch, parent) != parent ||
-			    !pin(op, sbi))
-				continue;
-			inode = daxfs_inode_discard(sbi->sb, ino, &parent->layer);
-			if (inode)
-				add_stale(op, inode);
-		}
-	}
-}
-
 static int merge(struct op *op, struct daxfs_loaded_branch *parent,
 		 struct daxfs_loaded_branch *child)
 {
 	if (!dxc_layer_merge(&parent->layer, &child->layer))
 		return 0;
-	discard_orphans(op, parent, &parent->layer);
-	discard_orphans(op, parent, &child->layer);
+	daxfs_stale_orphans(&op->stale, parent, &parent->layer);
+	daxfs_stale_orphans(&op->stale, parent, &child->layer);
 	return daxfs_branch_reload(op->vol, parent, false);
 }
 
@@ -566,12 +359,12 @@ static void show_parent(struct op *op, struct daxfs_loaded_branch *parent,
 		if (!branch || branch == parent)
 			continue;
 		if (winner) {
-			if (branch != winner && !is_discarded(branch, parent, winner))
+			if (branch != winner && !daxfs_branch_is_discarded(branch, parent, winner))
 				continue;
-		} else if (common(branch, gone) != gone) {
+		} else if (daxfs_branch_common(branch, gone) != gone) {
 			continue;
 		}
-		daxfs_branch_show(sbi, parent, &op->dead);
+		daxfs_branch_show(sbi, parent, &op->stale.branches);
 		daxfs_slot_update(sbi, !sb_rdonly(sbi->sb));
 	}
 	if (heir && heir->branch == parent)
@@ -618,7 +411,7 @@ static int commit_now(struct op *op, const struct dxc_branch *br,
 		return refuse(op, err, "branch %s cannot be committed: error %d", br->name, err);
 	}
 	if (parent) {
-		tell_of_commit(op, parent, child);
+		daxfs_stale_commit(&op->stale, parent, child);
 		err2 = merge(op, parent, child);
 		err = err ?: err2;
 		/* A log that is not in order, here or in the region, is not continued. */
@@ -682,7 +475,7 @@ static int commit_one(struct op *op, const struct dxc_branch *br)
 		flush_branch(child);
 	}
 	err = commit_now(op, br, parent, child);
-	settle(op);
+	daxfs_stale_settle(&op->stale);
 	if (child && !err)
 		compact_parent(op, parent);
 	if (child)
@@ -731,10 +524,10 @@ static int abort_now(struct op *op, const struct dxc_branch *br, struct daxfs_lo
 		goto out;
 	if (gone) {
 		list_for_each_entry(sbi, &op->vol->supers, list) {
-			if (!sbi->branch || common(sbi->branch, gone) != gone)
+			if (!sbi->branch || daxfs_branch_common(sbi->branch, gone) != gone)
 				continue;
 			for (branch = sbi->branch; branch != parent; branch = branch->parent)
-				discard_layer(op, sbi, &branch->layer, &parent->layer);
+				daxfs_stale_layer(&op->stale, sbi, &branch->layer, &parent->layer);
 			daxfs_forget_all_times(sbi);
 		}
 		show_parent(op, parent, gone, NULL);
@@ -771,7 +564,7 @@ static int abort_branch(struct op *op)
 		unlock_tree(op);
 	}
 	err = abort_now(op, &br, gone);
-	settle(op);
+	daxfs_stale_settle(&op->stale);
 	if (gone)
 		daxfs_branch_put(op->vol, gone);
 	if (taken && err)
@@ -844,7 +637,7 @@ static int run_locked(struct op *op, unsigned int cmd)
 	if (err) {
 		refuse(op, err, "what was begun before cannot be finished: error %d", err);
 	} else {
-		/* Blocks that are given up are mapped until settle() has told everybody. */
+		/* Blocks that are given up are mapped until daxfs_stale_settle() has told everybody. */
 		srcu = srcu_read_lock(&op->vol->srcu);
 		err = run(op, cmd);
 		srcu_read_unlock(&op->vol->srcu, srcu);
@@ -864,10 +657,11 @@ int daxfs_branch_op(struct super_block *sb, unsigned int cmd, struct daxfs_branc
 {
 	struct daxfs_sb_info *sbi = DAXFS_SB(sb);
 	struct daxfs_volume *vol = sbi->volume;
-	struct op op = { .sb = sb, .sbi = sbi, .vol = vol, .arg = arg };
+	struct op op = { .sb = sb, .sbi = sbi, .vol = vol, .arg = arg,
+			 .stale = { .vol = vol, .ours = sbi } };
 	int err, id;
 
-	INIT_LIST_HEAD(&op.dead);
+	INIT_LIST_HEAD(&op.stale.branches);
 	arg->bo_reason[0] = 0;
 	arg->bo_id = 0;
 	arg->bo_discarded = 0;

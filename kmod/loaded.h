@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What view.c, slot.c, branch.c and branch_op.c tell each other, and those who
+ * What view.c, slot.c, branch.c, stale.c and branch_op.c tell each other, and those who
  * look at all super blocks (super.c, flush.c); the rest of the module needs only
  * daxfs.h. Locks are described there.
  */
@@ -110,5 +110,38 @@ int daxfs_branch_reload(struct daxfs_volume *vol, struct daxfs_loaded_branch *br
 int daxfs_branch_make_current(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch);
 /* The same, and makes sbi, which shows the branch, its writer. */
 int daxfs_branch_take_over(struct daxfs_sb_info *sbi);
+
+/* ---- stale.c: under ops_lock; tree is held for writing where nothing else is said ---- */
+
+struct daxfs_stale {
+	struct daxfs_volume *vol;
+	struct daxfs_sb_info *ours;	/* kept alive by the file of the ioctl */
+	struct inode *inodes;		/* to be unmapped; linked by stale_next */
+	struct list_head branches;	/* that nobody uses any more */
+};
+
+/* The branch below both, which may be one of them. main lies below all. */
+struct daxfs_loaded_branch *daxfs_branch_common(struct daxfs_loaded_branch *a,
+						struct daxfs_loaded_branch *b);
+/* Is branch above parent, and not by way of the winner? */
+bool daxfs_branch_is_discarded(const struct daxfs_loaded_branch *branch,
+			       const struct daxfs_loaded_branch *parent,
+			       const struct daxfs_loaded_branch *winner);
+/* What sbi holds of the inodes in layer was discarded; now it shows now. */
+void daxfs_stale_layer(struct daxfs_stale *st, struct daxfs_sb_info *sbi,
+		       const struct dxc_layer *layer, struct dxc_layer *now);
+/* The super block leaves its view for another. */
+void daxfs_stale_view(struct daxfs_stale *st, struct daxfs_sb_info *sbi,
+		      struct daxfs_loaded_branch *to);
+/* The child is committed: for parent and its other children; what shows child keeps it. */
+void daxfs_stale_commit(struct daxfs_stale *st, struct daxfs_loaded_branch *parent,
+			struct daxfs_loaded_branch *child);
+/* Files without a name in a layer whose log is to be read anew: it will not have them. */
+void daxfs_stale_orphans(struct daxfs_stale *st, struct daxfs_loaded_branch *parent,
+			 const struct dxc_layer *layer);
+/* Without tree: unmaps what is stale, frees what is not used. */
+void daxfs_stale_settle(struct daxfs_stale *st);
+/* Likewise: pages of the branch that were mapped writable are its children's to read now. */
+void daxfs_stale_mappings(struct daxfs_stale *st, struct daxfs_loaded_branch *branch);
 
 #endif

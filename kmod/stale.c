@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a branch operation makes stale: inodes of the super blocks whose view it
+ * discards or changes, and their mappings. They are told while tree is held for
+ * writing, and unmapped by daxfs_stale_settle() when it is free: unmapping
+ * takes locks that those who wait for tree may hold. Why an operation changes
+ * anything is branch_op.c's.
+ */
+#include "loaded.h"
+
+/* Are its inodes there to be told, and will they be until daxfs_stale_settle()? */
+static bool pin(struct daxfs_stale *st, struct daxfs_sb_info *sbi)
+{
+	/* Ours is kept alive by the file of the ioctl. */
+	if (sbi == st->ours || sbi->pinned)
+		return true;
+	if (!atomic_inc_not_zero(&sbi->sb->s_active))
+		return false;
+	sbi->pinned = true;
+	return true;
+}
+
+static void add_stale(struct daxfs_stale *st, struct inode *inode)
+{
+	DAXFS_I(inode)->stale_next = st->inodes;
+	st->inodes = inode;
+}
+
+/* What sbi holds of the inodes in layer was discarded; now it shows now. */
+void daxfs_stale_layer(struct daxfs_stale *st, struct daxfs_sb_info *sbi,
+		       const struct dxc_layer *layer, struct dxc_layer *now)
+{
+	u32 bucket = 0, skip = 0;
+	struct inode *inode;
+	dxc_ino ino;
+
+	if (dxc_layer_is_empty(layer) || !pin(st, sbi))
+		return;
+	while (!dxc_layer_next_ino(layer, &bucket, &skip, &ino)) {
+		inode = daxfs_inode_discard(sbi->sb, ino, now);
+		if (!inode)
+			continue;
+		/* Layers below may have it without a name, which nobody can use now. */
+		dxc_orphan_closed(layer->lower, ino);
+		add_stale(st, inode);
+	}
+	daxfs_view_changed(sbi);
+}
+
+/* The same for a super block whose branch was changed, not discarded. */
+static void refresh_layer(struct daxfs_stale *st, struct daxfs_sb_info *sbi,
+			  const struct dxc_layer *layer, struct dxc_layer *now)
+{
+	u32 bucket = 0, skip = 0;
+	struct dxc_file file;
+	struct inode *inode;
+	dxc_ino ino;
+
+	if (dxc_layer_is_empty(layer) || !pin(st, sbi))
+		return;
+	while (!dxc_layer_next_ino(layer, &bucket, &skip, &ino)) {
+		inode = daxfs_find_inode(sbi->sb, ino);
+		if (!inode)
+			continue;
+		if (dxc_view_inode(now, ino, &file, NULL) == -ESTALE) {
+			/* Two references; one is enough to unmap it, and this is not the last. */
+			iput(daxfs_inode_discard(sbi->sb, ino, now));
+		} else if (inode->i_mode) {
+			daxfs_inode_refresh(inode, now);
+		}
+		add_stale(st, inode);
+	}
+	daxfs_view_changed(sbi);
+}
+
+static unsigned int depth_of(const struct daxfs_loaded_branch *branch)
+{
+	unsigned int depth = 0;
+
+	for (; branch; branch = branch->parent)
+		depth++;
+	return depth;
+}
+
+/* The branch below both, which may be one of them. main lies below all. */
+struct daxfs_loaded_branch *daxfs_branch_common(struct daxfs_loaded_branch *a,
+						struct daxfs_loaded_branch *b)
+{
+	unsigned int a_depth = depth_of(a), b_depth = depth_of(b);
+
+	for (; a_depth > b_depth; a_depth--)
+		a = a->parent;
+	for (; b_depth > a_depth; b_depth--)
+		b = b->parent;
+	while (a != b) {
+		a = a->parent;
+		b = b->parent;
+	}
+	return a;
+}
+
+/* The super block leaves its view for another. */
+void daxfs_stale_view(struct daxfs_stale *st, struct daxfs_sb_info *sbi,
+		      struct daxfs_loaded_branch *to)
+{
+	struct daxfs_loaded_branch *from = sbi->branch, *branch;
+	struct daxfs_loaded_branch *base = daxfs_branch_common(from, to);
+
+	for (branch = from; branch != base; branch = branch->parent)
+		daxfs_stale_layer(st, sbi, &branch->layer, &to->layer);
+	for (branch = to; branch != base; branch = branch->parent)
+		daxfs_stale_layer(st, sbi, &branch->layer, &to->layer);
+	daxfs_forget_all_times(sbi);
+	daxfs_branch_show(sbi, to, &st->branches);
+}
+
+/* Without tree: unmaps what is stale, frees what is not used. */
+void daxfs_stale_settle(struct daxfs_stale *st)
+{
+	struct daxfs_sb_info *sbi, *next;
+	struct inode *inode;
+
+	while ((inode = st->inodes)) {
+		st->inodes = DAXFS_I(inode)->stale_next;
+		daxfs_inode_unmap(inode);
+		iput(inode);
+	}
+	daxfs_branch_free_list(&st->branches);
+	INIT_LIST_HEAD(&st->branches);
+	/* ops_lock keeps them in the list. */
+	list_for_each_entry_safe(sbi, next, &st->vol->supers, list) {
+		if (sbi->pinned) {
+			sbi->pinned = false;
+			daxfs_super_put(sbi);
+		}
+	}
+}
+
+/*
+ * Pages that were mapped writable are the parent's now: the next write to them
+ * has to fault, and copies.
+ */
+void daxfs_stale_mappings(struct daxfs_stale *st, struct daxfs_loaded_branch *branch)
+{
+	struct daxfs_sb_info *sbi;
+
+	list_for_each_entry(sbi, &st->vol->supers, list) {
+		if (!READ_ONCE(sbi->mapped) || !sbi->branch)
+			continue;
+		/* The only one that had any is the writer; he may have moved on already. */
+		if ((sbi->branch != branch && sbi->branch->parent != branch) ||
+		    !atomic_inc_not_zero(&sbi->sb->s_active))
+			continue;
+		daxfs_sweep(sbi->sb, DAXFS_I_MAPPED, daxfs_inode_unmap);
+		daxfs_super_put(sbi);
+	}
+}
+
+/* Is branch above parent, and not by way of the winner? */
+bool daxfs_branch_is_discarded(const struct daxfs_loaded_branch *branch,
+			       const struct daxfs_loaded_branch *parent,
+			       const struct daxfs_loaded_branch *winner)
+{
+	for (; branch; branch = branch->parent) {
+		if (branch->parent == parent)
+			return branch != winner;
+	}
+	return false;
+}
+
+/*
+ * The child's layer is still its own, and says over the parent's what the
+ * parent will: so inodes can be told now, before there is only one.
+ */
+void daxfs_stale_commit(struct daxfs_stale *st, struct daxfs_loaded_branch *parent,
+			struct daxfs_loaded_branch *child)
+{
+	struct daxfs_loaded_branch *branch;
+	struct daxfs_sb_info *sbi;
+
+	list_for_each_entry(sbi, &st->vol->supers, list) {
+		if (!sbi->branch || sbi->branch == child)
+			continue;
+		if (sbi->branch == parent) {
+			refresh_layer(st, sbi, &child->layer, &child->layer);
+		} else if (daxfs_branch_is_discarded(sbi->branch, parent, child)) {
+			for (branch = sbi->branch; branch != parent; branch = branch->parent)
+				daxfs_stale_layer(st, sbi, &branch->layer, &child->layer);
+			daxfs_stale_layer(st, sbi, &child->layer, &child->layer);
+			daxfs_forget_all_times(sbi);
+		}
+	}
+}
+
+/* Files without a name in a layer whose log is to be read anew: it will not have them. */
+void daxfs_stale_orphans(struct daxfs_stale *st, struct daxfs_loaded_branch *parent,
+			 const struct dxc_layer *layer)
+{
+	struct daxfs_sb_info *sbi;
+	u32 bucket = 0, skip = 0;
+	struct inode *inode;
+	dxc_ino ino;
+
+	while (!dxc_layer_next_ino(layer, &bucket, &skip, &ino)) {
+		if (!dxc_layer_has_orphan(layer, ino))
+			continue;
+		list_for_each_entry(sbi, &st->vol->supers, list) {
+			if (!sbi->branch || daxfs_branch_common(sbi->branch, parent) != parent ||
+			    !pin(st, sbi))
+				continue;
+			inode = daxfs_inode_discard(sbi->sb, ino, &parent->layer);
+			if (inode)
+				add_stale(st, inode);
+		}
+	}
+}
