@@ -289,32 +289,49 @@ void dxc_branch_format(const struct dxc_volume *vol, s64 created)
 /*
  * A rename writes the new name, complete and with a checksum of its own, to a
  * free entry first: MAKING, with br_winner naming the branch. If that branch's
- * name was then written in part only, it is written again from there. True if
- * it was written.
+ * name was then written in part only, it is written again from there. Copies
+ * entry index if it is such a one, and says which branch it is for.
  */
+static bool read_rename(const struct dxc_volume *vol, u32 index, struct daxfs_branch *raw,
+			struct dxc_owner *id)
+{
+	char name[sizeof(raw->br_name)];
+	struct daxfs_branch old;
+	u32 gen;
+
+	if (dxc_region_read(&vol->region, dxc_entry_at(vol, index), raw, sizeof(*raw)))
+		return false;
+	gen = le64_to_cpu(raw->br_state) >> DXC_GEN_SHIFT;
+	*id = dxc_word_id(le64_to_cpu(raw->br_winner));
+	if ((le64_to_cpu(raw->br_state) & DXC_STATE_MASK) != DAXFS_BRANCH_MAKING ||
+	    id->branch == DAXFS_MAIN_BRANCH || id->generation != gen || !dxc_is_live(vol, *id) ||
+	    le32_to_cpu(raw->br_checksum) != entry_checksum(raw, gen) ||
+	    !name_decode(raw, name))
+		return false;
+	return !dxc_region_read(&vol->region, dxc_entry_at(vol, id->branch), &old, sizeof(old)) &&
+	       old.br_parent == raw->br_parent && old.br_created == raw->br_created;
+}
+
+bool dxc_branch_is_renaming(const struct dxc_volume *vol, u32 index, struct dxc_owner *id)
+{
+	struct daxfs_branch raw;
+
+	return index != DAXFS_MAIN_BRANCH && index < vol->branch_count &&
+	       read_rename(vol, index, &raw, id);
+}
+
+/* True if the name was written. */
 static bool finish_rename(const struct dxc_volume *vol, u32 index, bool started)
 {
 	const u32 from = offsetof(struct daxfs_branch, br_checksum);
-	struct daxfs_branch raw, old;
+	struct daxfs_branch raw;
 	struct dxc_owner id;
 	struct dxc_branch br;
-	char name[sizeof(raw.br_name)];
-	u32 gen;
 
-	if (dxc_region_read(&vol->region, dxc_entry_at(vol, index), &raw, sizeof(raw)))
-		return false;
-	gen = le64_to_cpu(raw.br_state) >> DXC_GEN_SHIFT;
-	id = dxc_word_id(le64_to_cpu(raw.br_winner));
-	if ((le64_to_cpu(raw.br_state) & DXC_STATE_MASK) != DAXFS_BRANCH_MAKING ||
-	    id.branch == DAXFS_MAIN_BRANCH || id.generation != gen || !dxc_is_live(vol, id) ||
-	    le32_to_cpu(raw.br_checksum) != entry_checksum(&raw, gen) ||
-	    !name_decode(&raw, name))
+	if (!read_rename(vol, index, &raw, &id))
 		return false;
 	/* After a crash, one that is whole has its old name or its new one already. */
 	if (!started && !dxc_branch_read(vol, id.branch, &br, NULL))
-		return false;
-	if (dxc_region_read(&vol->region, dxc_entry_at(vol, id.branch), &old, sizeof(old)) ||
-	    old.br_parent != raw.br_parent || old.br_created != raw.br_created)
 		return false;
 	dxc_region_write(vol, dxc_entry_at(vol, id.branch) + from, (const u8 *)&raw + from,
 			 sizeof(raw) - from);

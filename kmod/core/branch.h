@@ -90,6 +90,11 @@ void dxc_branch_format(const struct dxc_volume *vol, s64 created);
 int dxc_branch_create(const struct dxc_volume *vol, struct dxc_owner parent,
 		      const char *name, s64 created, u64 first_seq, struct dxc_branch *br);
 /*
+ * Does entry index hold the new name of branch *id until that is written, so
+ * that dxc_branch_recover() would write it?
+ */
+bool dxc_branch_is_renaming(const struct dxc_volume *vol, u32 index, struct dxc_owner *id);
+/*
  * Another name (locked). -EEXIST, -EINVAL, -ESTALE; main keeps its name: -EPERM.
  * -ENOSPC: it takes a free entry for as long as it lasts.
  */

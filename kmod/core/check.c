@@ -565,6 +565,8 @@ int dxc_check(const struct dxc_volume *vol, struct dxc_check *chk)
 	int err = -ENOMEM;
 
 	chk->findings = 0;
+	chk->leftovers = 0;
+	chk->partial = false;
 	c.seen = dxc_alloc(vol->inode_count, sizeof(*c.seen));
 	c.buf = dxc_alloc(1, DAXFS_BLOCK_SIZE);
 	if (c.seen && c.buf)

@@ -41,23 +41,27 @@ struct checker {
 	u8 *buf;		/* one block */
 };
 
+/* How it is counted and told. */
+static inline int report(struct checker *c, const struct dxc_finding *f)
+{
+	c->chk->findings++;
+	c->chk->leftovers += dxc_code_is_leftover(f->code);
+	return c->chk->report(c->chk->priv, f);
+}
+
 static inline int found(struct checker *c, unsigned int code, unsigned int area,
 			dxc_ino ino, dxc_off offset, u64 detail)
 {
 	struct dxc_finding f;
 
 	dxc_found(&f, 0, code, area, ino, offset, detail);
-	c->chk->findings++;
-	return c->chk->report(c->chk->priv, &f);
+	return report(c, &f);
 }
 
 /* What a decoder returned: findings are reported, other errors end the check. */
 static inline int decoded(struct checker *c, int err, const struct dxc_finding *f)
 {
-	if (err != -EUCLEAN)
-		return err;
-	c->chk->findings++;
-	return c->chk->report(c->chk->priv, f);
+	return err == -EUCLEAN ? report(c, f) : err;
 }
 
 static inline int breathe(struct checker *c, u64 i)

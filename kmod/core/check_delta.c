@@ -10,7 +10,8 @@
  * be replayed. Views are looked at in check_view.c.
  *
  * A kernel that dies leaves things that the next one clears up: those are
- * findings too, but dxc_code_is_leftover() knows them.
+ * findings too, but dxc_code_is_leftover() knows them. Where a log is in two
+ * branches' hands until then, nothing is said of it.
  *
  * Trust: every entry of the branch table is copied once; the tree is what the
  * copies say, so loops are found by marks and the walk over it ends. A branch's
@@ -27,6 +28,8 @@ struct branch_node {
 	struct dxc_branch br;
 	bool bad;		/* the entry says what cannot be; that was reported */
 	bool live;		/* and so is its parent */
+	bool renamed;		/* another entry holds the name that it is to get */
+	bool commits;		/* its log and a child's are being made one */
 	u32 mark;		/* of the walk towards main that came by here, + 1 */
 	u32 child, sibling;	/* first child, next of the parent's; 0: none */
 	struct dxc_layer *layer;
@@ -37,7 +40,6 @@ struct delta {
 	struct branch_node *nodes;	/* by index */
 	struct dxc_space space;
 	u64 next_ino, next_gen, commit_seq;
-	bool has_tree;			/* nothing is wrong with the branches' relations */
 };
 
 struct named {
@@ -106,6 +108,21 @@ static int check_generation(struct delta *d, u64 number)
 
 /* ---- branches ---- */
 
+/* Renames that were not finished; entries that are being made are no branches yet. */
+static int find_renames(struct delta *d)
+{
+	u32 count = d->c->vol->branch_count, i;
+	struct dxc_owner id;
+	int err = 0;
+
+	for (i = 0; !err && i < count; i++) {
+		err = pause_at(i);
+		if (!err && dxc_branch_is_renaming(d->c->vol, i, &id))
+			d->nodes[id.branch].renamed = true;
+	}
+	return err;
+}
+
 #define BR_FOUND(code, index, member, detail) \
 	found(c, code, DAXFS_AREA_BRANCHES, 0, \
 	      entry_at(c->vol, index) + offsetof(struct daxfs_branch, member), detail)
@@ -124,6 +141,10 @@ static int check_entry(struct delta *d, u32 index)
 		if (err == -ENOENT)
 			return 0;
 		node->bad = true;
+		if (err == -EUCLEAN && node->renamed) {
+			c->chk->partial = true;
+			return BR_FOUND(DXC_BR_RENAME, index, br_name, 0);
+		}
 		return decoded(c, err, &f);
 	}
 	err = dxc_region_read(&c->vol->region, entry_at(c->vol, index), &raw, sizeof(raw));
@@ -143,7 +164,8 @@ static bool is_live(const struct branch_node *node)
 /* The parent is there, and nothing of a commit is left to do. */
 static int check_relations(struct delta *d, u32 index)
 {
-	struct branch_node *node = &d->nodes[index], *parent;
+	struct branch_node *node = &d->nodes[index], *parent, *winner;
+	struct dxc_owner id = node->br.winner;
 	struct checker *c = d->c;
 	int err = 0;
 
@@ -152,16 +174,16 @@ static int check_relations(struct delta *d, u32 index)
 	/* dxc_branch_read() checked that the parent is in the table. */
 	parent = &d->nodes[node->br.parent.branch];
 	node->live = is_live(parent) && dxc_owner_is(parent->br.id, node->br.parent);
-	if (!node->live) {
-		d->has_tree = false;
-		if (!parent->bad)
-			err = BR_FOUND(DXC_BR_ORPHAN, index, br_parent, word_of(node->br.parent));
-	}
-	if (!err && word_of(node->br.winner)) {
-		d->has_tree = false;
-		err = BR_FOUND(DXC_BR_WINNER, index, br_winner, word_of(node->br.winner));
-	}
-	return err;
+	if (!node->live && !parent->bad)
+		err = BR_FOUND(DXC_BR_ORPHAN, index, br_parent, word_of(node->br.parent));
+	if (err || !word_of(id))
+		return err;
+	/* A winner that is dead has passed all of its chunks to this branch. */
+	winner = id.branch < c->vol->branch_count ? &d->nodes[id.branch] : NULL;
+	node->commits = winner && (winner->bad || (is_live(winner) &&
+						   dxc_owner_is(winner->br.id, id) &&
+						   dxc_owner_is(winner->br.parent, node->br.id)));
+	return BR_FOUND(DXC_BR_WINNER, index, br_winner, word_of(id));
 }
 
 /* As check_loop() of directories: marks of older walks are known to be good. */
@@ -174,7 +196,6 @@ static int check_climb(struct delta *d, u32 index)
 		if (node->mark) {
 			if (node->mark != index + 1)
 				return 0;
-			d->has_tree = false;
 			return BR_FOUND(DXC_BR_LOOP, index, br_parent, word_of(node->br.parent));
 		}
 		node->mark = index + 1;
@@ -219,19 +240,15 @@ static int check_names(struct delta *d)
 static int check_branches(struct delta *d)
 {
 	u32 count = d->c->vol->branch_count, i;
-	int err = 0;
+	int err = find_renames(d);
 
 	for (i = 0; !err && i < count; i++) {
 		err = pause_at(i);
 		if (!err)
 			err = check_entry(d, i);
 	}
-	d->has_tree = !err;
-	for (i = 0; !err && i < count; i++) {
-		if (d->nodes[i].bad)
-			d->has_tree = false;
+	for (i = 0; !err && i < count; i++)
 		err = check_relations(d, i);
-	}
 	for (i = 0; !err && i < count; i++)
 		err = check_climb(d, i);
 	return err ? err : check_names(d);
@@ -308,7 +325,7 @@ static void unload(struct branch_node *node)
 /*
  * Loads a branch over its parent, which is loaded, and checks it. Without a
  * layer afterwards it could not be loaded, and nothing can be said of what is
- * above it.
+ * above it. Nor, for now, of a branch that a commit was begun to.
  */
 static int check_log(struct delta *d, u32 index)
 {
@@ -319,6 +336,10 @@ static int check_log(struct delta *d, u32 index)
 	u32 i;
 	int err;
 
+	if (node->commits) {
+		d->c->chk->partial = true;
+		return 0;
+	}
 	if (index != DAXFS_MAIN_BRANCH)
 		lower = d->nodes[node->br.parent.branch].layer;
 	node->layer = dxc_alloc(1, sizeof(*node->layer));
@@ -343,7 +364,10 @@ static int check_log(struct delta *d, u32 index)
 	return err;
 }
 
-/* Parents before children, along the links of the tree. */
+/*
+ * Parents before children, along the links of the tree. What hangs on a bad
+ * entry, or in a loop, cannot be reached from main.
+ */
 static int check_logs(struct delta *d)
 {
 	u32 count = d->c->vol->branch_count, i;
@@ -395,7 +419,7 @@ int dxc_check_delta(struct checker *c)
 	if (!err)
 		err = check_chunks(&d);
 	/* What a log says is meant for the base, and for the logs of the parents. */
-	if (!err && has_base && d.has_tree) {
+	if (!err && has_base && d.nodes[DAXFS_MAIN_BRANCH].live) {
 		err = dxc_space_init(&d.space, c->vol);
 		if (!err) {
 			err = check_logs(&d);

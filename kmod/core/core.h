@@ -109,6 +109,7 @@ enum dxc_code {
 	DXC_BR_TWICE,		/* two live branches have one name; detail: the other's index */
 	DXC_BR_ORPHAN,		/* live, its parent is not; detail: the parent's word */
 	DXC_BR_WINNER,		/* a commit that was not finished; detail: the word */
+	DXC_BR_RENAME,		/* a name that was written in part; the whole is still there */
 	DXC_BR_LOOP,		/* no way leads to main; detail: the parent's word */
 	DXC_CH_WORD,		/* means nothing; detail: number of the chunk */
 	DXC_CH_OWNER,		/* no live branch; detail: number of the chunk */
@@ -135,12 +136,13 @@ struct dxc_finding {
 
 /*
  * Is it what a kernel leaves behind that dies at the wrong moment? The next one
- * that writes clears it up; nothing is lost.
+ * that writes clears it up; nothing is lost. An operation under way looks the
+ * same.
  */
 static inline bool dxc_code_is_leftover(unsigned int code)
 {
-	return code == DXC_BR_ORPHAN || code == DXC_BR_WINNER || code == DXC_CH_OWNER ||
-	       code == DXC_CH_IDLE;
+	return code == DXC_BR_ORPHAN || code == DXC_BR_WINNER || code == DXC_BR_RENAME ||
+	       code == DXC_CH_OWNER || code == DXC_CH_IDLE;
 }
 
 /* Static strings, never NULL. The text is the predicate: "has ...", "is ...". */
@@ -408,6 +410,8 @@ struct dxc_check {
 	void (*progress)(void *priv, u64 done, u64 total);
 	void *priv;
 	u64 findings;		/* out: how many were reported */
+	u64 leftovers;		/* out: how many of them are no damage: dxc_code_is_leftover() */
+	bool partial;		/* out: logs that a leftover is about were not looked at */
 };
 
 /*

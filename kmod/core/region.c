@@ -87,6 +87,7 @@ static const char *const texts[DXC_CODES] = {
 	[DXC_BR_TWICE] = "two branches have the same name",
 	[DXC_BR_ORPHAN] = "branch whose parent is gone",
 	[DXC_BR_WINNER] = "commit was not finished",
+	[DXC_BR_RENAME] = "renaming a branch was not finished",
 	[DXC_BR_LOOP] = "no way leads from the branch to main",
 	[DXC_CH_WORD] = "impossible word of a chunk",
 	[DXC_CH_OWNER] = "chunk belongs to no branch",

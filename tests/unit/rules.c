@@ -567,6 +567,11 @@ static void test_rule(struct image *img, const struct rule *rule)
 		if (!CHECK(!(reported & ~(CODE(rule->code) | rule->also))))
 			print_codes(reported);
 		CHECK(chk.findings > 0);
+		CHECK_EQ(chk.leftovers, dxc_code_is_leftover(rule->code) ? chk.findings :
+				 rule->also & CODE(DXC_BR_ORPHAN) ? 1 : 0);
+		/* Whoever renames or commits it comes back to it. */
+		CHECK_EQ(chk.partial, !strcmp(rule->what, "br_renaming") ||
+					      !strcmp(rule->what, "br_winner"));
 	}
 	tap_end("DXC code %u (%s) is what is found after %s%s", rule->code,
 		dxc_code_text(rule->code), rule->what,

@@ -215,6 +215,15 @@ DAMAGE(br_orphan)
 DAMAGE(br_reused) { child(p, child(p, main_id, "a"), "b"); set_parent(p, 2, 5ull << 32 | 1); }
 DAMAGE(br_winner) { LE64(entry(p, 0)->br_winner, word_of(child(p, main_id, "a"))); }
 DAMAGE(br_no_winner) { LE64(entry(p, 0)->br_winner, 3); }
+DAMAGE(br_renaming)
+{
+	struct dxc_owner id = child(p, main_id, "a");
+
+	NEED(dxc_branch_rename(&p->img->vol, id, "longer-name") == 0);
+	/* Not finished: the whole name is there, and stands in its place in part. */
+	LE64(entry(p, 2)->br_state, (u64)id.generation << 32 | DAXFS_BRANCH_MAKING);
+	entry(p, 1)->br_name[0] = 'a';
+}
 DAMAGE(br_loop)
 {
 	set_parent(p, 1, word_of(child(p, child(p, main_id, "a"), "b")));
@@ -336,6 +345,18 @@ DAMAGE(lr_nlink_dir)
 	attr.nlink++;
 	say(p, &attr);
 }
+/* What is wrong with others does not keep a log from being looked at. */
+DAMAGE(lr_nlink_bad_branch)
+{
+	lr_nlink_dir(p);
+	child(p, main_id, "a");
+	entry(p, 1)->br_created ^= 1;
+}
+DAMAGE(lr_nlink_orphan)
+{
+	br_orphan(p);
+	lr_nlink_dir(p);
+}
 DAMAGE(lr_nlink_unlink)
 {
 	struct dxc_record rec = start();
@@ -445,6 +466,7 @@ const struct rule delta_rules[] = {
 	FOUND_RW(BR_TWICE, br_twice, 0), FOUND_RW(BR_TWICE, br_second_main, 0),
 	FOUND_RW(BR_ORPHAN, br_orphan, 0), FOUND_RW(BR_ORPHAN, br_reused, 0),
 	FOUND_RW(BR_WINNER, br_winner, 0), FOUND_RW(BR_WINNER, br_no_winner, 0),
+	FOUND_RW(BR_RENAME, br_renaming, 0),
 	FOUND_RW(BR_LOOP, br_loop, 0), FOUND_RW(BR_LOOP, br_loop3, 0),
 	FOUND_RW(CH_WORD, ch_kind, 0), FOUND_RW(CH_WORD, ch_free, 0), FOUND_RW(CH_WORD, ch_rest, 0),
 	FOUND_RW(CH_WORD, ch_far, 0),
@@ -465,6 +487,8 @@ const struct rule delta_rules[] = {
 	FOUND_RW(LR_NLINK, lr_nlink, 0), FOUND_RW(LR_NLINK, lr_nlink_dir, 0),
 	FOUND_RW(LR_NLINK, lr_nlink_unlink, 0), FOUND_RW(LR_NLINK, lr_nlink_over, 0),
 	FOUND_RW(LR_NLINK, lr_nlink_child, 0),
+	FOUND_RW(LR_NLINK, lr_nlink_bad_branch, ALSO(BR_CHECKSUM)),
+	FOUND_RW(LR_NLINK, lr_nlink_orphan, ALSO(BR_ORPHAN)),
 	FOUND_RW(LR_NAMES, lr_names_two, 0), FOUND_RW(LR_NAMES, lr_names_none, 0),
 	FOUND_RW(LR_NAMES, lr_names_root, 0),
 	FOUND_RW(LR_PARENT, lr_parent, 0), FOUND_RW(LR_PARENT, lr_parent_moved, 0),
