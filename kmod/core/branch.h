@@ -141,8 +141,8 @@ int dxc_branch_abort(const struct dxc_volume *vol, struct dxc_owner id,
 		     struct dxc_branch_rest *rest);
 /*
  * Finishes whatever was begun by a kernel that is gone (locked): commits,
- * aborts, creates. Reads all of the branch table, and the chunk table only if
- * something was found.
+ * aborts, creates; frees chunks of branches that are gone. Reads all of the
+ * branch table and of the chunk table.
  */
 int dxc_branch_recover(const struct dxc_volume *vol, struct dxc_branch_rest *rest);
 

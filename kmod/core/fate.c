@@ -283,6 +283,30 @@ static bool is_orphan(const struct tree *tree, struct dxc_owner owner)
 	       (node->fate != STAYS || node->generation != owner.generation);
 }
 
+static bool is_owned(const struct dxc_volume *vol, dxc_chunk chunk, struct dxc_chunk_use *use)
+{
+	return !dxc_chunk_read(vol, chunk, use) &&
+	       (use->kind == DAXFS_CHUNK_LOG || use->kind == DAXFS_CHUNK_DATA);
+}
+
+/*
+ * Is there a chunk that nobody frees? Whoever writes to a branch may take one
+ * after it was discarded elsewhere.
+ */
+static bool has_orphans(const struct tree *tree)
+{
+	u32 count = dxc_chunk_count(tree->vol), i;
+	struct dxc_chunk_use use;
+
+	for (i = 0; i < count; i++) {
+		if (i % PAUSE_EVERY == PAUSE_EVERY - 1)
+			dxc_pause();
+		if (is_owned(tree->vol, i, &use) && is_orphan(tree, use.owner))
+			return true;
+	}
+	return false;
+}
+
 /*
  * Passes each chunk of a winner to its parent; once everything that dies is
  * dead, frees (seq) those of the others.
@@ -297,8 +321,7 @@ static void search_chunks(const struct tree *tree, u64 seq)
 	for (i = 0; i < count; i++) {
 		if (i % PAUSE_EVERY == PAUSE_EVERY - 1)
 			dxc_pause();
-		if (dxc_chunk_read(vol, i, &use) ||
-		    (use.kind != DAXFS_CHUNK_LOG && use.kind != DAXFS_CHUNK_DATA))
+		if (!is_owned(vol, i, &use))
 			continue;
 		node = &tree->nodes[use.owner.branch];
 		if (node->fate == WON && node->generation == use.owner.generation)
@@ -502,7 +525,7 @@ int dxc_branch_recover(const struct dxc_volume *vol, struct dxc_branch_rest *res
 	doom_siblings(&tree);
 	for (i = 0; i < tree.count; i++)
 		found |= is_going(&tree.nodes[i]) || tree.nodes[i].commits;
-	if (found)
+	if (found || has_orphans(&tree))
 		carry_out(&tree, rest, true);
 	dxc_free(tree.nodes);
 	return first;

@@ -275,9 +275,28 @@ static void crash_tests(void)
 		free(scratch[i]);
 }
 
+/* A writer that did not know yet took chunks for a branch that somebody else had discarded. */
+static void late_taker_tests(void)
+{
+	struct dxc_branch_rest rest = { .tail = DXC_NO_CHUNK };
+	struct dxc_owner gone = { .branch = BRANCHES - 1, .generation = 77 };
+	struct dxc_chunk_use use;
+	dxc_chunk hint = 0, chunk;
+
+	family();
+	CHECK_EQ(dxc_chunk_take(&vol, &hint, DAXFS_CHUNK_LOG, gone, &chunk), 0);
+	CHECK_EQ(check_tables(&vol), 1);
+	CHECK_EQ(dxc_branch_recover(&vol, &rest), 0);
+	CHECK_EQ(check_tables(&vol), 0);
+	CHECK_EQ(dxc_chunk_read(&vol, chunk, &use), 0);
+	CHECK_EQ(use.kind, DAXFS_CHUNK_FREED);
+	CHECK_EQ(use.freed_seq, rest.seq);
+	tap_end("recovery frees a chunk of a branch that is gone, though nothing else is left to do");
+}
+
 void crashes_tests(void)
 {
-	static void (*const parts[])(void) = { crash_tests };
+	static void (*const parts[])(void) = { crash_tests, late_taker_tests };
 
 	family_new();
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
