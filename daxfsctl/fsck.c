@@ -69,6 +69,7 @@ static void finding_json(struct json *json, const struct dxc_finding *f)
 	json_number(json, "code", f->code);
 	json_text(json, "text", dxc_code_text(f->code));
 	json_text(json, "area", dxc_area_name(f->area));
+	json_bool(json, "leftover", dxc_code_is_leftover(f->code));
 	if (f->ino)
 		json_number(json, "inode", f->ino);
 	json_number(json, "offset", f->offset);
@@ -86,8 +87,28 @@ static int report(void *priv, const struct dxc_finding *f)
 	}
 	clear_progress(fsck);
 	message_finding(stdout, f);
-	putchar('\n');
+	puts(dxc_code_is_leftover(f->code) ? ", left behind" : "");
 	return 0;
+}
+
+static void summary(const struct fsck *fsck, const struct image *img,
+		    const struct dxc_check *chk)
+{
+	u64 damage = chk->findings - chk->leftovers;
+
+	if (damage)
+		printf("%s: %" PRIu64 " findings, nothing was changed\n", fsck->source,
+		       damage);
+	else
+		printf("%s: clean, %" PRIu64 " inodes\n", fsck->source,
+		       img->vol.inode_count);
+	if (chk->leftovers)
+		printf("%s: %" PRIu64
+		       " left behind by a kernel that stopped: no damage, a writable mount clears it up\n",
+		       fsck->source, chk->leftovers);
+	if (chk->partial)
+		printf("%s: branches that these are about were not checked; check again after that\n",
+		       fsck->source);
 }
 
 /* The whole check of an open image; an exit status. */
@@ -98,6 +119,7 @@ static int check(struct fsck *fsck, const struct image *img)
 		.progress = show_progress,
 		.priv = fsck,
 	};
+	bool damaged;
 	int err;
 
 	if (fsck->verbose && !fsck->as_json)
@@ -105,20 +127,15 @@ static int check(struct fsck *fsck, const struct image *img)
 		       fsck->source, img->vol.inode_count, img->vol.region.size);
 	err = dxc_check(&img->vol, &chk);
 	clear_progress(fsck);
+	damaged = chk.findings > chk.leftovers;
 	if (err) {
 		message_error("%s: not checked to the end: %s", fsck->source,
 			      strerror(-err));
-		return FSCK_FAILED | (chk.findings ? FSCK_UNCORRECTED : 0);
+		return FSCK_FAILED | (damaged ? FSCK_UNCORRECTED : 0);
 	}
-	if (!fsck->as_json) {
-		if (chk.findings)
-			printf("%s: %" PRIu64 " findings, nothing was changed\n",
-			       fsck->source, chk.findings);
-		else
-			printf("%s: clean, %" PRIu64 " inodes\n", fsck->source,
-			       img->vol.inode_count);
-	}
-	return chk.findings ? FSCK_UNCORRECTED : FSCK_OK;
+	if (!fsck->as_json)
+		summary(fsck, img, &chk);
+	return damaged ? FSCK_UNCORRECTED : FSCK_OK;
 }
 
 /* What is wrong with an image that cannot be opened; an exit status. */

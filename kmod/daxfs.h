@@ -233,7 +233,8 @@ void daxfs_bad_mount(struct fs_context *fc, int err, const struct dxc_finding *f
 struct daxfs_volume *daxfs_volume_get(struct fs_context *fc,
 				      const struct daxfs_mount_options *opt);
 void daxfs_volume_put(struct daxfs_volume *vol);
-int daxfs_volume_validate(struct daxfs_volume *vol, struct fs_context *fc);
+/* *partial: again when what others left half done is cleared up, see struct dxc_check. */
+int daxfs_volume_validate(struct daxfs_volume *vol, struct fs_context *fc, bool *partial);
 
 /* ---- view.c: layers in use ---- */
 

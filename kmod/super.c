@@ -502,6 +502,7 @@ static int daxfs_get_tree(struct fs_context *fc)
 	struct daxfs_mount_options *opt = fc->fs_private;
 	struct daxfs_sb_info *sbi;
 	struct super_block *sb;
+	bool partial = false;
 	int err;
 
 	err = check_options(fc, opt);
@@ -511,7 +512,7 @@ static int daxfs_get_tree(struct fs_context *fc)
 	if (IS_ERR(sbi))
 		return PTR_ERR(sbi);
 	if (opt->validate) {
-		err = daxfs_volume_validate(sbi->volume, fc);
+		err = daxfs_volume_validate(sbi->volume, fc, &partial);
 		if (err)
 			goto free;
 	}
@@ -527,6 +528,9 @@ static int daxfs_get_tree(struct fs_context *fc)
 		return PTR_ERR(sb);	/* fc still owns sbi, see daxfs_free_fc() */
 	if (!sb->s_root) {
 		err = fill_super(sb, fc);
+		/* What was left half done is done now, if anybody can write here. */
+		if (!err && partial)
+			err = daxfs_volume_validate(sbi->volume, fc, &partial);
 		if (err) {
 			deactivate_locked_super(sb);
 			return err;
@@ -539,6 +543,9 @@ static int daxfs_get_tree(struct fs_context *fc)
 			return err;
 		}
 	}
+	if (partial)
+		warnf(fc, "daxfs: %s: a commit that is not finished keeps branches from being validated",
+		      DAXFS_SB(sb)->volume->name);
 	fc->root = dget(sb->s_root);
 	return 0;
 

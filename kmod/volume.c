@@ -158,15 +158,17 @@ void daxfs_volume_put(struct daxfs_volume *vol)
 	kref_put_mutex(&vol->ref, release_volume, &daxfs_volumes_lock);
 }
 
-/* The first finding is enough to refuse; the rest is fsck's business. */
+/* The first damage is enough to refuse; the rest is fsck's business. */
 static int stop_at_first(void *priv, const struct dxc_finding *f)
 {
+	if (dxc_code_is_leftover(f->code))
+		return 0;
 	daxfs_bad_mount(priv, -EUCLEAN, f);
 	return f->code == DXC_AREA_CHECKSUM ? -EBADMSG : -EUCLEAN;
 }
 
 /* Each time it is asked for: others may have written since the last time. */
-int daxfs_volume_validate(struct daxfs_volume *vol, struct fs_context *fc)
+int daxfs_volume_validate(struct daxfs_volume *vol, struct fs_context *fc, bool *partial)
 {
 	struct dxc_check chk = { .report = stop_at_first, .priv = fc };
 	int err, id;
@@ -181,7 +183,8 @@ int daxfs_volume_validate(struct daxfs_volume *vol, struct fs_context *fc)
 	}
 	err = dxc_check(&vol->core, &chk);
 	daxfs_backing_exit(vol->backing, id);
-	if (!err)
+	*partial = chk.partial;
+	if (!err && !chk.partial)
 		WRITE_ONCE(vol->validated, true);
 out:
 	mutex_unlock(&vol->validate_lock);

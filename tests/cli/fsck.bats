@@ -85,6 +85,27 @@ found() {
 	jq -e '.findings | length == 1 and (.[0] | .area == "superblock" and (.text | length > 0) and (.offset | type) == "number")' "$BATS_TEST_TMPDIR/json"
 }
 
+# of_table AREA INDEX SIZE: the offset of an entry in an area of the writable image.
+of_table() {
+	daxfsctl inspect --json "$writable" | jq -e ".images[0].areas[] | select(.name == \"$1\").offset + $2 * $3"
+}
+
+@test "what a kernel leaves behind that stopped is said to be no damage, exit 0; beside damage, exit 4" {
+	writable=$BATS_TEST_TMPDIR/writable
+	mkdaxfs -q -w -d "$BATS_FILE_TMPDIR/tree" -o "$writable"
+	# A chunk of a branch that is gone.
+	poke "$writable" "$(of_table chunks 2 8)" 01 01 00 00 05 00 00 00
+	found 0 "chunk belongs to no branch (2), at" "$writable"
+	found 0 "1 left behind by a kernel" "$writable"
+	fsck.daxfs --json "$writable" | jq -e '.findings | length == 1 and .[0].leftover'
+	# A commit to main, of nobody.
+	poke "$writable" "$(of_table branches 0 128) + 24" 03
+	found 0 "2 left behind by a kernel" "$writable"
+	poke "$writable" "$(of_table chunks 3 8)" 09
+	found 4 "1 findings, nothing was changed" "$writable"
+	found 4 "2 left behind by a kernel" "$writable"
+}
+
 @test "asked to repair, it says that it cannot, and still exits 4" {
 	damaged=$(copy_image)
 	poke "$damaged" 0x70 ff

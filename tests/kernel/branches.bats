@@ -117,6 +117,31 @@ walk() {
 	touch "$MNT/x"
 }
 
+# table AREA INDEX SIZE: the offset in /tmp/base.img of an entry.
+table() {
+	daxfsctl inspect --json /tmp/base.img | jq -e ".images[0].areas[] | select(.name == \"$1\").offset + $2 * $3"
+}
+
+# poke OFFSET BYTES: into /tmp/left.img.
+poke() {
+	printf "$2" | dd of=/tmp/left.img bs=1 seek="$(($1))" conv=notrunc status=none
+}
+
+@test "validate takes what a kernel left behind for no damage; the mount clears it up, and damage beside it is found" {
+	cp /tmp/base.img /tmp/left.img
+	# A chunk of a branch that is gone, and a commit to main that nobody finished.
+	poke "$(table chunks 5 8)" '\1\1\0\0\5\0\0\0'
+	poke "$(table branches 0 128) + 24" '\3'
+	start phys /tmp/left.img branch=main,validate
+	grep " $MNT daxfs .*,validate" /proc/mounts
+	same /tmp/base "$MNT"
+	is_clean
+	poke "$(table chunks 6 8)" '\x9'
+	put phys /tmp/left.img
+	refuse -o "$OPTS,validate" none
+	[[ $output == *"impossible word of a chunk"* ]]
+}
+
 # Siblings of main at /mnt/one and /mnt/two; main at $MNT.
 siblings() {
 	start "$1" /tmp/base.img

@@ -161,7 +161,7 @@ again() {
 	show "${1:-branch=main}"
 }
 
-# What start has prepared is consistent, now that nobody has it mounted.
+# What start has prepared is consistent, now that nobody has it mounted, and nothing is left behind in it.
 is_clean() {
 	unmount_all
 	case $START in
@@ -169,7 +169,7 @@ is_clean() {
 	pmem) run fsck.daxfs -n "$DAXFS_PMEM" ;;
 	esac
 	echo "$output"
-	[ "$status" -eq 0 ]
+	[[ $status == 0 && $output != *"left behind"* ]]
 }
 
 # A small base for branches, at $1. All times in it are of 2001.
