@@ -176,6 +176,7 @@ struct dxc_log {
 	u32 left;		/* chunks that may still follow */
 	u64 seq;		/* of the next record */
 	u32 salted;		/* where the checksums of chunk's records start */
+	bool cleared;		/* what follows in chunk is zero, and nobody else has written */
 };
 
 /* Largest record of a volume. */

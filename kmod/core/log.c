@@ -5,7 +5,7 @@
  * A record counts when its checksum and its number are right, so one flush and
  * one fence make it durable, and one torn by a crash was never there: the next
  * one is written over it. What follows the last record of a chunk is zero, but
- * for what such a one left. A chunk that a chain goes on from is complete: its
+ * for what such a one left, which goes before anything is added. A chunk that a chain goes on from is complete: its
  * ch_next is stored after its last record, and after the first record of the
  * chunk it names, so a chunk of a chain is never empty.
  */
@@ -182,9 +182,9 @@ static int check_record(const struct dxc_volume *vol, const struct dxc_record *r
 }
 
 /*
- * What a chunk held before may be what a user wrote to a file: made to look
- * like the record that comes next it would be taken for one. Durable after the
- * next fence.
+ * What a chunk held before may be what a user wrote to a file, or the value of
+ * an xattr in a record that was torn: made to look like the record that comes
+ * next it would be taken for one. Durable after the next fence.
  */
 static void clear_chunk(const struct dxc_volume *vol, dxc_chunk chunk, u32 from)
 {
@@ -227,6 +227,7 @@ int dxc_log_extend(const struct dxc_volume *vol, struct dxc_log *log, dxc_off he
 	log->chunk = chunk;
 	log->used = sizeof(raw) + rec->size;
 	log->seq++;
+	log->cleared = true;
 	return 0;
 }
 
@@ -236,6 +237,12 @@ int dxc_log_add(const struct dxc_volume *vol, struct dxc_log *log, struct dxc_re
 
 	if (err)
 		return err;
+	if (unlikely(!log->cleared)) {
+		clear_chunk(vol, log->chunk, log->used + rec->size);
+		/* What a torn record left behind this one is gone before this one counts. */
+		dxc_write_fence(vol->region.persistent);
+		log->cleared = true;
+	}
 	seal(log, rec);
 	dxc_region_write(vol, dxc_chunk_offset(vol, log->chunk) + log->used, rec->buf, rec->size);
 	/* After this the record is there whatever happens to this kernel. */

@@ -227,6 +227,73 @@ static void forged(void)
 	tap_end("what a file left in a chunk is never taken for a record");
 }
 
+static u8 *durable;
+static u32 second_size;
+static u64 crashes;
+
+/* What is durable is all there is: one record, or both, and none that was made up. */
+static void at_fence_of_second(void)
+{
+	struct dxc_volume after = img->vol;
+	struct dxc_log log;
+	int n;
+
+	after.region.base = durable;
+	n = count_records(&after, &log);
+	CHECK(n == 1 || n == 2);
+	/* Of what is on its way, the record arrives first. */
+	memcpy(durable + dxc_chunk_offset(&img->vol, log.chunk) + log.used,
+	       img->base + dxc_chunk_offset(&img->vol, log.chunk) + log.used, second_size);
+	n = count_records(&after, &log);
+	CHECK(n == 1 || n == 2);
+	memcpy(durable, img->base, img->size);
+	crashes++;
+}
+
+/*
+ * A record that was torn carried a value full of records that come next, of
+ * which one follows whatever is written over it.
+ */
+static void torn(void)
+{
+	struct dxc_volume *vol = &img->vol;
+	struct daxfs_record *head = (struct daxfs_record *)copy;
+	struct dxc_record rec;
+	struct dxc_log log;
+	dxc_chunk hint = 0;
+	__le64 salt;
+	dxc_off at;
+	u32 i;
+
+	make_record(&rec, buf, 0);
+	CHECK_EQ(dxc_log_open(vol, 0, 1000, &log), 0);
+	CHECK_EQ(dxc_log_append(vol, &log, me, head_at, &hint, &rec), 0);
+	at = dxc_chunk_offset(vol, log.chunk);
+	memcpy(&salt, img->base + at + offsetof(struct daxfs_chunk, ch_salt), 8);
+	make_record(&rec, copy, 2);
+	head->lr_size = cpu_to_le32(rec.size);
+	head->lr_seq = cpu_to_le64(1002);
+	head->lr_checksum = cpu_to_le32(
+		dxc_crc32c(dxc_crc32c(0, &salt, 8), copy + 4, rec.size - 4));
+	make_record(&rec, buf, 1);
+	second_size = rec.size;
+	/* Number 1001 is not there, but what it said is. */
+	memcpy(img->base + at + log.used + rec.size, copy, 1000);
+	CHECK_EQ(count_records(vol, &log), 1);
+	durable = malloc(img->size);
+	memcpy(durable, img->base, img->size);
+	broken_fence = at_fence_of_second;
+	CHECK_EQ(dxc_log_append(vol, &log, me, head_at, &hint, &rec), 0);
+	broken_fence = NULL;
+	free(durable);
+	CHECK(crashes >= 2);
+	CHECK_EQ(count_records(vol, &log), 2);
+	for (i = log.used; i < vol->chunk_size && !img->base[at + i]; i++)
+		;
+	CHECK_EQ(i, vol->chunk_size);
+	tap_end("what a torn record left behind is never taken for a record, also when the next one is torn");
+}
+
 static void chunks(void)
 {
 	struct dxc_volume *vol = &img->vol;
@@ -262,9 +329,8 @@ static void chunks(void)
  * What is in persistent memory: everything stored before the last fence. Of the
  * 64-byte lines stored since, any may have been written back or not.
  */
-static u8 *durable;
 static int appended; /* records whose append had returned */
-static u64 crashes, random_state = 88172645463325252ull;
+static u64 random_state = 88172645463325252ull;
 
 static void crash(const u64 *dirty, u32 count, u64 chosen)
 {
@@ -315,6 +381,7 @@ static void crash_tests(void)
 	memcpy(durable, img->base, img->size);
 	CHECK_EQ(dxc_log_open(vol, 0, 1000, &log), 0);
 	broken_fence = at_fence;
+	crashes = 0;
 	for (appended = 0; appended < 60; appended++) {
 		make_record(&rec, buf, appended);
 		CHECK_EQ(dxc_log_append(vol, &log, me, head_at, &hint, &rec), 0);
@@ -363,7 +430,8 @@ static void hostile(void)
 
 void logs_tests(void)
 {
-	static void (*const parts[])(void) = { items, chains, forged, chunks, crash_tests, hostile };
+	static void (*const parts[])(void) = { items,  chains,      forged, torn,
+					     chunks, crash_tests, hostile };
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
 		start();
