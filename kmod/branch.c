@@ -25,14 +25,6 @@ struct daxfs_loaded_branch *daxfs_branch_in_memory(struct daxfs_volume *vol,
 	return NULL;
 }
 
-bool daxfs_branch_has_child(const struct daxfs_volume *vol, struct dxc_owner id)
-{
-	struct dxc_branch br;
-	u32 index = 0;
-
-	return !dxc_branch_next_child(&vol->core, id, &index, &br);
-}
-
 /* ---- loading ---- */
 
 struct daxfs_loaded_branch *daxfs_branch_new(void)
@@ -51,7 +43,8 @@ struct daxfs_loaded_branch *daxfs_branch_new(void)
  * *above is what is, and lies above them; NULL: nothing, the first is main.
  */
 static int collect_chain(struct daxfs_volume *vol, struct dxc_owner id,
-			 struct list_head *chain, struct daxfs_loaded_branch **above)
+			 struct list_head *chain, struct daxfs_loaded_branch **above,
+			 struct dxc_finding *f)
 {
 	/* A chain that is longer than the table goes round. */
 	u32 left = vol->core.branch_count;
@@ -66,6 +59,9 @@ static int collect_chain(struct daxfs_volume *vol, struct dxc_owner id,
 		if (!left--)
 			return -EUCLEAN;
 		err = dxc_branch_get(&vol->core, id, &br);
+		/* For what is wrong with it. */
+		if (err == -EUCLEAN)
+			dxc_branch_read(&vol->core, id.branch, &br, f);
 		if (err)
 			return err;
 		branch = daxfs_branch_new();
@@ -96,11 +92,14 @@ static int load_one(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch
 		return err;
 	err = dxc_layer_load(&branch->layer, &br, repair, f);
 	if (err) {
+		if (err != -ENOMEM && err != -EINTR)
+			pr_err_ratelimited("%s: the log of branch %s is damaged: error %d\n",
+					   vol->name, br.name, err);
 		dxc_layer_free(&branch->layer);
 		return err;
 	}
 	branch->parent = parent;
-	branch->frozen = daxfs_branch_has_child(vol, id);
+	branch->frozen = dxc_branch_is_frozen(&vol->core, id);
 	strscpy(branch->name, br.name, sizeof(branch->name));
 	return 0;
 }
@@ -114,7 +113,7 @@ struct daxfs_loaded_branch *daxfs_branch_obtain(struct daxfs_volume *vol,
 	int err;
 
 	memset(f, 0, sizeof(*f));
-	err = collect_chain(vol, id, &chain, &parent);
+	err = collect_chain(vol, id, &chain, &parent, f);
 	if (err)
 		goto free;
 	down_write(&vol->tree);
@@ -265,7 +264,7 @@ int daxfs_branch_make_current(struct daxfs_volume *vol, struct daxfs_loaded_bran
 	int err = 0;
 
 	/* Children that somebody made before we had the lease; none can come now. */
-	branch->frozen = daxfs_branch_has_child(vol, branch->layer.owner);
+	branch->frozen = dxc_branch_is_frozen(&vol->core, branch->layer.owner);
 	if (!is_current(vol, branch))
 		err = load_again(vol, branch);
 	memalloc_nofs_restore(nofs);
@@ -305,12 +304,16 @@ static int recover(struct daxfs_sb_info *sbi, struct fs_context *fc)
 	}
 	err = dxc_branch_recover(&vol->core, &rest);
 	daxfs_volume_unlock(sbi);
-	if (err)
+	if (err) {
 		errorf(fc, "daxfs: %s: what was begun with branches cannot be finished: error %d",
 		       vol->name, err);
-	else
-		vol->recovered = true;
-	return err;
+		return err;
+	}
+	if (rest.unfinished.generation)
+		warnf(fc, "daxfs: %s: branch number %u cannot be committed to number %u: its entry or its log is damaged",
+		      vol->name, rest.damaged.branch, rest.unfinished.branch);
+	vol->recovered = true;
+	return 0;
 }
 
 static int take_lease(struct daxfs_sb_info *sbi, struct fs_context *fc, struct dxc_owner id,
@@ -348,6 +351,9 @@ static int load_and_show(struct daxfs_sb_info *sbi, struct fs_context *fc, struc
 			errorf(fc, "daxfs: branch %s: out of memory", name);
 		else
 			daxfs_bad_mount(fc, err, &f);
+		if (f.code != DXC_OK)
+			errorf(fc, "daxfs: branch %s cannot be shown: it is damaged, or one below it",
+			       name);
 		return err;
 	}
 	down_write(&vol->tree);

@@ -52,6 +52,8 @@ static int explain(struct op *op, int err, const char *name)
 		return refuse(op, err, "there is a branch %s already", name);
 	case -EINVAL:
 		return refuse(op, err, "'%s' is no name for a branch", name);
+	case -EUCLEAN:
+		return refuse(op, err, "branch %s is damaged: fsck says where", name);
 	case -ENOMEM:
 		return refuse(op, err, "out of memory");
 	}
@@ -240,7 +242,7 @@ static int create_over(struct op *op, struct daxfs_loaded_branch *parent, struct
 		}
 		if (err) {
 			dxc_branch_abort(&op->vol->core, br->id, &rest);
-			parent->frozen = daxfs_branch_has_child(op->vol, parent->layer.owner);
+			parent->frozen = dxc_branch_is_frozen(&op->vol->core, parent->layer.owner);
 			left.generation = 0;
 		} else {
 			branch = NULL;
@@ -533,7 +535,7 @@ static int abort_now(struct op *op, const struct dxc_branch *br, struct daxfs_lo
 		show_parent(op, parent, gone, NULL);
 	}
 	if (parent)
-		parent->frozen = daxfs_branch_has_child(op->vol, br->parent);
+		parent->frozen = dxc_branch_is_frozen(&op->vol->core, br->parent);
 out:
 	unlock_tree(op);
 	/* The core counts the branch itself, too. */

@@ -95,7 +95,6 @@ void daxfs_branch_free_list(struct list_head *dead);
 /* The super block shows to, whose user it becomes; tree held for writing. */
 void daxfs_branch_show(struct daxfs_sb_info *sbi, struct daxfs_loaded_branch *to,
 		       struct list_head *dead);
-bool daxfs_branch_has_child(const struct daxfs_volume *vol, struct dxc_owner id);
 /*
  * Reads the branch's log anew; what inodes took over from the layer is the
  * caller's. On error the branch is frozen, and as good as can be. tree is held

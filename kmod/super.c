@@ -449,6 +449,7 @@ static int choose_branch(struct fs_context *fc, struct daxfs_sb_info *sbi)
 	daxfs_backing_exit(vol->backing, id);
 	if (err) {
 		errorf(fc, err == -ENOENT ? "daxfs: %s has no branch %s (error %d)" :
+		       err == -EUCLEAN ? "daxfs: %s: the entry of branch %s is damaged: error %d" :
 		       "daxfs: %s: branch %s cannot be found: error %d",
 		       vol->name, name_of_branch(opt), err);
 		return err;

@@ -224,6 +224,7 @@ int dxc_branch_get(const struct dxc_volume *vol, struct dxc_owner id, struct dxc
 int dxc_branch_find(const struct dxc_volume *vol, const char *name, struct dxc_branch *br)
 {
 	char stored[sizeof(((struct daxfs_branch *)0)->br_name)];
+	int err, found = -ENOENT;
 	u32 i;
 
 	if (!dxc_branch_name_is_legal(name))
@@ -235,10 +236,13 @@ int dxc_branch_find(const struct dxc_volume *vol, const char *name, struct dxc_b
 				    sizeof(stored)) ||
 		    strncmp(stored, name, sizeof(stored)) != 0)
 			continue;
-		if (!read_live(vol, i, br) && !strcmp(br->name, name))
+		err = read_live(vol, i, br);
+		if (!err && !strcmp(br->name, name))
 			return 0;
+		if (err == -EUCLEAN)
+			found = err;
 	}
-	return -ENOENT;
+	return found;
 }
 
 int dxc_branch_next(const struct dxc_volume *vol, u32 *index, struct dxc_branch *br)
@@ -262,6 +266,15 @@ int dxc_branch_next_child(const struct dxc_volume *vol, struct dxc_owner parent,
 			return 0;
 	}
 	return -ENOENT;
+}
+
+bool dxc_branch_is_frozen(const struct dxc_volume *vol, struct dxc_owner id)
+{
+	struct dxc_branch br;
+	u32 index = 0;
+
+	return dxc_word_load(vol, BR_AT(vol, id.branch, br_winner)) ||
+	       !dxc_branch_next_child(vol, id, &index, &br);
 }
 
 /* ---- making, naming ---- */

@@ -63,7 +63,7 @@ int dxc_branch_read(const struct dxc_volume *vol, u32 index, struct dxc_branch *
 		    struct dxc_finding *f);
 /* The entry of that index and generation, LIVE; -ESTALE when there is none. */
 int dxc_branch_get(const struct dxc_volume *vol, struct dxc_owner id, struct dxc_branch *br);
-/* The live branch of that name; -ENOENT. Bad entries are passed over. */
+/* The live branch of that name; -ENOENT, -EUCLEAN when there is a bad entry of that name only. */
 int dxc_branch_find(const struct dxc_volume *vol, const char *name, struct dxc_branch *br);
 /*
  * The first live branch with an index of at least *index, which is moved behind
@@ -73,6 +73,8 @@ int dxc_branch_next(const struct dxc_volume *vol, u32 *index, struct dxc_branch 
 /* The same among the children of parent. */
 int dxc_branch_next_child(const struct dxc_volume *vol, struct dxc_owner parent,
 			  u32 *index, struct dxc_branch *br);
+/* Has it live children (I-6), or one that a commit was begun of? id is in the table. */
+bool dxc_branch_is_frozen(const struct dxc_volume *vol, struct dxc_owner id);
 
 /*
  * For mkfs: entry 0, "main", LIVE with generation 1, and the shared state
@@ -118,6 +120,12 @@ struct dxc_branch_rest {
 				 * once everything that goes is dead
 				 */
 	u32 discarded;		/* out: branches that went, without the winner */
+	/*
+	 * out, recover: a commit that could not be finished, of damaged to
+	 * unfinished; generation 0: none. It was undone where the log cannot be
+	 * joined. Where damaged has a bad entry it stays begun, and unfinished frozen.
+	 */
+	struct dxc_owner unfinished, damaged;
 };
 
 /*
@@ -135,14 +143,16 @@ int dxc_branch_finish(const struct dxc_volume *vol, struct dxc_owner parent,
 		      struct dxc_branch_rest *rest);
 /*
  * Discards a branch and its descendants (locked). -ESTALE, -EPERM for main,
- * -EBUSY as for create, -ENOMEM; then nothing has happened.
+ * -EBUSY as for create, but not for a commit of another that cannot be finished;
+ * -ENOMEM; then nothing has happened.
  */
 int dxc_branch_abort(const struct dxc_volume *vol, struct dxc_owner id,
 		     struct dxc_branch_rest *rest);
 /*
  * Finishes whatever was begun by a kernel that is gone (locked): commits,
  * aborts, creates; frees chunks of branches that are gone. Reads all of the
- * branch table and of the chunk table.
+ * branch table and of the chunk table. What one bad entry keeps from being done
+ * is said in *rest; everything else is done. -ENOMEM, or main's entry is bad.
  */
 int dxc_branch_recover(const struct dxc_volume *vol, struct dxc_branch_rest *rest);
 

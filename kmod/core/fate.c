@@ -420,6 +420,7 @@ static void rest_start(const struct dxc_volume *vol, struct dxc_branch_rest *res
 {
 	rest->seq = dxc_commit_seq(vol);
 	rest->discarded = 0;
+	rest->unfinished.generation = 0;
 }
 
 int dxc_branch_commit(const struct dxc_volume *vol, struct dxc_owner child)
@@ -474,6 +475,18 @@ int dxc_branch_finish(const struct dxc_volume *vol, struct dxc_owner parent,
 	return err;
 }
 
+/* Is a commit to parent, which may be one of id, under way? One whose winner is bad never ends. */
+static bool is_committing(const struct dxc_volume *vol, struct dxc_owner parent,
+			  struct dxc_owner id)
+{
+	u64 word = dxc_word_load(vol, BR_AT(vol, parent.branch, br_winner));
+	struct dxc_owner winner = dxc_word_id(word);
+	struct dxc_branch br;
+
+	return word && (dxc_owner_is(winner, id) ||
+			dxc_branch_read(vol, winner.branch, &br, NULL) != -EUCLEAN);
+}
+
 int dxc_branch_abort(const struct dxc_volume *vol, struct dxc_owner id,
 		     struct dxc_branch_rest *rest)
 {
@@ -488,7 +501,7 @@ int dxc_branch_abort(const struct dxc_volume *vol, struct dxc_owner id,
 	if (id.branch == DAXFS_MAIN_BRANCH)
 		return -EPERM;
 	/* It may be the winner, and partly the parent's. */
-	if (dxc_word_load(vol, BR_AT(vol, br.parent.branch, br_winner)))
+	if (is_committing(vol, br.parent, id))
 		return -EBUSY;
 	err = tree_load(vol, &tree);
 	if (err)
@@ -508,8 +521,8 @@ int dxc_branch_recover(const struct dxc_volume *vol, struct dxc_branch_rest *res
 {
 	bool found = dxc_branch_drop_unfinished(vol);
 	struct tree tree;
-	int err, first = 0;
 	u32 i;
+	int err;
 
 	rest_start(vol, rest);
 	err = tree_load(vol, &tree);
@@ -518,9 +531,10 @@ int dxc_branch_recover(const struct dxc_volume *vol, struct dxc_branch_rest *res
 	for (i = 0; i < tree.count; i++) {
 		if (tree.nodes[i].fate != STAYS)
 			continue;
-		err = join_winner(&tree, i, DXC_NO_CHUNK);
-		if (err && !first)
-			first = err;
+		if (!join_winner(&tree, i, DXC_NO_CHUNK) || rest->unfinished.generation)
+			continue;
+		rest->unfinished = node_id(&tree, i);
+		rest->damaged = dxc_word_id(dxc_word_load(vol, BR_AT(vol, i, br_winner)));
 	}
 	doom_siblings(&tree);
 	for (i = 0; i < tree.count; i++)
@@ -528,5 +542,5 @@ int dxc_branch_recover(const struct dxc_volume *vol, struct dxc_branch_rest *res
 	if (found || has_orphans(&tree))
 		carry_out(&tree, rest, true);
 	dxc_free(tree.nodes);
-	return first;
+	return 0;
 }

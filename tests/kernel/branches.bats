@@ -122,9 +122,9 @@ table() {
 	daxfsctl inspect --json /tmp/base.img | jq -e ".images[0].areas[] | select(.name == \"$1\").offset + $2 * $3"
 }
 
-# poke OFFSET BYTES: into /tmp/left.img.
+# poke OFFSET BYTES [FILE]: into /tmp/left.img, or another file.
 poke() {
-	printf "$2" | dd of=/tmp/left.img bs=1 seek="$(($1))" conv=notrunc status=none
+	printf "$2" | dd of="${3:-/tmp/left.img}" bs=1 seek="$(($1))" conv=notrunc status=none
 }
 
 @test "validate takes what a kernel left behind for no damage; the mount clears it up, and damage beside it is found" {
@@ -140,6 +140,30 @@ poke() {
 	put phys /tmp/left.img
 	refuse -o "$OPTS,validate" none
 	[[ $output == *"impossible word of a chunk"* ]]
+}
+
+@test "a damaged entry of the branch table keeps nobody but its own branch from being mounted, and is named" {
+	start pmem /tmp/base.img
+	daxfs-branch create bad --stay -m "$MNT" -p main
+	daxfs-branch create good --stay -m "$MNT" -p main
+	umount "$MNT"
+	# One bit of when bad was made; and it is being committed to main.
+	poke "$(table branches 1 128) + 49" '\xff' "$DAXFS_PMEM"
+	dd if="$DAXFS_PMEM" of=/tmp/word bs=1 skip=$(($(table branches 1 128) + 4)) count=4 status=none
+	dd if=/tmp/word of="$DAXFS_PMEM" bs=1 seek=$(($(table branches 0 128) + 28)) conv=notrunc status=none
+	poke "$(table branches 0 128) + 24" '\1' "$DAXFS_PMEM"
+	show branch=good
+	dmesg | tail -n 20 | grep "branch number 1 cannot be committed to number 0"
+	touch "$MNT/x"
+	run daxfs-branch list -m "$MNT"
+	[[ $output == *main*good* ]]
+	again branch=main
+	run touch "$MNT/x"
+	[[ $output == *"Read-only file system"* ]]
+	run daxfsctl mount -o rw,branch=bad "$DAXFS_PMEM" /mnt/keep
+	[ "$status" -ne 0 ]
+	[[ $output == *"entry of branch bad is damaged"* ]]
+	daxfs-branch abort good -m "$MNT"
 }
 
 # Siblings of main at /mnt/one and /mnt/two; main at $MNT.
