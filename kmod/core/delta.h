@@ -171,6 +171,7 @@ int dxc_item_next(const struct dxc_volume *vol, const void *record, u32 size,
  */
 struct dxc_log {
 	dxc_chunk head;		/* DXC_NO_CHUNK: empty */
+	u64 head_salt;		/* which log it is: chunks are used again, salts are not */
 	dxc_chunk chunk;	/* the one being read or written */
 	u32 used;		/* bytes of it, with its header */
 	u32 left;		/* chunks that may still follow */
@@ -199,6 +200,14 @@ int dxc_log_open(const struct dxc_volume *vol, u64 head_word, u64 first_seq,
  */
 int dxc_log_read(const struct dxc_volume *vol, struct dxc_log *log, void *buf,
 		 u32 *size);
+
+/*
+ * Is a log that was read to its end, or appended to, still the one that
+ * head_word names, and nothing was added? buf as above. If so, whoever was to
+ * add something may have been cut short: see cleared.
+ */
+bool dxc_log_is_current(const struct dxc_volume *vol, struct dxc_log *log, u64 head_word,
+			void *buf);
 
 /*
  * Appends a record to a log that was read to its end. head_at is the offset of

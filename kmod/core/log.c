@@ -32,27 +32,38 @@ static u32 chunk_checksum(const struct daxfs_chunk *raw)
 	return dxc_crc32c(0, &raw->ch_first_seq, 3 * sizeof(__le64));
 }
 
+/* A copy of the head of a chunk that is a log's. */
+static int read_head(const struct dxc_volume *vol, u64 chunk, struct daxfs_chunk *raw)
+{
+	int err;
+
+	if (chunk >= dxc_chunk_count(vol))
+		return -EUCLEAN;
+	err = dxc_region_read(&vol->region, dxc_chunk_offset(vol, chunk), raw, sizeof(*raw));
+	if (err)
+		return err;
+	return le32_to_cpu(raw->ch_magic) == DAXFS_CHUNK_MAGIC &&
+	       le32_to_cpu(raw->ch_checksum) == chunk_checksum(raw) &&
+	       le64_to_cpu(raw->ch_index) == chunk ? 0 : -EUCLEAN;
+}
+
 /* Moves log to the start of a chunk, which holds the records that come next. */
 static int enter_chunk(const struct dxc_volume *vol, struct dxc_log *log, u64 chunk)
 {
 	struct daxfs_chunk raw;
 	int err;
 
-	if (chunk >= dxc_chunk_count(vol) || !log->left)
-		return -EUCLEAN;
-	err = dxc_region_read(&vol->region, dxc_chunk_offset(vol, chunk), &raw, sizeof(raw));
+	err = log->left ? read_head(vol, chunk, &raw) : -EUCLEAN;
 	if (err)
 		return err;
-	if (le32_to_cpu(raw.ch_magic) != DAXFS_CHUNK_MAGIC ||
-	    le32_to_cpu(raw.ch_checksum) != chunk_checksum(&raw) ||
-	    le64_to_cpu(raw.ch_index) != chunk)
-		return -EUCLEAN;
 	/*
 	 * A log that was rewritten starts with a later number than the branch
 	 * did, and so does what a commit joined to its parent's.
 	 */
 	if (log->chunk != DXC_NO_CHUNK && le64_to_cpu(raw.ch_first_seq) < log->seq)
 		return -EUCLEAN;
+	if (log->chunk == DXC_NO_CHUNK)
+		log->head_salt = le64_to_cpu(raw.ch_salt);
 	log->seq = le64_to_cpu(raw.ch_first_seq);
 	log->left--;
 	log->chunk = chunk;
@@ -140,6 +151,22 @@ int dxc_log_read(const struct dxc_volume *vol, struct dxc_log *log, void *buf, u
 	return 0;
 }
 
+bool dxc_log_is_current(const struct dxc_volume *vol, struct dxc_log *log, u64 head_word,
+			void *buf)
+{
+	struct dxc_log next = *log;
+	struct daxfs_chunk raw;
+	u32 size;
+
+	log->cleared = false;
+	if (log->head == DXC_NO_CHUNK)
+		return !head_word;
+	/* As long as it is the same log, it only grows at its end. */
+	return head_word == log->head + 1ull && !read_head(vol, log->head, &raw) &&
+	       le64_to_cpu(raw.ch_salt) == log->head_salt &&
+	       dxc_log_read(vol, &next, buf, &size) == -ENODATA;
+}
+
 /* A number that no chunk had before. */
 static u64 new_salt(const struct dxc_volume *vol)
 {
@@ -217,10 +244,12 @@ int dxc_log_extend(const struct dxc_volume *vol, struct dxc_log *log, dxc_off he
 	clear_chunk(vol, chunk, sizeof(raw) + rec->size);
 	dxc_region_write(vol, at, &raw, sizeof(raw));
 	dxc_region_write(vol, at + sizeof(raw), rec->buf, rec->size);
-	if (log->chunk != DXC_NO_CHUNK)
+	if (log->chunk != DXC_NO_CHUNK) {
 		head_at = dxc_chunk_offset(vol, log->chunk) + offsetof(struct daxfs_chunk, ch_next);
-	else
+	} else {
 		log->head = chunk;
+		log->head_salt = salt;
+	}
 	/* Without a word that names it, the log is complete when somebody stores one. */
 	if (head_at)
 		dxc_publish(vol, head_at, chunk + 1ull);

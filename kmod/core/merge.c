@@ -234,11 +234,13 @@ static int merge_chunks(struct dxc_layer *layer, struct dxc_layer *upper)
 	layer->free_blocks += upper->free_blocks;
 	/* The joined log goes on where the winner's did. */
 	if (upper->log.chunk != DXC_NO_CHUNK) {
-		dxc_chunk head = layer->log.head;
+		struct dxc_log before = layer->log;
 
 		layer->log = upper->log;
-		if (head != DXC_NO_CHUNK)
-			layer->log.head = head;
+		if (before.head != DXC_NO_CHUNK) {
+			layer->log.head = before.head;
+			layer->log.head_salt = before.head_salt;
+		}
 	}
 	if (upper->filling != DXC_NO_CHUNK)
 		layer->filling = upper->filling;

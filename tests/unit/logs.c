@@ -323,6 +323,49 @@ static void chunks(void)
 	tap_end("chunks are taken once, given back by their owner only, and reused when everybody has seen it");
 }
 
+/* A log that others may have written since it was read. */
+static void current_log(void)
+{
+	struct dxc_volume *vol = &img->vol;
+	struct dxc_log log, other;
+	struct dxc_record rec;
+	dxc_chunk hint = 0, first;
+	u32 tail, i;
+
+	CHECK_EQ(dxc_log_open(vol, 0, 1000, &log), 0);
+	CHECK(dxc_log_is_current(vol, &log, 0, copy));
+	for (i = 0; log.chunk == log.head; i++) {
+		make_record(&rec, buf, i);
+		CHECK_EQ(dxc_log_append(vol, &log, me, head_at, &hint, &rec), 0);
+	}
+	CHECK(i > 10 && log.cleared);
+	first = log.head;
+	CHECK(dxc_log_is_current(vol, &log, head_word(img->base), copy));
+	CHECK(!dxc_log_is_current(vol, &log, 0, copy));
+	/* A record that somebody else began, and that no log ends with, goes. */
+	tail = dxc_chunk_offset(vol, log.chunk) + log.used + 1000;
+	img->base[tail] = 1;
+	make_record(&rec, buf, 41);
+	CHECK_EQ(dxc_log_append(vol, &log, me, head_at, &hint, &rec), 0);
+	CHECK_EQ(img->base[tail], 0);
+
+	other = log;
+	make_record(&rec, buf, 42);
+	CHECK_EQ(dxc_log_append(vol, &other, me, head_at, &hint, &rec), 0);
+	CHECK(!dxc_log_is_current(vol, &log, head_word(img->base), copy));
+	CHECK(dxc_log_is_current(vol, &other, head_word(img->base), copy));
+	/* Compacted twice, it may start in the same chunk again; its old end is anybody's. */
+	log = other;
+	CHECK_EQ(dxc_log_open(vol, 0, other.seq, &other), 0);
+	make_record(&rec, buf, 43);
+	CHECK_EQ(dxc_log_extend(vol, &other, 0, first, &rec), 0);
+	dxc_log_switch(vol, head_at, &other);
+	memset(img->base + dxc_chunk_offset(vol, log.chunk), 0, vol->chunk_size);
+	CHECK(!dxc_log_is_current(vol, &log, head_word(img->base), copy));
+	CHECK(dxc_log_is_current(vol, &other, head_word(img->base), copy));
+	tap_end("a log that was rewritten or added to is not current, whatever chunk it starts in");
+}
+
 /* ---- crashes ---- */
 
 /*
@@ -431,7 +474,7 @@ static void hostile(void)
 void logs_tests(void)
 {
 	static void (*const parts[])(void) = { items,  chains,      forged, torn,
-					     chunks, crash_tests, hostile };
+					     chunks, current_log, crash_tests, hostile };
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
 		start();
