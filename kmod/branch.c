@@ -104,44 +104,6 @@ static int load_one(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch
 	return 0;
 }
 
-struct daxfs_loaded_branch *daxfs_branch_obtain(struct daxfs_volume *vol,
-						struct dxc_owner id, bool repair,
-						struct dxc_finding *f)
-{
-	struct daxfs_loaded_branch *branch, *next, *parent = NULL;
-	LIST_HEAD(chain);
-	int err;
-
-	memset(f, 0, sizeof(*f));
-	err = collect_chain(vol, id, &chain, &parent, f);
-	if (err)
-		goto free;
-	down_write(&vol->tree);
-	if (parent)
-		parent->users++;	/* ours, then the child's */
-	up_write(&vol->tree);
-	list_for_each_entry_safe(branch, next, &chain, list) {
-		err = load_one(vol, branch, parent, repair && list_is_last(&branch->list, &chain),
-			       f);
-		if (err) {
-			if (parent)
-				daxfs_branch_put(vol, parent);
-			goto free;
-		}
-		down_write(&vol->tree);
-		list_move(&branch->list, &vol->branches);
-		branch->users = 1;
-		up_write(&vol->tree);
-		parent = branch;
-	}
-	return parent;
-
-free:
-	list_for_each_entry_safe(branch, next, &chain, list)
-		kfree(branch);
-	return ERR_PTR(err);
-}
-
 void daxfs_branch_unuse(struct daxfs_loaded_branch *branch, struct list_head *dead)
 {
 	while (branch && !--branch->users) {
@@ -197,15 +159,11 @@ void daxfs_branch_show(struct daxfs_sb_info *sbi, struct daxfs_loaded_branch *to
 /* Is the layer all that the log says? branch->lock is ours: tree is held for writing. */
 static bool is_current(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch)
 {
-	struct dxc_log log = branch->layer.log;
+	struct dxc_layer *layer = &branch->layer;
 	struct dxc_branch br;
-	u32 size;
 
-	if (dxc_branch_get(&vol->core, branch->layer.owner, &br) ||
-	    br.head != (log.head == DXC_NO_CHUNK ? 0 : log.head + 1ull))
-		return false;
-	return log.head == DXC_NO_CHUNK ||
-		dxc_log_read(&vol->core, &log, branch->layer.scratch, &size) == -ENODATA;
+	return !dxc_branch_get(&vol->core, layer->owner, &br) &&
+		dxc_log_is_current(&vol->core, &layer->log, br.head, layer->scratch);
 }
 
 static bool lies_on(const struct daxfs_loaded_branch *branch,
@@ -243,9 +201,9 @@ int daxfs_branch_reload(struct daxfs_volume *vol, struct daxfs_loaded_branch *br
  * Another kernel has written to the branch since we read it. What inodes took
  * over from the layer is brought up to date by the worker.
  */
-static int load_again(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch)
+static int load_again(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch, bool repair)
 {
-	int err = daxfs_branch_reload(vol, branch, true);
+	int err = daxfs_branch_reload(vol, branch, repair);
 	struct daxfs_sb_info *sbi;
 
 	list_for_each_entry(sbi, &vol->supers, list) {
@@ -258,17 +216,71 @@ static int load_again(struct daxfs_volume *vol, struct daxfs_loaded_branch *bran
 	return err;
 }
 
-int daxfs_branch_make_current(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch)
+/* Nobody writes to the branch meanwhile. tree is held for writing. */
+static int catch_up(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch, bool repair)
 {
 	unsigned int nofs = memalloc_nofs_save();
 	int err = 0;
 
-	/* Children that somebody made before we had the lease; none can come now. */
 	branch->frozen = dxc_branch_is_frozen(&vol->core, branch->layer.owner);
 	if (!is_current(vol, branch))
-		err = load_again(vol, branch);
+		err = load_again(vol, branch, repair);
 	memalloc_nofs_restore(nofs);
 	return err;
+}
+
+/* Children that somebody made before we had the lease are there; none can come now. */
+int daxfs_branch_make_current(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch)
+{
+	return catch_up(vol, branch, true);
+}
+
+struct daxfs_loaded_branch *daxfs_branch_obtain(struct daxfs_volume *vol,
+						struct dxc_owner id, bool repair,
+						struct dxc_finding *f)
+{
+	struct daxfs_loaded_branch *branch, *next, *parent = NULL;
+	LIST_HEAD(chain);
+	int err;
+
+	memset(f, 0, sizeof(*f));
+	err = collect_chain(vol, id, &chain, &parent, f);
+	if (err)
+		goto free;
+	down_write(&vol->tree);
+	if (parent)
+		parent->users++;	/* ours, then the child's */
+	/*
+	 * Somebody else may have written it after we read it, until the first of
+	 * the chain was made, which froze it. What lies below it was frozen by it.
+	 */
+	if (parent && !parent->writer && !list_empty(&chain))
+		err = catch_up(vol, parent, false);
+	up_write(&vol->tree);
+	if (err) {
+		daxfs_branch_put(vol, parent);
+		goto free;
+	}
+	list_for_each_entry_safe(branch, next, &chain, list) {
+		err = load_one(vol, branch, parent, repair && list_is_last(&branch->list, &chain),
+			       f);
+		if (err) {
+			if (parent)
+				daxfs_branch_put(vol, parent);
+			goto free;
+		}
+		down_write(&vol->tree);
+		list_move(&branch->list, &vol->branches);
+		branch->users = 1;
+		up_write(&vol->tree);
+		parent = branch;
+	}
+	return parent;
+
+free:
+	list_for_each_entry_safe(branch, next, &chain, list)
+		kfree(branch);
+	return ERR_PTR(err);
 }
 
 int daxfs_branch_take_over(struct daxfs_sb_info *sbi)

@@ -45,3 +45,55 @@ SH
 	diff "$SHARED/sums" "$SHARED/share/sums.1"
 	diff "$SHARED/sums" "$SHARED/share/sums.2"
 }
+
+# The first VM keeps main mounted read-only while the second one writes to it and makes a child; then it mounts the child, too.
+late_guest() {
+	cat <<'SH'
+set -e
+mkdir -p /mnt/main /mnt/child
+me=$1
+reach() {
+	: >/mnt/share/$1
+}
+await() {
+	local i
+	for ((i = 0; i < 600; i++)); do
+		[[ ! -e /mnt/share/$1 ]] || return 0
+		read -rt 0.1 <> <(:) || :
+	done
+	false
+}
+where=phys=$DAXFS_PHYS_ADDR,size=$DAXFS_PHYS_SIZE
+if ((me == 1)); then
+	mount -i -t daxfs -o "ro,$where,branch=main" none /mnt/main
+	[[ ! -e /mnt/main/new ]]
+	reach shown
+	await made
+	mount -i -t daxfs -o "rw,$where,branch=child" none /mnt/child
+	cat /mnt/child/new /mnt/child/newer >/mnt/share/read
+	umount /mnt/child /mnt/main
+else
+	await shown
+	mount -i -t daxfs -o "rw,$where,branch=main" none /mnt/main
+	echo of main >/mnt/main/new
+	daxfs-branch create child -m /mnt/main -p main
+	echo of child >/mnt/main/newer
+	umount /mnt/main
+	reach made
+fi
+SH
+}
+
+@test "a child that another kernel made shows what its parent was by then, also to who had mounted that before" {
+	mkdaxfs -q -w -D 64M -d "$TOP/kmod/core" -o "$SHARED/memory"
+	truncate -s 256M "$SHARED/memory"
+	mkdir "$SHARED/share"
+	export DAXFS_VM_SHARED_PHYS=$SHARED/memory DAXFS_VM_PHYS=256M DAXFS_VM_PMEM=0 DAXFS_VM_SHARE=$SHARED/share
+	late_guest >"$SHARED/share/guest"
+	cd "$TOP"
+	tests/vm/run --mem 1G -- bash /mnt/share/guest 1 >"$SHARED/out.1" 2>&1 &
+	first=$!
+	tests/vm/run --mem 1G -- bash /mnt/share/guest 2 >"$SHARED/out.2" 2>&1 || { cat "$SHARED"/out.*; false; }
+	wait "$first" || { cat "$SHARED"/out.*; false; }
+	[[ $(<"$SHARED/share/read") == $'of main\nof child' ]]
+}
