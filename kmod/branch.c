@@ -162,8 +162,7 @@ static bool is_current(struct daxfs_volume *vol, struct daxfs_loaded_branch *bra
 	struct dxc_layer *layer = &branch->layer;
 	struct dxc_branch br;
 
-	return !dxc_branch_get(&vol->core, layer->owner, &br) &&
-		dxc_log_is_current(&vol->core, &layer->log, br.head, layer->scratch);
+	return !dxc_branch_get(&vol->core, layer->owner, &br) && dxc_layer_is_current(layer, &br);
 }
 
 static bool lies_on(const struct daxfs_loaded_branch *branch,
@@ -186,14 +185,16 @@ int daxfs_branch_reload(struct daxfs_volume *vol, struct daxfs_loaded_branch *br
 	err = dxc_branch_get(&vol->core, branch->layer.owner, &br);
 	if (!err)
 		err = dxc_layer_reload(&branch->layer, &br, repair, &f);
-	/* What the worker has counted is not what is retired now. */
-	branch->settled = 0;
-	if (!err)
+	if (!err) {
+		/* What the worker has counted is not what is retired now. */
+		branch->settled = 0;
 		return 0;
+	}
 	if (f.code)
 		daxfs_bad(vol, err, &f);
-	/* What there is of it may be looked at, but nothing is added. */
-	branch->frozen = true;
+	/* Whoever wants to write tries again; not a log that cannot be read. */
+	if (err != -EINTR && err != -ENOMEM)
+		branch->frozen = true;
 	return err;
 }
 

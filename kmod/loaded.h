@@ -97,8 +97,8 @@ void daxfs_branch_show(struct daxfs_sb_info *sbi, struct daxfs_loaded_branch *to
 		       struct list_head *dead);
 /*
  * Reads the branch's log anew; what inodes took over from the layer is the
- * caller's. On error the branch is frozen, and as good as can be. tree is held
- * for writing.
+ * caller's. On error the layer is as it was, and the branch frozen if it cannot
+ * be read at all. tree is held for writing.
  */
 int daxfs_branch_reload(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch,
 			bool repair);

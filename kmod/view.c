@@ -117,6 +117,8 @@ static noinline int become_writer(struct daxfs_sb_info *sbi)
 	if (err)
 		daxfs_lease_drop(sbi, id);
 	up_write(&vol->tree);
+	if (err == -EINTR || err == -ENOMEM)
+		return err;
 	if (err && err != -EAGAIN)
 		return refuse_write(sbi, -EIO, name, "its log cannot be read", "");
 	return -EAGAIN;

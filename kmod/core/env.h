@@ -236,10 +236,14 @@ static inline void dxc_sort(void *base, size_t n, size_t size,
 		qsort(base, n, size, cmp);
 }
 
+#ifdef DXC_TEST_ENV
+int dxc_pause(void);
+#else
 static inline int dxc_pause(void)
 {
 	return 0;
 }
+#endif
 
 #endif /* __KERNEL__ */
 

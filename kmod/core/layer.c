@@ -155,7 +155,7 @@ static int replay(struct dxc_layer *layer, const struct dxc_branch *br, struct d
 		read += size;
 		if (read >= PAUSE_BYTES) {
 			read = 0;
-			if (dxc_pause())
+			if (dxc_pause() && !layer->torn)
 				return -EINTR;
 		}
 	}
@@ -202,7 +202,7 @@ static int claim_blocks(struct dxc_layer *layer, struct dxc_finding *f)
 				if (err)
 					return dxc_found(f, err, DXC_LR_BLOCKS, DAXFS_AREA_DELTA,
 							 node->attr.ino, run->data, run->block);
-				if (++n % 1024 == 0 && dxc_pause())
+				if (++n % 1024 == 0 && dxc_pause() && !layer->torn)
 					return -EINTR;
 			}
 		}
@@ -264,14 +264,27 @@ int dxc_layer_reload(struct dxc_layer *layer, const struct dxc_branch *br, bool 
 	}
 	memcpy(before, space->used, (u64)dxc_chunk_count(layer->vol) * space->chunk_bytes);
 	fresh.retires = layer->retires;
-	dxc_layer_free(layer);
-	/* In the place of the old one: what is in use of chunks is noted once. */
-	*layer = fresh;
-	err = dxc_layer_load(layer, br, repair, f);
-	if (!err)
+	fresh.torn = layer->torn;
+	err = dxc_layer_load(&fresh, br, repair, f);
+	if (err) {
+		/* What is in use of chunks is noted once: as the old one has it. */
+		memcpy(space->used, before, (u64)dxc_chunk_count(layer->vol) * space->chunk_bytes);
+		dxc_layer_free(&fresh);
+	} else {
+		fresh.torn = false;
+		dxc_layer_free(layer);
+		*layer = fresh;
 		dxc_space_keep(layer, before);
+	}
 	dxc_free(before);
 	return err;
+}
+
+bool dxc_layer_is_current(struct dxc_layer *layer, const struct dxc_branch *br)
+{
+	/* Asked in any case: it makes the log fit to be added to. */
+	return dxc_log_is_current(layer->vol, &layer->log, br->head, layer->scratch) &&
+		!layer->torn;
 }
 
 /* ---- who is in it ---- */

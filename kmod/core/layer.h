@@ -85,6 +85,7 @@ struct dxc_layer {
 	u32 retired_count, retired_room;
 	bool retires;			/* others may read what is given up */
 	bool closed;			/* there may be orphans that nobody has open; racy on purpose */
+	bool torn;			/* half merged: to be loaded anew */
 	void *scratch;			/* dxc_record_max() bytes, for records */
 	struct dxc_item *items;		/* DXC_ITEMS_KEPT, of the record that is taken in */
 };
@@ -104,13 +105,19 @@ int dxc_layer_init(struct dxc_layer *layer, const struct dxc_volume *vol,
 int dxc_layer_load(struct dxc_layer *layer, const struct dxc_branch *br, bool repair,
 		   struct dxc_finding *f);
 /*
- * Reads the log anew into a layer that was loaded before, and may be half
- * merged. Blocks that it had and that the log does not mention may still be
- * read by somebody, and are retired. Orphans are gone: whoever has them open
- * is the caller's. On -ENOMEM it may be as it was; there always is a layer.
+ * Reads the log anew into a layer that was loaded before, and may be torn.
+ * Blocks that it had and that the log does not mention may still be read by
+ * somebody, and are retired. Orphans are gone: whoever has them open is the
+ * caller's. On error the layer is as it was, and not current. One that is torn
+ * is read whoever wants to kill the task.
  */
 int dxc_layer_reload(struct dxc_layer *layer, const struct dxc_branch *br, bool repair,
 		     struct dxc_finding *f);
+/*
+ * Is the layer all that the branch's log says? If so, and the caller has just
+ * got the lease, it may be added to.
+ */
+bool dxc_layer_is_current(struct dxc_layer *layer, const struct dxc_branch *br);
 /* Frees the memory; the region keeps everything. */
 void dxc_layer_free(struct dxc_layer *layer);
 static inline bool dxc_layer_is_empty(const struct dxc_layer *layer)
@@ -121,8 +128,7 @@ static inline bool dxc_layer_is_empty(const struct dxc_layer *layer)
 /*
  * upper was committed into layer (dxc_branch_finish() joined their logs):
  * moves what it says, and its chunks, to layer, as replaying the joined log
- * would. upper is empty afterwards, to be freed. -ENOMEM: layer is to be
- * loaded anew.
+ * would. upper is empty afterwards, to be freed. -ENOMEM: layer is torn.
  */
 int dxc_layer_merge(struct dxc_layer *layer, struct dxc_layer *upper);
 /*

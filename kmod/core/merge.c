@@ -253,6 +253,8 @@ int dxc_layer_merge(struct dxc_layer *layer, struct dxc_layer *upper)
 	u32 i;
 	int err;
 
+	/* Until all of it is there. */
+	layer->torn = true;
 	err = merge_chunks(layer, upper);
 	if (err)
 		return err;
@@ -264,5 +266,6 @@ int dxc_layer_merge(struct dxc_layer *layer, struct dxc_layer *upper)
 		dxc_space_retire(layer, upper->retired[i].data, upper->retired[i].count);
 	layer->closed |= upper->closed;
 	layer->next_cookie = upper->next_cookie;
+	layer->torn = err;
 	return err;
 }

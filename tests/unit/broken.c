@@ -2,7 +2,7 @@
 /* The core's memory, to be broken on purpose. */
 #include "broken.h"
 
-u64 broken_copies, broken_copy_at, broken_alloc_at, broken_noise;
+u64 broken_copies, broken_copy_at, broken_alloc_at, broken_pause_at, broken_noise;
 
 void (*broken_fence)(void);
 void (*broken_write_back)(const void *p, size_t n);
@@ -42,6 +42,13 @@ void *dxc_alloc(size_t count, size_t size)
 	if (broken_alloc_at && !--broken_alloc_at)
 		return NULL;
 	return calloc(count ? count : 1, size);
+}
+
+int dxc_pause(void)
+{
+	/* He does not change his mind. */
+	broken_pause_at -= broken_pause_at > 1;
+	return broken_pause_at == 1 ? -EINTR : 0;
 }
 
 int dxc_copy(void *dst, const void *src, size_t n)

@@ -2,6 +2,7 @@
 /* Layers: the space that their logs take, and what they keep in memory. */
 #include <stdio.h>
 #include <string.h>
+#include "broken.h"
 #include "stage.h"
 #include "tap.h"
 #include "tests.h"
@@ -300,11 +301,114 @@ static void ends(void)
 	tap_end("before a file becomes longer what lies behind its end is made zero");
 }
 
+/* ---- loading anew ---- */
+
+static bool has_name(const struct dxc_layer *layer, const char *name)
+{
+	struct dxc_file file = { 0 };
+	struct dxc_dirent de;
+
+	CHECK_EQ(dxc_view_inode(layer, 1, &file, NULL), 0);
+	return !dxc_view_lookup(layer, 1, &file.base, name, strlen(name), &de, NULL);
+}
+
+/* m is as it was, and what it has in use is not given out. */
+static void check_kept(struct dxc_layer *m, const struct dxc_branch *br, dxc_off own)
+{
+	dxc_off off;
+	u64 got;
+	u32 i;
+
+	CHECK(has_name(m, "before") && !has_name(m, "after-0"));
+	CHECK(!dxc_layer_is_current(m, br));
+	for (i = 0; i < 8; i++) {
+		CHECK_EQ(dxc_blocks_take(m, 0, 1, &off, &got), 0);
+		CHECK(off != own);
+		dxc_blocks_give_back(m, off, 1);
+	}
+}
+
+/* Somebody else has written to the branch; reading that is cut short. */
+static void cut_short(void)
+{
+	struct dxc_layer m, other;
+	struct dxc_space space;
+	struct dxc_branch br;
+	struct dxc_part part;
+	struct dxc_attr attr;
+	char name[16];
+	dxc_ino ino;
+	u64 i, k;
+
+	stage_open(1024, &m);
+	CHECK_EQ(stage_make(&m, 1, "before", S_IFREG | 0600, &ino), 0);
+	attr = stage_attr(&m, ino);
+	CHECK_EQ(stage_write(&m, &attr, 0), 0);
+	CHECK_EQ(dxc_view_map(&m, ino, NULL, 0, &part, NULL), 0);
+	CHECK_EQ(dxc_branch_find(stage, "main", &br), 0);
+	CHECK(dxc_layer_is_current(&m, &br));
+	CHECK_EQ(dxc_space_init(&space, stage), 0);
+	CHECK_EQ(stage_load(&other, "main", NULL, &space, NULL), 0);
+	for (i = 0; i < 1200; i++) {
+		sprintf(name, "after-%u", (u32)i);
+		CHECK_EQ(stage_make(&other, 1, name, S_IFREG | 0600, &ino), 0);
+		attr = stage_attr(&other, ino);
+		CHECK_EQ(stage_write(&other, &attr, 0), 0);
+	}
+	dxc_layer_free(&other);
+	dxc_space_exit(&space);
+	for (i = 1; i < 1000; i++) {
+		broken_pause_at = i;
+		if (!dxc_layer_reload(&m, &br, false, NULL))
+			break;
+		broken_pause_at = 0;
+		check_kept(&m, &br, part.ex.data);
+	}
+	broken_pause_at = 0;
+	CHECK(i > 10 && i < 1000);
+	CHECK(has_name(&m, "before") && has_name(&m, "after-1199"));
+	CHECK(dxc_layer_is_current(&m, &br));
+	/* One that is torn has to be read. */
+	m.torn = true;
+	CHECK(!dxc_layer_is_current(&m, &br));
+	broken_pause_at = 1;
+	CHECK_EQ(dxc_layer_reload(&m, &br, false, NULL), 0);
+	broken_pause_at = 0;
+	CHECK(dxc_layer_is_current(&m, &br));
+	stage_close(&m);
+	tap_end("a layer stays as it was when somebody kills the task that loads it anew, at any of %llu pauses",
+		(unsigned long long)i - 1);
+
+	stage_open(64, &m);
+	CHECK_EQ(stage_make(&m, 1, "before", S_IFREG | 0600, &ino), 0);
+	attr = stage_attr(&m, ino);
+	CHECK_EQ(stage_write(&m, &attr, 0), 0);
+	CHECK_EQ(dxc_view_map(&m, ino, NULL, 0, &part, NULL), 0);
+	CHECK_EQ(dxc_space_init(&space, stage), 0);
+	CHECK_EQ(stage_load(&other, "main", NULL, &space, NULL), 0);
+	CHECK_EQ(stage_make(&other, 1, "after-0", S_IFREG | 0600, &ino), 0);
+	dxc_layer_free(&other);
+	dxc_space_exit(&space);
+	for (i = 1; i < 1000; i++) {
+		broken_alloc_at = i;
+		if (!dxc_layer_reload(&m, &br, false, NULL))
+			break;
+		broken_alloc_at = 0;
+		for (k = 0; k < 2; k++)
+			check_kept(&m, &br, part.ex.data);
+	}
+	broken_alloc_at = 0;
+	CHECK(i > 5 && i < 1000);
+	CHECK(has_name(&m, "before") && has_name(&m, "after-0"));
+	stage_close(&m);
+	tap_end("a layer stays as it was when there is no memory to load it anew");
+}
+
 void layers_tests(void)
 {
 	ends();
 	static void (*const parts[])(void) = { busy, emptied, failing, removed_xattrs,
-					       deleted_later };
+					       deleted_later, cut_short };
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
 		parts[i]();
