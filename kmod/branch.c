@@ -226,6 +226,8 @@ static int catch_up(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch
 	branch->frozen = dxc_branch_is_frozen(&vol->core, branch->layer.owner);
 	if (!is_current(vol, branch))
 		err = load_again(vol, branch, repair);
+	else if (repair && !branch->frozen)
+		dxc_layer_repair(&branch->layer);
 	memalloc_nofs_restore(nofs);
 	return err;
 }

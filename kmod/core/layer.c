@@ -227,6 +227,31 @@ static void drop_unused(struct dxc_layer *layer)
 	}
 }
 
+void dxc_layer_repair(struct dxc_layer *layer)
+{
+	const struct dxc_volume *vol = layer->vol;
+	u32 count = dxc_chunk_count(vol), i;
+	struct dxc_chunk_use use;
+	u8 *known;
+
+	/* Without memory it is left to the next. */
+	known = dxc_alloc(count / 8 + 1, 1);
+	if (!known)
+		return;
+	for (i = 0; i < layer->chunk_count; i++)
+		known[layer->chunks[i] / 8] |= 1u << layer->chunks[i] % 8;
+	for (i = 0; i < count; i++) {
+		if (i % 4096 == 4095)
+			dxc_pause();
+		if (!(known[i / 8] >> i % 8 & 1) && !dxc_chunk_read(vol, i, &use) &&
+		    (use.kind == DAXFS_CHUNK_LOG || use.kind == DAXFS_CHUNK_DATA) &&
+		    dxc_owner_is(use.owner, layer->owner))
+			dxc_chunk_free(vol, i, layer->owner, dxc_commit_seq(vol));
+	}
+	dxc_free(known);
+	drop_unused(layer);
+}
+
 int dxc_layer_load(struct dxc_layer *layer, const struct dxc_branch *br, bool repair,
 		   struct dxc_finding *f)
 {

@@ -118,6 +118,12 @@ int dxc_layer_reload(struct dxc_layer *layer, const struct dxc_branch *br, bool 
  * got the lease, it may be added to.
  */
 bool dxc_layer_is_current(struct dxc_layer *layer, const struct dxc_branch *br);
+/*
+ * Gives back chunks of the branch that nothing refers to: whoever wrote it
+ * before may have been cut short, before the layer was loaded or after. The
+ * layer is current, and the caller has the lease.
+ */
+void dxc_layer_repair(struct dxc_layer *layer);
 /* Frees the memory; the region keeps everything. */
 void dxc_layer_free(struct dxc_layer *layer);
 static inline bool dxc_layer_is_empty(const struct dxc_layer *layer)

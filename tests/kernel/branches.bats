@@ -166,6 +166,19 @@ poke() {
 	daxfs-branch abort good -m "$MNT"
 }
 
+@test "a mount that becomes writable gives back what a writer left that stopped" {
+	start pmem /tmp/base.img
+	umount "$MNT"
+	# A chunk for main's log, of which there is nothing in it yet.
+	poke "$(table chunks 5 8)" '\1\0\0\0\1\0\0\0' "$DAXFS_PMEM"
+	run fsck.daxfs "$DAXFS_PMEM"
+	[[ $status == 0 && $output == *"not used by the branch that owns it"*"left behind"* ]]
+	mount -i -t daxfs -o ro,branch=main "$DAXFS_PMEM" "$MNT"
+	mount -o remount,rw "$MNT"
+	touch "$MNT/x"
+	is_clean
+}
+
 # Siblings of main at /mnt/one and /mnt/two; main at $MNT.
 siblings() {
 	start "$1" /tmp/base.img

@@ -404,11 +404,53 @@ static void cut_short(void)
 	tap_end("a layer stays as it was when there is no memory to load it anew");
 }
 
+/* Chunks that a writer took who then was gone, while the branch was only read here, and after. */
+static void repaired(void)
+{
+	struct dxc_chunk_use use;
+	dxc_chunk hint = 40, before, later, data;
+	struct dxc_branch br;
+	struct dxc_part part;
+	struct dxc_layer m;
+	struct dxc_attr attr;
+	dxc_ino ino;
+	u32 was;
+
+	stage_open(64, &m);
+	CHECK_EQ(stage_make(&m, 1, "x", S_IFREG | 0600, &ino), 0);
+	attr = stage_attr(&m, ino);
+	CHECK_EQ(stage_write(&m, &attr, 0), 0);
+	dxc_layer_free(&m);
+	was = stage_free_chunks();
+	CHECK_EQ(dxc_branch_find(stage, "main", &br), 0);
+	CHECK_EQ(dxc_chunk_take(stage, &hint, DAXFS_CHUNK_LOG, br.id, &before), 0);
+	CHECK_EQ(stage_load(&m, "main", NULL, &stage_space, NULL), 0);
+	CHECK_EQ(dxc_chunk_take(stage, &hint, DAXFS_CHUNK_LOG, br.id, &later), 0);
+	CHECK_EQ(dxc_chunk_take(stage, &hint, DAXFS_CHUNK_DATA, br.id, &data), 0);
+	CHECK_EQ(stage_free_chunks(), was - 3);
+	CHECK(dxc_layer_is_current(&m, &br));
+	dxc_layer_repair(&m);
+	CHECK_EQ(stage_free_chunks(), was);
+	CHECK(!dxc_chunk_read(stage, before, &use) && use.kind == DAXFS_CHUNK_FREED);
+	CHECK(!dxc_chunk_read(stage, later, &use) && use.kind == DAXFS_CHUNK_FREED);
+	CHECK(!dxc_chunk_read(stage, data, &use) && use.kind == DAXFS_CHUNK_FREED);
+	attr = stage_attr(&m, ino);
+	CHECK_EQ(dxc_view_map(&m, ino, NULL, 0, &part, NULL), 0);
+	CHECK(part.own);
+	CHECK_EQ(stage_write(&m, &attr, 1), 0);
+	CHECK_EQ(stage_reload("main", NULL), 0);
+	dxc_layer_repair(&m);
+	CHECK_EQ(stage_free_chunks(), was);
+	CHECK_EQ(stage_reload("main", NULL), 0);
+	stage_close(&m);
+	tap_end("who may write a branch that was only read gives back what nothing in it refers to");
+}
+
 void layers_tests(void)
 {
 	ends();
 	static void (*const parts[])(void) = { busy, emptied, failing, removed_xattrs,
-					       deleted_later, cut_short };
+					       deleted_later, cut_short, repaired };
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
 		parts[i]();
