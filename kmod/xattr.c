@@ -95,6 +95,12 @@ static int log_xattr(struct inode *inode, struct dxc_attr *attr, struct dxc_laye
 	is_there = err != -ENODATA;
 	if (is_there ? flags & XATTR_CREATE : flags & XATTR_REPLACE || !value)
 		return is_there ? -EEXIST : -ENODATA;
+	if (!is_there) {
+		err = dxc_view_xattr_room(layer, inode->i_ino, daxfs_base_of(info), prefix,
+					  strlen(name), NULL);
+		if (err)
+			return err;
+	}
 	daxfs_set_times(attr, current_time(inode), false);
 	err = dxc_op_xattr(layer, attr, prefix, name, strlen(name), value, size);
 	if (!err)

@@ -232,6 +232,15 @@ int dxc_view_xattrs(const struct dxc_layer *top, dxc_ino ino, const struct dxc_i
 		    int (*each)(void *priv, u32 prefix, const char *name, u32 len),
 		    void *priv, struct dxc_finding *f);
 
+/* What a list of the names of one inode's xattrs may take: listxattr(2) returns no longer one. */
+#define DXC_XATTR_LIST_MAX	0x10000u
+/*
+ * Can an xattr of that name be added? 0, -ENOSPC when nobody could list the
+ * inode's then, or an error. The name is not there.
+ */
+int dxc_view_xattr_room(const struct dxc_layer *top, dxc_ino ino, const struct dxc_inode *base,
+			u32 prefix, u32 name_len, struct dxc_finding *f);
+
 /* ---- operations ---- */
 
 /*

@@ -494,3 +494,23 @@ int dxc_view_xattrs(const struct dxc_layer *top, dxc_ino ino, const struct dxc_i
 	dxc_free(found);
 	return err == -ENODATA ? 0 : err;
 }
+
+static int count_name(void *priv, u32 prefix, const char *name, u32 len)
+{
+	u64 *left = priv, need = strlen(dxc_xattr_prefix(prefix)) + len + 1;
+
+	(void)name;
+	if (need > *left)
+		return -ENOSPC;
+	*left -= need;
+	return 0;
+}
+
+int dxc_view_xattr_room(const struct dxc_layer *top, dxc_ino ino, const struct dxc_inode *base,
+			u32 prefix, u32 name_len, struct dxc_finding *f)
+{
+	u64 left = DXC_XATTR_LIST_MAX;
+	int err = count_name(&left, prefix, NULL, name_len);
+
+	return err ? err : dxc_view_xattrs(top, ino, base, count_name, &left, f);
+}

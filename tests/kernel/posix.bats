@@ -34,6 +34,28 @@ ctime() { stat -c %.9Z "$1"; }
 # later A B: time A is later than B; both have nine digits after the point.
 later() { ((10#${1/./} > 10#${2/./})); }
 
+@test "xattrs: no more than listxattr can tell of: ENOSPC; what is there can be changed and removed, and makes room" {
+	python3 - <<'PY'
+import errno, os
+def name(i):
+    return "user.%0200d" % i
+open("many", "w").close()
+i = 0
+try:
+    while i < 1000:
+        os.setxattr("many", name(i), b"v")
+        i += 1
+except OSError as e:
+    assert e.errno == errno.ENOSPC, e
+assert i == 65536 // 206, i
+assert len(os.listxattr("many")) == i
+os.setxattr("many", name(3), b"another")
+os.removexattr("many", name(4))
+os.setxattr("many", name(i), b"v")
+assert len(os.listxattr("many")) == i
+PY
+}
+
 @test "names: too long, there already, not there, not empty, no directory, into itself" {
 	long=$(printf 'n%.0s' {1..255})
 	touch "$long" && mkdir "d$(printf 'n%.0s' {1..254})"

@@ -446,11 +446,50 @@ static void repaired(void)
 	tap_end("who may write a branch that was only read gives back what nothing in it refers to");
 }
 
+static int count_bytes(void *priv, u32 prefix, const char *name, u32 len)
+{
+	*(u32 *)priv += strlen(dxc_xattr_prefix(prefix)) + len + 1;
+	return 0;
+}
+
+/* As many as can be listed, over an inode of the base that has one. */
+static void many_xattrs(void)
+{
+	struct dxc_file file = { 0 };
+	struct dxc_layer m;
+	char name[256];
+	u32 i, bytes = 0;
+	int err;
+
+	stage_open(256, &m);
+	CHECK_EQ(dxc_view_inode(&m, 2, &file, NULL), 0);
+	for (i = 0; i < 1000; i++) {
+		sprintf(name, "a%0199u", i);
+		err = dxc_view_xattr_room(&m, 2, &file.base, DAXFS_XATTR_USER, 200, NULL);
+		if (err)
+			break;
+		CHECK_EQ(stage_xattr(&m, 2, name, "v"), 0);
+	}
+	CHECK_EQ(err, -ENOSPC);
+	CHECK_EQ(dxc_view_xattrs(&m, 2, &file.base, count_bytes, &bytes, NULL), 0);
+	CHECK(bytes <= DXC_XATTR_LIST_MAX && bytes + 206 > DXC_XATTR_LIST_MAX);
+	err = dxc_view_xattr_room(&m, 2, &file.base, DAXFS_XATTR_USER,
+				  DXC_XATTR_LIST_MAX - bytes - 6, NULL);
+	CHECK_EQ(err, 0);
+	/* One that is removed makes room. */
+	CHECK_EQ(stage_xattr(&m, 2, "old", NULL), 0);
+	err = dxc_view_xattr_room(&m, 2, &file.base, DAXFS_XATTR_USER,
+				  DXC_XATTR_LIST_MAX - bytes - 6 + 9, NULL);
+	CHECK_EQ(err, 0);
+	stage_close(&m);
+	tap_end("an inode gets no more xattrs than can be listed: ENOSPC");
+}
+
 void layers_tests(void)
 {
 	ends();
 	static void (*const parts[])(void) = { busy, emptied, failing, removed_xattrs,
-					       deleted_later, cut_short, repaired };
+					       deleted_later, cut_short, repaired, many_xattrs };
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
 		parts[i]();
