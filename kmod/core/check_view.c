@@ -31,6 +31,7 @@ struct view {
 	u32 *buckets;		/* index in list + 1; room of them, a power of two */
 	struct dxc_file file;
 	struct dxc_dirent de;
+	char target[DAXFS_SYMLINK_MAX + 1];
 };
 
 #define VIEW_FOUND(code, ino, detail) \
@@ -189,6 +190,7 @@ static int check_tally(struct view *v, u32 index, u64 next_ino)
 	const struct dxc_attr *attr = &v->file.attr;
 	s64 names = t->names, subdirs = t->subdirs;
 	const struct seen *seen;
+	struct dxc_finding f;
 	dxc_ino parent;
 	bool there;
 	int err;
@@ -209,6 +211,12 @@ static int check_tally(struct view *v, u32 index, u64 next_ino)
 	}
 	if (!there)
 		return names ? VIEW_FOUND(DXC_LR_MISSING, t->ino, names) : 0;
+	if (S_ISLNK(attr->mode)) {
+		/* A replayed size is no longer than the buffer. */
+		err = decoded(v->c, dxc_view_symlink(v->top, &v->file, v->target, &f), &f);
+		if (err)
+			return err;
+	}
 	if (!S_ISDIR(attr->mode))
 		return attr->nlink == names ? 0 : VIEW_FOUND(DXC_LR_NLINK, t->ino, attr->nlink);
 	if (names != (t->ino != DAXFS_ROOT_INO))

@@ -301,6 +301,23 @@ DAMAGE(lr_symlink)
 	dxc_record_symlink(&rec, INO("block"), "target", 6);
 	append(p, &rec);
 }
+DAMAGE(lr_symlink_longer)
+{
+	struct dxc_attr attr = attr_of(p, INO("link"));
+
+	attr.size++;
+	say(p, &attr);
+}
+DAMAGE(lr_symlink_none)
+{
+	struct dxc_attr attr = { .ino = p->img->count + 1, .mode = S_IFLNK | 0777, .nlink = 1, .size = 6 };
+	struct dxc_record rec = start();
+
+	LE64(shared(p)->ss_next_ino, attr.ino + 1);
+	dxc_record_inode(&rec, &attr);
+	dxc_record_link(&rec, 1, "new", 3, attr.ino, DT_LNK);
+	append(p, &rec);
+}
 DAMAGE(lr_free_block) { map(p, INO("block"), 0, dxc_chunk_offset(&p->img->vol, 5)); }
 DAMAGE(lr_log_block) { map(p, INO("block"), 0, dxc_chunk_offset(&p->img->vol, 0)); }
 DAMAGE(lr_others_block)
@@ -480,6 +497,7 @@ const struct rule delta_rules[] = {
 	FOUND_RW(LR_ITEM, lr_item, 0), FOUND_RW(LR_DIR, lr_dir, 0), FOUND_RW(LR_LINK, lr_link, 0),
 	FOUND_RW(LR_TYPE, lr_type, 0), FOUND_RW(LR_RANGE, lr_range, 0),
 	FOUND_RW(LR_SYMLINK, lr_symlink, 0),
+	FOUND_RW(LINK_TARGET, lr_symlink_longer, 0), FOUND_RW(LINK_TARGET, lr_symlink_none, 0),
 	FOUND_RW(LR_BLOCKS, lr_free_block, 0), FOUND_RW(LR_BLOCKS, lr_log_block, 0),
 	/* main cannot be loaded, so its child's chunk is not looked at */
 	FOUND_RW(LR_BLOCKS, lr_others_block, 0), FOUND_RW(LR_BLOCKS, lr_block_twice, 0),
