@@ -95,8 +95,8 @@ int dxc_check_delta(struct checker *c);
 /*
  * check_view.c: that the view of a layer is one tree and counts its links
  * right. The base was found to be. at: offset of the branch's entry, which
- * findings name. next_ino: what the shared state says. Results as dxc_check().
+ * findings name. Results as dxc_check().
  */
-int dxc_check_view(struct checker *c, const struct dxc_layer *top, dxc_off at, u64 next_ino);
+int dxc_check_view(struct checker *c, const struct dxc_layer *top, dxc_off at);
 
 #endif

@@ -330,7 +330,9 @@ static void unload(struct branch_node *node)
 static int check_log(struct delta *d, u32 index)
 {
 	struct branch_node *node = &d->nodes[index];
-	const struct dxc_volume *vol = d->c->vol;
+	struct checker *c = d->c;
+	const struct dxc_volume *vol = c->vol;
+	dxc_off base = vol->area[DAXFS_AREA_SHARED].offset;
 	struct dxc_layer *lower = NULL;
 	struct dxc_finding f;
 	u32 i;
@@ -354,13 +356,17 @@ static int check_log(struct delta *d, u32 index)
 	err = dxc_layer_load(node->layer, &node->br, false, &f);
 	if (err) {
 		unload(node);
-		return decoded(d->c, err, &f);
+		return decoded(c, err, &f);
 	}
+	/* Also what has no name any more: it would be two things in one log. */
+	if (node->layer->last_ino >= d->next_ino)
+		err = found(c, DXC_SS_INO, DAXFS_AREA_SHARED, node->layer->last_ino,
+			    base + offsetof(struct daxfs_shared, ss_next_ino), d->next_ino);
 	for (i = 0; !err && i < node->layer->chunk_count; i++)
 		err = check_own_chunk(d, node->layer, node->layer->chunks[i]);
 	/* What others stand on is looked at with them. */
 	if (!err && (index == DAXFS_MAIN_BRANCH || !node->child))
-		err = dxc_check_view(d->c, node->layer, entry_at(vol, index), d->next_ino);
+		err = dxc_check_view(c, node->layer, entry_at(vol, index));
 	return err;
 }
 

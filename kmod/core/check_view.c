@@ -184,7 +184,7 @@ static int count_directory(struct view *v, u32 dir)
 
 /* ---- what was counted ---- */
 
-static int check_tally(struct view *v, u32 index, u64 next_ino)
+static int check_tally(struct view *v, u32 index)
 {
 	const struct tally *t = &v->list[index];
 	const struct dxc_attr *attr = &v->file.attr;
@@ -202,12 +202,6 @@ static int check_tally(struct view *v, u32 index, u64 next_ino)
 		seen = &v->c->seen[t->ino - 1];
 		names += seen->names;
 		subdirs += seen->subdirs;
-	} else if (there && t->ino >= next_ino) {
-		err = found(v->c, DXC_SS_INO, DAXFS_AREA_SHARED, t->ino,
-			    v->c->vol->area[DAXFS_AREA_SHARED].offset +
-			    offsetof(struct daxfs_shared, ss_next_ino), next_ino);
-		if (err)
-			return err;
 	}
 	if (!there)
 		return names ? VIEW_FOUND(DXC_LR_MISSING, t->ino, names) : 0;
@@ -259,7 +253,7 @@ static int check_path(struct view *v, u32 index)
 	}
 }
 
-static int check_all(struct view *v, u64 next_ino)
+static int check_all(struct view *v)
 {
 	const struct dxc_layer *layer;
 	u32 i, n, touched;
@@ -285,7 +279,7 @@ static int check_all(struct view *v, u64 next_ino)
 	for (i = 0; !err && i < n; i++) {
 		err = i % 1024 ? 0 : dxc_pause();
 		if (!err)
-			err = check_tally(v, i, next_ino);
+			err = check_tally(v, i);
 	}
 	/* What was not touched is in a base that is a tree, or below what was. */
 	for (i = 0; !err && i < touched; i++)
@@ -293,7 +287,7 @@ static int check_all(struct view *v, u64 next_ino)
 	return err;
 }
 
-int dxc_check_view(struct checker *c, const struct dxc_layer *top, dxc_off at, u64 next_ino)
+int dxc_check_view(struct checker *c, const struct dxc_layer *top, dxc_off at)
 {
 	struct view *v = dxc_alloc(1, sizeof(*v));
 	int err;
@@ -303,7 +297,7 @@ int dxc_check_view(struct checker *c, const struct dxc_layer *top, dxc_off at, u
 	v->c = c;
 	v->top = top;
 	v->at = at;
-	err = check_all(v, next_ino);
+	err = check_all(v);
 	dxc_free(v->list);
 	dxc_free(v->buckets);
 	dxc_free(v);

@@ -69,6 +69,7 @@ struct dxc_layer {
 	struct dxc_name **names;	/* hashed by directory and name */
 	u32 name_mask, name_count;
 	u64 next_cookie;		/* of the next name; grows along the layers of a view */
+	dxc_ino last_ino;		/* the highest it ever knew, with those that are gone */
 
 	dxc_chunk *chunks;		/* all it owns, log and data */
 	u32 chunk_count, chunk_room;

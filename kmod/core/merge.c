@@ -266,6 +266,7 @@ int dxc_layer_merge(struct dxc_layer *layer, struct dxc_layer *upper)
 		dxc_space_retire(layer, upper->retired[i].data, upper->retired[i].count);
 	layer->closed |= upper->closed;
 	layer->next_cookie = upper->next_cookie;
+	layer->last_ino = max_t(dxc_ino, layer->last_ino, upper->last_ino);
 	layer->torn = err;
 	return err;
 }

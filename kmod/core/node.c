@@ -132,6 +132,7 @@ int dxc_node_get(struct dxc_layer *layer, dxc_ino ino, struct dxc_node **found)
 	}
 	node->lower_end = node->is_new ? 0 : DXC_BLOCKS_MAX;
 	dxc_node_add(layer, node);
+	layer->last_ino = max_t(dxc_ino, layer->last_ino, ino);
 	*found = node;
 	return 0;
 }

@@ -178,6 +178,13 @@ DAMAGE(ino_logged)
 	dxc_record_link(&rec, 1, "new", 3, attr.ino, DT_REG);
 	append(p, &rec);
 }
+DAMAGE(ino_gone)
+{
+	/* It was made and has no name any more: nothing shows it, but the log knows it. */
+	struct dxc_attr attr = { .ino = p->img->count + 1, .mode = S_IFREG | 0644 };
+
+	say(p, &attr);
+}
 DAMAGE(gen_used) { LE64(shared(p)->ss_next_gen, 1); }
 DAMAGE(gen_child) { child(p, main_id, "a"); LE64(shared(p)->ss_next_gen, 2); }
 DAMAGE(gen_salt)
@@ -469,7 +476,7 @@ const struct rule delta_rules[] = {
 	FOUND_RW(SS_ZERO, ss_zero_first, 0), FOUND_RW(SS_ZERO, ss_zero_hfs, 0),
 	FOUND_RW(SS_ZERO, ss_zero_last, 0),
 	FOUND_RW(SS_INO, ino_used, 0), FOUND_RW(SS_INO, ino_zero, 0), FOUND_RW(SS_INO, ino_high, 0),
-	FOUND_RW(SS_INO, ino_logged, 0),
+	FOUND_RW(SS_INO, ino_logged, 0), FOUND_RW(SS_INO, ino_gone, 0),
 	FOUND_RW(SS_GEN, gen_used, 0), FOUND_RW(SS_GEN, gen_child, 0), FOUND_RW(SS_GEN, gen_salt, 0),
 	FOUND_RW(BR_STATE, br_no_state, 0), FOUND_RW(BR_STATE, br_no_gen, 0),
 	FOUND_RW(BR_STATE, br_main_free, 0), FOUND_RW(BR_STATE, br_main_dead, 0),
