@@ -313,6 +313,39 @@ static int check_own_chunk(struct delta *d, const struct dxc_layer *layer, dxc_c
 	return err ? err : check_generation(d, le64_to_cpu(raw.ch_salt));
 }
 
+/*
+ * A name that hides one of the layers below has taken it away before: it would
+ * come back with the next unlink else.
+ */
+static int check_covers(struct delta *d, const struct dxc_layer *layer, u32 index)
+{
+	const struct dxc_name *name;
+	struct dxc_finding f;
+	u32 i;
+	int err;
+
+	for (i = 0; i <= layer->name_mask; i++) {
+		err = pause_at(i);
+		if (err)
+			return err;
+		for (name = layer->names[i]; name; name = name->next) {
+			if (name->covers || dxc_node_find(layer, name->dir)->is_new)
+				continue;
+			err = dxc_layer_below_name(layer, name->dir, name->name, name->len, &f);
+			if (err == -ENOENT)
+				continue;
+			if (!err)
+				err = found(d->c, DXC_LR_OVER, DAXFS_AREA_BRANCHES, name->dir,
+					    entry_at(d->c->vol, index), name->ino);
+			else
+				err = decoded(d->c, err, &f);
+			if (err)
+				return err;
+		}
+	}
+	return 0;
+}
+
 static void unload(struct branch_node *node)
 {
 	if (!node->layer)
@@ -364,6 +397,8 @@ static int check_log(struct delta *d, u32 index)
 			    base + offsetof(struct daxfs_shared, ss_next_ino), d->next_ino);
 	for (i = 0; !err && i < node->layer->chunk_count; i++)
 		err = check_own_chunk(d, node->layer, node->layer->chunks[i]);
+	if (!err)
+		err = check_covers(d, node->layer, index);
 	/* What others stand on is looked at with them. */
 	if (!err && (index == DAXFS_MAIN_BRANCH || !node->child))
 		err = dxc_check_view(c, node->layer, entry_at(vol, index));

@@ -140,6 +140,9 @@ static inline struct dxc_node *dxc_node_find(const struct dxc_layer *layer, dxc_
 
 /* What the layers below say of ino, as dxc_view_inode(), but also of one without a name. */
 int dxc_layer_below(const struct dxc_layer *layer, dxc_ino ino, struct dxc_file *file);
+/* Have the layers below that name? 0, -ENOENT or an error. Reads the region. */
+int dxc_layer_below_name(const struct dxc_layer *layer, dxc_ino dir, const char *name, u32 len,
+			 struct dxc_finding *f);
 /* Have the layers below that xattr, or is it not known? Reads the region. */
 bool dxc_layer_below_has_xattr(const struct dxc_layer *layer, dxc_ino ino, u32 prefix,
 			       const char *name, u32 len);

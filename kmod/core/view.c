@@ -156,6 +156,25 @@ int dxc_view_lookup(const struct dxc_layer *top, dxc_ino dir, const struct dxc_i
 	return base ? dxc_dir_lookup(top->vol, base, name, len, de, f) : -ENOENT;
 }
 
+int dxc_layer_below_name(const struct dxc_layer *layer, dxc_ino dir, const char *name, u32 len,
+			 struct dxc_finding *f)
+{
+	struct dxc_dirent de dxc_uninitialized;
+	const struct dxc_inode *base = NULL;
+	struct dxc_inode in;
+	int err;
+
+	if (dir <= layer->vol->inode_count) {
+		err = dxc_inode_read(layer->vol, dir, &in, f);
+		if (err)
+			return err;
+		base = &in;
+	}
+	if (layer->lower)
+		return dxc_view_lookup(layer->lower, dir, base, name, len, &de, f);
+	return base ? dxc_dir_lookup(layer->vol, base, name, len, &de, f) : -ENOENT;
+}
+
 /* The first slot of a directory with at least that cookie. */
 static u32 slot_at(const struct dxc_node *dir, u64 cookie)
 {

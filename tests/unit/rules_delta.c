@@ -471,6 +471,36 @@ DAMAGE(lr_lost)
 	dxc_record_link(&rec, deeper.ino, "sub", 3, sub.ino, DT_DIR);
 	append(p, &rec);
 }
+DAMAGE(lr_over)
+{
+	/* All is counted right, but the name of the base was not taken away. */
+	struct dxc_attr hello = attr_of(p, INO("hello")), block = attr_of(p, INO("block"));
+	struct dxc_record rec = start();
+
+	hello.nlink--;
+	block.nlink++;
+	dxc_record_inode(&rec, &hello);
+	dxc_record_inode(&rec, &block);
+	dxc_record_link(&rec, 1, "hello", 5, block.ino, DT_REG);
+	append(p, &rec);
+}
+DAMAGE(lr_over_child)
+{
+	struct dxc_attr fifo = attr_of(p, INO("fifo")), sock = attr_of(p, INO("sock"));
+	struct dxc_record rec = start();
+
+	fifo.nlink++;
+	dxc_record_inode(&rec, &fifo);
+	dxc_record_link(&rec, 1, "new", 3, fifo.ino, DT_FIFO);
+	append(p, &rec);
+	rec = start();
+	fifo.nlink--;
+	sock.nlink++;
+	dxc_record_inode(&rec, &fifo);
+	dxc_record_inode(&rec, &sock);
+	dxc_record_link(&rec, 1, "new", 3, sock.ino, DT_SOCK);
+	append_to(p, child(p, main_id, "a"), &rec);
+}
 
 const struct rule delta_rules[] = {
 	FOUND_RW(SS_ZERO, ss_zero_first, 0), FOUND_RW(SS_ZERO, ss_zero_hfs, 0),
@@ -510,7 +540,7 @@ const struct rule delta_rules[] = {
 	FOUND_RW(LR_BLOCKS, lr_others_block, 0), FOUND_RW(LR_BLOCKS, lr_block_twice, 0),
 	FOUND_RW(LR_MISSING, lr_missing, 0), FOUND_RW(LR_MISSING, lr_missing_dir, 0),
 	FOUND_RW(LR_NLINK, lr_nlink, 0), FOUND_RW(LR_NLINK, lr_nlink_dir, 0),
-	FOUND_RW(LR_NLINK, lr_nlink_unlink, 0), FOUND_RW(LR_NLINK, lr_nlink_over, 0),
+	FOUND_RW(LR_NLINK, lr_nlink_unlink, 0), FOUND_RW(LR_NLINK, lr_nlink_over, ALSO(LR_OVER)),
 	FOUND_RW(LR_NLINK, lr_nlink_child, 0),
 	FOUND_RW(LR_NLINK, lr_nlink_bad_branch, ALSO(BR_CHECKSUM)),
 	FOUND_RW(LR_NLINK, lr_nlink_orphan, ALSO(BR_ORPHAN)),
@@ -518,6 +548,7 @@ const struct rule delta_rules[] = {
 	FOUND_RW(LR_NAMES, lr_names_root, 0),
 	FOUND_RW(LR_PARENT, lr_parent, 0), FOUND_RW(LR_PARENT, lr_parent_moved, 0),
 	FOUND_RW(LR_LOST, lr_lost, 0),
+	FOUND_RW(LR_OVER, lr_over, 0), FOUND_RW(LR_OVER, lr_over_child, 0),
 };
 
 /* clang-format on */
