@@ -391,12 +391,17 @@ static int check_log(struct delta *d, u32 index)
 		unload(node);
 		return decoded(c, err, &f);
 	}
+	if (node->layer->unread)
+		return node->layer->unread;
 	/* Also what has no name any more: it would be two things in one log. */
 	if (node->layer->last_ino >= d->next_ino)
 		err = found(c, DXC_SS_INO, DAXFS_AREA_SHARED, node->layer->last_ino,
 			    base + offsetof(struct daxfs_shared, ss_next_ino), d->next_ino);
 	for (i = 0; !err && i < node->layer->chunk_count; i++)
 		err = check_own_chunk(d, node->layer, node->layer->chunks[i]);
+	if (!err && node->layer->behind)
+		err = found(c, DXC_LR_CUT, DAXFS_AREA_DELTA, 0, node->layer->behind,
+			    node->layer->log.seq);
 	if (!err)
 		err = check_covers(d, node->layer, index);
 	/* What others stand on is looked at with them. */

@@ -121,6 +121,7 @@ enum dxc_code {
 	DXC_LR_NAMES,		/* directory with more or fewer than one name; detail: how many */
 	DXC_LR_PARENT,		/* directory is entered in another than its parent; detail: it */
 	DXC_LR_LOST,		/* directory that no path from the root leads to */
+	DXC_LR_CUT,		/* records behind a damaged one; detail: number of that */
 	DXC_LR_OVER,		/* name that is there below, not taken away; detail: who has it */
 	DXC_CODES
 };

@@ -231,6 +231,20 @@ int dxc_log_add(const struct dxc_volume *vol, struct dxc_log *log, struct dxc_re
 int dxc_log_extend(const struct dxc_volume *vol, struct dxc_log *log, dxc_off head_at,
 		   dxc_chunk chunk, struct dxc_record *rec);
 
+/*
+ * Of a log that was read to its end, the offset of a record in its last chunk
+ * whose number is later than the next one's: then the one that should be next
+ * was damaged, and another in its place could bring the later ones back. 0:
+ * nothing is there. buf as for dxc_log_read(). On -EIO *at is the log's end.
+ */
+int dxc_log_look_behind(const struct dxc_volume *vol, const struct dxc_log *log, void *buf,
+			dxc_off *at);
+/* Goes on in a chunk of its own with the next record. */
+static inline void dxc_log_leave(const struct dxc_volume *vol, struct dxc_log *log)
+{
+	log->used = vol->chunk_size;
+}
+
 /* The chunk after this one in a chain + 1, as the region says; 0: none. */
 u64 dxc_log_next(const struct dxc_volume *vol, dxc_chunk chunk);
 /* The word at head_at names the first chunk of log (0: none) from now on, durably. */

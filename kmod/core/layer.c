@@ -161,6 +161,27 @@ static int replay(struct dxc_layer *layer, const struct dxc_branch *br, struct d
 	}
 }
 
+/* Memory that is broken is not written to either; who only reads does not need it. */
+static void look_behind(struct dxc_layer *layer)
+{
+	int err = dxc_log_look_behind(layer->vol, &layer->log, layer->scratch, &layer->behind);
+
+	if (err)
+		layer->unread = err;
+}
+
+/*
+ * A record that is written over a damaged one must not be followed by what came
+ * after that. Without the lease, what is behind may be what somebody has just
+ * appended.
+ */
+static void leave_damaged(struct dxc_layer *layer)
+{
+	if (layer->behind)
+		dxc_log_leave(layer->vol, &layer->log);
+	layer->behind = 0;
+}
+
 /* Inodes without a name were open when the kernel that made them went. */
 static int drop_orphans(struct dxc_layer *layer, struct dxc_finding *f)
 {
@@ -234,6 +255,7 @@ void dxc_layer_repair(struct dxc_layer *layer)
 	struct dxc_chunk_use use;
 	u8 *known;
 
+	leave_damaged(layer);
 	/* Without memory it is left to the next. */
 	known = dxc_alloc(count / 8 + 1, 1);
 	if (!known)
@@ -266,9 +288,14 @@ int dxc_layer_load(struct dxc_layer *layer, const struct dxc_branch *br, bool re
 		err = drop_orphans(layer, f);
 	if (!err)
 		err = claim_blocks(layer, f);
-	if (!err && repair)
+	if (err)
+		return err;
+	look_behind(layer);
+	if (repair) {
+		leave_damaged(layer);
 		drop_unused(layer);
-	return err;
+	}
+	return 0;
 }
 
 int dxc_layer_reload(struct dxc_layer *layer, const struct dxc_branch *br, bool repair,

@@ -167,6 +167,39 @@ bool dxc_log_is_current(const struct dxc_volume *vol, struct dxc_log *log, u64 h
 	       dxc_log_read(vol, &next, buf, &size) == -ENODATA;
 }
 
+int dxc_log_look_behind(const struct dxc_volume *vol, const struct dxc_log *log, void *buf,
+			dxc_off *at)
+{
+	u64 patience = 8ull * vol->chunk_size;
+	const struct daxfs_record *head;
+	u32 rest, i, size;
+	int err;
+
+	*at = 0;
+	if (log->chunk == DXC_NO_CHUNK)
+		return 0;
+	*at = dxc_chunk_offset(vol, log->chunk) + log->used;
+	rest = vol->chunk_size - log->used;
+	err = dxc_region_read(&vol->region, *at, buf, rest);
+	if (err)
+		return err;
+	for (i = 0; rest - i >= sizeof(*head); i += 8) {
+		head = (const struct daxfs_record *)((u8 *)buf + i);
+		size = le32_to_cpu(head->lr_size);
+		/* Records are longer than a byte: so many fit no chunk. */
+		if (le64_to_cpu(head->lr_seq) - log->seq - 1 >= vol->chunk_size ||
+		    size <= sizeof(*head) || size % 8 || size > rest - i)
+			continue;
+		/* What only looks like one, long and all over the chunk, is no honest log either. */
+		if (size > patience ||
+		    le32_to_cpu(head->lr_checksum) == record_checksum(log->salted, head, size))
+			break;
+		patience -= size;
+	}
+	*at = rest - i >= sizeof(*head) ? *at + i : 0;
+	return 0;
+}
+
 /* A number that no chunk had before. */
 static u64 new_salt(const struct dxc_volume *vol)
 {

@@ -237,6 +237,7 @@ static int merge_chunks(struct dxc_layer *layer, struct dxc_layer *upper)
 		struct dxc_log before = layer->log;
 
 		layer->log = upper->log;
+		layer->behind = upper->behind;
 		if (before.head != DXC_NO_CHUNK) {
 			layer->log.head = before.head;
 			layer->log.head_salt = before.head_salt;

@@ -98,6 +98,7 @@ static const char *const texts[DXC_CODES] = {
 	[DXC_LR_NAMES] = "directory of a branch has not exactly one name",
 	[DXC_LR_PARENT] = "directory of a branch is entered in one that is not its parent",
 	[DXC_LR_LOST] = "no path from the root leads to the directory in a branch",
+	[DXC_LR_CUT] = "log ends at a damaged record, and others are behind it",
 	[DXC_LR_OVER] = "log gives away a name that was not taken from its inode before",
 };
 

@@ -207,9 +207,79 @@ static void chains(void)
 		longest[0], longest[1], longest[2]);
 }
 
+/* Three records of one size, of which only the first counts. */
+static void damage(void)
+{
+	struct dxc_attr base;
+	dxc_off end_of_second;
+	u32 size = 0, i;
+
+	stage_open(64, &m);
+	base = stage_attr(&m, 2);
+	for (i = 1; i <= 3; i++) {
+		size = m.log.used;
+		base.uid = i;
+		CHECK_EQ(dxc_op_setattr(&m, &base), 0);
+	}
+	end_of_second = dxc_chunk_offset(stage, m.log.chunk) + size;
+	stage->region.base[end_of_second - 1] ^= 1;
+	dxc_layer_free(&m);
+}
+
+/* One more record, and what it leaves of the others. */
+static void write_on(void)
+{
+	struct dxc_attr root;
+
+	CHECK_EQ(stage_attr(&m, 2).uid, 1);
+	root = stage_attr(&m, 1);
+	root.uid = 77;
+	CHECK_EQ(dxc_op_setattr(&m, &root), 0);
+	dxc_layer_free(&m);
+	stage_load_to_write(&m);
+	CHECK_EQ(stage_attr(&m, 1).uid, 77);
+	CHECK_EQ(stage_attr(&m, 2).uid, 1);
+}
+
+static void damages(void)
+{
+	dxc_off end;
+	u64 last;
+
+	damage();
+	stage_load_to_write(&m);
+	write_on();
+	stage_close(&m);
+	tap_end("what comes after a damaged record does not come back with the next one");
+
+	damage();
+	CHECK_EQ(stage_load(&m, "main", NULL, &stage_space, NULL), 0);
+	end = dxc_chunk_offset(stage, m.log.chunk) + m.log.used;
+	CHECK(m.behind > end && m.log.used < stage->chunk_size);
+	stage_close(&m);
+	tap_end("who loads a log to read only goes on where it ends, and is told of the damage");
+
+	damage();
+	stage->region.poisons = true;
+	last = broken_copies;
+	stage_load_to_write(&m);
+	last = broken_copies - last;
+	dxc_layer_free(&m);
+	broken_copy_at = last;
+	CHECK_EQ(stage_load(&m, "main", NULL, &stage_space, NULL), 0);
+	CHECK_EQ(broken_copy_at, 0);
+	CHECK_EQ(m.unread, -EIO);
+	dxc_layer_free(&m);
+	broken_copy_at = last;
+	stage_load_to_write(&m);
+	write_on();
+	stage_close(&m);
+	tap_end("memory that is broken behind the end of a log is no reason not to load it");
+}
+
 void lies_tests(void)
 {
-	static void (*const parts[])(void) = { names, sizes, links, xattrs, chains };
+	static void (*const parts[])(void) = { names, sizes, links, xattrs, chains, damages };
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
 		parts[i]();

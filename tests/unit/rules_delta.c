@@ -471,6 +471,16 @@ DAMAGE(lr_lost)
 	dxc_record_link(&rec, deeper.ino, "sub", 3, sub.ino, DT_DIR);
 	append(p, &rec);
 }
+DAMAGE(lr_cut)
+{
+	struct dxc_attr attr = attr_of(p, INO("block"));
+
+	say(p, &attr);
+	say(p, &attr);
+	say(p, &attr);
+	/* A bit of the second record; what it said was said before. */
+	((u8 *)chunk_head(p, 0))[sizeof(struct daxfs_chunk) + 112 + 40] ^= 1;
+}
 DAMAGE(lr_over)
 {
 	/* All is counted right, but the name of the base was not taken away. */
@@ -548,6 +558,7 @@ const struct rule delta_rules[] = {
 	FOUND_RW(LR_NAMES, lr_names_root, 0),
 	FOUND_RW(LR_PARENT, lr_parent, 0), FOUND_RW(LR_PARENT, lr_parent_moved, 0),
 	FOUND_RW(LR_LOST, lr_lost, 0),
+	FOUND_RW(LR_CUT, lr_cut, 0),
 	FOUND_RW(LR_OVER, lr_over, 0), FOUND_RW(LR_OVER, lr_over_child, 0),
 };
 

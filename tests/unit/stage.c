@@ -20,6 +20,15 @@ int stage_load(struct dxc_layer *layer, const char *name, struct dxc_layer *lowe
 	return dxc_layer_load(layer, &br, false, f);
 }
 
+void stage_load_to_write(struct dxc_layer *main_layer)
+{
+	struct dxc_branch br;
+
+	CHECK_EQ(dxc_branch_find(stage, "main", &br), 0);
+	CHECK_EQ(dxc_layer_init(main_layer, stage, &stage_space, NULL, &br), 0);
+	CHECK_EQ(dxc_layer_load(main_layer, &br, true, NULL), 0);
+}
+
 int stage_reload(const char *name, struct dxc_layer *lower)
 {
 	struct dxc_layer layer;

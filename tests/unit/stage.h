@@ -21,6 +21,8 @@ void stage_close(struct dxc_layer *main_layer);
 /* The branch's log, replayed into a layer over lower. */
 int stage_load(struct dxc_layer *layer, const char *name, struct dxc_layer *lower,
 	       struct dxc_space *space, struct dxc_finding *f);
+/* main, as a mount loads it that will write. */
+void stage_load_to_write(struct dxc_layer *main_layer);
 /* What loading the branch anew would answer. */
 int stage_reload(const char *name, struct dxc_layer *lower);
 struct dxc_attr stage_attr(const struct dxc_layer *layer, dxc_ino ino);
