@@ -111,6 +111,24 @@ static int note_log_chunk(struct dxc_layer *layer, struct dxc_finding *f)
 	return 0;
 }
 
+/*
+ * A commit joins the log to the parent's, which could not be read any more if
+ * numbers came back. br_first_seq has no checksum.
+ */
+static int follow_parent(struct dxc_layer *layer, struct dxc_finding *f)
+{
+	u64 least = layer->lower ? layer->lower->log.seq : 0;
+
+	if (layer->log.seq >= least)
+		return 0;
+	if (layer->log.chunk != DXC_NO_CHUNK)
+		return dxc_found(f, -EUCLEAN, DXC_LR_CHAIN, DAXFS_AREA_DELTA, 0,
+				 dxc_chunk_offset(layer->vol, layer->log.chunk),
+				 layer->log.seq);
+	layer->log.seq = least;
+	return 0;
+}
+
 static int replay(struct dxc_layer *layer, const struct dxc_branch *br, struct dxc_finding *f)
 {
 	dxc_chunk chunk = DXC_NO_CHUNK;
@@ -122,6 +140,9 @@ static int replay(struct dxc_layer *layer, const struct dxc_branch *br, struct d
 	if (err)
 		return dxc_found(f, err, DXC_LR_CHAIN, DAXFS_AREA_BRANCHES, 0,
 				 dxc_branch_head_at(layer->vol, br->id.branch), br->head);
+	err = follow_parent(layer, f);
+	if (err)
+		return err;
 	for (;;) {
 		if (layer->log.chunk != chunk) {
 			chunk = layer->log.chunk;

@@ -277,9 +277,34 @@ static void damages(void)
 	tap_end("memory that is broken behind the end of a log is no reason not to load it");
 }
 
+/* The number that a branch without a log begins with: the entry's, or a later one. */
+static void numbers(void)
+{
+	struct dxc_branch br;
+	dxc_off entry;
+	__le64 one = cpu_to_le64(1);
+	dxc_ino ino;
+
+	begin();
+	CHECK_EQ(dxc_branch_find(stage, "c", &br), 0);
+	dxc_layer_free(&c);
+	CHECK_EQ(stage_make(&m, 1, "in main", S_IFREG | 0644, &ino), 0);
+	entry = dxc_branch_head_at(stage, br.id.branch) -
+		offsetof(struct daxfs_branch, br_head);
+	dxc_region_write(stage, entry + offsetof(struct daxfs_branch, br_first_seq), &one,
+			 sizeof(one));
+	CHECK_EQ(stage_load(&c, "c", &m, &stage_space, NULL), 0);
+	CHECK_EQ(stage_make(&c, 1, "in c", S_IFREG | 0644, &ino), 0);
+	stage_commit(&c, &m);
+	CHECK_EQ(stage_reload("main", NULL), 0);
+	stage_close(&m);
+	tap_end("a branch goes on with numbers after its parent's, whatever its entry says");
+}
+
 void lies_tests(void)
 {
-	static void (*const parts[])(void) = { names, sizes, links, xattrs, chains, damages };
+	static void (*const parts[])(void) = { names,  sizes,	links,	xattrs,
+					       chains, damages, numbers };
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
 		parts[i]();

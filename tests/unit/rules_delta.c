@@ -57,7 +57,8 @@ static struct dxc_owner child(struct patient *p, struct dxc_owner parent, const 
 {
 	struct dxc_branch br;
 
-	NEED(dxc_branch_create(&p->img->vol, parent, name, 1, 1, &br) == 0);
+	/* Later than any record of a parent here. */
+	NEED(dxc_branch_create(&p->img->vol, parent, name, 1, 1000, &br) == 0);
 	return br.id;
 }
 
@@ -269,6 +270,17 @@ DAMAGE(lr_others_log)
 
 	say(p, &attr);
 	entry(p, a.branch)->br_head = entry(p, 0)->br_head;
+}
+DAMAGE(lr_before_parent)
+{
+	struct dxc_owner a = child(p, main_id, "a");
+	struct dxc_attr attr = attr_of(p, INO("block"));
+	struct dxc_record rec = start();
+
+	say(p, &attr);
+	LE64(entry(p, a.branch)->br_first_seq, 1);
+	dxc_record_inode(&rec, &attr);
+	append_to(p, a, &rec);
 }
 DAMAGE(lr_item)
 {
@@ -540,7 +552,7 @@ const struct rule delta_rules[] = {
 	FOUND_RW(CH_IDLE, ch_idle_log, 0),
 	FOUND_RW(LR_CHAIN, lr_no_log, 0), FOUND_RW(LR_CHAIN, lr_head_far, 0),
 	FOUND_RW(LR_CHAIN, lr_itself, 0), FOUND_RW(LR_CHAIN, lr_data_chunk, 0),
-	FOUND_RW(LR_CHAIN, lr_others_log, 0),
+	FOUND_RW(LR_CHAIN, lr_others_log, 0), FOUND_RW(LR_CHAIN, lr_before_parent, 0),
 	FOUND_RW(LR_ITEM, lr_item, 0), FOUND_RW(LR_DIR, lr_dir, 0), FOUND_RW(LR_LINK, lr_link, 0),
 	FOUND_RW(LR_TYPE, lr_type, 0), FOUND_RW(LR_RANGE, lr_range, 0),
 	FOUND_RW(LR_SYMLINK, lr_symlink, 0),
