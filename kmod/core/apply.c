@@ -47,9 +47,16 @@ static int prepare_name(struct dxc_layer *layer, struct dxc_item *item, struct d
 				return BAD(DXC_LR_LINK, item->ino, item->kind);
 		}
 	}
-	/* In a directory that was made here there is nothing else to take away. */
-	if (ap->replay && !entry && item->type == DAXFS_ITEM_UNLINK && dir->is_new)
-		return BAD(DXC_LR_DIR, item->dir, item->ino);
+	/* After a commit it would be taken away from a log that never gave it. */
+	if (ap->replay && !entry && item->type == DAXFS_ITEM_UNLINK) {
+		err = dir->is_new ? -ENOENT :
+			dxc_layer_below_name(layer, item->dir, item->name, item->len, NULL);
+		if (err == -ENOENT)
+			return BAD(DXC_LR_UNLINK, item->dir, item->ino);
+		/* A directory that is damaged is no reason to show nothing at all. */
+		if (err == -EIO)
+			layer->unread = err;
+	}
 	/* A whiteout becomes a name and the other way; else a new one is needed. */
 	if (entry && (entry->whiteout || item->type == DAXFS_ITEM_UNLINK))
 		return 0;

@@ -101,6 +101,7 @@ enum dxc_code {
 	DXC_LR_RANGE,		/* detail: block */
 	DXC_LR_SYMLINK,		/* detail: length */
 	DXC_LR_BLOCKS,		/* detail: block of the file */
+	DXC_LR_UNLINK,		/* detail: inode that is said to have had the name */
 	/* branches as a whole: found by dxc_check() only */
 	DXC_SS_ZERO,		/* a byte of the shared state that must be zero is not */
 	DXC_SS_INO,		/* next inode number is in use, or past the last; detail: it */

@@ -80,6 +80,7 @@ static const char *const texts[DXC_CODES] = {
 	[DXC_LR_RANGE] = "log gives blocks to what cannot have them",
 	[DXC_LR_SYMLINK] = "log gives a target to what is no new symlink",
 	[DXC_LR_BLOCKS] = "blocks are not the branch's, or another file has them too",
+	[DXC_LR_UNLINK] = "log takes away a name that is not there",
 	[DXC_SS_ZERO] = "byte of the shared state that must be zero is not",
 	[DXC_SS_INO] = "next inode number is in use already, or past the last",
 	[DXC_SS_GEN] = "generation or salt is in use before it was given",

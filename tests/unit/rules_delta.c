@@ -337,6 +337,29 @@ DAMAGE(lr_symlink_none)
 	dxc_record_link(&rec, 1, "new", 3, attr.ino, DT_LNK);
 	append(p, &rec);
 }
+DAMAGE(lr_unlink)
+{
+	struct dxc_record rec = start();
+
+	dxc_record_unlink(&rec, INO("sub"), "never", 5, INO("block"));
+	append(p, &rec);
+}
+DAMAGE(lr_unlink_new)
+{
+	struct dxc_attr attr = { .ino = p->img->count + 1, .mode = S_IFDIR | 0755, .nlink = 2, .parent = 1 };
+	struct dxc_attr root = attr_of(p, 1);
+	struct dxc_record rec = start();
+
+	root.nlink++;
+	dxc_record_inode(&rec, &attr);
+	dxc_record_inode(&rec, &root);
+	dxc_record_link(&rec, 1, "new", 3, attr.ino, DT_DIR);
+	append(p, &rec);
+	rec = start();
+	dxc_record_unlink(&rec, attr.ino, "never", 5, INO("block"));
+	append_to(p, child(p, main_id, "a"), &rec);
+	LE64(shared(p)->ss_next_ino, attr.ino + 1);
+}
 DAMAGE(lr_free_block) { map(p, INO("block"), 0, dxc_chunk_offset(&p->img->vol, 5)); }
 DAMAGE(lr_log_block) { map(p, INO("block"), 0, dxc_chunk_offset(&p->img->vol, 0)); }
 DAMAGE(lr_others_block)
@@ -557,6 +580,7 @@ const struct rule delta_rules[] = {
 	FOUND_RW(LR_TYPE, lr_type, 0), FOUND_RW(LR_RANGE, lr_range, 0),
 	FOUND_RW(LR_SYMLINK, lr_symlink, 0),
 	FOUND_RW(LINK_TARGET, lr_symlink_longer, 0), FOUND_RW(LINK_TARGET, lr_symlink_none, 0),
+	FOUND_RW(LR_UNLINK, lr_unlink, 0), FOUND_RW(LR_UNLINK, lr_unlink_new, 0),
 	FOUND_RW(LR_BLOCKS, lr_free_block, 0), FOUND_RW(LR_BLOCKS, lr_log_block, 0),
 	/* main cannot be loaded, so its child's chunk is not looked at */
 	FOUND_RW(LR_BLOCKS, lr_others_block, 0), FOUND_RW(LR_BLOCKS, lr_block_twice, 0),
