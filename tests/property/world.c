@@ -371,8 +371,10 @@ static int do_remount(struct world *w)
 		return err;
 	err = world_load(w->vol, w, &space, fresh, true);
 	if (err == -ENOMEM) {
+		/* Who loads to write gives back what nobody has any more: there is no way back. */
 		world_unload(w, &space, fresh);
-		return err;
+		broken_alloc_at = 0;
+		err = world_load(w->vol, w, &space, fresh, true);
 	}
 	HOLDS(!err);
 	dxc_space_exit(&w->space);
