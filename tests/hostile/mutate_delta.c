@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What there is to damage in shared state, tables and logs. */
+#include "../unit/seal.h"
 #include "mutate_plan.h"
 
 /* How many items of one type in one branch are worth damaging one by one. */
@@ -281,30 +282,11 @@ static void seal_branch(struct daxfs_branch *br)
 	br->br_checksum = cpu_to_le32(crc);
 }
 
-static void seal_chunk(struct daxfs_chunk *ch)
-{
-	ch->ch_checksum =
-		cpu_to_le32(dxc_crc32c(0, &ch->ch_first_seq, 3 * sizeof(__le64)));
-}
-
-static void seal_record(const struct mutate_plan *plan, u8 *base,
-			const struct mutate_record *rec)
-{
-	const struct daxfs_chunk *ch = raw(base, rec->chunk);
-	struct daxfs_record *at = (struct daxfs_record *)(base + rec->record);
-	u32 size = le32_to_cpu(at->lr_size);
-	u32 crc = dxc_crc32c(0, &ch->ch_salt, sizeof(ch->ch_salt));
-
-	if (size < sizeof(*at) ||
-	    size > plan->vol.chunk_size - (rec->record - rec->chunk))
-		return;
-	crc = dxc_crc32c(crc, &at->lr_size, size - sizeof(at->lr_checksum));
-	at->lr_checksum = cpu_to_le32(crc);
-}
-
 void mutate_seal_delta(const struct mutate_plan *plan, u8 *base)
 {
+	const struct mutate_record *rec;
 	struct daxfs_branch *br;
+	struct daxfs_chunk *ch;
 	u64 i;
 
 	if (!dxc_volume_is_writable(&plan->vol))
@@ -314,9 +296,12 @@ void mutate_seal_delta(const struct mutate_plan *plan, u8 *base)
 		if (br[i].br_state)
 			seal_branch(&br[i]);
 	for (i = 0; i < plan->record_count; i++) {
+		rec = &plan->records[i];
+		ch = (struct daxfs_chunk *)(base + rec->chunk);
 		/* Records of a chunk follow one another. */
-		if (!i || plan->records[i].chunk != plan->records[i - 1].chunk)
-			seal_chunk((struct daxfs_chunk *)(base + plan->records[i].chunk));
-		seal_record(plan, base, &plan->records[i]);
+		if (!i || rec->chunk != rec[-1].chunk)
+			seal_chunk(ch);
+		seal_record(ch, (struct daxfs_record *)(base + rec->record),
+			    plan->vol.chunk_size - (rec->record - rec->chunk));
 	}
 }

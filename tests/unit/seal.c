@@ -40,3 +40,20 @@ void seal(u8 *base, u64 size)
 	seal_super(base);
 	memcpy(base + seal_copy_offset(base, size), base, DAXFS_SB_SIZE);
 }
+
+void seal_chunk(struct daxfs_chunk *ch)
+{
+	ch->ch_checksum =
+		cpu_to_le32(dxc_crc32c(0, &ch->ch_first_seq, 3 * sizeof(__le64)));
+}
+
+void seal_record(const struct daxfs_chunk *ch, struct daxfs_record *at, u32 room)
+{
+	u32 size = le32_to_cpu(at->lr_size);
+	u32 crc = dxc_crc32c(0, &ch->ch_salt, sizeof(ch->ch_salt));
+
+	if (size < sizeof(*at) || size > room)
+		return;
+	crc = dxc_crc32c(crc, &at->lr_size, size - sizeof(at->lr_checksum));
+	at->lr_checksum = cpu_to_le32(crc);
+}

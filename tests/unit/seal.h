@@ -16,5 +16,8 @@ void seal_super(u8 *base);
 dxc_off seal_copy_offset(const u8 *base, u64 size);
 /* All of the above, and the copy. size is that of the buffer. */
 void seal(u8 *base, u64 size);
+/* Checksum of a log chunk's head, and of a record of it, if that ends within room bytes. */
+void seal_chunk(struct daxfs_chunk *ch);
+void seal_record(const struct daxfs_chunk *ch, struct daxfs_record *at, u32 room);
 
 #endif
