@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Fuzz inputs as regions, and the mutator that knows what is in them. */
 #include <sanitizer/asan_interface.h>
-#include <stdio.h>
 #include "../hostile/mutate.h"
 #include "../unit/image.h"
 #include "../unit/seal.h"
 #include "region.h"
+#include "seed.h"
 
 size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max) __attribute__((weak));
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned int seed);
@@ -194,22 +194,6 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned 
 
 /* ---- seeds ---- */
 
-static int save(const char *dir, u32 number, const u8 *data, size_t len)
-{
-	char path[4096];
-	FILE *file;
-	int err;
-
-	snprintf(path, sizeof(path), "%s/seed-%04u", dir, number);
-	file = fopen(path, "w");
-	if (!file)
-		return -errno;
-	err = fwrite(data, 1, len, file) == len ? 0 : -EIO;
-	if (fclose(file))
-		err = -errno;
-	return err;
-}
-
 int fuzz_region_seeds(const char *dir)
 {
 	u8 data[64] = { 0 };
@@ -221,7 +205,7 @@ int fuzz_region_seeds(const char *dir)
 
 		for (i = 0; !err && i < 16; i++) {
 			data[0] = (i & ~FUZZ_WRITABLE) | w;
-			err = save(dir, number++, data, data[0] & FUZZ_CUT ? 3 : 1);
+			err = seed_save(dir, number++, data, data[0] & FUZZ_CUT ? 3 : 1);
 		}
 		/* Each field once, with a value that the systematic mutations begin with. */
 		for (i = 0; !err && i < mutate_field_count(src->plan); i++) {
@@ -229,10 +213,10 @@ int fuzz_region_seeds(const char *dir)
 			u64 state = i + 1;
 
 			data[0] = w;
-			err = save(dir, number++, data,
-				   1 + patch(src, data + 1, field,
-					     mutate_value(src->plan, src->img->base,
-							  field, &state)));
+			err = seed_save(dir, number++, data,
+					1 + patch(src, data + 1, field,
+						  mutate_value(src->plan, src->img->base,
+							       field, &state)));
 		}
 	}
 	return err;
