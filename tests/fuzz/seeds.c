@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include "region.h"
 #include "script.h"
+#include "sequence.h"
 
 static const struct {
 	const char *target;
@@ -11,6 +12,7 @@ static const struct {
 	{ "fuzz_check", fuzz_region_seeds },
 	{ "fuzz_walk", fuzz_region_seeds },
 	{ "fuzz_replay", script_seeds },
+	{ "fuzz_operations", sequence_seeds },
 };
 
 int main(int argc, char **argv)
