@@ -223,6 +223,7 @@ int dxc_layer_compact(struct dxc_layer *layer)
 	/* Everything the word will lead to is durable: dxc_log_switch() fences. */
 	dxc_log_switch(layer->vol, dxc_branch_head_at(layer->vol, layer->owner.branch), &co.log);
 	layer->log = co.log;
+	layer->behind = 0;
 	layer->log_chunks = co.chunks;
 	layer->compact_chunks = co.chunks;
 	layer->log_bytes = co.bytes;

@@ -191,18 +191,6 @@ static void look_behind(struct dxc_layer *layer)
 		layer->unread = err;
 }
 
-/*
- * A record that is written over a damaged one must not be followed by what came
- * after that. Without the lease, what is behind may be what somebody has just
- * appended.
- */
-static void leave_damaged(struct dxc_layer *layer)
-{
-	if (layer->behind)
-		dxc_log_leave(layer->vol, &layer->log);
-	layer->behind = 0;
-}
-
 /* Inodes without a name were open when the kernel that made them went. */
 static int drop_orphans(struct dxc_layer *layer, struct dxc_finding *f)
 {
@@ -276,7 +264,6 @@ void dxc_layer_repair(struct dxc_layer *layer)
 	struct dxc_chunk_use use;
 	u8 *known;
 
-	leave_damaged(layer);
 	/* Without memory it is left to the next. */
 	known = dxc_alloc(count / 8 + 1, 1);
 	if (!known)
@@ -312,10 +299,8 @@ int dxc_layer_load(struct dxc_layer *layer, const struct dxc_branch *br, bool re
 	if (err)
 		return err;
 	look_behind(layer);
-	if (repair) {
-		leave_damaged(layer);
+	if (repair)
 		drop_unused(layer);
-	}
 	return 0;
 }
 

@@ -69,7 +69,7 @@ struct dxc_layer {
 	struct dxc_name **names;	/* hashed by directory and name */
 	u32 name_mask, name_count;
 	u64 next_cookie;		/* of the next name; grows along the layers of a view */
-	dxc_off behind;			/* what log must not be written before, or 0 */
+	dxc_off behind;			/* a record after a damaged one that ended the log, or 0 */
 	int unread;			/* 0, or -EIO: of memory that loading can do without */
 	dxc_ino last_ino;		/* the highest it ever knew, with those that are gone */
 
@@ -103,9 +103,7 @@ int dxc_layer_init(struct dxc_layer *layer, const struct dxc_volume *vol,
 /*
  * Replays the branch's log into an empty layer, and finds its chunks. With
  * repair (the caller holds the lease) gives back chunks that nothing refers
- * to, and goes on in another chunk where a damaged record ended the log; else
- * layer->behind says that there is one, and nothing may be appended.
- * -EUCLEAN for a log that cannot be.
+ * to. -EUCLEAN for a log that cannot be.
  */
 int dxc_layer_load(struct dxc_layer *layer, const struct dxc_branch *br, bool repair,
 		   struct dxc_finding *f);
@@ -125,9 +123,8 @@ int dxc_layer_reload(struct dxc_layer *layer, const struct dxc_branch *br, bool 
 bool dxc_layer_is_current(struct dxc_layer *layer, const struct dxc_branch *br);
 /*
  * Gives back chunks of the branch that nothing refers to: whoever wrote it
- * before may have been cut short, before the layer was loaded or after. Goes on
- * behind a damaged record as dxc_layer_load() does. The layer is current, and
- * the caller has the lease.
+ * before may have been cut short, before the layer was loaded or after. The
+ * layer is current, and the caller has the lease.
  */
 void dxc_layer_repair(struct dxc_layer *layer);
 /* Frees the memory; the region keeps everything. */

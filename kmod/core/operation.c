@@ -14,6 +14,11 @@ int dxc_layer_append(struct dxc_layer *layer, struct dxc_record *rec, bool freei
 
 	if (rec->full || rec->size > dxc_record_max(layer->vol))
 		return -E2BIG;
+	/* In place of a damaged record, what came after that could come back behind this one. */
+	if (unlikely(layer->behind)) {
+		dxc_log_leave(layer->vol, &layer->log);
+		layer->behind = 0;
+	}
 	if (dxc_log_has_room(layer->vol, &layer->log, rec))
 		return dxc_log_add(layer->vol, &layer->log, rec);
 	err = dxc_space_take_chunk(layer, DAXFS_CHUNK_LOG, purpose, &chunk);
