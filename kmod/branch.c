@@ -389,6 +389,7 @@ int daxfs_branch_attach(struct super_block *sb, struct fs_context *fc, const cha
 	struct dxc_owner id = daxfs_branch_owner(sbi->shown);
 	struct daxfs_volume *vol = sbi->volume;
 	bool writable = !sb_rdonly(sb);
+	struct dxc_branch br;
 	int err;
 
 	err = mutex_lock_killable(&vol->ops_lock);
@@ -407,6 +408,19 @@ int daxfs_branch_attach(struct super_block *sb, struct fs_context *fc, const cha
 			return err;
 		}
 	}
+	/* Before the lease: the branch's own entry may be written in part. */
+	if (vol->backing->writable) {
+		err = mutex_lock_killable(&vol->ops_lock);
+		if (err)
+			return err;
+		/* Somebody may have gone since we recovered. */
+		if (dxc_branch_get(&vol->core, id, &br) == -EUCLEAN)
+			vol->recovered = false;
+		err = recover(sbi, fc);
+		mutex_unlock(&vol->ops_lock);
+		if (err)
+			return err;
+	}
 	if (writable) {
 		err = take_lease(sbi, fc, id, name);
 		if (err)
@@ -415,10 +429,7 @@ int daxfs_branch_attach(struct super_block *sb, struct fs_context *fc, const cha
 	err = mutex_lock_killable(&vol->ops_lock);
 	if (err)
 		return err;
-	if (vol->backing->writable)
-		err = recover(sbi, fc);
-	if (!err)
-		err = load_and_show(sbi, fc, id, name, writable);
+	err = load_and_show(sbi, fc, id, name, writable);
 	mutex_unlock(&vol->ops_lock);
 	return err;
 }

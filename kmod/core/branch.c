@@ -163,6 +163,14 @@ static int entry_decode(const struct dxc_volume *vol, u32 index, u64 state,
 	return 0;
 }
 
+/* Words that others store while they look. */
+static void read_words(const struct dxc_volume *vol, struct dxc_branch *br)
+{
+	br->head = dxc_word_load(vol, BR_AT(vol, br->id.branch, br_head));
+	br->winner = dxc_word_id(dxc_word_load(vol, BR_AT(vol, br->id.branch, br_winner)));
+	br->lease = dxc_word_load(vol, BR_AT(vol, br->id.branch, br_lease));
+}
+
 int dxc_branch_read(const struct dxc_volume *vol, u32 index, struct dxc_branch *br,
 		    struct dxc_finding *f)
 {
@@ -191,10 +199,7 @@ int dxc_branch_read(const struct dxc_volume *vol, u32 index, struct dxc_branch *
 	}
 	if (err)
 		return err;
-	/* Words that others store while they look. */
-	br->head = dxc_word_load(vol, BR_AT(vol, index, br_head));
-	br->winner = dxc_word_id(dxc_word_load(vol, BR_AT(vol, index, br_winner)));
-	br->lease = dxc_word_load(vol, BR_AT(vol, index, br_lease));
+	read_words(vol, br);
 	return 0;
 }
 
@@ -221,21 +226,68 @@ int dxc_branch_get(const struct dxc_volume *vol, struct dxc_owner id, struct dxc
 	return err;
 }
 
+/*
+ * A rename writes the new name, complete and with a checksum of its own, to a
+ * free entry first: MAKING, with br_winner naming the branch. If that branch's
+ * name was then written in part only, it is written again from there. Copies
+ * entry index if it is such a one, and says which branch it is for.
+ */
+static bool read_rename(const struct dxc_volume *vol, u32 index, struct daxfs_branch *raw,
+			struct dxc_owner *id)
+{
+	char name[sizeof(raw->br_name)];
+	struct daxfs_branch old;
+	u32 gen;
+
+	if (dxc_region_read(&vol->region, dxc_entry_at(vol, index), raw, sizeof(*raw)))
+		return false;
+	gen = le64_to_cpu(raw->br_state) >> DXC_GEN_SHIFT;
+	*id = dxc_word_id(le64_to_cpu(raw->br_winner));
+	if ((le64_to_cpu(raw->br_state) & DXC_STATE_MASK) != DAXFS_BRANCH_MAKING ||
+	    id->branch == DAXFS_MAIN_BRANCH || id->generation != gen || !dxc_is_live(vol, *id) ||
+	    le32_to_cpu(raw->br_checksum) != entry_checksum(raw, gen) ||
+	    !name_decode(raw, name))
+		return false;
+	return !dxc_region_read(&vol->region, dxc_entry_at(vol, id->branch), &old, sizeof(old)) &&
+	       old.br_parent == raw->br_parent && old.br_created == raw->br_created;
+}
+
+/* The branch that entry index has the new name of, if its own is written in part only. */
+static bool find_renamed(const struct dxc_volume *vol, u32 index, struct dxc_branch *br)
+{
+	struct daxfs_branch raw;
+	struct dxc_owner id;
+
+	if (!read_rename(vol, index, &raw, &id) ||
+	    dxc_branch_read(vol, id.branch, br, NULL) != -EUCLEAN ||
+	    entry_decode(vol, id.branch, dxc_state_word(DAXFS_BRANCH_LIVE, id.generation), &raw,
+			 br, NULL))
+		return false;
+	read_words(vol, br);
+	return dxc_is_live(vol, br->parent);
+}
+
 int dxc_branch_find(const struct dxc_volume *vol, const char *name, struct dxc_branch *br)
 {
 	char stored[sizeof(((struct daxfs_branch *)0)->br_name)];
 	int err, found = -ENOENT;
-	u32 i;
+	u32 i, state;
 
 	if (!dxc_branch_name_is_legal(name))
 		return -ENOENT;
 	for (i = 0; i < vol->branch_count; i++) {
 		/* Most entries are free or have another name: not worth a checksum. */
-		if (dxc_entry_state(vol, i) != DAXFS_BRANCH_LIVE ||
+		state = dxc_entry_state(vol, i);
+		if ((state != DAXFS_BRANCH_LIVE && state != DAXFS_BRANCH_MAKING) ||
 		    dxc_region_read(&vol->region, BR_AT(vol, i, br_name), stored,
 				    sizeof(stored)) ||
 		    strncmp(stored, name, sizeof(stored)) != 0)
 			continue;
+		if (state == DAXFS_BRANCH_MAKING) {
+			if (find_renamed(vol, i, br))
+				return 0;
+			continue;
+		}
 		err = read_live(vol, i, br);
 		if (!err && !strcmp(br->name, name))
 			return 0;
@@ -297,32 +349,6 @@ void dxc_branch_format(const struct dxc_volume *vol, s64 created)
 	dxc_word_store(vol, SS_AT(vol, ss_commit_seq), 1);
 	dxc_word_store(vol, SS_AT(vol, ss_next_gen), 2);
 	dxc_fence(vol);
-}
-
-/*
- * A rename writes the new name, complete and with a checksum of its own, to a
- * free entry first: MAKING, with br_winner naming the branch. If that branch's
- * name was then written in part only, it is written again from there. Copies
- * entry index if it is such a one, and says which branch it is for.
- */
-static bool read_rename(const struct dxc_volume *vol, u32 index, struct daxfs_branch *raw,
-			struct dxc_owner *id)
-{
-	char name[sizeof(raw->br_name)];
-	struct daxfs_branch old;
-	u32 gen;
-
-	if (dxc_region_read(&vol->region, dxc_entry_at(vol, index), raw, sizeof(*raw)))
-		return false;
-	gen = le64_to_cpu(raw->br_state) >> DXC_GEN_SHIFT;
-	*id = dxc_word_id(le64_to_cpu(raw->br_winner));
-	if ((le64_to_cpu(raw->br_state) & DXC_STATE_MASK) != DAXFS_BRANCH_MAKING ||
-	    id->branch == DAXFS_MAIN_BRANCH || id->generation != gen || !dxc_is_live(vol, *id) ||
-	    le32_to_cpu(raw->br_checksum) != entry_checksum(raw, gen) ||
-	    !name_decode(raw, name))
-		return false;
-	return !dxc_region_read(&vol->region, dxc_entry_at(vol, id->branch), &old, sizeof(old)) &&
-	       old.br_parent == raw->br_parent && old.br_created == raw->br_created;
 }
 
 bool dxc_branch_is_renaming(const struct dxc_volume *vol, u32 index, struct dxc_owner *id)

@@ -63,7 +63,11 @@ int dxc_branch_read(const struct dxc_volume *vol, u32 index, struct dxc_branch *
 		    struct dxc_finding *f);
 /* The entry of that index and generation, LIVE; -ESTALE when there is none. */
 int dxc_branch_get(const struct dxc_volume *vol, struct dxc_owner id, struct dxc_branch *br);
-/* The live branch of that name; -ENOENT, -EUCLEAN when there is a bad entry of that name only. */
+/*
+ * The live branch of that name; -ENOENT, -EUCLEAN when there is a bad entry of
+ * that name only. One whose renaming was cut short has the old name or the new
+ * one, but is read by dxc_branch_get() after recovery only.
+ */
 int dxc_branch_find(const struct dxc_volume *vol, const char *name, struct dxc_branch *br);
 /*
  * The first live branch with an index of at least *index, which is moved behind

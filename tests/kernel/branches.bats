@@ -127,6 +127,12 @@ poke() {
 	printf "$2" | dd of="${3:-/tmp/left.img}" bs=1 seek="$(($1))" conv=notrunc status=none
 }
 
+# copy FROM TO COUNT: bytes of $DAXFS_PMEM to another place in it.
+copy() {
+	dd if="$DAXFS_PMEM" of=/tmp/bytes bs=1 skip="$(($1))" count="$3" status=none
+	dd if=/tmp/bytes of="$DAXFS_PMEM" bs=1 seek="$(($2))" conv=notrunc status=none
+}
+
 @test "validate takes what a kernel left behind for no damage; the mount clears it up, and damage beside it is found" {
 	cp /tmp/base.img /tmp/left.img
 	# A chunk of a branch that is gone, and a commit to main that nobody finished.
@@ -149,8 +155,7 @@ poke() {
 	umount "$MNT"
 	# One bit of when bad was made; and it is being committed to main.
 	poke "$(table branches 1 128) + 49" '\xff' "$DAXFS_PMEM"
-	dd if="$DAXFS_PMEM" of=/tmp/word bs=1 skip=$(($(table branches 1 128) + 4)) count=4 status=none
-	dd if=/tmp/word of="$DAXFS_PMEM" bs=1 seek=$(($(table branches 0 128) + 28)) conv=notrunc status=none
+	copy "$(table branches 1 128) + 4" "$(table branches 0 128) + 28" 4
 	poke "$(table branches 0 128) + 24" '\1' "$DAXFS_PMEM"
 	show branch=good
 	dmesg | tail -n 20 | grep "branch number 1 cannot be committed to number 0"
@@ -164,6 +169,22 @@ poke() {
 	[ "$status" -ne 0 ]
 	[[ $output == *"entry of branch bad is damaged"* ]]
 	daxfs-branch abort good -m "$MNT"
+}
+
+@test "a branch whose renaming was cut short is mounted by its new name, first of all" {
+	start pmem /tmp/base.img
+	daxfs-branch create feature -m "$MNT" -p main
+	touch "$MNT/x"
+	daxfs-branch rename feature renamed -m "$MNT"
+	umount "$MNT"
+	# The entry that had the name until it was written has it still: being made, of the same generation.
+	copy "$(table branches 1 128) + 4" "$(table branches 2 128) + 4" 4
+	poke "$(table branches 2 128)" '\1' "$DAXFS_PMEM"
+	poke "$(table branches 1 128) + 82" 'ature' "$DAXFS_PMEM"
+	fsck.daxfs "$DAXFS_PMEM" | grep "renaming a branch was not finished"
+	show branch=renamed
+	[[ -e $MNT/x ]]
+	is_clean
 }
 
 @test "a mount that becomes writable gives back what a writer left that stopped" {

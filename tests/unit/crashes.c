@@ -100,6 +100,18 @@ static u64 check_tables(const struct dxc_volume *v)
 }
 
 static u64 leftovers;
+static bool renames;
+
+/* What is being renamed has one of its names, before anybody recovers anything. */
+static void check_name(const struct dxc_volume *v)
+{
+	struct dxc_branch br;
+
+	CHECK(!dxc_branch_find(v, "b", &br) ||
+	      !dxc_branch_find(v, "a-name-of-more-than-a-word", &br));
+	CHECK(dxc_owner_is(br.id, b) && dxc_owner_is(br.parent, a));
+	CHECK_EQ(br.head, le64_to_cpu(family_raw(v, b.branch)->br_head));
+}
 
 static void check_recovered(struct dxc_volume *v)
 {
@@ -136,6 +148,8 @@ static void crash(u32 count, u32 which)
 	second.durable = scratch[1];
 	memory = &second;
 	leftovers += check_tables(&v);
+	if (renames)
+		check_name(&v);
 	fences_left = 1 + broken_random(&random_state) % 24;
 	broken_fence = on_recovery_fence;
 	CHECK_EQ(dxc_branch_recover(&v, &rest), 0);
@@ -258,6 +272,7 @@ static void crash_tests(void)
 		memset(first.flushed, 0, sizeof(first.flushed));
 		crashes = 0;
 		decided = false;
+		renames = operations[i].run == do_rename;
 		broken_write_back = on_write_back;
 		broken_fence = on_fence;
 		operations[i].run();
