@@ -17,6 +17,7 @@ struct one_xattr {
 	const char *full;
 	const char *name;	/* without prefix */
 	u32 len;
+	const struct xattr_value *given; /* NULL: the value is to be read */
 };
 
 void xattrs_init(struct xattrs *xattrs)
@@ -132,6 +133,19 @@ static int share(struct xattrs *xattrs, const u8 *set, u32 size, u32 *reference)
 	return 0;
 }
 
+static ssize_t read_value(const char *path, const struct one_xattr *one, u8 *value)
+{
+	if (!one->given)
+		return lgetxattr(path, one->full, value, DAXFS_XATTR_VALUE_MAX);
+	if (one->given->len > DAXFS_XATTR_VALUE_MAX) {
+		errno = E2BIG;
+		return -1;
+	}
+	if (one->given->len)
+		memcpy(value, one->given->value, one->given->len);
+	return (ssize_t)one->given->len;
+}
+
 /* Adds one xattr with its value to the set in scratch, which is *used long. */
 static int append(struct xattrs *xattrs, const char *path, const struct one_xattr *one,
 		  u64 *used, struct xattrs_problem *problem)
@@ -147,7 +161,7 @@ static int append(struct xattrs *xattrs, const char *path, const struct one_xatt
 	if (err)
 		return err;
 	value = xattrs->set + *used + most;
-	n = lgetxattr(path, one->full, value, DAXFS_XATTR_VALUE_MAX);
+	n = read_value(path, one, value);
 	if (n < 0 && (errno == ERANGE || errno == E2BIG)) {
 		problem->what = "an xattr is longer than 64 KiB";
 		return -E2BIG;
@@ -163,35 +177,36 @@ static int append(struct xattrs *xattrs, const char *path, const struct one_xatt
 	return 0;
 }
 
-/* The names that an image holds, of n bytes of list; how many. */
-static size_t select_names(const char *list, size_t n, struct one_xattr *found,
-			   struct xattrs_problem *problem)
+/* Adds a name to the count that were found, unless an image does not hold it. */
+static void select_name(const char *full, const struct xattr_value *given,
+			struct one_xattr *found, size_t *count,
+			struct xattrs_problem *problem)
 {
-	size_t count = 0;
+	u32 prefix_len, prefix = dxc_xattr_split(full, &prefix_len);
+	struct one_xattr *one = &found[*count];
 
-	for (const char *p = list; p < list + n; p += strlen(p) + 1) {
-		u32 prefix_len, prefix = dxc_xattr_split(p, &prefix_len);
-
-		if (!prefix) {
-			snprintf(problem->skipped, sizeof(problem->skipped), "%s", p);
-			continue;
-		}
-		found[count].prefix = prefix;
-		found[count].full = p;
-		found[count].name = p + prefix_len;
-		found[count].len = strlen(p + prefix_len);
-		count++;
+	if (!prefix) {
+		snprintf(problem->skipped, sizeof(problem->skipped), "%s", full);
+		return;
 	}
-	return count;
+	one->prefix = prefix;
+	one->full = full;
+	one->name = full + prefix_len;
+	one->len = strlen(full + prefix_len);
+	one->given = given;
+	(*count)++;
 }
 
-static int build_set(struct xattrs *xattrs, const char *path, const struct one_xattr *found,
+static int build_set(struct xattrs *xattrs, const char *path, struct one_xattr *found,
 		     size_t count, u32 *reference, struct xattrs_problem *problem)
 {
 	struct daxfs_xattr_set head;
 	u64 used = sizeof(head);
 	int err;
 
+	if (!count)
+		return 0;
+	qsort(found, count, sizeof(*found), order);
 	for (size_t i = 0; i < count; i++) {
 		err = append(xattrs, path, &found[i], &used, problem);
 		if (err)
@@ -211,7 +226,7 @@ int xattrs_read(struct xattrs *xattrs, const char *path, u32 *reference,
 	struct one_xattr *found;
 	size_t count = 0;
 	ssize_t n;
-	int err = 0;
+	int err;
 
 	*reference = 0;
 	problem->what = "its xattrs cannot be read";
@@ -231,11 +246,32 @@ int xattrs_read(struct xattrs *xattrs, const char *path, u32 *reference,
 	found = calloc(count, sizeof(*found));
 	if (!found)
 		return -ENOMEM;
-	count = select_names(xattrs->names, n, found, problem);
-	if (count) {
-		qsort(found, count, sizeof(*found), order);
-		err = build_set(xattrs, path, found, count, reference, problem);
-	}
+	count = 0;
+	for (const char *p = xattrs->names; p < xattrs->names + n; p += strlen(p) + 1)
+		select_name(p, NULL, found, &count, problem);
+	err = build_set(xattrs, path, found, count, reference, problem);
+	free(found);
+	return err;
+}
+
+int xattrs_store(struct xattrs *xattrs, const struct xattr_value *values, size_t count,
+		 u32 *reference, struct xattrs_problem *problem)
+{
+	struct one_xattr *found;
+	size_t selected = 0;
+	int err;
+
+	*reference = 0;
+	problem->what = "its xattrs cannot be read";
+	problem->skipped[0] = '\0';
+	if (!count)
+		return 0;
+	found = calloc(count, sizeof(*found));
+	if (!found)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++)
+		select_name(values[i].name, &values[i], found, &selected, problem);
+	err = build_set(xattrs, NULL, found, selected, reference, problem);
 	free(found);
 	return err;
 }

@@ -20,7 +20,14 @@ struct xattrs {
 	u64 set_room;
 };
 
-/* What xattrs_read could not do, beside -errno. */
+/* An xattr that is known already. */
+struct xattr_value {
+	const char *name;	/* in full */
+	const void *value;
+	size_t len;
+};
+
+/* What could not be done, beside -errno. */
 struct xattrs_problem {
 	const char *what;	/* static */
 	char skipped[256];	/* one name that daxfs does not store; "": none */
@@ -34,5 +41,8 @@ void xattrs_free(struct xattrs *xattrs);
  */
 int xattrs_read(struct xattrs *xattrs, const char *path, u32 *reference,
 		struct xattrs_problem *problem);
+/* The same with values that are given; each name at most once. */
+int xattrs_store(struct xattrs *xattrs, const struct xattr_value *values, size_t count,
+		 u32 *reference, struct xattrs_problem *problem);
 
 #endif
