@@ -22,7 +22,7 @@ PKG_CONFIG ?= pkg-config
 
 # A sanitized or debug build has its own folder, so that going back and forth rebuilds nothing.
 BUILD	:= build$(if $(SAN),/san)$(if $(DEBUG),/debug)
-PACKAGES := blkid mount smartcols uuid
+PACKAGES := libarchive blkid mount smartcols uuid
 
 WARNINGS := -Wall -Wextra -Wformat=2 -Wmissing-prototypes -Wold-style-definition -Wpointer-arith -Wshadow \
 	-Wstrict-prototypes -Wundef -Wvla -Wwrite-strings $(if $(WERROR),-Werror)

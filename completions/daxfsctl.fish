@@ -34,7 +34,7 @@ function __daxfsctl_at --argument-names wanted count
 	switch $verb
 		case mkfs
 			set letters doHpsmDLU
-			set names --directory --output --heap --phys --size --mount --delta --branches --label --uuid --exclude
+			set names --directory --tar --output --heap --phys --size --mount --delta --branches --label --uuid --exclude
 		case mount
 			set letters otN
 			set names --options --types --namespace
@@ -66,7 +66,7 @@ end
 set -l commands -c daxfsctl -c mkdaxfs -c mkfs.daxfs -c mount.daxfs -c daxfs-branch -c daxfs-inspect -c fsck.daxfs
 complete $commands -f
 
-complete -c daxfsctl -n __daxfsctl_first -a mkfs -d 'Make a daxfs image from a directory tree.'
+complete -c daxfsctl -n __daxfsctl_first -a mkfs -d 'Make a daxfs image from a directory tree or a tar archive.'
 complete -c daxfsctl -n __daxfsctl_first -a mount -d 'Mount a daxfs: a device, a physical range, or an image file loaded into memory.'
 complete -c daxfsctl -n __daxfsctl_first -a branch -d 'Make, show, commit and discard the branches of a mounted daxfs.'
 complete -c daxfsctl -n __daxfsctl_first -a inspect -d 'Show what an image holds, without mounting it.'
@@ -80,6 +80,7 @@ complete -c daxfsctl -n __daxfsctl_first -l install -d 'link itself to these nam
 
 set commands -c daxfsctl -c mkdaxfs -c mkfs.daxfs
 complete $commands -n '__daxfsctl_at mkfs' -s d -l directory -x -a '(__fish_complete_directories)' -d 'the tree to make an image of'
+complete $commands -n '__daxfsctl_at mkfs' -l tar -r -F -d 'the tar archive to make an image of; -: standard input'
 complete $commands -n '__daxfsctl_at mkfs' -s o -l output -r -F -d 'write to a file, a block device or /dev/daxX.Y'
 complete $commands -n '__daxfsctl_at mkfs' -s H -l heap -x -d 'write to a new buffer of a dma-heap (needs -m)'
 complete $commands -n '__daxfsctl_at mkfs' -s p -l phys -x -d 'write to physical memory, through /dev/mem (needs -s)'
@@ -96,7 +97,7 @@ complete $commands -n '__daxfsctl_at mkfs' -s F -d 'overwrite a filesystem'
 complete $commands -n '__daxfsctl_at mkfs' -s q -l quiet -d 'print nothing but errors'
 complete $commands -n '__daxfsctl_at mkfs' -s v -l verbose -d 'print a summary, and what was left out'
 complete $commands -n '__daxfsctl_at mkfs' -l all-root -d 'all files belong to root'
-complete $commands -n '__daxfsctl_at mkfs' -l exclude -x -d 'leave out paths below DIR that match; * matches / too'
+complete $commands -n '__daxfsctl_at mkfs' -l exclude -x -d 'leave out paths that match; * matches / too'
 complete $commands -n '__daxfsctl_at mkfs' -s h -l help -d 'print help and exit'
 complete $commands -n '__daxfsctl_at mkfs 0' -F
 

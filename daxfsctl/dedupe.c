@@ -122,26 +122,25 @@ static int add_part(struct dxc_extent **parts, u32 *count, u64 pos, u64 end)
 	return 0;
 }
 
-/* Replaces the one part of a content by what SEEK_DATA and SEEK_HOLE say. */
+/* Replaces the one part of a content by those that are not holes. */
 static int map_holes(struct tree *tree, struct tree_content *content, int fd)
 {
 	struct dxc_extent *parts = NULL;
-	off_t data, hole = 0;
-	u64 stored = 0;
+	u64 data, hole = 0, stored = 0;
 	u32 count = 0;
 	int err = 0;
 
-	while ((u64)hole < content->size) {
-		data = lseek(fd, hole, SEEK_DATA);
-		if (data < 0 && errno == ENXIO)
+	while (hole < content->size) {
+		err = tree_next_data(tree, content->owner, fd, hole, &data, &hole);
+		if (!err)
 			break;
-		hole = data < 0 ? -1 : lseek(fd, data, SEEK_HOLE);
-		if (hole < 0) {
+		if (err < 0) {
 			/* A filesystem that does not know: all of it is data. */
-			err = errno == EINVAL || errno == EOPNOTSUPP ? 0 : -errno;
+			if (err == -EINVAL || err == -EOPNOTSUPP)
+				err = 0;
 			goto out;
 		}
-		if (hole <= data || (u64)hole > content->size) {
+		if (hole <= data || hole > content->size) {
 			err = tree_blame(tree, content->owner,
 					 "changed while it was read", 0);
 			goto out;

@@ -64,10 +64,10 @@ static const struct applet_word inspect_words[] = {
 
 const struct applet applets[] = {
 	{ "mkfs", mkfs_links, cmd_mkfs,
-	  "[OPTION]... -d DIR -o FILE|DEVICE\n"
-	  "[OPTION]... -d DIR -p ADDR -s SIZE\n"
-	  "[OPTION]... -d DIR -H HEAP [-s SIZE] -m MOUNTPOINT",
-	  "Make a daxfs image from a directory tree.", mkfs_options, "FILE|DEVICE",
+	  "[OPTION]... -d DIR|--tar FILE|- -o FILE|DEVICE\n"
+	  "[OPTION]... -d DIR|--tar FILE|- -p ADDR -s SIZE\n"
+	  "[OPTION]... -d DIR|--tar FILE|- -H HEAP [-s SIZE] -m MOUNTPOINT",
+	  "Make a daxfs image from a directory tree or a tar archive.", mkfs_options, "FILE|DEVICE",
 	  NULL },
 	{ "mount", mount_links, cmd_mount, "[OPTION]... SOURCE DIR",
 	  "Mount a daxfs: a device, a physical range, or an image file loaded into memory.",

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * daxfsctl mkfs: makes an image of a directory tree. Owns options, messages
- * and the order of the steps; the steps are tree, dedupe, layout, target and
- * writer.
+ * daxfsctl mkfs: makes an image of a directory tree or of a tar archive. Owns
+ * options, messages and the order of the steps; the steps are tree or tar,
+ * dedupe, layout, target and writer.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -25,6 +25,7 @@
 #include "mount.h"
 #include "progress.h"
 #include "size.h"
+#include "tar.h"
 #include "target.h"
 #include "tree.h"
 #include "writer.h"
@@ -33,11 +34,13 @@ enum {
 	OPTION_ALL_ROOT = 1,
 	OPTION_EXCLUDE,
 	OPTION_BRANCHES,
+	OPTION_TAR,
 	OPTION_END
 };
 
 const struct applet_option mkfs_options[] = {
 	{ 'd', "directory", "DIR", "the tree to make an image of" },
+	{ OPTION_TAR, "tar", "FILE|-", "the tar archive to make an image of; -: standard input" },
 	{ 'o', "output", "FILE|DEVICE", "write to a file, a block device or /dev/daxX.Y" },
 	{ 'H', "heap", "HEAP", "write to a new buffer of a dma-heap (needs -m)" },
 	{ 'p', "phys", "ADDR", "write to physical memory, through /dev/mem (needs -s)" },
@@ -54,12 +57,13 @@ const struct applet_option mkfs_options[] = {
 	{ 'q', "quiet", NULL, "print nothing but errors" },
 	{ 'v', "verbose", NULL, "print a summary, and what was left out" },
 	{ OPTION_ALL_ROOT, "all-root", NULL, "all files belong to root" },
-	{ OPTION_EXCLUDE, "exclude", "GLOB", "leave out paths below DIR that match; * matches / too" },
+	{ OPTION_EXCLUDE, "exclude", "GLOB", "leave out paths that match; * matches / too" },
 	{ 0 }
 };
 
 struct mkfs {
 	const char *directory;
+	const char *archive;
 	const char *mount_point;
 	const char *label;
 	const char **exclude;
@@ -233,6 +237,13 @@ static int parse_option(struct mkfs *mk, int option)
 			return wrong_use("-d", "given twice");
 		mk->directory = optarg;
 		return 0;
+	case OPTION_TAR:
+		if (mk->archive)
+			return wrong_use("--tar", "given twice");
+		if (!*optarg)
+			return wrong_use("--tar", "an empty name");
+		mk->archive = optarg;
+		return 0;
 	case 'o':
 		return set_path(mk, "-o", optarg, false);
 	case 'H':
@@ -299,8 +310,10 @@ static int check_options(const struct mkfs *mk)
 {
 	const struct target *target = &mk->target;
 
-	if (!mk->directory)
-		return wrong_use("-d", "no directory given");
+	if (!mk->directory && !mk->archive)
+		return wrong_use("-d", "no directory given, and no archive with --tar");
+	if (mk->directory && mk->archive)
+		return wrong_use("--tar", "there is a directory already");
 	if (target->path && mk->has_phys)
 		return wrong_use("-p", "there is a target already");
 	if (!target->path && !mk->has_phys && !mk->dry_run)
@@ -384,16 +397,18 @@ static int target_failed(struct mkfs *mk, int err)
 static int tree_failed(struct mkfs *mk, int err, const char *what)
 {
 	const struct tree_blame *blame = &mk->tree.blame;
+	const char *path = blame->path;
 	char buf[64];
 
+	if (!path)
+		path = mk->archive ? mk->archive : mk->directory;
 	progress_clear(&mk->progress);
 	if (cancelled)
 		message_error("stopped by a signal; no image was made");
 	else if (blame->what && blame->err)
-		message_error("%s: %s: %s", blame->path ? blame->path : mk->directory,
-			      blame->what, strerror(blame->err));
+		message_error("%s: %s: %s", path, blame->what, strerror(blame->err));
 	else if (blame->what)
-		message_error("%s: %s", blame->path ? blame->path : mk->directory, blame->what);
+		message_error("%s: %s", path, blame->what);
 	else
 		message_error("%s: %s: %s", target_name(mk, buf, sizeof(buf)), what,
 			      strerror(-err));
@@ -602,8 +617,12 @@ static int plan(struct mkfs *mk)
 	}
 	/* With -n there need not be a target. */
 	mk->delta.room = mk->target.size ? mk->target.size : mk->target.wanted_size;
-	progress_start(&mk->progress, "reading names", 0);
-	err = tree_scan(&mk->tree, mk->directory, &mk->scan);
+	progress_start(&mk->progress, mk->archive ? "reading files" : "reading names", 0);
+	tree_init(&mk->tree, mk->directory, &mk->scan);
+	if (mk->archive)
+		err = tar_scan(&mk->tree, mk->archive);
+	else
+		err = tree_scan(&mk->tree);
 	if (!err)
 		err = dedupe_tree(&mk->tree, &mk->dedupe, &mk->progress);
 	if (!err)

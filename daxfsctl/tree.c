@@ -13,6 +13,8 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "member.h"
+
 #define ARENA_CHUNK	(1u << 20)
 #define DENTS_BUFFER	(64u << 10)
 
@@ -43,8 +45,6 @@ struct scan {
 	struct tree_entry *entries; /* of the directory being read */
 	size_t entry_room;
 	char *dents;
-	char *path;		/* below the root, only made for globs and notes */
-	size_t path_room;
 };
 
 void *tree_alloc(struct tree *tree, size_t size)
@@ -118,6 +118,18 @@ int tree_blame(struct tree *tree, const struct tree_inode *inode, const char *wh
 	return blame_name(tree, inode->parent, inode->name, what, err);
 }
 
+int tree_blame_path(struct tree *tree, const char *path, const char *what, int err)
+{
+	pthread_mutex_lock(&tree->blame_lock);
+	if (!tree->blame.what) {
+		tree->blame.path = strdup(path);
+		tree->blame.what = what;
+		tree->blame.err = err;
+	}
+	pthread_mutex_unlock(&tree->blame_lock);
+	return err ? -err : -EIO;
+}
+
 /* ---- opening ---- */
 
 void tree_cursor_init(struct tree_cursor *cursor)
@@ -186,9 +198,13 @@ static int cursor_enter(struct tree *tree, struct tree_cursor *cursor,
 int tree_open_file(struct tree *tree, struct tree_cursor *cursor,
 		   const struct tree_inode *inode)
 {
-	int dir = cursor_enter(tree, cursor, inode->parent);
-	int fd;
+	int dir, fd;
 
+	if (tree->members) {
+		fd = members_open(tree->members);
+		return fd < 0 ? tree_blame(tree, inode, "cannot be opened", -fd) : fd;
+	}
+	dir = cursor_enter(tree, cursor, inode->parent);
 	if (dir < 0)
 		return dir;
 	/* O_NONBLOCK: what became a FIFO meanwhile must not stop us. */
@@ -203,6 +219,12 @@ int tree_confirm_file(struct tree *tree, const struct tree_inode *inode, int fd)
 {
 	struct stat st;
 
+	if (tree->members) {
+		if (!members_are_unchanged(tree->members))
+			return tree_blame_path(tree, tree->members->archive,
+					       "changed while it was read", 0);
+		return 0;
+	}
 	if (fstat(fd, &st) < 0)
 		return tree_blame(tree, inode, "cannot be examined", errno);
 	if (st.st_dev != inode->dev || st.st_ino != inode->ino || !S_ISREG(st.st_mode))
@@ -220,8 +242,13 @@ int tree_read_file(struct tree *tree, const struct tree_inode *inode, int fd,
 	size_t done = 0;
 
 	while (done < len) {
-		ssize_t n = pread(fd, (u8 *)buf + done, len - done, (off_t)(pos + done));
+		ssize_t n;
 
+		if (tree->members)
+			n = members_read(tree->members, inode->member, (u8 *)buf + done,
+					 len - done, pos + done);
+		else
+			n = pread(fd, (u8 *)buf + done, len - done, (off_t)(pos + done));
 		if (n < 0 && errno == EINTR && !tree_is_cancelled(tree))
 			continue;
 		if (n < 0)
@@ -234,9 +261,27 @@ int tree_read_file(struct tree *tree, const struct tree_inode *inode, int fd,
 	return 0;
 }
 
-/* ---- scanning ---- */
+int tree_next_data(struct tree *tree, const struct tree_inode *inode, int fd, u64 from,
+		   u64 *data, u64 *hole)
+{
+	off_t at;
 
-static struct tree_inode *new_inode(struct tree *tree, const struct stat *st)
+	if (tree->members)
+		return member_next_data(inode->member, from, data, hole);
+	at = lseek(fd, (off_t)from, SEEK_DATA);
+	if (at < 0)
+		return errno == ENXIO ? 0 : -errno;
+	*data = at;
+	at = lseek(fd, at, SEEK_HOLE);
+	if (at < 0)
+		return -errno;
+	*hole = at;
+	return 1;
+}
+
+/* ---- what a tree is made of ---- */
+
+struct tree_inode *tree_new_inode(struct tree *tree, const struct stat *st)
 {
 	struct tree_inode *inode;
 
@@ -285,6 +330,97 @@ static struct tree_inode *new_inode(struct tree *tree, const struct stat *st)
 	return inode;
 }
 
+/* Path of name in dir below the root, valid until the next call; NULL: no memory. */
+static const char *relative_path(struct tree *tree, const struct tree_inode *dir,
+				 const char *name)
+{
+	size_t len = strlen(name) + 1;
+	const struct tree_inode *up;
+	char *p;
+
+	for (up = dir; up->name; up = up->parent)
+		len += strlen(up->name) + 1;
+	if (len > tree->path_room) {
+		p = realloc(tree->path, len * 2);
+		if (!p)
+			return NULL;
+		tree->path = p;
+		tree->path_room = len * 2;
+	}
+	p = tree->path + len - 1;
+	*p = '\0';
+	p -= strlen(name);
+	memcpy(p, name, strlen(name));
+	for (up = dir; up->name; up = up->parent) {
+		*--p = '/';
+		p -= strlen(up->name);
+		memcpy(p, up->name, strlen(up->name));
+	}
+	return p;
+}
+
+int tree_is_excluded(struct tree *tree, const struct tree_inode *dir, const char *name)
+{
+	const struct tree_options *options = tree->options;
+	const char *path;
+
+	if (!options->exclude_count)
+		return 0;
+	path = relative_path(tree, dir, name);
+	if (!path)
+		return -ENOMEM;
+	for (size_t i = 0; i < options->exclude_count; i++)
+		if (fnmatch(options->exclude[i], path, 0) == 0)
+			return 1;
+	return 0;
+}
+
+void tree_note(struct tree *tree, const struct tree_inode *dir, const char *name,
+	       const char *what)
+{
+	const struct tree_options *options = tree->options;
+	const char *path;
+
+	if (!options->note)
+		return;
+	path = relative_path(tree, dir, name);
+	if (path)
+		options->note(options->priv, path, what);
+}
+
+static int compare_entries(const void *a, const void *b)
+{
+	const struct tree_entry *x = a, *y = b;
+
+	return dxc_name_cmp(x->name, x->len, y->name, y->len);
+}
+
+void tree_sort_entries(struct tree_entry *entries, size_t count)
+{
+	if (count)
+		qsort(entries, count, sizeof(*entries), compare_entries);
+}
+
+int tree_set_entries(struct tree *tree, struct tree_inode *dir,
+		     const struct tree_entry *entries, size_t count)
+{
+	u32 longest = 0;
+
+	for (size_t i = 0; i < count; i++)
+		longest = max_t(u32, longest, entries[i].len);
+	dir->dir.count = count;
+	dir->dir.entry_size = dxc_dirent_size(longest);
+	if (!count)
+		return 0;
+	dir->dir.entries = tree_alloc(tree, count * sizeof(*entries));
+	if (!dir->dir.entries)
+		return tree_blame(tree, dir, "cannot be read", ENOMEM);
+	memcpy(dir->dir.entries, entries, count * sizeof(*entries));
+	return 0;
+}
+
+/* ---- scanning ---- */
+
 static size_t link_hash(dev_t dev, ino_t ino)
 {
 	return ((u64)ino * 0x9e3779b97f4a7c15ull ^ (u64)dev * 0xc2b2ae3d27d4eb4full) >> 20;
@@ -327,72 +463,6 @@ static struct link_slot *link_slot(struct scan *scan, const struct stat *st)
 		scan->link_count++;
 	}
 	return slot;
-}
-
-/* Path of name in dir below the root, valid until the next call; NULL: no memory. */
-static const char *relative_path(struct scan *scan, const struct tree_inode *dir,
-				 const char *name)
-{
-	size_t len = strlen(name) + 1;
-	const struct tree_inode *up;
-	char *p;
-
-	for (up = dir; up->name; up = up->parent)
-		len += strlen(up->name) + 1;
-	if (len > scan->path_room) {
-		p = realloc(scan->path, len * 2);
-		if (!p)
-			return NULL;
-		scan->path = p;
-		scan->path_room = len * 2;
-	}
-	p = scan->path + len - 1;
-	*p = '\0';
-	p -= strlen(name);
-	memcpy(p, name, strlen(name));
-	for (up = dir; up->name; up = up->parent) {
-		*--p = '/';
-		p -= strlen(up->name);
-		memcpy(p, up->name, strlen(up->name));
-	}
-	return p;
-}
-
-/* 1: leave it out, 0, or -ENOMEM. */
-static int is_excluded(struct scan *scan, const struct tree_inode *dir, const char *name)
-{
-	const struct tree_options *options = scan->tree->options;
-	const char *path;
-
-	if (!options->exclude_count)
-		return 0;
-	path = relative_path(scan, dir, name);
-	if (!path)
-		return -ENOMEM;
-	for (size_t i = 0; i < options->exclude_count; i++)
-		if (fnmatch(options->exclude[i], path, 0) == 0)
-			return 1;
-	return 0;
-}
-
-static void note(struct scan *scan, const struct tree_inode *dir, const char *name,
-		 const char *what)
-{
-	const struct tree_options *options = scan->tree->options;
-	const char *path;
-
-	if (!options->note)
-		return;
-	path = relative_path(scan, dir, name);
-	if (path)
-		options->note(options->priv, path, what);
-}
-
-static int compare_entries(const void *a, const void *b)
-{
-	const struct tree_entry *x = a, *y = b;
-
-	return dxc_name_cmp(x->name, x->len, y->name, y->len);
 }
 
 static int add_name(struct scan *scan, size_t *count, const char *name)
@@ -442,15 +512,14 @@ static int read_names(struct scan *scan, const struct tree_inode *dir, int fd,
 			if (de->d_name[0] == '.' &&
 			    (!de->d_name[1] || (de->d_name[1] == '.' && !de->d_name[2])))
 				continue;
-			err = is_excluded(scan, dir, de->d_name);
+			err = tree_is_excluded(scan->tree, dir, de->d_name);
 			if (!err)
 				err = add_name(scan, count, de->d_name);
 			if (err < 0)
 				return tree_blame(scan->tree, dir, "cannot be read", -err);
 		}
 	}
-	if (*count)
-		qsort(scan->entries, *count, sizeof(*scan->entries), compare_entries);
+	tree_sort_entries(scan->entries, *count);
 	return 0;
 }
 
@@ -483,7 +552,7 @@ static int read_xattrs(struct scan *scan, struct tree_inode *inode, const char *
 		return tree_blame(scan->tree, inode, problem.what,
 				  err == -E2BIG ? 0 : -err);
 	if (problem.skipped[0] && inode->name)
-		note(scan, inode->parent, inode->name, problem.skipped);
+		tree_note(scan->tree, inode->parent, inode->name, problem.skipped);
 	return 0;
 }
 
@@ -517,7 +586,7 @@ static int scan_entry(struct scan *scan, struct tree_inode *dir, int fd,
 		return blame_name(scan->tree, dir, entry->name, "cannot be examined", errno);
 	if (options->skip_ino && st.st_ino == options->skip_ino &&
 	    st.st_dev == options->skip_dev) {
-		note(scan, dir, entry->name, "the image itself");
+		tree_note(scan->tree, dir, entry->name, "the image itself");
 		return 1;
 	}
 	if (!S_ISDIR(st.st_mode) && st.st_nlink > 1) {
@@ -531,7 +600,7 @@ static int scan_entry(struct scan *scan, struct tree_inode *dir, int fd,
 			return 0;
 		}
 	}
-	inode = new_inode(scan->tree, &st);
+	inode = tree_new_inode(scan->tree, &st);
 	if (!inode)
 		return blame_name(scan->tree, dir, entry->name, "cannot be examined", ENOMEM);
 	inode->parent = dir;
@@ -555,7 +624,6 @@ static int visit(struct scan *scan, struct tree_inode *dir)
 {
 	struct tree *tree = scan->tree;
 	size_t count, kept = 0;
-	u32 longest = 0;
 	int fd, err;
 
 	fd = cursor_enter(tree, &scan->cursor, dir);
@@ -578,18 +646,11 @@ static int visit(struct scan *scan, struct tree_inode *dir)
 			return err;
 		if (err)
 			continue;
-		scan->entries[kept] = scan->entries[i];
-		longest = max_t(u32, longest, scan->entries[kept].len);
-		kept++;
+		scan->entries[kept++] = scan->entries[i];
 	}
-	dir->dir.count = kept;
-	dir->dir.entry_size = dxc_dirent_size(longest);
-	if (!kept)
-		return 0;
-	dir->dir.entries = tree_alloc(tree, kept * sizeof(struct tree_entry));
-	if (!dir->dir.entries)
-		return tree_blame(tree, dir, "cannot be read", ENOMEM);
-	memcpy(dir->dir.entries, scan->entries, kept * sizeof(struct tree_entry));
+	err = tree_set_entries(tree, dir, scan->entries, kept);
+	if (err)
+		return err;
 	/* Last pushed, first visited: depth first, in the order of the names. */
 	for (size_t i = kept; i-- > 0;)
 		if (S_ISDIR(dir->dir.entries[i].inode->mode) &&
@@ -607,7 +668,7 @@ static int scan_all(struct scan *scan)
 
 	if (fstat(tree->root_fd, &st) < 0)
 		return blame_name(tree, NULL, NULL, "cannot be examined", errno);
-	root = new_inode(tree, &st);
+	root = tree_new_inode(tree, &st);
 	if (!root || push(scan, root))
 		return blame_name(tree, NULL, NULL, "cannot be examined", ENOMEM);
 	root->parent = root;
@@ -623,17 +684,23 @@ static int scan_all(struct scan *scan)
 	return 0;
 }
 
-int tree_scan(struct tree *tree, const char *path, const struct tree_options *options)
+void tree_init(struct tree *tree, const char *path, const struct tree_options *options)
 {
+	memset(tree, 0, sizeof(*tree));
+	tree->options = options;
+	tree->root_path = path;
+	tree->root_fd = -1;
+	pthread_mutex_init(&tree->blame_lock, NULL);
+	xattrs_init(&tree->xattrs);
+}
+
+int tree_scan(struct tree *tree)
+{
+	const char *path = tree->root_path;
 	struct scan scan;
 	int back, err;
 
-	memset(tree, 0, sizeof(*tree));
 	memset(&scan, 0, sizeof(scan));
-	tree->options = options;
-	tree->root_path = path;
-	pthread_mutex_init(&tree->blame_lock, NULL);
-	xattrs_init(&tree->xattrs);
 	tree->root_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (tree->root_fd < 0)
 		return blame_name(tree, NULL, NULL, "cannot be opened", errno);
@@ -654,7 +721,6 @@ int tree_scan(struct tree *tree, const char *path, const struct tree_options *op
 	free(scan.entries);
 	free(scan.stack);
 	free(scan.links);
-	free(scan.path);
 	return err;
 }
 
@@ -662,6 +728,8 @@ void tree_free(struct tree *tree)
 {
 	struct tree_arena *arena, *before;
 
+	if (tree->members)
+		members_free(tree->members);
 	for (arena = tree->arena; arena; arena = before) {
 		before = arena->before;
 		free(arena);
@@ -669,6 +737,7 @@ void tree_free(struct tree *tree)
 	if (tree->root_fd >= 0)
 		close(tree->root_fd);
 	free(tree->inodes);
+	free(tree->path);
 	xattrs_free(&tree->xattrs);
 	free(tree->blame.path);
 	pthread_mutex_destroy(&tree->blame_lock);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A source directory in memory: what mkfs makes an image of. Holds names,
- * attributes and symlink targets; the bytes of files stay where they are and
- * are read when needed, through tree_open_file().
+ * What mkfs makes an image of, in memory: a directory, or what unpacking an
+ * archive would give. Holds names, attributes and symlink targets; the bytes of
+ * files stay where they are and are read when needed, through tree_open_file().
  */
 #ifndef DAXFSCTL_TREE_H
 #define DAXFSCTL_TREE_H
@@ -10,11 +10,14 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "../kmod/core/core.h"
 #include "xattrs.h"
 
+struct member;
+struct members;
 struct tree_inode;
 
 /* A name in a directory. */
@@ -56,8 +59,13 @@ struct tree_inode {
 	struct tree_inode *parent;
 	const char *name;
 	/* Identity in the source: what is read later must still be this. */
-	dev_t dev;
-	ino_t ino;
+	union {
+		struct {
+			dev_t dev;
+			ino_t ino;
+		};
+		const struct member *member; /* regular files of an archive */
+	};
 	union {
 		struct {
 			struct tree_entry *entries; /* sorted by name */
@@ -105,8 +113,9 @@ struct tree_blame {
 
 struct tree {
 	const struct tree_options *options;
-	const char *root_path;
-	int root_fd;
+	const char *root_path;	/* what names in messages begin with */
+	int root_fd;		/* -1: not a directory */
+	struct members *members; /* of an archive, else NULL; freed with the tree */
 	struct tree_inode **inodes; /* by number - 1 */
 	u32 inode_count;
 	u32 inode_room;
@@ -116,21 +125,42 @@ struct tree {
 	struct tree_blame blame;
 	pthread_mutex_t blame_lock;
 	struct tree_arena *arena;
+	char *path;		/* below the root, only made for globs and notes */
+	size_t path_room;
 };
 
+/* path and options must outlive the tree. Call tree_free() whatever comes after. */
+void tree_init(struct tree *tree, const char *path, const struct tree_options *options);
 /*
- * Reads names and attributes below path. Deterministic: names in byte order,
- * a directory's names numbered together. Changes the working directory while
- * it runs. 0 or -errno with blame. Call tree_free() in both cases.
+ * Reads names and attributes below the path. Deterministic: names in byte
+ * order, a directory's names numbered together. Changes the working directory
+ * while it runs. 0 or -errno with blame.
  */
-int tree_scan(struct tree *tree, const char *path, const struct tree_options *options);
+int tree_scan(struct tree *tree);
 void tree_free(struct tree *tree);
 /* Zeroed memory that lives as long as the tree; not for use by several threads. */
 void *tree_alloc(struct tree *tree, size_t size);
 
+/*
+ * What a tree is built with. Numbers are given in the order of the calls, which
+ * is to be: the root; then, of each directory in depth-first order, all names.
+ */
+/* The next inode; its parent, name and links are the caller's. NULL: no memory. */
+struct tree_inode *tree_new_inode(struct tree *tree, const struct stat *st);
+/* 1: an exclude matches name in dir, 0, or -ENOMEM. */
+int tree_is_excluded(struct tree *tree, const struct tree_inode *dir, const char *name);
+void tree_note(struct tree *tree, const struct tree_inode *dir, const char *name,
+	       const char *what);
+void tree_sort_entries(struct tree_entry *entries, size_t count);
+/* Copies the sorted entries into the directory. 0 or -errno with blame. */
+int tree_set_entries(struct tree *tree, struct tree_inode *dir,
+		     const struct tree_entry *entries, size_t count);
+
 /* Records why inode failed; returns -err, or -EIO for err 0. Any thread. */
 int tree_blame(struct tree *tree, const struct tree_inode *inode, const char *what,
 	       int err);
+/* The same with a path that says all of it, such as the archive's own. */
+int tree_blame_path(struct tree *tree, const char *path, const char *what, int err);
 static inline bool tree_is_cancelled(const struct tree *tree)
 {
 	return tree->options->cancelled && *tree->options->cancelled;
@@ -164,5 +194,11 @@ int tree_confirm_file(struct tree *tree, const struct tree_inode *inode, int fd)
  */
 int tree_read_file(struct tree *tree, const struct tree_inode *inode, int fd,
 		   void *buf, size_t len, u64 pos);
+/*
+ * The next part that is not a hole, at from or behind it. 1, 0: there is none,
+ * or -errno without blame, -EINVAL where the filesystem does not know.
+ */
+int tree_next_data(struct tree *tree, const struct tree_inode *inode, int fd, u64 from,
+		   u64 *data, u64 *hole);
 
 #endif

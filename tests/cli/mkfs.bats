@@ -747,7 +747,7 @@ area_of() {
 	run -0 --separate-stderr mkdaxfs --help
 	[[ -z $stderr ]]
 	local option
-	for option in directory output heap phys size mount writable delta branches label uuid dry-run force quiet verbose all-root exclude; do
+	for option in directory tar output heap phys size mount writable delta branches label uuid dry-run force quiet verbose all-root exclude; do
 		[[ $output == *"--$option"* ]]
 	done
 }

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Where the bytes of an archive's files are: in the archive itself when that is
+ * a plain file, else in a spool, a nameless temporary file. Never in memory.
+ */
+#ifndef DAXFSCTL_MEMBER_H
+#define DAXFSCTL_MEMBER_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+#include <time.h>
+
+#include "../kmod/core/core.h"
+
+struct tree;
+
+struct member_part {
+	u64 pos;		/* in the file */
+	u64 len;
+	u64 off;		/* in the spool or the archive */
+	bool is_spooled;
+};
+
+/* A regular file; what no part holds is a hole. */
+struct member {
+	u64 size;
+	u64 stored;		/* sum of the parts */
+	u32 count;
+	const struct member_part *parts; /* by position, not overlapping */
+};
+
+struct members {
+	const char *archive;	/* for messages */
+	int fd;			/* the archive, a regular file; -1: all is spooled */
+	u64 size;		/* of it, and when it was changed, as it was opened */
+	struct timespec mtime;
+	int spool;		/* -1: not needed yet */
+	u64 spooled;
+	/* Of the member being read. */
+	struct member_part *parts;
+	u32 part_count;
+	u64 stored;
+};
+
+void members_init(struct members *members, const char *archive);
+void members_free(struct members *members);
+/* From now on bytes can be left in the archive, open as fd, which stays the caller's. */
+int members_use_archive(struct members *members, int fd);
+
+/*
+ * The next bytes of the member being read, in ascending order: copied to the
+ * spool, or left in the archive. 0 or -errno; members_spool_dir() is where the
+ * spool is.
+ */
+int members_spool(struct members *members, u64 pos, const void *bytes, size_t len);
+int members_leave(struct members *members, u64 pos, u64 off, size_t len);
+const char *members_spool_dir(void);
+/* Ends the member being read, in memory of the tree. NULL: no memory. */
+const struct member *members_end(struct members *members, struct tree *tree, u64 size);
+
+/* A descriptor to be closed, for who wants one: nothing is read through it. */
+int members_open(const struct members *members);
+/* As pread(). Any thread. */
+ssize_t members_read(const struct members *members, const struct member *member, void *buf,
+		     size_t len, u64 pos);
+/* As tree_next_data(). */
+int member_next_data(const struct member *member, u64 from, u64 *data, u64 *hole);
+/* Is the archive that bytes were left in what it was when it was opened? */
+bool members_are_unchanged(const struct members *members);
+
+#endif
