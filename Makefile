@@ -7,16 +7,23 @@
 #	make check-more		longer campaigns in VMs
 #	make demo		the main job, in a VM
 #	make bench		the benchmark behind the figures of README.md
-#	make install		DESTDIR= PREFIX= honoured
+#	make install		DESTDIR= PREFIX= honoured; the module's source is for DKMS
+#	make modules_install	the module itself, for the kernel of KDIR
+#	make uninstall, modules_uninstall
+#	make dist		build/daxfs-VERSION.tar.gz of what is committed
 #	make completions	writes completions/ anew, after a change of options or verbs
 #
 # V=1 shows commands. W=1 and C=1, C=2 go to kbuild. DEBUG=1: not optimised. SAN=1: with address and undefined-behaviour sanitizers.
 # WERROR=1: warnings are errors.
 
+VERSION	:= $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"$$/\1/p' dkms.conf)
 KDIR	?= /lib/modules/$(shell uname -r)/build
 PREFIX	?= /usr/local
 SBINDIR	?= $(PREFIX)/sbin
 MANDIR	?= $(PREFIX)/share/man
+UDEVDIR	?= $(PREFIX)/lib/udev/rules.d
+# Where DKMS looks, whatever the prefix is.
+SRCDIR	?= /usr/src
 INSTALL	?= install
 PKG_CONFIG ?= pkg-config
 
@@ -33,13 +40,21 @@ SANFLAGS := $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recove
 # Only what links daxfsctl asks for the libraries: `make module` needs none of them.
 PACKAGE_CFLAGS = $(eval PACKAGE_CFLAGS := $$(shell $(PKG_CONFIG) --cflags $(PACKAGES)))$(PACKAGE_CFLAGS)
 PACKAGE_LIBS = $(eval PACKAGE_LIBS := $$(shell $(PKG_CONFIG) --libs $(PACKAGES)))$(PACKAGE_LIBS)
-ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Iinclude $(WARNINGS) $(SANFLAGS) $(PACKAGE_CFLAGS) \
+ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DDAXFS_RELEASE='"$(VERSION)"' -Iinclude $(WARNINGS) $(SANFLAGS) $(PACKAGE_CFLAGS) \
 	$(CPPFLAGS) $(CFLAGS)
 
 SOURCES	:= $(wildcard daxfsctl/*.c kmod/core/*.c)
 OBJECTS	:= $(SOURCES:%.c=$(BUILD)/obj/%.o)
 LINKS	:= mkdaxfs mkfs.daxfs mount.daxfs fsck.daxfs daxfs-branch daxfs-inspect
 PAGES	:= $(wildcard man/*.[58])
+# A name that is explained on the page of another one, until it has its own.
+PAGE_LINKS := $(foreach link,mkfs.daxfs:mkdaxfs fsck.daxfs:daxfsctl daxfs-inspect:daxfsctl,\
+	$(if $(filter man/$(firstword $(subst :, ,$(link))).8,$(PAGES)),,$(link)))
+RULES	:= $(wildcard udev/*.rules)
+# kmod/ and include/ as they lie here: one finds the other.
+MODULE_SOURCES := dkms.conf LICENSE kmod/Kbuild \
+	$(filter-out %.mod.c,$(wildcard kmod/*.[ch] kmod/*/*.[ch] include/daxfs/*.h))
+MODULE_DIR := $(DESTDIR)$(SRCDIR)/daxfs-$(VERSION)
 
 # bash-completion says where it looks; the others look below the prefix. bash and fish load the file named after the command.
 BASHDIR	?= $(or $(shell $(PKG_CONFIG) --variable=completionsdir bash-completion 2>/dev/null),$(PREFIX)/share/bash-completion/completions)
@@ -49,7 +64,8 @@ FISHDIR	?= $(PREFIX)/share/fish/vendor_completions.d
 Q	:= $(if $(filter 1,$(V)),,@)
 say	= $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' $(1) $(2))
 
-.PHONY: all daxfsctl module check check-more demo bench check-debug setup completions install uninstall clean
+.PHONY: all daxfsctl module check check-more demo bench check-debug setup completions install uninstall \
+	modules_install modules_uninstall dist clean
 .DELETE_ON_ERROR:
 
 all: daxfsctl
@@ -73,7 +89,8 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 # Objects made with other flags, or of sources that are gone, are not linked.
 $(BUILD)/flags: FORCE
 	$(Q)mkdir -p $(@D)
-	$(Q)echo '$(CC) $(ALL_CFLAGS) $(SOURCES)' | cmp -s - $@ || echo '$(CC) $(ALL_CFLAGS) $(SOURCES)' >$@
+	$(Q)echo "$$FLAGS" | cmp -s - $@ || echo "$$FLAGS" >$@
+$(BUILD)/flags: export FLAGS = $(CC) $(ALL_CFLAGS) $(SOURCES)
 .PHONY: FORCE
 FORCE:
 
@@ -112,6 +129,13 @@ install: daxfsctl
 	for link in $(LINKS); do ln -sf daxfsctl $(DESTDIR)$(SBINDIR)/$$link || exit; done
 	for page in $(PAGES); do \
 		$(INSTALL) -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/} || exit; done
+	for link in $(PAGE_LINKS); do \
+		ln -sf $${link#*:}.8 $(DESTDIR)$(MANDIR)/man8/$${link%:*}.8 || exit; done
+	for rules in $(RULES); do \
+		$(INSTALL) -D -m 644 $$rules $(DESTDIR)$(UDEVDIR)/$${rules##*/} && \
+		sed -i 's|@SBINDIR@|$(SBINDIR)|g' $(DESTDIR)$(UDEVDIR)/$${rules##*/} || exit; done
+	for source in $(MODULE_SOURCES); do \
+		$(INSTALL) -D -m 644 $$source $(MODULE_DIR)/$$source || exit; done
 	$(INSTALL) -D -m 644 completions/daxfsctl.bash $(DESTDIR)$(BASHDIR)/daxfsctl
 	$(INSTALL) -D -m 644 completions/_daxfsctl $(DESTDIR)$(ZSHDIR)/_daxfsctl
 	$(INSTALL) -D -m 644 completions/daxfsctl.fish $(DESTDIR)$(FISHDIR)/daxfsctl.fish
@@ -120,9 +144,27 @@ install: daxfsctl
 
 uninstall:
 	rm -f $(addprefix $(DESTDIR)$(SBINDIR)/,daxfsctl $(LINKS))
+	rm -f $(foreach link,$(PAGE_LINKS),$(DESTDIR)$(MANDIR)/man8/$(firstword $(subst :, ,$(link))).8)
+	rm -f $(patsubst udev/%,$(DESTDIR)$(UDEVDIR)/%,$(RULES))
+	rm -rf $(MODULE_DIR)
 	for page in $(PAGES); do rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/} || exit; done
 	rm -f $(addprefix $(DESTDIR)$(BASHDIR)/,daxfsctl $(LINKS)) $(DESTDIR)$(ZSHDIR)/_daxfsctl
 	rm -f $(patsubst %,$(DESTDIR)$(FISHDIR)/%.fish,daxfsctl $(LINKS))
+
+# kbuild runs depmod.
+modules_install: module
+	$(Q)$(MAKE) -C $(KDIR) M=$(CURDIR)/kmod INSTALL_MOD_PATH=$(DESTDIR) INSTALL_MOD_DIR=updates modules_install
+
+modules_uninstall:
+	release=$$($(MAKE) -s --no-print-directory -C $(KDIR) kernelrelease) && \
+		rm -f $(DESTDIR)/lib/modules/$$release/updates/daxfs.ko*
+
+# The same bytes from the same commit, wherever it is made.
+dist:
+	$(Q)mkdir -p build
+	$(Q)git -c tar.umask=0022 archive --format=tar --prefix=daxfs-$(VERSION)/ -o build/daxfs-$(VERSION).tar HEAD
+	$(Q)gzip -9nf build/daxfs-$(VERSION).tar
+	@echo build/daxfs-$(VERSION).tar.gz
 
 clean:
 	rm -rf build

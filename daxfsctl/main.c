@@ -23,7 +23,7 @@
 #include "message.h"
 
 #ifndef DAXFS_RELEASE
-#define DAXFS_RELEASE "0.1"
+#define DAXFS_RELEASE "unknown"
 #endif
 
 #define OPTIONS_MAX 64

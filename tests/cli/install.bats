@@ -1,0 +1,157 @@
+#!/usr/bin/env bats
+# make install, uninstall and dist: every file where distributions expect it, and what is installed works from there.
+# shellcheck disable=SC2154 # setup.bash sets build and project
+
+load setup
+
+setup() {
+	cd "$BATS_TEST_TMPDIR" || return
+	root=$PWD/root
+	version=$(sed -n 's/^PACKAGE_VERSION="\(.*\)"$/\1/p' "$project/dkms.conf")
+	# -o: the program under test is built already
+	make=(make -s -C "$project" -o daxfsctl BUILD="$build" PREFIX=/usr DESTDIR="$root")
+	unset MAKEFLAGS MFLAGS MAKELEVEL
+}
+
+man_of_root() {
+	MANPATH=$root/usr/share/man MAN_DISABLE_SECCOMP=1 LC_ALL=C man "$@"
+}
+
+@test "the version of the program, of DKMS and of the archive is one" {
+	[[ $version && $(daxfsctl version) == "daxfsctl $version "* ]]
+}
+
+@test "make install puts every file where distributions expect it" {
+	"${make[@]}" install
+	local name completions
+	completions=$(pkg-config --variable=completionsdir bash-completion 2>/dev/null || echo /usr/share/bash-completion/completions)
+	{
+		for name in daxfsctl $(daxfsctl --list); do
+			echo "/usr/sbin/$name"
+			echo "$completions/$name"
+			echo "/usr/share/fish/vendor_completions.d/$name.fish"
+			# mount.daxfs.8 and so on: each name has a page.
+			echo "/usr/share/man/man8/$name.8"
+		done
+		echo /usr/share/man/man5/daxfs.5
+		echo /usr/share/zsh/site-functions/_daxfsctl
+		for name in dkms.conf LICENSE kmod/Kbuild; do echo "/usr/src/daxfs-$version/$name"; done
+		(cd "$project" && git ls-files 'kmod/*.[ch]' 'include/*.h' | sed "s|^|/usr/src/daxfs-$version/|")
+		for name in "$project"/udev/*.rules; do
+			[[ ! -e $name ]] || echo "/usr/lib/udev/rules.d/${name##*/}"
+		done
+	} | sort >want
+	(cd root && find . ! -type d | sed 's/^\.//' | sort) >got
+	diff want got
+	# Modes do not depend on the umask; links stay valid wherever the root is put.
+	[[ ! $(find root -type f -perm /022) && ! $(find root -xtype l) && ! $(find root -lname '/*') ]]
+	[[ -x root/usr/sbin/daxfsctl ]]
+	run ! grep -r @SBINDIR@ root
+}
+
+@test "make install into a root with a strict umask is readable for all" {
+	(umask 077 && "${make[@]}" install)
+	[[ ! $(find root/usr -type f ! -perm -444) && ! $(find root/usr -type d ! -perm -555) ]]
+}
+
+@test "the installed program runs by each of its names" {
+	"${make[@]}" install
+	local name
+	for name in $(daxfsctl --list); do
+		[[ $(root/usr/sbin/"$name" --version) == "daxfsctl $version "* ]]
+	done
+}
+
+@test "make uninstall leaves nothing, and what is not its own" {
+	mkdir -p root/usr/sbin root/usr/src/daxfs-0.0 root/usr/share/man/man8
+	touch root/usr/sbin/other root/usr/src/daxfs-0.0/other root/usr/share/man/man8/other.8
+	(cd root && find . ! -type d | sort) >before
+	"${make[@]}" install
+	"${make[@]}" install
+	"${make[@]}" uninstall
+	(cd root && find . ! -type d | sort) | diff before -
+	"${make[@]}" uninstall
+}
+
+@test "PREFIX and the single directories are honoured" {
+	"${make[@]}" install PREFIX=/opt/daxfs SRCDIR=/opt/src MANDIR=/opt/man >/dev/null
+	[[ -x root/opt/daxfs/sbin/mkdaxfs && -e root/opt/src/daxfs-$version/dkms.conf && -e root/opt/man/man8/daxfsctl.8 ]]
+	[[ ! -e root/usr/sbin ]]
+}
+
+@test "manual pages are well-formed, and man finds them by name and by what they are about" {
+	command -v mandb >/dev/null || skip "mandb is not installed"
+	"${make[@]}" install
+	mandoc -Tlint -Wwarning root/usr/share/man/man*/*.[58] 2>&1 | grep -v 'referenced manual not found' >lint || :
+	[[ ! -s lint ]] || { cat lint && return 1; }
+	# man and mandb give up root, and must get there.
+	chmod 755 root root/usr root/usr/share
+	mandb -qc -u root/usr/share/man 2>mandb.err || { cat mandb.err && return 1; }
+	man_of_root -k daxfs >found
+	cat found
+	local name
+	for name in daxfsctl mkdaxfs mkfs.daxfs mount.daxfs daxfs-branch; do
+		grep -q "^$name (8)  *- ." found
+	done
+	grep -q '^daxfs (5)  *- .' found
+	for name in daxfsctl $(daxfsctl --list); do
+		man_of_root -w 8 "$name"
+	done
+}
+
+@test "make dist packs what is committed, the same bytes each time, and it builds by itself" {
+	git -C "$project" rev-parse HEAD >/dev/null 2>&1 || skip "not a git checkout"
+	# Of a clone, so that nothing is written into this tree; with times and modes of another user.
+	git clone -q "$project" clone
+	make -s -C clone dist >/dev/null
+	cp "clone/build/daxfs-$version.tar.gz" first.tar.gz
+	touch clone/uncommitted
+	(umask 077 && TZ=Asia/Tokyo make -s -C clone dist >/dev/null)
+	cmp first.tar.gz "clone/build/daxfs-$version.tar.gz"
+	tar -xf first.tar.gz
+	[[ $(ls) == *"daxfs-$version"* && ! -e daxfs-$version/uncommitted && ! -e daxfs-$version/.git ]]
+	diff <(git -C clone ls-files | sort) <(cd "daxfs-$version" && find . ! -type d -printf '%P\n' | sort)
+	# Not optimised: that it builds is what counts.
+	make -s -C "daxfs-$version" CFLAGS=-O0 daxfsctl >log 2>&1 || { cat log && return 1; }
+	[[ $("daxfs-$version/build/mkdaxfs" --version) == "daxfsctl $version "* ]]
+	make -s -C "daxfs-$version" -o daxfsctl PREFIX=/usr DESTDIR="$root" install
+	[[ -e root/usr/src/daxfs-$version/include/daxfs/format.h ]]
+}
+
+@test "DKMS adds, builds and installs the module from the installed source, and removes it again" {
+	command -v dkms >/dev/null || skip "dkms is not installed"
+	[[ $(id -u) == 0 ]] || skip "dkms wants root"
+	local kernel release dkms
+	kernel=$("$project/tests/vm/fetch" 6.12) || skip "no kernel can be fetched"
+	release=$(<"$kernel/release")
+	"${make[@]}" install
+	mkdir -p tree "modules/$release"
+	# Nothing of this machine's: neither its modules nor its keys.
+	dkms=(dkms --no-depmod --dkmstree "$PWD/tree" --sourcetree "$root/usr/src" --installtree "$PWD/modules" -m daxfs -v "$version")
+	"${dkms[@]}" add >log 2>&1 || { cat log && return 1; }
+	"${dkms[@]}" build -k "$release" -a x86_64 --kernelsourcedir "$kernel/build" >log 2>&1 || {
+		cat log tree/daxfs/"$version"/build/make.log
+		return 1
+	}
+	"${dkms[@]}" install -k "$release" -a x86_64 --kernelsourcedir "$kernel/build" >log 2>&1 || { cat log && return 1; }
+	local module
+	module=$(find modules -name 'daxfs.ko*')
+	[[ $module == "modules/$release/updates/dkms/daxfs.ko"* ]]
+	[[ $(modinfo -F vermagic "$module") == "$release "* && $(modinfo -F alias "$module") == fs-daxfs ]]
+	"${dkms[@]}" remove --all >log 2>&1 || { cat log && return 1; }
+	[[ ! $(find modules -name 'daxfs.ko*') && ! -e tree/daxfs ]]
+}
+
+@test "DKMS does not try kernels that the module does not build for" {
+	local pattern release
+	pattern=$(sed -n 's/^BUILD_EXCLUSIVE_KERNEL="\(.*\)"$/\1/p' "$project/dkms.conf")
+	for release in 6.1.0-42-amd64 6.12.48+deb12-amd64 6.4.1 6.9.0-rc1; do
+		[[ $release =~ $pattern ]]
+	done
+	for release in 5.10.0-1-amd64 6.0.0 6.5.0 6.8.12 6.13.1 6.120.0 7.2.0 16.1.0; do
+		[[ ! $release =~ $pattern ]]
+	done
+	# Each is in the configuration of the kernels that are tested, or DKMS would refuse those.
+	grep -q '^BUILD_EXCLUSIVE_KERNEL_MIN="6\.1"$' "$project/dkms.conf"
+	grep -q '^BUILD_EXCLUSIVE_KERNEL_MAX="6\.12\.[0-9]*"$' "$project/dkms.conf"
+}
