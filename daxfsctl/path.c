@@ -13,29 +13,19 @@
 int path_read_link(const struct dxc_volume *vol, const struct dxc_inode *inode,
 		   char **target, struct dxc_finding *f)
 {
-	char *text;
-	int err;
+	const struct contents base = { .vol = vol };
+	const struct dxc_file file = {
+		.attr = { .ino = inode->ino, .size = inode->size },
+		.in_base = true,
+		.base = *inode,
+	};
 
-	/* Bounds the allocation, whatever the core thinks of the size. */
-	if (inode->size > DAXFS_SYMLINK_MAX)
-		return dxc_found(f, -EUCLEAN, DXC_INO_SIZE, DAXFS_AREA_INODES, inode->ino,
-				 inode->data, inode->size);
-	text = malloc(inode->size + 1);
-	if (!text)
-		return -ENOMEM;
-	err = dxc_symlink_read(vol, inode, text, f);
-	if (err) {
-		free(text);
-		return err;
-	}
-	*target = text;
-	return 0;
+	return contents_link(&base, &file, target, f);
 }
 
 /* One step from a directory to what a component of a path names in it. */
-static int step(const struct dxc_volume *vol, const struct dxc_inode *dir,
-		const char *name, size_t len, struct dxc_inode *next,
-		struct dxc_finding *f)
+static int step(const struct contents *c, const struct dxc_file *dir, const char *name,
+		size_t len, struct dxc_file *next, struct dxc_finding *f)
 {
 	struct dxc_dirent de;
 	int err;
@@ -47,21 +37,21 @@ static int step(const struct dxc_volume *vol, const struct dxc_inode *dir,
 		return 0;
 	}
 	if (len == 2 && name[0] == '.' && name[1] == '.')
-		return dxc_inode_read(vol, dir->parent, next, f);
-	err = dxc_dir_lookup(vol, dir, name, (u32)len, &de, f);
+		return contents_inode(c, dir->attr.parent, next, f);
+	err = contents_lookup(c, dir, name, (u32)len, &de, f);
 	if (err)
 		return err;
-	return dxc_inode_read(vol, de.ino, next, f);
+	return contents_inode(c, de.ino, next, f);
 }
 
 /* Replaces *rest, which is at p, with the target of a symlink and what follows. */
-static int follow_link(const struct dxc_volume *vol, const struct dxc_inode *link,
-		       char **rest, const char *p, struct dxc_finding *f)
+static int follow_link(const struct contents *c, const struct dxc_file *link, char **rest,
+		       const char *p, struct dxc_finding *f)
 {
 	char *target, *joined;
 	int err;
 
-	err = path_read_link(vol, link, &target, f);
+	err = contents_link(c, link, &target, f);
 	if (err)
 		return err;
 	if (asprintf(&joined, "%s%s", target, p) < 0) {
@@ -75,10 +65,10 @@ static int follow_link(const struct dxc_volume *vol, const struct dxc_inode *lin
 	return err;
 }
 
-int path_lookup(const struct dxc_volume *vol, const char *path, bool follow,
-		struct dxc_inode *inode, struct dxc_finding *f)
+int path_lookup(const struct contents *c, const char *path, bool follow,
+		struct dxc_file *file, struct dxc_finding *f)
 {
-	struct dxc_inode cur, next;
+	struct dxc_file cur, next;
 	unsigned int links = 0;
 	char *rest;
 	char *p;
@@ -88,38 +78,38 @@ int path_lookup(const struct dxc_volume *vol, const char *path, bool follow,
 	if (!rest)
 		return -ENOMEM;
 	p = rest;
-	err = dxc_inode_read(vol, DAXFS_ROOT_INO, &cur, f);
+	err = contents_inode(c, DAXFS_ROOT_INO, &cur, f);
 	while (!err) {
 		size_t len;
 
 		/* A slash, a trailing one too, is only right after a directory. */
-		if (*p == '/' && !S_ISDIR(cur.mode))
+		if (*p == '/' && !S_ISDIR(cur.attr.mode))
 			err = -ENOTDIR;
 		p += strspn(p, "/");
 		if (err || !*p)
 			break;
 		err = -ENOTDIR;
-		if (!S_ISDIR(cur.mode))
+		if (!S_ISDIR(cur.attr.mode))
 			break;
 		len = strcspn(p, "/");
-		err = step(vol, &cur, p, len, &next, f);
+		err = step(c, &cur, p, len, &next, f);
 		if (err)
 			break;
 		p += len;
-		if (!S_ISLNK(next.mode) || (!*p && !follow)) {
+		if (!S_ISLNK(next.attr.mode) || (!*p && !follow)) {
 			cur = next;
 			continue;
 		}
 		err = -ELOOP;
 		if (++links > LINKS_MAX)
 			break;
-		err = follow_link(vol, &next, &rest, p, f);
+		err = follow_link(c, &next, &rest, p, f);
 		p = rest;
 		if (!err && *p == '/')
-			err = dxc_inode_read(vol, DAXFS_ROOT_INO, &cur, f);
+			err = contents_inode(c, DAXFS_ROOT_INO, &cur, f);
 	}
 	free(rest);
 	if (!err)
-		*inode = cur;
+		*file = cur;
 	return err;
 }

@@ -3,17 +3,17 @@
 #ifndef DAXFSCTL_PATH_H
 #define DAXFSCTL_PATH_H
 
-#include "../kmod/core/core.h"
+#include "contents.h"
 
 /*
- * Finds the inode that path names. Symlinks on the way are followed, the last
+ * Finds what path names. Symlinks on the way are followed, the last
  * component's only when follow is set. 0; -ENOENT, -ENOTDIR, -ELOOP,
  * -ENAMETOOLONG: the path; -ENOMEM; anything else: the media, see *f.
  */
-int path_lookup(const struct dxc_volume *vol, const char *path, bool follow,
-		struct dxc_inode *inode, struct dxc_finding *f);
+int path_lookup(const struct contents *c, const char *path, bool follow,
+		struct dxc_file *file, struct dxc_finding *f);
 
-/* The target of a symlink, which the caller frees. 0 or -errno. */
+/* The target of a symlink of the base, which the caller frees. 0 or -errno. */
 int path_read_link(const struct dxc_volume *vol, const struct dxc_inode *inode,
 		   char **target, struct dxc_finding *f);
 
