@@ -23,9 +23,10 @@ _daxfsctl_row()
 		verbs='create list show switch diff commit abort rename mount'
 		;;
 	inspect)
-		options='-l --long -R --recursive -b --bytes -J --json -h --help'
+		options='-l --long -R --recursive -C --directory --branch -b --bytes -J --json -h --help'
+		valued=' -C=directory --directory=directory --branch=nothing '
 		operands=(file word nothing)
-		verbs='ls stat cat extents'
+		verbs='ls stat cat extents extract'
 		;;
 	fsck)
 		options='-n --check-only -p --preen -a -y --yes -f --force -A -C --progress -V --verbose -J --json -h --help'

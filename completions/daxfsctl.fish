@@ -41,6 +41,9 @@ function __daxfsctl_at --argument-names wanted count
 		case branch
 			set letters mpso
 			set names --mount --parent --volume --source --output
+		case inspect
+			set letters C
+			set names --directory --branch
 	end
 	for word in $words
 		if $is_argument
@@ -145,6 +148,8 @@ complete $commands -n '__daxfsctl_at branch 2' -a '(__fish_complete_directories)
 set commands -c daxfsctl -c daxfs-inspect
 complete $commands -n '__daxfsctl_at inspect' -s l -l long -d 'ls: mode, links, owner, size and time as well'
 complete $commands -n '__daxfsctl_at inspect' -s R -l recursive -d 'ls: what is in the directories below as well'
+complete $commands -n '__daxfsctl_at inspect' -s C -l directory -x -a '(__fish_complete_directories)' -d 'extract: where to'
+complete $commands -n '__daxfsctl_at inspect' -l branch -x -d 'extract: of this branch, not of main'
 complete $commands -n '__daxfsctl_at inspect' -s b -l bytes -d 'print sizes in bytes'
 complete $commands -n '__daxfsctl_at inspect' -s J -l json -d 'print JSON'
 complete $commands -n '__daxfsctl_at inspect' -s h -l help -d 'print help and exit'
@@ -153,6 +158,7 @@ complete $commands -n '__daxfsctl_at inspect 1' -a ls -d 'the names in a directo
 complete $commands -n '__daxfsctl_at inspect 1' -a stat -d 'everything the image says of a file'
 complete $commands -n '__daxfsctl_at inspect 1' -a cat -d 'the contents of a file'
 complete $commands -n '__daxfsctl_at inspect 1' -a extents -d 'where the contents are'
+complete $commands -n '__daxfsctl_at inspect 1' -a extract -d 'files, written to a directory'
 
 set commands -c daxfsctl -c fsck.daxfs
 complete $commands -n '__daxfsctl_at fsck' -s n -l check-only -d 'change nothing (as always in this version)'

@@ -3,6 +3,7 @@
 #include "image.h"
 
 #include <stdio.h>
+#include <sys/mman.h>
 
 #include "message.h"
 
@@ -16,6 +17,42 @@ int image_open(struct image *img, const char *text)
 		return err;
 	err = source_open(&img->src, false);
 	if (!err && img->src.kind != SOURCE_MOUNT)
+		err = dxc_volume_open(&img->vol, img->src.map, img->src.size,
+				      &img->finding);
+	if (err)
+		source_close(&img->src);
+	return err;
+}
+
+/* The copy takes the place of the superblock, in the memory of this process only. */
+static int put_copy(struct source *src)
+{
+	const unsigned char *copy = src->map + src->size - DAXFS_SB_SIZE;
+	void *page;
+
+	if (src->size % DAXFS_SB_SIZE || src->size < 2 * DAXFS_SB_SIZE)
+		return -EINVAL;
+	page = mmap(src->map, DAXFS_SB_SIZE, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	if (page == MAP_FAILED)
+		return -errno;
+	memcpy(page, copy, DAXFS_SB_SIZE);
+	return 0;
+}
+
+int image_open_by_copy(struct image *img, const char *text)
+{
+	int err;
+
+	memset(img, 0, sizeof(*img));
+	err = source_parse(text, &img->src);
+	if (!err && img->src.kind == SOURCE_MOUNT)
+		err = -EINVAL;
+	if (!err)
+		err = source_open(&img->src, false);
+	if (!err)
+		err = put_copy(&img->src);
+	if (!err)
 		err = dxc_volume_open(&img->vol, img->src.map, img->src.size,
 				      &img->finding);
 	if (err)

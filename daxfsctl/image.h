@@ -17,6 +17,11 @@ struct image {
  * 0 or -errno; with -errno nothing stays open, and image_strerror() has words.
  */
 int image_open(struct image *img, const char *text);
+/*
+ * The same by the superblock's copy, which ends the image and the source. For
+ * reading what a damaged image still has.
+ */
+int image_open_by_copy(struct image *img, const char *text);
 void image_close(struct image *img);
 
 /* A sentence for err, which the caller frees; NULL without memory. */

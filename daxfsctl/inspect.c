@@ -18,9 +18,13 @@
 #include "path.h"
 #include "size.h"
 
+#define OPTION_BRANCH 1
+
 const struct applet_option inspect_options[] = {
 	{ 'l', "long", NULL, "ls: mode, links, owner, size and time as well" },
 	{ 'R', "recursive", NULL, "ls: what is in the directories below as well" },
+	{ 'C', "directory", "DIR", "extract: where to" },
+	{ OPTION_BRANCH, "branch", "NAME", "extract: of this branch, not of main" },
 	{ 'b', "bytes", NULL, "print sizes in bytes" },
 	{ 'J', "json", NULL, "print JSON" },
 	{ 0 }
@@ -29,14 +33,16 @@ const struct applet_option inspect_options[] = {
 /* One row per verb after SOURCE. */
 static const struct inspect_verb {
 	const char *name;
-	int (*run)(struct inspect *in, const char *path);
-	bool needs_path; /* else it is "/" when none is given */
-	bool has_json;
+	int (*run)(struct inspect *in, const char *operand);
+	const char *operand; /* its placeholder */
+	const char *otherwise; /* when it is not given; NULL: it must be */
+	const char *options; /* the letters it takes */
 } verbs[] = {
-	{ "ls", inspect_ls, false, true },
-	{ "stat", inspect_stat, true, true },
-	{ "cat", inspect_cat, true, false },
-	{ "extents", inspect_extents, true, true },
+	{ "ls", inspect_ls, "PATH", "/", "lRbJ" },
+	{ "stat", inspect_stat, "PATH", NULL, "bJ" },
+	{ "cat", inspect_cat, "PATH", NULL, "b" },
+	{ "extents", inspect_extents, "PATH", NULL, "bJ" },
+	{ "extract", inspect_extract, "PATH", "/", "C\1" },
 };
 
 static const struct inspect_verb *find_verb(const char *name)
@@ -143,19 +149,38 @@ char *inspect_label(const char *label)
 	return escape_line(label, strlen(label));
 }
 
-/* Opens the source; an exit status. */
-static int open_source(struct inspect *in)
+/* What is wrong is the superblock: its copy may be right. */
+static bool open_by_copy(struct inspect *in)
 {
+	struct image copy;
+
+	if (in->img.finding.code == DXC_OK || in->img.finding.code == DXC_SB_SHORT ||
+	    image_open_by_copy(&copy, in->source) != 0)
+		return false;
+	in->img = copy;
+	in->from_copy = true;
+	return true;
+}
+
+/* Opens the source; an exit status. */
+static int open_source(struct inspect *in, bool salvage)
+{
+	unsigned int code;
 	char *text;
 	int err;
 
 	err = image_open(&in->img, in->source);
 	if (!err)
 		return EXIT_OK;
+	code = in->img.finding.code;
 	text = image_strerror(&in->img, err);
 	message_error("%s: %s", in->source, text ? text : strerror(-err));
 	free(text);
-	switch (in->img.finding.code) {
+	if (salvage && open_by_copy(in)) {
+		message_hint("the superblock's copy is used");
+		return EXIT_OK;
+	}
+	switch (code) {
 	case DXC_OK:
 		return err == -ENOENT ? EXIT_NOT_FOUND : EXIT_FAILED;
 	case DXC_SB_SHORT:
@@ -165,86 +190,147 @@ static int open_source(struct inspect *in)
 	return EXIT_FAILED;
 }
 
-static int run_verb(struct inspect *in, const struct inspect_verb *verb, const char *path)
+/* What a person does with a mount instead. */
+static const char *instead_of(const struct inspect_verb *verb)
+{
+	if (verb->run == inspect_extents)
+		return "filefrag -v";
+	return verb->run == inspect_extract ? "cp -a" : verb->name;
+}
+
+static int run_verb(struct inspect *in, const struct inspect_verb *verb,
+		    const char *operand)
 {
 	int status;
 
-	status = open_source(in);
+	status = open_source(in, verb && verb->run == inspect_extract);
 	if (status)
 		return status;
 	if (in->img.src.kind != SOURCE_MOUNT) {
-		status = verb ? verb->run(in, path) : inspect_super(in);
+		status = verb ? verb->run(in, operand) : inspect_super(in);
 	} else if (!verb) {
 		status = inspect_mount(in);
 	} else {
 		message_error("%s: is mounted: %s needs an image", in->source,
 			      verb->name);
 		message_hint("what is mounted can be seen with %s itself",
-			     strcmp(verb->name, "extents") == 0 ? "filefrag -v" :
-								  verb->name);
+			     instead_of(verb));
 		status = EXIT_FAILED;
 	}
 	image_close(&in->img);
 	return status;
 }
 
-int cmd_inspect(int argc, char **argv)
+static const char *option_name(int letter)
 {
-	const struct applet *applet = applet_find("inspect");
-	const struct inspect_verb *verb = NULL;
-	struct inspect in = { 0 };
-	const char *path = "/";
-	int letter;
+	const struct applet_option *o = inspect_options;
 
-	while ((letter = getopt_long(argc, argv, applet_short_options(applet),
-				     applet_long_options(applet), NULL)) != -1) {
-		switch (letter) {
-		case 'l':
-			in.details = true;
-			break;
-		case 'R':
-			in.recursive = true;
-			break;
-		case 'b':
-			in.bytes = true;
-			break;
-		case 'J':
-			in.json = true;
-			break;
-		case 'h':
-			applet_usage(applet);
-			return EXIT_OK;
-		default:
-			return applet_wrong_option("inspect", EXIT_USAGE, letter, argv);
-		}
+	while (o->short_name != letter)
+		o++;
+	return o->long_name;
+}
+
+/* Is it one of those that the verb, or inspect without one, takes? */
+static int check_options(const struct inspect_verb *verb, const char *given)
+{
+	const char *taken = verb ? verb->options : "bJ";
+
+	for (; *given; given++) {
+		if (strchr(taken, *given))
+			continue;
+		if (*given == 'J')
+			return applet_wrong_use("inspect", EXIT_USAGE, "%s has no JSON",
+						verb->name);
+		return applet_wrong_use("inspect", EXIT_USAGE, "%s takes no --%s",
+					verb ? verb->name : "inspect without a verb",
+					option_name(*given));
 	}
-	argc -= optind;
-	argv += optind;
+	return EXIT_OK;
+}
+
+/* Notes an option, and that it was given. */
+static void take_option(struct inspect *in, int letter, char *given)
+{
+	size_t n = strlen(given);
+
+	switch (letter) {
+	case 'l':
+		in->details = true;
+		break;
+	case 'R':
+		in->recursive = true;
+		break;
+	case 'C':
+		in->directory = optarg;
+		break;
+	case OPTION_BRANCH:
+		in->branch = optarg;
+		break;
+	case 'b':
+		in->bytes = true;
+		break;
+	case 'J':
+		in->json = true;
+		break;
+	}
+	if (!strchr(given, letter)) {
+		given[n] = (char)letter;
+		given[n + 1] = '\0';
+	}
+}
+
+/* SOURCE VERB OPERAND; an exit status. */
+static int take_operands(struct inspect *in, int argc, char **argv,
+			 const struct inspect_verb **verb, const char **operand)
+{
 	if (argc < 1)
 		return applet_wrong_use("inspect", EXIT_USAGE, "no SOURCE given");
-	in.source = argv[0];
-	if (argc > 1) {
-		verb = find_verb(argv[1]);
-		if (!verb)
-			return applet_wrong_use(
-				"inspect", EXIT_USAGE,
-				"cannot \"%s\": the verbs are ls, stat, cat and extents",
-				argv[1]);
-	}
+	in->source = argv[0];
+	if (argc < 2)
+		return EXIT_OK;
+	*verb = find_verb(argv[1]);
+	if (!*verb)
+		return applet_wrong_use(
+			"inspect", EXIT_USAGE,
+			"cannot \"%s\": the verbs are ls, stat, cat, extents and extract",
+			argv[1]);
 	if (argc > 3)
 		return applet_wrong_use("inspect", EXIT_USAGE,
 					"unexpected argument \"%s\"", argv[3]);
-	if (argc > 2)
-		path = argv[2];
-	else if (verb && verb->needs_path)
-		return applet_wrong_use("inspect", EXIT_USAGE, "%s needs a PATH",
-					verb->name);
-	if ((in.details || in.recursive) && (!verb || verb->run != inspect_ls))
-		return applet_wrong_use("inspect", EXIT_USAGE, "-l and -R belong to ls");
-	if (in.json && verb && !verb->has_json)
-		return applet_wrong_use("inspect", EXIT_USAGE, "%s has no JSON",
-					verb->name);
+	*operand = argc > 2 ? argv[2] : (*verb)->otherwise;
+	if (!*operand)
+		return applet_wrong_use("inspect", EXIT_USAGE, "%s needs a %s",
+					(*verb)->name, (*verb)->operand);
+	return EXIT_OK;
+}
+
+int cmd_inspect(int argc, char **argv)
+{
+	const struct applet *applet = applet_find("inspect");
+	char given[sizeof(inspect_options) / sizeof(inspect_options[0])] = "";
+	const struct inspect_verb *verb = NULL;
+	const char *operand = NULL;
+	struct inspect in = { 0 };
+	int letter, status;
+
+	while ((letter = getopt_long(argc, argv, applet_short_options(applet),
+				     applet_long_options(applet), NULL)) != -1) {
+		if (letter == 'h') {
+			applet_usage(applet);
+			return EXIT_OK;
+		}
+		if (letter == '?' || letter == ':')
+			return applet_wrong_option("inspect", EXIT_USAGE, letter, argv);
+		take_option(&in, letter, given);
+	}
+	status = take_operands(&in, argc - optind, argv + optind, &verb, &operand);
+	if (!status)
+		status = check_options(verb, given);
+	if (status)
+		return status;
+	if (verb && verb->run == inspect_extract && !in.directory)
+		return applet_wrong_use("inspect", EXIT_USAGE, "extract needs -C DIR");
 
 	fault_exits_with(EXIT_FAILED);
-	return run_verb(&in, verb, path);
+	return run_verb(&in, verb, operand);
 }

@@ -14,6 +14,9 @@ struct inspect {
 	bool bytes;		/* sizes as plain numbers */
 	bool details;		/* ls -l */
 	bool recursive;		/* ls -R */
+	const char *directory;	/* extract -C */
+	const char *branch;	/* extract --branch; NULL: not given */
+	bool from_copy;		/* the superblock cannot be read, its copy was */
 };
 
 /* inspect_super.c */
@@ -28,6 +31,9 @@ int inspect_ls(struct inspect *in, const char *path);
 int inspect_stat(struct inspect *in, const char *path);
 int inspect_cat(struct inspect *in, const char *path);
 int inspect_extents(struct inspect *in, const char *path);
+
+/* inspect_extract.c */
+int inspect_extract(struct inspect *in, const char *path);
 
 /* inspect.c: what all of them say alike */
 

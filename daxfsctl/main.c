@@ -59,6 +59,7 @@ static const struct applet_word inspect_words[] = {
 	{ "stat", "everything the image says of a file" },
 	{ "cat", "the contents of a file" },
 	{ "extents", "where the contents are" },
+	{ "extract", "files, written to a directory" },
 	{ 0 }
 };
 
@@ -83,7 +84,8 @@ const struct applet applets[] = {
 	  branch_options, "VERB NAME DIR", branch_words },
 	{ "inspect", inspect_links, cmd_inspect,
 	  "[OPTION]... SOURCE\n"
-	  "[OPTION]... SOURCE ls|stat|cat|extents PATH",
+	  "[OPTION]... SOURCE ls|stat|cat|extents PATH\n"
+	  "[--branch NAME] SOURCE extract -C DIR [PATH]",
 	  "Show what an image holds, without mounting it.", inspect_options,
 	  "SOURCE VERB PATH", inspect_words },
 	{ "fsck", fsck_links, cmd_fsck, "[OPTION]... SOURCE",

@@ -212,7 +212,7 @@ completes_branch() {
 	same "tree/" "$(offers "$1" daxfsctl branch create x -m '' | slashed)"
 }
 
-subverbs="ls stat cat extents"
+subverbs="ls stat cat extents extract"
 branch_verbs="create list show switch diff commit abort rename mount"
 
 @test "the committed completions are what daxfsctl generates" {
