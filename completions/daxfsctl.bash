@@ -26,7 +26,7 @@ _daxfsctl_row()
 		options='-l --long -R --recursive -C --directory --branch -b --bytes -J --json -h --help'
 		valued=' -C=directory --directory=directory --branch=nothing '
 		operands=(file word nothing)
-		verbs='ls stat cat extents extract'
+		verbs='ls stat cat extents extract log layout'
 		;;
 	fsck)
 		options='-n --check-only -p --preen -a -y --yes -f --force -A -C --progress -V --verbose -J --json -h --help'

@@ -159,6 +159,8 @@ complete $commands -n '__daxfsctl_at inspect 1' -a stat -d 'everything the image
 complete $commands -n '__daxfsctl_at inspect 1' -a cat -d 'the contents of a file'
 complete $commands -n '__daxfsctl_at inspect 1' -a extents -d 'where the contents are'
 complete $commands -n '__daxfsctl_at inspect 1' -a extract -d 'files, written to a directory'
+complete $commands -n '__daxfsctl_at inspect 1' -a log -d 'the records of a branch\'s log'
+complete $commands -n '__daxfsctl_at inspect 1' -a layout -d 'a picture of the region'
 
 set commands -c daxfsctl -c fsck.daxfs
 complete $commands -n '__daxfsctl_at fsck' -s n -l check-only -d 'change nothing (as always in this version)'

@@ -34,15 +34,18 @@ const struct applet_option inspect_options[] = {
 static const struct inspect_verb {
 	const char *name;
 	int (*run)(struct inspect *in, const char *operand);
-	const char *operand; /* its placeholder */
+	const char *operand; /* its placeholder; NULL: it takes none */
 	const char *otherwise; /* when it is not given; NULL: it must be */
 	const char *options; /* the letters it takes */
+	bool live; /* it reads the memory behind a mount, too */
 } verbs[] = {
-	{ "ls", inspect_ls, "PATH", "/", "lRbJ" },
-	{ "stat", inspect_stat, "PATH", NULL, "bJ" },
-	{ "cat", inspect_cat, "PATH", NULL, "b" },
-	{ "extents", inspect_extents, "PATH", NULL, "bJ" },
-	{ "extract", inspect_extract, "PATH", "/", "C\1" },
+	{ "ls", inspect_ls, "PATH", "/", "lRbJ", false },
+	{ "stat", inspect_stat, "PATH", NULL, "bJ", false },
+	{ "cat", inspect_cat, "PATH", NULL, "b", false },
+	{ "extents", inspect_extents, "PATH", NULL, "bJ", false },
+	{ "extract", inspect_extract, "PATH", "/", "C\1", false },
+	{ "log", inspect_log, "BRANCH", "main", "bJ", true },
+	{ "layout", inspect_layout, NULL, NULL, "bJ", true },
 };
 
 static const struct inspect_verb *find_verb(const char *name)
@@ -198,6 +201,29 @@ static const char *instead_of(const struct inspect_verb *verb)
 	return verb->run == inspect_extract ? "cp -a" : verb->name;
 }
 
+/* The memory behind a mount, as an image; an exit status. */
+static int map_mount(struct inspect *in)
+{
+	struct image *img = &in->img;
+	char *text;
+	int err;
+
+	err = source_map_mount(&img->src);
+	if (err) {
+		message_error("%s: its memory cannot be read: %s", in->source,
+			      err == -EPERM || err == -EACCES ? "only root may do that" :
+								strerror(-err));
+		return err == -EPERM || err == -EACCES ? EXIT_REFUSED : EXIT_FAILED;
+	}
+	err = dxc_volume_open(&img->vol, img->src.map, img->src.size, &img->finding);
+	if (!err)
+		return EXIT_OK;
+	text = image_strerror(img, err);
+	message_error("%s: %s", in->source, text ? text : strerror(-err));
+	free(text);
+	return EXIT_FAILED;
+}
+
 static int run_verb(struct inspect *in, const struct inspect_verb *verb,
 		    const char *operand)
 {
@@ -206,7 +232,11 @@ static int run_verb(struct inspect *in, const struct inspect_verb *verb,
 	status = open_source(in, verb && verb->run == inspect_extract);
 	if (status)
 		return status;
-	if (in->img.src.kind != SOURCE_MOUNT) {
+	if (in->img.src.kind == SOURCE_MOUNT && verb && verb->live)
+		status = map_mount(in);
+	if (status) {
+		/* said */
+	} else if (in->img.src.kind != SOURCE_MOUNT || (verb && verb->live)) {
 		status = verb ? verb->run(in, operand) : inspect_super(in);
 	} else if (!verb) {
 		status = inspect_mount(in);
@@ -283,6 +313,8 @@ static void take_option(struct inspect *in, int letter, char *given)
 static int take_operands(struct inspect *in, int argc, char **argv,
 			 const struct inspect_verb **verb, const char **operand)
 {
+	int most;
+
 	if (argc < 1)
 		return applet_wrong_use("inspect", EXIT_USAGE, "no SOURCE given");
 	in->source = argv[0];
@@ -292,13 +324,14 @@ static int take_operands(struct inspect *in, int argc, char **argv,
 	if (!*verb)
 		return applet_wrong_use(
 			"inspect", EXIT_USAGE,
-			"cannot \"%s\": the verbs are ls, stat, cat, extents and extract",
+			"cannot \"%s\": the verbs are ls, stat, cat, extents, extract, log and layout",
 			argv[1]);
-	if (argc > 3)
+	most = (*verb)->operand ? 3 : 2;
+	if (argc > most)
 		return applet_wrong_use("inspect", EXIT_USAGE,
-					"unexpected argument \"%s\"", argv[3]);
+					"unexpected argument \"%s\"", argv[most]);
 	*operand = argc > 2 ? argv[2] : (*verb)->otherwise;
-	if (!*operand)
+	if (!*operand && (*verb)->operand)
 		return applet_wrong_use("inspect", EXIT_USAGE, "%s needs a %s",
 					(*verb)->name, (*verb)->operand);
 	return EXIT_OK;

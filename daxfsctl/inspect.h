@@ -35,6 +35,12 @@ int inspect_extents(struct inspect *in, const char *path);
 /* inspect_extract.c */
 int inspect_extract(struct inspect *in, const char *path);
 
+/* inspect_log.c */
+int inspect_log(struct inspect *in, const char *branch);
+
+/* inspect_layout.c */
+int inspect_layout(struct inspect *in, const char *operand);
+
 /* inspect.c: what all of them say alike */
 
 /* path_lookup() with a message when it fails; an exit status. */

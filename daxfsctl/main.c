@@ -60,6 +60,8 @@ static const struct applet_word inspect_words[] = {
 	{ "cat", "the contents of a file" },
 	{ "extents", "where the contents are" },
 	{ "extract", "files, written to a directory" },
+	{ "log", "the records of a branch's log" },
+	{ "layout", "a picture of the region" },
 	{ 0 }
 };
 
@@ -85,7 +87,9 @@ const struct applet applets[] = {
 	{ "inspect", inspect_links, cmd_inspect,
 	  "[OPTION]... SOURCE\n"
 	  "[OPTION]... SOURCE ls|stat|cat|extents PATH\n"
-	  "[--branch NAME] SOURCE extract -C DIR [PATH]",
+	  "[--branch NAME] SOURCE extract -C DIR [PATH]\n"
+	  "[OPTION]... SOURCE log [BRANCH]\n"
+	  "[OPTION]... SOURCE layout",
 	  "Show what an image holds, without mounting it.", inspect_options,
 	  "SOURCE VERB PATH", inspect_words },
 	{ "fsck", fsck_links, cmd_fsck, "[OPTION]... SOURCE",
