@@ -15,6 +15,7 @@
 #include <time.h>
 
 #include "applet.h"
+#include "columns.h"
 #include "escape.h"
 #include "json.h"
 #include "message.h"
@@ -36,10 +37,7 @@ enum column {
 /* How many of them are shown unless -o or -O says otherwise. */
 #define COLUMNS_DEFAULT (COL_TARGETS + 1)
 
-static const struct {
-	const char *name;
-	int flags;
-} columns[] = {
+static const struct table_column columns[COLUMNS + 1] = {
 	[COL_NAME] = { "NAME", SCOLS_FL_TREE },
 	[COL_STATE] = { "STATE", 0 },
 	[COL_MODE] = { "MODE", 0 },
@@ -55,56 +53,28 @@ struct listing {
 	const struct branch_args *args;
 	struct branch_mount bm;
 	struct branch_targets *targets;
-	enum column shown[COLUMNS];
-	size_t shown_count;
+	struct columns columns;
 };
-
-static int find_column(const char *name, size_t len)
-{
-	for (int i = 0; i < COLUMNS; i++)
-		if (strlen(columns[i].name) == len &&
-		    strncasecmp(columns[i].name, name, len) == 0)
-			return i;
-	return -1;
-}
 
 int branch_columns_check(const char *list, const char **bad, size_t *len)
 {
-	for (const char *p = list;; p += *len + 1) {
-		*len = strcspn(p, ",");
-		*bad = p;
-		if (find_column(p, *len) < 0)
-			return -EINVAL;
-		if (!p[*len])
-			return 0;
-	}
+	struct columns chosen;
+
+	return columns_choose(&chosen, columns, list, bad, len);
 }
 
 static void choose_columns(struct listing *ls)
 {
-	size_t count = ls->args->all_columns || ls->args->json ? COLUMNS :
-								 COLUMNS_DEFAULT;
-	bool taken[COLUMNS] = { false };
+	const char *bad;
 	size_t len;
 
-	if (!ls->args->columns) {
-		for (size_t i = 0; i < count; i++)
-			ls->shown[ls->shown_count++] = (enum column)i;
-		return;
-	}
-	/* The list was checked; a column that is named twice is shown once. */
-	for (const char *p = ls->args->columns;; p += len + 1) {
-		int column;
-
-		len = strcspn(p, ",");
-		column = find_column(p, len);
-		if (column >= 0 && !taken[column]) {
-			taken[column] = true;
-			ls->shown[ls->shown_count++] = (enum column)column;
-		}
-		if (!p[len])
-			return;
-	}
+	/* The list was checked. */
+	if (ls->args->columns)
+		columns_choose(&ls->columns, columns, ls->args->columns, &bad, &len);
+	else
+		columns_first(&ls->columns, ls->args->all_columns || ls->args->json ?
+						    COLUMNS :
+						    COLUMNS_DEFAULT);
 }
 
 static const char *state_of(const struct daxfs_branch_info *br)
@@ -252,8 +222,8 @@ static void json_branch(struct json *json, const struct listing *ls,
 			const struct daxfs_branch_info *br)
 {
 	json_open_object(json, NULL);
-	for (size_t i = 0; i < ls->shown_count; i++)
-		json_cell(json, ls, br, ls->shown[i]);
+	for (size_t i = 0; i < ls->columns.count; i++)
+		json_cell(json, ls, br, (enum column)ls->columns.shown[i]);
 	/* What the columns sum up. */
 	if (!ls->args->columns) {
 		json_bool(json, "frozen", br->di_flags & DAXFS_BRANCH_FROZEN);
@@ -267,8 +237,9 @@ static int new_line(const struct listing *ls, struct libscols_table *table,
 {
 	struct libscols_line *line = scols_table_new_line(table, above);
 
-	for (size_t c = 0; line && c < ls->shown_count; c++) {
-		char *text = cell(ls, &ls->bm.branches[i], ls->shown[c]);
+	for (size_t c = 0; line && c < ls->columns.count; c++) {
+		char *text =
+			cell(ls, &ls->bm.branches[i], (enum column)ls->columns.shown[c]);
 
 		if (text && scols_line_refer_data(line, c, text) == 0)
 			continue;
@@ -306,34 +277,11 @@ static int add_line(const struct listing *ls, struct libscols_table *table,
 
 static struct libscols_table *new_table(const struct listing *ls)
 {
-	struct libscols_table *table = scols_new_table();
+	const struct table_form form = { .raw = ls->args->raw,
+					 .pairs = ls->args->pairs,
+					 .no_headings = ls->args->no_headings };
 
-	if (!table)
-		return NULL;
-	/* What others chose is escaped already, once. */
-	scols_table_enable_noencoding(table, 1);
-	scols_table_enable_noheadings(table, ls->args->no_headings);
-	scols_table_enable_raw(table, ls->args->raw);
-	scols_table_enable_export(table, ls->args->pairs);
-	for (size_t i = 0; i < ls->shown_count; i++) {
-		enum column c = ls->shown[i];
-		int flags = columns[c].flags;
-		struct libscols_column *cl;
-
-		if (ls->args->raw || ls->args->pairs)
-			flags &= ~SCOLS_FL_TREE;
-		cl = scols_table_new_column(table, columns[c].name, 0, flags);
-		if (!cl) {
-			scols_unref_table(table);
-			return NULL;
-		}
-		if (flags & SCOLS_FL_WRAP) {
-			scols_column_set_wrapfunc(cl, scols_wrapnl_chunksize,
-						  scols_wrapnl_nextchunk, NULL);
-			scols_column_set_safechars(cl, "\n");
-		}
-	}
-	return table;
+	return columns_table(&ls->columns, columns, &form);
 }
 
 static int print_table(const struct listing *ls)

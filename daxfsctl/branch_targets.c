@@ -1,19 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Where on this machine the branches of a volume are mounted, from the mount
- * table. A super block is known by its device number; which volume it is of,
- * its root directory says. Prints nothing.
+ * table. Prints nothing.
  */
 #include "branch.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <libmount.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/stat.h>
 #include <unistd.h>
+
+#include "mounted.h"
 
 #define BRANCH_DEFAULT "main"
 
@@ -26,101 +23,6 @@ struct branch_targets {
 	struct target *targets;
 	size_t count;
 };
-
-/* What tells one volume from another. */
-struct identity {
-	struct daxfs_volume_info info;
-	struct daxfs_branch_info *branches; /* owned */
-	size_t count;
-	dev_t dev;
-};
-
-static int read_identity(int fd, struct identity *id)
-{
-	struct stat st;
-
-	memset(id, 0, sizeof(*id));
-	id->info.dv_size = sizeof(id->info);
-	if (ioctl(fd, DAXFS_IOC_VOLUME_INFO, &id->info) < 0 || fstat(fd, &st) < 0)
-		return -errno;
-	id->dev = st.st_dev;
-	/* Images without branches have none to compare. */
-	if (branch_list_read(fd, &id->branches, &id->count) != 0)
-		id->count = 0;
-	return 0;
-}
-
-static const struct daxfs_branch_info *shown_in(const struct identity *id)
-{
-	for (size_t i = 0; i < id->count; i++)
-		if (id->branches[i].di_flags & DAXFS_BRANCH_SHOWN)
-			return &id->branches[i];
-	return NULL;
-}
-
-/* Does a's list know of the mount that b is? */
-static bool knows_mount(const struct identity *a, const struct identity *b)
-{
-	const struct daxfs_branch_info *ours = shown_in(a);
-	const struct daxfs_branch_info *theirs = shown_in(b);
-
-	if (!ours || !theirs)
-		return !ours && !theirs;
-	for (size_t i = 0; i < a->count; i++) {
-		const struct daxfs_branch_info *br = &a->branches[i];
-
-		if (br->di_id != theirs->di_id ||
-		    strcmp(br->di_name, theirs->di_name) != 0)
-			continue;
-		return br->di_mounts >= (br == ours ? 2u : 1u);
-	}
-	return false;
-}
-
-/*
- * Images are copied, with their UUID: two mounts are of one volume only if
- * each counts the other.
- */
-static bool is_same_volume(const struct identity *a, const struct identity *b)
-{
-	if (a->dev == b->dev)
-		return true;
-	return memcmp(a->info.dv_uuid, b->info.dv_uuid, sizeof(a->info.dv_uuid)) == 0 &&
-	       a->info.dv_backing == b->info.dv_backing &&
-	       a->info.dv_phys == b->info.dv_phys &&
-	       a->info.dv_region_size == b->info.dv_region_size && knows_mount(a, b) &&
-	       knows_mount(b, a);
-}
-
-/* A root directory of a super block, unless something else is mounted over it. */
-static int open_root(struct libmnt_fs *fs)
-{
-	const char *root = mnt_fs_get_root(fs);
-	struct stat st;
-	int fd;
-
-	if (!root || strcmp(root, "/") != 0)
-		return -ENOENT;
-	fd = open(mnt_fs_get_target(fs), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	if (fstat(fd, &st) == 0 && st.st_dev == mnt_fs_get_devno(fs))
-		return fd;
-	close(fd);
-	return -ENOENT;
-}
-
-static bool is_daxfs(struct libmnt_fs *fs)
-{
-	const char *type = mnt_fs_get_fstype(fs);
-
-	return type && strcmp(type, "daxfs") == 0 && mnt_fs_get_target(fs);
-}
-
-static struct libmnt_table *read_table(void)
-{
-	return mnt_new_table_from_file("/proc/self/mountinfo");
-}
 
 static int add_target(struct branch_targets *targets, struct libmnt_fs *fs)
 {
@@ -147,15 +49,15 @@ static int add_target(struct branch_targets *targets, struct libmnt_fs *fs)
 }
 
 /* Is the super block of fs one of volume's? */
-static bool is_of_volume(struct libmnt_fs *fs, const struct identity *volume)
+static bool is_of_volume(struct libmnt_fs *fs, const struct mounted *volume)
 {
-	struct identity id;
+	struct mounted id;
 	bool same;
-	int fd = open_root(fs);
+	int fd = mounted_open(fs);
 
 	if (fd < 0)
 		return false;
-	same = read_identity(fd, &id) == 0 && is_same_volume(volume, &id);
+	same = mounted_read(fd, &id) == 0 && mounted_is_same_volume(volume, &id);
 	free(id.branches);
 	close(fd);
 	return same;
@@ -164,9 +66,9 @@ static bool is_of_volume(struct libmnt_fs *fs, const struct identity *volume)
 struct branch_targets *branch_targets_load(int fd)
 {
 	struct branch_targets *targets = calloc(1, sizeof(*targets));
-	struct libmnt_table *table = read_table();
+	struct libmnt_table *table = mounted_table();
 	struct libmnt_iter *iter = mnt_new_iter(MNT_ITER_FORWARD);
-	struct identity volume = { 0 };
+	struct mounted volume = { 0 };
 	struct libmnt_fs *fs;
 	dev_t *devs = NULL;
 	size_t dev_count = 0;
@@ -174,14 +76,14 @@ struct branch_targets *branch_targets_load(int fd)
 
 	if (!targets || !table || !iter)
 		goto out;
-	err = read_identity(fd, &volume);
+	err = mounted_read(fd, &volume);
 	if (err)
 		goto out;
 	/* First the super blocks, as only their roots answer; then all that show them. */
 	while (mnt_table_next_fs(table, iter, &fs) == 0) {
 		dev_t *more;
 
-		if (!is_daxfs(fs) ||
+		if (!mounted_is_daxfs(fs) ||
 		    (mnt_fs_get_devno(fs) != volume.dev && !is_of_volume(fs, &volume)))
 			continue;
 		err = -ENOMEM;
@@ -194,7 +96,7 @@ struct branch_targets *branch_targets_load(int fd)
 	err = 0;
 	mnt_reset_iter(iter, MNT_ITER_FORWARD);
 	while (!err && mnt_table_next_fs(table, iter, &fs) == 0) {
-		if (!is_daxfs(fs))
+		if (!mounted_is_daxfs(fs))
 			continue;
 		for (size_t i = 0; i < dev_count; i++) {
 			if (devs[i] != mnt_fs_get_devno(fs))
@@ -238,29 +140,29 @@ const char *branch_targets_get(const struct branch_targets *targets, const char 
 
 int branch_targets_only_volume(char **path)
 {
-	struct libmnt_table *table = read_table();
+	struct libmnt_table *table = mounted_table();
 	struct libmnt_iter *iter = mnt_new_iter(MNT_ITER_FORWARD);
-	struct identity first = { 0 };
+	struct mounted first = { 0 };
 	struct libmnt_fs *fs;
 	char *found = NULL;
 	int err = table && iter ? 0 : -ENOMEM;
 
 	while (!err && mnt_table_next_fs(table, iter, &fs) == 0) {
-		struct identity id;
+		struct mounted id;
 		int fd;
 
-		if (!is_daxfs(fs))
+		if (!mounted_is_daxfs(fs))
 			continue;
-		fd = open_root(fs);
+		fd = mounted_open(fs);
 		if (fd < 0)
 			continue;
-		if (read_identity(fd, &id) == 0) {
+		if (mounted_read(fd, &id) == 0) {
 			if (!found) {
 				first = id;
 				id.branches = NULL;
 				found = strdup(mnt_fs_get_target(fs));
 				err = found ? 0 : -ENOMEM;
-			} else if (!is_same_volume(&first, &id)) {
+			} else if (!mounted_is_same_volume(&first, &id)) {
 				err = -ENOTUNIQ;
 			}
 			free(id.branches);

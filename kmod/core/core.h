@@ -228,6 +228,8 @@ int dxc_found(struct dxc_finding *f, int err, unsigned int code,
  * Reads and checks the superblock of a region of size bytes at base. On
  * success *vol describes the image. Does not check the areas' checksums. The
  * caller sets vol->region.poisons afterwards if the memory is of that kind.
+ * Reads the first DAXFS_SB_SIZE bytes only: base may hold nothing but these when
+ * the caller only wants to know what the superblock says.
  */
 int dxc_volume_open(struct dxc_volume *vol, void *base, u64 size,
 		    struct dxc_finding *f);

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Tables whose columns the user chooses, by the letters of lsblk(8). */
+#ifndef DAXFSCTL_COLUMNS_H
+#define DAXFSCTL_COLUMNS_H
+
+#include <libsmartcols.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#define COLUMNS_MAX 16
+
+/* One that a table can have; a row without a name ends an array of them. */
+struct table_column {
+	const char *name;
+	int flags;	/* SCOLS_FL_* */
+};
+
+/* Those that are shown. */
+struct columns {
+	size_t shown[COLUMNS_MAX];	/* indexes, in the order of the table */
+	size_t count;
+};
+
+/* The first count columns. */
+void columns_first(struct columns *chosen, size_t count);
+/*
+ * Those that a list names, separated by commas; one that is named twice is
+ * shown once. 0, or -EINVAL with the name that is no column in *bad, *len bytes.
+ */
+int columns_choose(struct columns *chosen, const struct table_column *all, const char *list,
+		   const char **bad, size_t *len);
+
+struct table_form {
+	bool raw, pairs, no_headings;
+};
+
+/*
+ * An empty table with these columns, whose cells are fit to be shown already;
+ * a cell may have several lines. NULL without memory.
+ */
+struct libscols_table *columns_table(const struct columns *chosen,
+				     const struct table_column *all,
+				     const struct table_form *form);
+
+#endif

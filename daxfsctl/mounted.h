@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What is mounted on this machine, and which of it is the same volume. */
+#ifndef DAXFSCTL_MOUNTED_H
+#define DAXFSCTL_MOUNTED_H
+
+#include <libmount.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include <daxfs/ioctl.h>
+
+/* A super block, as its root directory says: enough to tell its volume from others. */
+struct mounted {
+	struct daxfs_volume_info info;
+	struct daxfs_branch_info *branches;	/* owned */
+	size_t count;
+	dev_t dev;
+};
+
+/* fd is a root directory. 0 or -errno; what branches there are is the caller's to free. */
+int mounted_read(int fd, struct mounted *mounted);
+bool mounted_is_same_volume(const struct mounted *a, const struct mounted *b);
+
+/* The mount table; NULL when there is none to be had. */
+struct libmnt_table *mounted_table(void);
+bool mounted_is_daxfs(struct libmnt_fs *fs);
+/*
+ * A root directory of a super block: -ENOENT when something else is mounted over
+ * it, or another directory is.
+ */
+int mounted_open(struct libmnt_fs *fs);
+
+#endif
