@@ -32,6 +32,11 @@ _daxfsctl_row()
 		options='-n --check-only -p --preen -a -y --yes -f --force -A -C --progress -V --verbose -J --json -h --help'
 		operands=(file)
 		;;
+	list)
+		options='-o --output -O --output-all -J --json -P --pairs -r --raw -n --noheadings -b --bytes -h --help'
+		valued=' -o=nothing --output=nothing '
+		operands=(file)
+		;;
 	help)
 		options='--help'
 		operands=(word)
@@ -71,7 +76,7 @@ _daxfsctl()
 {
 	local cur prev words cword split
 	local verb first=1 n=0 i option='' ended='' kind options='' valued=' ' operands=()
-	local verbs='mkfs mount branch inspect fsck help version'
+	local verbs='mkfs mount branch inspect fsck list help version'
 
 	# A colon is part of phys:ADDR+SIZE.
 	_init_completion -s -n : || return

@@ -44,6 +44,9 @@ function __daxfsctl_at --argument-names wanted count
 		case inspect
 			set letters C
 			set names --directory --branch
+		case list
+			set letters o
+			set names --output
 	end
 	for word in $words
 		if $is_argument
@@ -74,6 +77,7 @@ complete -c daxfsctl -n __daxfsctl_first -a mount -d 'Mount a daxfs: a device, a
 complete -c daxfsctl -n __daxfsctl_first -a branch -d 'Make, show, commit and discard the branches of a mounted daxfs.'
 complete -c daxfsctl -n __daxfsctl_first -a inspect -d 'Show what an image holds, without mounting it.'
 complete -c daxfsctl -n __daxfsctl_first -a fsck -d 'Check an image completely.'
+complete -c daxfsctl -n __daxfsctl_first -a list -d 'List every daxfs that can be seen: on devices, in files, mounted.'
 complete -c daxfsctl -n __daxfsctl_first -a help -d 'Explain a verb, or list all.'
 complete -c daxfsctl -n __daxfsctl_first -a version -d 'Print the version.'
 complete -c daxfsctl -n __daxfsctl_first -l help -d 'print this and exit'
@@ -176,8 +180,19 @@ complete $commands -n '__daxfsctl_at fsck' -s h -l help -d 'print help and exit'
 complete $commands -n '__daxfsctl_at fsck 0' -F
 
 set commands -c daxfsctl
+complete $commands -n '__daxfsctl_at list' -s o -l output -x -d 'these columns, separated by commas'
+complete $commands -n '__daxfsctl_at list' -s O -l output-all -d 'all columns'
+complete $commands -n '__daxfsctl_at list' -s J -l json -d 'print JSON'
+complete $commands -n '__daxfsctl_at list' -s P -l pairs -d 'print KEY="value" pairs'
+complete $commands -n '__daxfsctl_at list' -s r -l raw -d 'print columns without alignment'
+complete $commands -n '__daxfsctl_at list' -s n -l noheadings -d 'print no headings'
+complete $commands -n '__daxfsctl_at list' -s b -l bytes -d 'print sizes in bytes'
+complete $commands -n '__daxfsctl_at list' -s h -l help -d 'print help and exit'
+complete $commands -n '__daxfsctl_at list 0' -F
+
+set commands -c daxfsctl
 complete $commands -n '__daxfsctl_at help' -l help -d 'print help and exit'
-complete $commands -n '__daxfsctl_at help 0' -a 'mkfs mount branch inspect fsck help version'
+complete $commands -n '__daxfsctl_at help 0' -a 'mkfs mount branch inspect fsck list help version'
 
 set commands -c daxfsctl
 complete $commands -n '__daxfsctl_at version' -l help -d 'print help and exit'

@@ -141,7 +141,7 @@ completes_options() {
 	local verb
 
 	need "$1"
-	for verb in mkfs mount branch inspect fsck; do
+	for verb in mkfs mount branch inspect fsck list; do
 		same "$(listed "$verb" '--[a-z-]+' | xargs)" "$(offers "$1" daxfsctl "$verb" --)"
 		same "$(listed "$verb" '^  -[a-zA-Z]' | xargs)" "$(offers "$1" daxfsctl "$verb" - | grep -v '^--')"
 	done
@@ -169,11 +169,11 @@ completes_files() {
 	local before
 
 	need "$1"
-	for before in "mkfs" "mkfs -o" "mkfs --output" "mkfs -q -d tree -vo" "mount -o ro" "mount -N" "inspect" "inspect -lb" "fsck -y"; do
+	for before in "mkfs" "mkfs -o" "mkfs --output" "mkfs -q -d tree -vo" "mount -o ro" "mount -N" "inspect" "inspect -lb" "fsck -y" "list" "list -o LABEL"; do
 		# shellcheck disable=SC2086 # words
 		same "image tree/" "$(offers "$1" daxfsctl $before '' | slashed)"
 	done
-	for before in "mkfs -d" "mkfs -o image --directory" "mkfs -qm" "mount image" "mount -o ro image" "--install" "--install -s"; do
+	for before in "mkfs -d" "mkfs -o image --directory" "inspect -C" "mkfs -qm" "mount image" "mount -o ro image" "--install" "--install -s"; do
 		# shellcheck disable=SC2086 # words
 		same "tree/" "$(offers "$1" daxfsctl $before '' | slashed)"
 	done

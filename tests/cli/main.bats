@@ -22,13 +22,13 @@ load setup.bash
 @test "--help goes to stdout, exits 0 and lists each verb" {
 	run --separate-stderr daxfsctl --help
 	[[ $status == 0 && ! $stderr ]]
-	for verb in mkfs mount branch inspect fsck help version; do
+	for verb in mkfs mount branch inspect fsck list help version; do
 		grep -q "^  $verb " <<<"$output"
 	done
 }
 
 @test "each verb explains itself in three ways, alike" {
-	for verb in mkfs mount branch inspect fsck; do
+	for verb in mkfs mount branch inspect fsck list; do
 		daxfsctl "$verb" --help >"$BATS_TEST_TMPDIR/a" 2>"$BATS_TEST_TMPDIR/err"
 		daxfsctl help "$verb" >"$BATS_TEST_TMPDIR/b"
 		daxfsctl "$verb" -h >"$BATS_TEST_TMPDIR/c"
