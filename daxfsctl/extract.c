@@ -3,8 +3,8 @@
  * Writes what an image shows to a directory. Knows no options and no output.
  *
  * The image may lie: that a directory is inside itself, that many have the same
- * entries, that a name is there twice. So each directory is entered once, no
- * more names are read than there is room for, and nothing is made but by a call
+ * entries, that a name is there twice. So each directory is entered once, names
+ * are read in a time that grows with the image, and nothing is made but by a call
  * that fails when the name is there. The way down and up is by descriptors of
  * directories that were just made, never by paths: no symlink is followed,
  * whoever puts it there, and trees may be deeper than PATH_MAX.
@@ -20,6 +20,11 @@
 #include "extract_attributes.h"
 
 #define COPY_SIZE 0x40000
+/*
+ * So many times the names that there is room for may be read: a directory that
+ * claims the entries of another takes nothing from those that come after it.
+ */
+#define NAMES_TIMES 4
 
 /* A directory being written. */
 struct level {
@@ -528,7 +533,7 @@ int extract_file(struct extract *ex, const struct dxc_file *file, const char *pa
 	struct walk walk = {
 		.ex = ex,
 		.dir = -1,
-		.names_left = contents_names_max(&ex->from),
+		.names_left = contents_names_max(&ex->from) * NAMES_TIMES,
 		.path = strdup(path),
 		.path_room = strlen(path) + 1,
 		.way = calloc(1, 1),

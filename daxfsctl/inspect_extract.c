@@ -93,6 +93,25 @@ static int open_target(const struct inspect *in, bool *own)
 	return fd;
 }
 
+/* A record that was damaged ends a log early: operations behind it are not shown. */
+static void complain_of_cut(struct extraction *xt, const char *name)
+{
+	const struct branch_view *view = &xt->view;
+	struct dxc_finding f;
+
+	for (u32 i = 0; i < view->count; i++) {
+		const struct dxc_layer *layer = &view->layers[i];
+
+		if (layer->unread)
+			complain(xt, name, layer->unread, &(struct dxc_finding){ 0 });
+		if (layer->behind)
+			complain(xt, name,
+				 dxc_found(&f, -EUCLEAN, DXC_LR_CUT, DAXFS_AREA_DELTA, 0,
+					   layer->behind, layer->log.seq),
+				 &f);
+	}
+}
+
 /* Chooses what is shown; an exit status. */
 static int open_contents(struct extraction *xt)
 {
@@ -112,6 +131,7 @@ static int open_contents(struct extraction *xt)
 	if (!err) {
 		from->vol = &xt->view.vol;
 		from->top = xt->view.top;
+		complain_of_cut(xt, name);
 		return EXIT_OK;
 	}
 	if (err == -ENOENT && strcmp(name, "main") != 0) {

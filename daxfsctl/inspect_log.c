@@ -231,6 +231,24 @@ static void complain(const struct listing *ls, unsigned int code, int err)
 	inspect_complain(ls->in, ls->branch, err, &f);
 }
 
+/* A record that was damaged looks like the end: is there something behind it? */
+static bool look_behind(struct listing *ls)
+{
+	struct dxc_finding f = { 0 };
+	dxc_off at;
+	int err;
+
+	if (ls->log.chunk == DXC_NO_CHUNK)
+		return false;
+	err = dxc_log_look_behind(&ls->in->img.vol, &ls->log, ls->record, &at);
+	if (!err && at)
+		err = dxc_found(&f, -EUCLEAN, DXC_LR_CUT, DAXFS_AREA_DELTA, 0, at,
+				ls->log.seq);
+	if (err)
+		inspect_complain(ls->in, ls->branch, err, &f);
+	return err;
+}
+
 static int show_records(struct listing *ls)
 {
 	const struct dxc_volume *vol = &ls->in->img.vol;
@@ -250,7 +268,7 @@ static int show_records(struct listing *ls)
 			return EXIT_FAILED;
 	}
 	if (err == -ENODATA)
-		return status;
+		return look_behind(ls) ? EXIT_FAILED : status;
 	complain(ls, DXC_LR_CHAIN, err);
 	return EXIT_FAILED;
 }
@@ -266,9 +284,13 @@ int inspect_log(struct inspect *in, const char *name)
 		message_error("%s: has no branches", in->source);
 		return EXIT_NOT_FOUND;
 	}
-	if (dxc_branch_find(vol, name, &br) != 0) {
-		message_error("%s: there is no branch \"%s\"", in->source, name);
-		return EXIT_NOT_FOUND;
+	err = dxc_branch_find(vol, name, &br);
+	if (err) {
+		message_error("%s: %s \"%s\"", in->source,
+			      err == -ENOENT ? "there is no branch" :
+					       "cannot read the entry of branch",
+			      name);
+		return err == -ENOENT ? EXIT_NOT_FOUND : EXIT_FAILED;
 	}
 	ls.record = malloc(dxc_record_max(vol));
 	if (!ls.record) {

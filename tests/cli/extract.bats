@@ -244,6 +244,25 @@ inode() {
 	says 'exactly one name'
 }
 
+@test "many directories that share the entries of one end, too" {
+	mkdir -p "$BATS_TEST_TMPDIR/many"/{big,d{01..20}}
+	(cd "$BATS_TEST_TMPDIR/many/big" && touch file{001..200})
+	mkdaxfs -q -d "$BATS_TEST_TMPDIR/many" -o "$BATS_TEST_TMPDIR/image"
+	inodes=$(daxfsctl inspect --json "$BATS_TEST_TMPDIR/image" | jq '.images[0].areas[] | select(.name == "inodes").offset')
+	number() { daxfsctl inspect --json "$BATS_TEST_TMPDIR/image" stat "$1" | jq .inodes[0].inode; }
+	big=$(number /big)
+	cp "$BATS_TEST_TMPDIR/image" "$BATS_TEST_TMPDIR/damaged"
+	for i in {01..20}; do
+		for part in 16:8 40:8 48:4 56:2; do
+			dd if="$BATS_TEST_TMPDIR/image" of="$BATS_TEST_TMPDIR/damaged" bs=1 conv=notrunc status=none count="${part#*:}" \
+				skip=$((inodes + (big - 1) * 64 + ${part%:*})) seek=$((inodes + ($(number "/d$i") - 1) * 64 + ${part%:*}))
+		done
+	done
+	loses daxfsctl inspect "$BATS_TEST_TMPDIR/damaged" extract -C "$out"
+	says 'directory shares entries with another'
+	[[ $(find "$out" -type f | wc -l) -le 900 ]]
+}
+
 @test "a name that is in a directory twice cannot lead out of DIR" {
 	mkdir -p "$BATS_TEST_TMPDIR/twice/aa" "$BATS_TEST_TMPDIR/outside"
 	echo evil >"$BATS_TEST_TMPDIR/twice/aa/file"
@@ -283,6 +302,17 @@ inode() {
 	[[ ! -e $BATS_TEST_TMPDIR/base/first && $(<"$BATS_TEST_TMPDIR/base/hello") == 'hello, world' ]]
 	loses daxfsctl inspect "$grown" extract --branch main -C "$BATS_TEST_TMPDIR/base" /dir/random
 	[[ -e $BATS_TEST_TMPDIR/base/random ]]
+}
+
+@test "a record that is damaged in the middle of a log is said to be, and what is before comes out" {
+	grows main create /first one
+	grows main create /second two
+	damaged=$(daxfsctl inspect --json "$grown" log | jq '.records[2].offset')
+	poke "$grown" "$damaged + 20" ff
+	loses daxfsctl inspect "$grown" extract -C "$out"
+	says "$grown: main: delta: "
+	[[ $(<"$out/first") == one && ! -e $out/second ]]
+	same "$tree/closed" "$out/closed"
 }
 
 @test "a damaged superblock is replaced by its copy, for reading only" {

@@ -100,6 +100,20 @@ grow_branches() {
 	fails 1 daxfsctl inspect grown log x
 }
 
+@test "a damaged record that others follow is not taken for the end" {
+	grow_branches
+	poke grown "$(daxfsctl inspect --json grown log x | jq '.records[3].offset') + 20" ff
+	status=0
+	daxfsctl inspect grown log x >log 2>"$BATS_TEST_TMPDIR/err" || status=$?
+	[[ $status == 1 && $(wc -l <log) == 3 ]]
+	says 'grown: x: delta: '
+	# Of the last one nobody can tell.
+	rm grown
+	grow_branches
+	poke grown "$(daxfsctl inspect --json grown log x | jq '.records[6].offset') + 20" ff
+	[[ $(daxfsctl inspect grown log x | wc -l) == 6 ]]
+}
+
 @test "log of what has none exits 3" {
 	fails 3 daxfsctl inspect "$image" log
 	says 'has no branches'
