@@ -257,7 +257,7 @@ static int make_link(struct walk *walk, const struct known *known, const char *n
 {
 	const char *old;
 	struct stat st;
-	int err = 0;
+	int err;
 	int dir = open_way(walk, known->way, &old);
 
 	if (dir < 0) {
@@ -265,11 +265,10 @@ static int make_link(struct walk *walk, const struct known *known, const char *n
 		return dir;
 	}
 	/* Somebody else may have put something there: then it is not what was made. */
-	if (fstatat(dir, old, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		err = -errno;
-	else if (st.st_dev != known->dev || st.st_ino != known->target_ino)
+	err = fstatat(dir, old, &st, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
+	if (!err && (st.st_dev != known->dev || st.st_ino != known->target_ino))
 		err = -ESTALE;
-	else if (linkat(dir, old, walk->dir, name, 0) < 0)
+	if (!err && linkat(dir, old, walk->dir, name, 0) < 0)
 		err = -errno;
 	close(dir);
 	if (err)

@@ -30,7 +30,7 @@ static int put_copy(struct source *src)
 	const unsigned char *copy = src->map + src->size - DAXFS_SB_SIZE;
 	void *page;
 
-	if (src->size % DAXFS_SB_SIZE || src->size < 2 * DAXFS_SB_SIZE)
+	if (src->size % DAXFS_SB_SIZE || src->size < DAXFS_HEADER_SIZE)
 		return -EINVAL;
 	page = mmap(src->map, DAXFS_SB_SIZE, PROT_READ | PROT_WRITE,
 		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);

@@ -16,6 +16,9 @@
 #include "terminal.h"
 #include "usage.h"
 
+static const char smalls[] = "abcdefghijklmnopqrstuvwxyz";
+static const char capitals[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+
 #define BAR_CELLS 20
 /* Lines of the picture of chunks at most: a cell then stands for several. */
 #define CHUNK_LINES 16
@@ -245,7 +248,7 @@ static char letter_of(const struct picture *pic, const struct dxc_chunk_use *use
 	for (size_t i = 0; i < pic->letter_count; i++) {
 		if (&pic->us.branches[pic->lettered[i]] != owner)
 			continue;
-		return (char)((use->kind == DAXFS_CHUNK_LOG ? 'A' : 'a') + i);
+		return (use->kind == DAXFS_CHUNK_LOG ? capitals : smalls)[i];
 	}
 	return '*';
 }
@@ -258,8 +261,10 @@ static char letter_of_many(const struct picture *pic, u32 first, u32 count)
 
 	for (u32 i = first; i < first + count; i++) {
 		struct dxc_chunk_use use;
-		char c = dxc_chunk_read(pic->vol, i, &use) ? '!' : letter_of(pic, &use);
+		char c = '!';
 
+		if (dxc_chunk_read(pic->vol, i, &use) == 0)
+			c = letter_of(pic, &use);
 		seen[(unsigned char)c]++;
 		if (c != '.' &&
 		    (most == '.' || seen[(unsigned char)c] > seen[(unsigned char)most]))
@@ -325,6 +330,7 @@ static void print_legend(const struct picture *pic)
 {
 	const struct usage *us = &pic->us;
 	u32 named = 0, left = 0;
+	char letter;
 
 	putchar('\n');
 	for (u32 i = 0; i < us->entries; i++) {
@@ -336,9 +342,10 @@ static void print_legend(const struct picture *pic)
 			left++;
 			continue;
 		}
-		print_legend_line(pic,
-				  named < pic->letter_count ? (char)('a' + named) : '*',
-				  br->name, br->log_chunks, br->data_chunks);
+		letter = '*';
+		if (named < pic->letter_count)
+			letter = smalls[named];
+		print_legend_line(pic, letter, br->name, br->log_chunks, br->data_chunks);
 		named++;
 	}
 	if (left)

@@ -44,25 +44,25 @@ grow_branches() {
 
 @test "log has a line for each record, in order, of the branch alone" {
 	grow_branches
-	daxfsctl inspect grown log x >log
+	daxfsctl inspect grown log x >records
 	# create and write are two
-	[[ $(wc -l <log) == 7 ]]
-	awk '{ print $1 }' log | diff - <(seq 1 7)
-	grep -q '1/new names [0-9]*$' log
-	grep -q 'blocks 0+1 of [0-9]* are at 0x[0-9a-f]*$' log
-	grep -q '[0-9]* leads to /hello; ' log
-	grep -q 'xattr user.test of [0-9]* has 5 bytes$' log
-	grep -q '1/fifo no longer names' log
-	grep -q 'is drwxr-xr-x 0:0 size [0-9]* links ' log
+	[[ $(wc -l <records) == 7 ]]
+	awk '{ print $1 }' records | diff - <(seq 1 7)
+	grep -q '1/new names [0-9]*$' records
+	grep -q 'blocks 0+1 of [0-9]* are at 0x[0-9a-f]*$' records
+	grep -q '[0-9]* leads to /hello; ' records
+	grep -q 'xattr user.test of [0-9]* has 5 bytes$' records
+	grep -q '1/fifo no longer names' records
+	grep -q 'is drwxr-xr-x 0:0 size [0-9]* links ' records
 	[[ $(daxfsctl inspect grown log y | wc -l) == 1 && ! $(daxfsctl inspect grown log) && ! $(daxfsctl inspect grown log main) ]]
 	daxfsctl inspect grown log y | grep -q '^ *8 .*/below names'
 }
 
 @test "log shows no control character of a name" {
 	grow_branches
-	daxfsctl inspect grown log x >log
-	run ! grep -q $'\e' log
-	grep -qF 'evil\x1b[2J\x0aname names' log
+	daxfsctl inspect grown log x >records
+	run ! grep -q $'\e' records
+	grep -qF 'evil\x1b[2J\x0aname names' records
 	daxfsctl inspect -J grown log x | jq -e '[.records[].items[] | select(.type == "link").name] | index("evil\\x1b[2J\\x0aname")'
 }
 
@@ -89,8 +89,8 @@ grow_branches() {
 	grow_branches
 	poke grown "$(delta) + 32" ff ff
 	status=0
-	daxfsctl inspect grown log x >log 2>"$BATS_TEST_TMPDIR/err" || status=$?
-	[[ $status == 1 && $(wc -l <log) == 7 ]]
+	daxfsctl inspect grown log x >records 2>"$BATS_TEST_TMPDIR/err" || status=$?
+	[[ $status == 1 && $(wc -l <records) == 7 ]]
 	says 'grown: x: delta: log goes on in what is no log chunk'
 	status=0
 	daxfsctl inspect --json grown log x 2>/dev/null >json || status=$?
@@ -104,8 +104,8 @@ grow_branches() {
 	grow_branches
 	poke grown "$(daxfsctl inspect --json grown log x | jq '.records[3].offset') + 20" ff
 	status=0
-	daxfsctl inspect grown log x >log 2>"$BATS_TEST_TMPDIR/err" || status=$?
-	[[ $status == 1 && $(wc -l <log) == 3 ]]
+	daxfsctl inspect grown log x >records 2>"$BATS_TEST_TMPDIR/err" || status=$?
+	[[ $status == 1 && $(wc -l <records) == 3 ]]
 	says 'grown: x: delta: '
 	# Of the last one nobody can tell.
 	rm grown
