@@ -109,7 +109,7 @@ bench:
 	$(Q)tests/bench/run
 
 check-more:
-	$(Q)tests/check kernel-more vm-crash
+	$(Q)tests/check kernel-more
 
 check-debug:
 	$(Q)tests/check --debug-kernel
