@@ -33,6 +33,8 @@ man_of_root() {
 			# mount.daxfs.8 and so on: each name has a page.
 			echo "/usr/share/man/man8/$name.8"
 		done
+		# So may what is no program of its own.
+		echo /usr/share/man/man8/daxfs-list.8
 		echo /usr/share/man/man5/daxfs.5
 		echo /usr/share/zsh/site-functions/_daxfsctl
 		for name in dkms.conf LICENSE kmod/Kbuild; do echo "/usr/src/daxfs-$version/$name"; done
