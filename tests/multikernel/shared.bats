@@ -11,6 +11,22 @@ teardown() {
 	rm -rf "$SHARED"
 }
 
+# both GUEST ARG...: an image made with these arguments in the memory of two VMs, which run what GUEST prints, with their number.
+both() {
+	local guest=$1 first
+	shift
+	mkdaxfs -q "$@" -o "$SHARED/memory"
+	truncate -s 256M "$SHARED/memory"
+	mkdir "$SHARED/share"
+	export DAXFS_VM_SHARED_PHYS=$SHARED/memory DAXFS_VM_PHYS=256M DAXFS_VM_PMEM=0 DAXFS_VM_SHARE=$SHARED/share DAXFS_VM_ENV=PATH
+	"$guest" >"$SHARED/share/guest"
+	cd "$TOP" || return
+	tests/vm/run --mem 1G -- bash /mnt/share/guest 1 >"$SHARED/out.1" 2>&1 &
+	first=$!
+	tests/vm/run --mem 1G -- bash /mnt/share/guest 2 >"$SHARED/out.2" 2>&1 || { cat "$SHARED"/out.*; false; }
+	wait "$first" || { cat "$SHARED"/out.*; false; }
+}
+
 # What each VM runs: mounts, waits until the other one has mounted too, reads everything.
 guest() {
 	cat <<'SH'
@@ -30,16 +46,7 @@ SH
 }
 
 @test "two kernels mount one image in one memory at the same time and both read it equal" {
-	mkdaxfs -q -d "$TOP/kmod" -o "$SHARED/memory"
-	truncate -s 256M "$SHARED/memory"
-	mkdir "$SHARED/share"
-	export DAXFS_VM_SHARED_PHYS=$SHARED/memory DAXFS_VM_PHYS=256M DAXFS_VM_PMEM=0 DAXFS_VM_SHARE=$SHARED/share
-	guest >"$SHARED/share/guest"
-	cd "$TOP"
-	tests/vm/run --mem 1G -- bash /mnt/share/guest 1 >"$SHARED/out.1" 2>&1 &
-	first=$!
-	tests/vm/run --mem 1G -- bash /mnt/share/guest 2 >"$SHARED/out.2" 2>&1 || { cat "$SHARED"/out.*; false; }
-	wait "$first" || { cat "$SHARED"/out.*; false; }
+	both guest -d "$TOP/kmod"
 	(cd kmod && find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum) >"$SHARED/sums"
 	[ "$(wc -l <"$SHARED/sums")" -gt 20 ]
 	diff "$SHARED/sums" "$SHARED/share/sums.1"
@@ -85,15 +92,6 @@ SH
 }
 
 @test "a child that another kernel made shows what its parent was by then, also to who had mounted that before" {
-	mkdaxfs -q -w -D 64M -d "$TOP/kmod/core" -o "$SHARED/memory"
-	truncate -s 256M "$SHARED/memory"
-	mkdir "$SHARED/share"
-	export DAXFS_VM_SHARED_PHYS=$SHARED/memory DAXFS_VM_PHYS=256M DAXFS_VM_PMEM=0 DAXFS_VM_SHARE=$SHARED/share
-	late_guest >"$SHARED/share/guest"
-	cd "$TOP"
-	tests/vm/run --mem 1G -- bash /mnt/share/guest 1 >"$SHARED/out.1" 2>&1 &
-	first=$!
-	tests/vm/run --mem 1G -- bash /mnt/share/guest 2 >"$SHARED/out.2" 2>&1 || { cat "$SHARED"/out.*; false; }
-	wait "$first" || { cat "$SHARED"/out.*; false; }
+	both late_guest -w -D 64M -d "$TOP/kmod/core"
 	[[ $(<"$SHARED/share/read") == $'of main\nof child' ]]
 }
