@@ -5,9 +5,10 @@
  * A record counts when its checksum and its number are right, so one flush and
  * one fence make it durable, and one torn by a crash was never there: the next
  * one is written over it. What follows the last record of a chunk is zero, but
- * for what such a one left, which goes before anything is added. A chunk that a chain goes on from is complete: its
- * ch_next is stored after its last record, and after the first record of the
- * chunk it names, so a chunk of a chain is never empty.
+ * for what such a one left, which goes before anything is added. A chunk that a
+ * chain goes on from is complete: its ch_next is stored after its last record,
+ * and after the first record of the chunk it names, so a chunk of a chain is
+ * never empty.
  */
 #include "delta.h"
 
