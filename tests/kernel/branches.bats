@@ -148,6 +148,28 @@ copy() {
 	[[ $output == *"impossible word of a chunk"* ]]
 }
 
+@test "validate looks at the logs that a commit was begun of when that is finished" {
+	start pmem /tmp/base.img
+	touch "$MNT/new"
+	daxfs-branch create child --stay -m "$MNT" -p main
+	umount "$MNT"
+	# The store that decides; and the number of new is to be given once more, which only main's log shows.
+	copy "$(table branches 1 128) + 4" "$(table branches 0 128) + 28" 4
+	poke "$(table branches 0 128) + 24" '\1' "$DAXFS_PMEM"
+	cp --sparse=always "$DAXFS_PMEM" /tmp/begun.img
+	next=$(($(table shared 0 0) + 64))
+	dd if=/tmp/base.img of="$DAXFS_PMEM" bs=1 skip=$next seek=$next count=8 conv=notrunc status=none
+	refuse -o rw,validate,branch=main "$DAXFS_PMEM"
+	echo "$output"
+	[[ $output == *"next inode number is in use already"* ]]
+	put pmem /tmp/begun.img
+	show branch=main,validate
+	[ -e "$MNT/new" ]
+	run daxfs-branch list -m "$MNT"
+	[[ $output != *child* ]]
+	is_clean
+}
+
 @test "a damaged entry of the branch table keeps nobody but its own branch from being mounted, and is named" {
 	start pmem /tmp/base.img
 	daxfs-branch create bad --stay -m "$MNT" -p main
