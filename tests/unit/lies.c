@@ -208,22 +208,37 @@ static void chains(void)
 }
 
 /* Three records of one size, of which only the first counts. */
-static void damage(void)
+static void damage_log(struct dxc_layer *layer)
 {
-	struct dxc_attr base;
+	struct dxc_attr base = stage_attr(layer, 2);
 	dxc_off end_of_second;
 	u32 size = 0, i;
 
-	stage_open(64, &m);
-	base = stage_attr(&m, 2);
 	for (i = 1; i <= 3; i++) {
-		size = m.log.used;
+		size = layer->log.used;
 		base.uid = i;
-		CHECK_EQ(dxc_op_setattr(&m, &base), 0);
+		CHECK_EQ(dxc_op_setattr(layer, &base), 0);
 	}
-	end_of_second = dxc_chunk_offset(stage, m.log.chunk) + size;
+	end_of_second = dxc_chunk_offset(stage, layer->log.chunk) + size;
 	stage->region.base[end_of_second - 1] ^= 1;
-	dxc_layer_free(&m);
+	dxc_layer_free(layer);
+}
+
+static void damage(void)
+{
+	stage_open(64, &m);
+	damage_log(&m);
+}
+
+/* Does the next record go into the chunk where the log ends? */
+static bool stays(void)
+{
+	struct dxc_attr root = stage_attr(&m, 1);
+	dxc_chunk chunk = m.log.chunk;
+
+	root.uid = 5;
+	CHECK_EQ(dxc_op_setattr(&m, &root), 0);
+	return m.log.chunk == chunk;
 }
 
 /* One more record, and what it leaves of the others. */
@@ -272,9 +287,43 @@ static void damages(void)
 	dxc_layer_free(&m);
 	broken_copy_at = last;
 	stage_load_to_write(&m);
+	CHECK(!stays());
 	write_on();
 	stage_close(&m);
 	tap_end("memory that is broken behind the end of a log is no reason not to load it");
+}
+
+/* Where the next record goes. */
+static void goes_on(void)
+{
+	damage();
+	stage_load_to_write(&m);
+	CHECK(!stays());
+	CHECK(stays());
+	stage_close(&m);
+
+	damage();
+	stage_load_to_write(&m);
+	CHECK_EQ(dxc_layer_compact(&m), 0);
+	CHECK(stays());
+	stage_close(&m);
+	tap_end("a log goes on in another chunk after a damaged record, once, and where it is when it was rewritten");
+
+	begin();
+	damage_log(&c);
+	CHECK_EQ(stage_load(&c, "c", &m, &stage_space, NULL), 0);
+	stage_commit(&c, &m);
+	CHECK(!stays());
+	stage_close(&m);
+
+	damage();
+	stage_load_to_write(&m);
+	stage_branch(&c, &m, "c");
+	CHECK_EQ(stage_make(&c, 1, "in c", S_IFREG | 0644, &(dxc_ino){ 0 }), 0);
+	stage_commit(&c, &m);
+	CHECK(stays());
+	stage_close(&m);
+	tap_end("a commit knows whether it was the winner's log that a damaged record ended");
 }
 
 /* The number that a branch without a log begins with: the entry's, or a later one. */
@@ -322,8 +371,9 @@ static void damaged_base(void)
 
 void lies_tests(void)
 {
-	static void (*const parts[])(void) = { names,  sizes,	links,	 xattrs,
-					       chains, damages, numbers, damaged_base };
+	static void (*const parts[])(void) = { names,	sizes,	 links,
+					       xattrs,	chains,	 damages,
+					       goes_on, numbers, damaged_base };
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
 		parts[i]();
