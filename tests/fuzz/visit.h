@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 #include "layer.h"
+#include "must.h"
 
 #define VISIT_NAMES 256
 #define VISIT_DIRS 64
@@ -43,14 +44,5 @@ static inline const struct dxc_inode *visit_base(const struct dxc_file *file)
 {
 	return file->in_base ? &file->base : NULL;
 }
-
-#define MUST(e)                                                                      \
-	do {                                                                         \
-		if (!(e)) {                                                          \
-			fprintf(stderr, "%s:%d: not true: %s\n", __FILE__, __LINE__, \
-				#e);                                                 \
-			abort();                                                     \
-		}                                                                    \
-	} while (0)
 
 #endif

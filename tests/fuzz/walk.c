@@ -2,6 +2,7 @@
 /* Walks an image as a mount and its users would. */
 #include <sanitizer/asan_interface.h>
 #include <stdio.h>
+#include "must.h"
 #include "walk.h"
 
 /* Enough for every honest image that is fuzzed. */
@@ -14,15 +15,6 @@ struct walker {
 	u8 *visited; /* bits by inode number, as an inode cache would know */
 	u32 depth;
 };
-
-#define MUST(e)                                                                      \
-	do {                                                                         \
-		if (!(e)) {                                                          \
-			fprintf(stderr, "%s:%d: not true: %s\n", __FILE__, __LINE__, \
-				#e);                                                 \
-			abort();                                                     \
-		}                                                                    \
-	} while (0)
 
 /* Counts an error; one that nobody can have caused but the core is fatal. */
 static void failed(struct walker *w, int err, const struct dxc_finding *f)
