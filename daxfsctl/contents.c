@@ -38,12 +38,6 @@ int contents_next(const struct contents *c, const struct dxc_file *dir, u64 *pos
 	return dxc_dir_entry(c->vol, &dir->base, (u32)*pos, de, f);
 }
 
-bool contents_may_go_on(const struct dxc_file *dir, u64 pos)
-{
-	/* Only the entries of the base are read; those of layers were, before. */
-	return dir->in_base && pos < dir->base.count;
-}
-
 int contents_map(const struct contents *c, const struct dxc_file *file, dxc_pos pos,
 		 struct dxc_extent *ex, struct dxc_finding *f)
 {

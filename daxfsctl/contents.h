@@ -22,12 +22,11 @@ int contents_lookup(const struct contents *c, const struct dxc_file *dir,
 		    struct dxc_finding *f);
 /*
  * The first entry of a directory at *pos or behind it, which *pos becomes the
- * position of; -ENOENT at the end. After another error the entry at *pos cannot
- * be read; there may be more behind it if contents_may_go_on() says so.
+ * position of; -ENOENT at the end. After another error, -ENOMEM apart, the entry
+ * at *pos cannot be read, and there may be more behind it.
  */
 int contents_next(const struct contents *c, const struct dxc_file *dir, u64 *pos,
 		  struct dxc_dirent *de, struct dxc_finding *f);
-bool contents_may_go_on(const struct dxc_file *dir, u64 pos);
 /* The part of a regular file that starts at pos and is in one piece, cut to its size. */
 int contents_map(const struct contents *c, const struct dxc_file *file, dxc_pos pos,
 		 struct dxc_extent *ex, struct dxc_finding *f);

@@ -220,6 +220,15 @@ inode() {
 	[[ $(find "$out/dir" -mindepth 1 -maxdepth 1 | wc -l) == $(($(find "$tree/dir" -mindepth 1 -maxdepth 1 | wc -l) - 1)) ]]
 }
 
+@test "behind the last entry of the base, damaged, come those that a branch added" {
+	grows main create /dir/new text
+	read -r offset count size < <(daxfsctl inspect --json "$grown" stat /dir | jq -r '.inodes[0] | "\(.offset) \(.entries) \(.entry_size)"')
+	poke "$grown" "$offset + ($count - 1) * $size + 10" 2f
+	loses daxfsctl inspect "$grown" extract -C "$out"
+	says "/dir: entry $((count - 1)): "
+	[[ $(<"$out/dir/new") == text && $(wc -l <"$BATS_TEST_TMPDIR/err") == 1 ]]
+}
+
 @test "an entry that claims another type is named and not made" {
 	damaged=$(copy_image)
 	offset=$(daxfsctl inspect --json "$image" stat /dir/sub/deep | jq .inodes[0].offset)
