@@ -202,12 +202,13 @@ static int make_regular(struct walk *walk, const struct dxc_file *file, const ch
 	return image_is_bad && err != -ENOMEM ? 0 : err;
 }
 
-/* Symlinks, devices, FIFOs and sockets. */
+/* Symlinks, devices, FIFOs and sockets. 0 also when it is not what is there, *made is then -1. */
 static int make_special(struct walk *walk, const struct dxc_file *file, const char *name,
 			int *made)
 {
 	const struct dxc_attr *attr = &file->attr;
 	struct dxc_finding f = { 0 };
+	struct stat st;
 	char *target;
 	int err;
 
@@ -225,11 +226,18 @@ static int make_special(struct walk *walk, const struct dxc_file *file, const ch
 	}
 	if (!err) {
 		*made = openat(walk->dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-		err = *made < 0 ? -errno : 0;
+		err = *made < 0 || fstat(*made, &st) < 0 ? -errno : 0;
+		/* Made and opened are two steps: somebody else may have come between. */
+		if (!err && (((st.st_mode ^ attr->mode) & S_IFMT) || st.st_nlink > 1))
+			err = -ESTALE;
 	}
-	if (err)
-		lose(walk, NULL, err, &f);
-	return err;
+	if (!err)
+		return 0;
+	lose(walk, NULL, err, &f);
+	if (*made >= 0)
+		close(*made);
+	*made = -1;
+	return err == -ESTALE ? 0 : err;
 }
 
 /* The directory of a way from the target, component by component; the last one in *name. */

@@ -21,6 +21,7 @@ setup_file() {
 	mkdaxfs -q -w -D 8M -d "$tree" -o "$BATS_FILE_TMPDIR/writable"
 	if command -v cc >/dev/null; then
 		cc -O1 -std=gnu11 -D_GNU_SOURCE -I"$project/include" -o "$BATS_FILE_TMPDIR/grow" "$project/tests/cli/grow.c" "$project"/kmod/core/*.c
+		cc -O1 -std=gnu11 -D_GNU_SOURCE -I"$project/include" -shared -fPIC -o "$BATS_FILE_TMPDIR/fake.so" "$project/tests/cli/fake.c"
 	fi
 }
 
@@ -291,6 +292,17 @@ inode() {
 		says 'File exists'
 		[[ ! $(ls -A "$BATS_TEST_TMPDIR/outside") ]]
 	done
+}
+
+@test "what somebody puts in the place of a symlink that was just made gets none of its attributes" {
+	[[ -e $BATS_FILE_TMPDIR/fake.so ]] || skip "no C compiler"
+	echo mine >"$BATS_TEST_TMPDIR/mine"
+	touch -d '2002-02-02 UTC' "$BATS_TEST_TMPDIR/mine"
+	before=$(stat -c '%Y %s %a %u' "$BATS_TEST_TMPDIR/mine")
+	FAKE_PLANT=$BATS_TEST_TMPDIR/mine LD_PRELOAD=$BATS_FILE_TMPDIR/fake.so ASAN_OPTIONS=verify_asan_link_order=0:detect_leaks=0 \
+		loses daxfsctl inspect "$image" extract -C "$out" /dir/outside
+	says '/dir/outside: Stale file handle'
+	[[ $(stat -c '%Y %s %a %u' "$BATS_TEST_TMPDIR/mine") == "$before" ]]
 }
 
 @test "a log that cannot be read to its end gives what is before, and says so" {

@@ -12,6 +12,8 @@
  *	$FAKE_CALLS	file to which calls that change something are appended
  *	$FAKE_MOUNTINFO	file that is read as /proc/self/mountinfo
  *	$FAKE_LABEL	label of the volume
+ *	$FAKE_PLANT	file that somebody puts in the place of a symlink as soon as it
+ *			is made, mount or no mount
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -62,6 +64,17 @@ FILE *fopen(const char *path, const char *mode)
 FILE *fopen64(const char *path, const char *mode)
 {
 	return open_file("fopen64", path, mode);
+}
+
+int symlinkat(const char *target, int dir, const char *name)
+{
+	int (*real)(const char *, int, const char *) = dlsym(RTLD_NEXT, "symlinkat");
+	const char *plant = getenv("FAKE_PLANT");
+	int err = real(target, dir, name);
+
+	if (!err && plant && unlinkat(dir, name, 0) == 0)
+		err = linkat(AT_FDCWD, plant, dir, name, 0);
+	return err;
 }
 
 int statfs(const char *path, struct statfs *fs)
