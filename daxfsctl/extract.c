@@ -325,9 +325,10 @@ static int enter(struct walk *walk, const struct dxc_file *dir, int fd, bool own
 		walk->levels = level;
 		walk->room = room;
 	}
-	err = -errno;
-	if (fstat(fd, &st) < 0)
+	if (fstat(fd, &st) < 0) {
+		err = -errno;
 		goto close_fd;
+	}
 	err = remember(walk, dir->attr.ino, "", &st);
 	if (err)
 		goto close_fd;
@@ -346,7 +347,6 @@ static int enter(struct walk *walk, const struct dxc_file *dir, int fd, bool own
 	return 0;
 
 close_fd:
-	err = err ? err : -EIO;
 	close(fd);
 	return err;
 }
@@ -375,7 +375,10 @@ static int make_directory(struct walk *walk, const struct dxc_file *dir, const c
 		return err;
 	}
 	walk->ex->made++;
-	return enter(walk, dir, fd, true);
+	err = enter(walk, dir, fd, true);
+	if (err)
+		lose(walk, NULL, err, NULL);
+	return err;
 }
 
 /* Back to the level above, whose directory must be where it was. */

@@ -10,11 +10,10 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-/* What is said of the xattr that is being copied. */
+/* The xattrs being copied. */
 struct copy {
 	const struct attributes *at;
-	struct dxc_finding *f;
-	int err;
+	int err; /* the last that is not the image's */
 };
 
 /* A descriptor with O_PATH is good for calls on paths only. */
@@ -67,14 +66,15 @@ static int copy_xattr(void *priv, u32 prefix, const char *name, u32 len)
 	if (!err || is_roots_business(prefix, err))
 		return 0;
 	at->lost(at->priv, what, err, &f);
-	copy->err = size < 0 ? 0 : err;
+	if (size >= 0 || err == -ENOMEM)
+		copy->err = err;
 	return 0;
 }
 
 static int copy_xattrs(const struct attributes *at)
 {
 	struct dxc_finding f = { 0 };
-	struct copy copy = { .at = at, .f = &f };
+	struct copy copy = { .at = at };
 	int err;
 
 	err = contents_xattrs(at->from, at->file, copy_xattr, &copy, &f);
