@@ -62,7 +62,6 @@ static void lose(struct walk *walk, const char *what, int err,
 {
 	static const struct dxc_finding none;
 
-	walk->ex->losses++;
 	walk->ex->lost(walk->ex->priv, walk->path, what, err, f ? f : &none);
 }
 
@@ -281,8 +280,6 @@ static int make_link(struct walk *walk, const struct known *known, const char *n
 	close(dir);
 	if (err)
 		lose(walk, NULL, err, NULL);
-	else
-		walk->ex->made++;
 	return err == -ESTALE ? 0 : err;
 }
 
@@ -374,7 +371,6 @@ static int make_directory(struct walk *walk, const struct dxc_file *dir, const c
 		lose(walk, NULL, err, NULL);
 		return err;
 	}
-	walk->ex->made++;
 	err = enter(walk, dir, fd, true);
 	if (err)
 		lose(walk, NULL, err, NULL);
@@ -427,7 +423,6 @@ static int make_file(struct walk *walk, const struct dxc_file *file, const char 
 		err = make_special(walk, file, name, &fd);
 	if (err || fd < 0)
 		return err;
-	walk->ex->made++;
 	if (file->attr.nlink > 1 && !known) {
 		err = fstat(fd, &st) < 0 ? -errno : 0;
 		if (!err)
@@ -553,8 +548,6 @@ int extract_file(struct extract *ex, const struct dxc_file *file, const char *pa
 
 	_Static_assert(COPY_SIZE >= DAXFS_XATTR_VALUE_MAX,
 		       "values of xattrs fit the buffer");
-	ex->made = 0;
-	ex->losses = 0;
 	if (!err)
 		err = start(&walk, file, name, own);
 	while (!err && walk.depth) {

@@ -15,9 +15,6 @@ struct extract {
 	void (*lost)(void *priv, const char *path, const char *what, int err,
 		     const struct dxc_finding *f);
 	void *priv;
-	/* out: */
-	u64 made;		/* names */
-	u64 losses;		/* calls of lost */
 };
 
 /*
