@@ -427,20 +427,28 @@ static int move_seen(struct seen_list *to, struct seen_list *from, size_t index)
 	return 0;
 }
 
-/* The volume that is mounted at path, which is a mount's root. */
-static int find_mounted(struct seen_list *list, const char *path)
+/*
+ * The volume of the mount that fd is a directory of. Its root may be out of sight:
+ * then fd answers for it. -ENXIO: the mount table does not have it.
+ */
+static int find_mounted(struct seen_list *list, int fd)
 {
 	struct seen_list found = { 0 };
 	struct roots roots = { 0 };
+	struct libmnt_fs *fs;
 	struct stat st;
 	size_t index;
 	int err;
 
 	err = open_roots(&found, &roots);
+	if (!err && fstat(fd, &st) < 0)
+		err = -errno;
+	if (!err && !find_root(&roots, st.st_dev, &index)) {
+		fs = mnt_table_find_devno(roots.table, st.st_dev, MNT_ITER_FORWARD);
+		err = fs ? add_root(&found, &roots, fs, fd) : -ENXIO;
+	}
 	if (!err)
 		err = add_targets(&found, &roots, false);
-	if (!err && stat(path, &st) < 0)
-		err = -errno;
 	if (!err)
 		err = find_root(&roots, st.st_dev, &index) ?
 			      move_seen(list, &found, roots.seen[index]) :
@@ -485,7 +493,9 @@ int seen_one(struct seen_list *list, const char *text, char **words)
 		return err;
 	}
 	if (img.src.kind == SOURCE_MOUNT) {
-		err = find_mounted(list, img.src.path);
+		err = find_mounted(list, img.src.fd);
+		if (err == -ENXIO)
+			*words = strdup("is mounted, but not in /proc/self/mountinfo");
 	} else {
 		/* phys: is not opened by the path that it has. */
 		err = add_image(list, &img,

@@ -112,6 +112,15 @@ all='["backing","branches","label","region_size","size","source","targets","use_
 	faked daxfsctl list -J "$dir" | jq -e '.volumes | length == 1 and .[0].label == "fake"'
 }
 
+@test "a mount of a part that is named answers for its volume, wherever the root is" {
+	mounted "$dir" /part
+	mounted /other /another/part
+	faked daxfsctl list -J "$dir" | jq -e --arg dir "$dir" '.volumes | length == 1 and .[0].label == "fake" and .[0].targets == [$dir, "/other"]'
+	: >"$BATS_TEST_TMPDIR/mountinfo"
+	fails 1 faked daxfsctl list "$dir"
+	says 'not in /proc/self/mountinfo'
+}
+
 @test "a mount that does not answer is listed as the mount table has it" {
 	mounted '/odd\040place' / 0:4095
 	mounted /other / 0:4095
