@@ -14,6 +14,7 @@
 #include "applet.h"
 #include "json.h"
 #include "message.h"
+#include "mounted.h"
 
 #define UUID_TEXT_LEN 37
 
@@ -208,19 +209,6 @@ int inspect_super(struct inspect *in)
 	return EXIT_OK;
 }
 
-static const char *backing_name(u32 backing)
-{
-	switch (backing) {
-	case DAXFS_BACKING_PHYS:
-		return "phys";
-	case DAXFS_BACKING_DAX:
-		return "dax";
-	case DAXFS_BACKING_DMABUF:
-		return "dmabuf";
-	}
-	return "unknown";
-}
-
 static void mount_json(struct inspect *in, const struct daxfs_volume_info *info,
 		       const char *uuid)
 {
@@ -239,7 +227,7 @@ static void mount_json(struct inspect *in, const struct daxfs_volume_info *info,
 	json_number(&json, "block_size", info->dv_block_size);
 	json_number(&json, "inodes", info->dv_inode_count);
 	json_number(&json, "data_blocks", info->dv_data_blocks);
-	json_text(&json, "backing", backing_name(info->dv_backing));
+	json_text(&json, "backing", mounted_backing(info->dv_backing));
 	if (info->dv_phys)
 		json_number(&json, "physical_address", info->dv_phys);
 	json_bool(&json, "validated", info->dv_flags & DAXFS_VOLUME_VALIDATED);
@@ -272,7 +260,7 @@ int inspect_mount(struct inspect *in)
 	print_size(in, "Region size:", info.dv_region_size);
 	print_number("Inodes:", info.dv_inode_count);
 	print_size(in, "Data:", info.dv_data_blocks * info.dv_block_size);
-	print_line("Backing:", backing_name(info.dv_backing));
+	print_line("Backing:", mounted_backing(info.dv_backing));
 	if (info.dv_phys) {
 		snprintf(buf, sizeof(buf), "0x%llx", (unsigned long long)info.dv_phys);
 		print_line("Physical:", buf);

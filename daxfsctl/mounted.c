@@ -72,6 +72,19 @@ bool mounted_is_same_volume(const struct mounted *a, const struct mounted *b)
 	       knows_mount(b, a);
 }
 
+const char *mounted_backing(__u32 backing)
+{
+	switch (backing) {
+	case DAXFS_BACKING_PHYS:
+		return "phys";
+	case DAXFS_BACKING_DAX:
+		return "dax";
+	case DAXFS_BACKING_DMABUF:
+		return "dmabuf";
+	}
+	return "unknown";
+}
+
 int mounted_open(struct libmnt_fs *fs)
 {
 	const char *root = mnt_fs_get_root(fs);

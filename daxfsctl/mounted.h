@@ -21,6 +21,8 @@ struct mounted {
 /* fd is a root directory. 0 or -errno; what branches there are is the caller's to free. */
 int mounted_read(int fd, struct mounted *mounted);
 bool mounted_is_same_volume(const struct mounted *a, const struct mounted *b);
+/* "phys", for people and JSON alike, of a DAXFS_BACKING_*. */
+const char *mounted_backing(__u32 backing);
 
 /* The mount table; NULL when there is none to be had. */
 struct libmnt_table *mounted_table(void);

@@ -221,19 +221,6 @@ static struct mounted *find_root(const struct roots *roots, dev_t dev, size_t *i
 	return NULL;
 }
 
-static const char *mounted_backing(const struct mounted *mounted)
-{
-	switch (mounted->info.dv_backing) {
-	case DAXFS_BACKING_PHYS:
-		return "phys";
-	case DAXFS_BACKING_DAX:
-		return "dax";
-	case DAXFS_BACKING_DMABUF:
-		return "dmabuf";
-	}
-	return "unknown";
-}
-
 /* In a form that can be given to other applets, where there is one. */
 static char *mounted_source(const struct mounted *mounted, struct libmnt_fs *fs)
 {
@@ -270,7 +257,7 @@ static void tell_mounted(struct seen *seen, const struct mounted *mounted, int f
 	struct statvfs fs;
 
 	seen->is_known = true;
-	seen->backing = mounted_backing(mounted);
+	seen->backing = mounted_backing(info->dv_backing);
 	seen->version = info->dv_version;
 	snprintf(seen->label, sizeof(seen->label), "%.*s", DAXFS_LABEL_LEN,
 		 info->dv_label);
