@@ -49,6 +49,8 @@ static const struct table_column columns[COLUMNS + 1] = {
 	[COL_CREATED] = { "CREATED", 0 },
 };
 
+_Static_assert(COLUMNS <= COLUMNS_MAX, "all columns can be shown");
+
 struct listing {
 	const struct branch_args *args;
 	struct branch_mount bm;
@@ -117,23 +119,15 @@ static char *format_size(const struct branch_args *args, uint64_t size, char *bu
 	return buf;
 }
 
-/* One line per target, each fit to be shown; NULL without memory. */
+/* One line per target; NULL without memory. */
 static char *join_targets(const struct listing *ls, const char *branch)
 {
 	char *text = strdup("");
 	const char *target;
 
 	for (size_t i = 0; text && (target = branch_targets_get(ls->targets, branch, i));
-	     i++) {
-		char *shown = escape_line(target, strlen(target));
-		char *longer = NULL;
-
-		if (!shown || asprintf(&longer, "%s%s%s", text, i ? "\n" : "", shown) < 0)
-			longer = NULL;
-		free(shown);
-		free(text);
-		text = longer;
-	}
+	     i++)
+		text = columns_add_line(text, target);
 	return text;
 }
 

@@ -3,8 +3,12 @@
 #include "columns.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+#include "escape.h"
 
 void columns_first(struct columns *chosen, size_t count)
 {
@@ -46,6 +50,18 @@ int columns_choose(struct columns *chosen, const struct table_column *all,
 		if (!p[*len])
 			return 0;
 	}
+}
+
+char *columns_add_line(char *text, const char *line)
+{
+	char *shown = escape_line(line, strlen(line));
+	char *longer = NULL;
+
+	if (!shown || asprintf(&longer, "%s%s%s", text, *text ? "\n" : "", shown) < 0)
+		longer = NULL;
+	free(shown);
+	free(text);
+	return longer;
 }
 
 struct libscols_table *columns_table(const struct columns *chosen,

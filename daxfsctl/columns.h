@@ -30,6 +30,12 @@ void columns_first(struct columns *chosen, size_t count);
 int columns_choose(struct columns *chosen, const struct table_column *all, const char *list,
 		   const char **bad, size_t *len);
 
+/*
+ * The text of a cell, "" at first, with one more line, which is made fit to be
+ * shown. text is freed. NULL without memory.
+ */
+char *columns_add_line(char *text, const char *line);
+
 struct table_form {
 	bool raw, pairs, no_headings;
 };

@@ -65,6 +65,8 @@ static const struct table_column columns[COLUMNS + 1] = {
 	[COL_REGION] = { "REGION", SCOLS_FL_RIGHT },
 };
 
+_Static_assert(COLUMNS <= COLUMNS_MAX, "all columns can be shown");
+
 struct listing {
 	struct table_form form;
 	struct columns columns;
@@ -97,21 +99,13 @@ static char *size_cell(const struct listing *ls, uint64_t size)
 			   strdup(size_human(size, buf, sizeof(buf)));
 }
 
-/* One line per target, each fit to be shown; NULL without memory. */
+/* One line per target; NULL without memory. */
 static char *targets_cell(const struct seen *seen)
 {
 	char *text = strdup("");
 
-	for (size_t i = 0; text && i < seen->target_count; i++) {
-		char *shown = escape_line(seen->targets[i], strlen(seen->targets[i]));
-		char *longer = NULL;
-
-		if (!shown || asprintf(&longer, "%s%s%s", text, i ? "\n" : "", shown) < 0)
-			longer = NULL;
-		free(shown);
-		free(text);
-		text = longer;
-	}
+	for (size_t i = 0; text && i < seen->target_count; i++)
+		text = columns_add_line(text, seen->targets[i]);
 	return text;
 }
 
