@@ -16,8 +16,6 @@
 #include "message.h"
 #include "mounted.h"
 
-#define UUID_TEXT_LEN 37
-
 static void print_line(const char *name, const char *value)
 {
 	printf("%-14s %s\n", name, value);
@@ -176,7 +174,7 @@ static int print_areas(struct inspect *in)
 int inspect_super(struct inspect *in)
 {
 	const struct dxc_volume *vol = &in->img.vol;
-	char uuid[UUID_TEXT_LEN];
+	char uuid[UUID_STR_LEN];
 	char buf[64];
 	int err;
 
@@ -238,7 +236,7 @@ static void mount_json(struct inspect *in, const struct daxfs_volume_info *info,
 int inspect_mount(struct inspect *in)
 {
 	struct daxfs_volume_info info = { .dv_size = sizeof(info) };
-	char uuid[UUID_TEXT_LEN];
+	char uuid[UUID_STR_LEN];
 	char buf[32];
 
 	if (ioctl(in->img.src.fd, DAXFS_IOC_VOLUME_INFO, &info) < 0) {

@@ -20,8 +20,6 @@
 #include "seen.h"
 #include "size.h"
 
-#define UUID_TEXT_LEN 37
-
 const struct applet_option list_options[] = {
 	{ 'o', "output", "COLUMNS", "these columns, separated by commas" },
 	{ 'O', "output-all", NULL, "all columns" },
@@ -131,7 +129,7 @@ static bool has_cell(const struct seen *seen, enum list_column column)
 static char *cell(const struct listing *ls, const struct seen *seen,
 		  enum list_column column)
 {
-	char uuid[UUID_TEXT_LEN];
+	char uuid[UUID_STR_LEN];
 
 	if (!has_cell(seen, column))
 		return strdup("");
@@ -168,7 +166,7 @@ static char *cell(const struct listing *ls, const struct seen *seen,
 /* What is not known is not there. */
 static void json_cell(struct json *json, const struct seen *seen, enum list_column column)
 {
-	char uuid[UUID_TEXT_LEN];
+	char uuid[UUID_STR_LEN];
 
 	if (!has_cell(seen, column))
 		return;
