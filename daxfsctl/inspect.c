@@ -72,18 +72,15 @@ void inspect_complain(const struct inspect *in, const char *path, int err,
 }
 
 int inspect_lookup(struct inspect *in, const char *path, bool follow,
-		   struct dxc_inode *inode)
+		   struct dxc_file *file)
 {
 	const struct contents base = { .vol = &in->img.vol };
 	struct dxc_finding f = { 0 };
-	struct dxc_file file;
 	int err;
 
-	err = path_lookup(&base, path, follow, &file, &f);
-	if (!err) {
-		*inode = file.base;
+	err = path_lookup(&base, path, follow, file, &f);
+	if (!err)
 		return EXIT_OK;
-	}
 	inspect_complain(in, path, err, &f);
 	return err == -ENOENT || err == -ENOTDIR ? EXIT_NOT_FOUND : EXIT_FAILED;
 }

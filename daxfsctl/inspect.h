@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 
+#include "contents.h"
 #include "image.h"
 
 struct inspect {
@@ -43,9 +44,9 @@ int inspect_layout(struct inspect *in, const char *operand);
 
 /* inspect.c: what all of them say alike */
 
-/* path_lookup() with a message when it fails; an exit status. */
+/* path_lookup() in the base, with a message when it fails; an exit status. */
 int inspect_lookup(struct inspect *in, const char *path, bool follow,
-		   struct dxc_inode *inode);
+		   struct dxc_file *file);
 /* "SOURCE: PATH: what is wrong" for err and, when the media is at fault, f. */
 void inspect_complain(const struct inspect *in, const char *path, int err,
 		      const struct dxc_finding *f);

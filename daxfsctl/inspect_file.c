@@ -10,7 +10,6 @@
 #include "escape.h"
 #include "json.h"
 #include "message.h"
-#include "path.h"
 
 #define COPY_SIZE 0x40000
 
@@ -156,19 +155,20 @@ static int stat_text(const struct inspect *in, const char *path,
 
 int inspect_stat(struct inspect *in, const char *path)
 {
+	const struct contents base = { .vol = &in->img.vol };
 	struct dxc_finding f = { 0 };
-	struct dxc_inode inode;
+	struct dxc_file file;
 	char *target = NULL;
 	int err = 0, status;
 
-	status = inspect_lookup(in, path, false, &inode);
+	status = inspect_lookup(in, path, false, &file);
 	if (status)
 		return status;
-	if (S_ISLNK(inode.mode))
-		err = path_read_link(&in->img.vol, &inode, &target, &f);
+	if (S_ISLNK(file.base.mode))
+		err = contents_link(&base, &file, &target, &f);
 	if (!err)
-		err = in->json ? stat_json(in, path, &inode, target, &f) :
-				 stat_text(in, path, &inode, target, &f);
+		err = in->json ? stat_json(in, path, &file.base, target, &f) :
+				 stat_text(in, path, &file.base, target, &f);
 	free(target);
 	if (!err)
 		return EXIT_OK;
@@ -177,38 +177,18 @@ int inspect_stat(struct inspect *in, const char *path)
 }
 
 /* inspect_lookup() of a regular file. */
-static int lookup_file(struct inspect *in, const char *path, struct dxc_inode *inode)
+static int lookup_file(struct inspect *in, const char *path, struct dxc_file *file)
 {
 	int status;
 
-	status = inspect_lookup(in, path, true, inode);
+	status = inspect_lookup(in, path, true, file);
 	if (status)
 		return status;
-	if (S_ISREG(inode->mode))
+	if (S_ISREG(file->base.mode))
 		return EXIT_OK;
 	message_error("%s: %s: is no file but a %s", in->source, path,
-		      inspect_type(inode->mode));
+		      inspect_type(file->base.mode));
 	return EXIT_FAILED;
-}
-
-/* The part of the file from pos on that is in one piece, cut to its size. */
-static int map_from(const struct inspect *in, const struct dxc_inode *inode, u64 pos,
-		    struct dxc_extent *ex, struct dxc_finding *f)
-{
-	u64 end;
-	int err;
-
-	err = dxc_extent_map(&in->img.vol, inode, pos, ex, f);
-	if (err)
-		return err;
-	end = ex->pos + ex->len;
-	if (end > inode->size)
-		end = inode->size;
-	if (ex->data)
-		ex->data += pos - ex->pos;
-	ex->pos = pos;
-	ex->len = end - pos;
-	return 0;
 }
 
 /* 0, 1 when stdout takes no more, or -errno of the media. */
@@ -239,13 +219,14 @@ static int copy_extent(const struct inspect *in, const struct dxc_extent *ex,
 
 int inspect_cat(struct inspect *in, const char *path)
 {
+	const struct contents base = { .vol = &in->img.vol };
 	struct dxc_finding f = { 0 };
-	struct dxc_inode inode;
+	struct dxc_file file;
 	struct dxc_extent ex;
 	unsigned char *buf;
 	int err = 0, status;
 
-	status = lookup_file(in, path, &inode);
+	status = lookup_file(in, path, &file);
 	if (status)
 		return status;
 	buf = malloc(COPY_SIZE);
@@ -253,8 +234,8 @@ int inspect_cat(struct inspect *in, const char *path)
 		inspect_complain(in, path, -ENOMEM, &f);
 		return EXIT_FAILED;
 	}
-	for (u64 pos = 0; pos < inode.size && !err; pos += ex.len) {
-		err = map_from(in, &inode, pos, &ex, &f);
+	for (u64 pos = 0; pos < file.attr.size && !err; pos += ex.len) {
+		err = contents_map(&base, &file, pos, &ex, &f);
 		if (!err)
 			err = copy_extent(in, &ex, buf);
 	}
@@ -294,14 +275,15 @@ static void extent_json(struct json *json, const struct dxc_extent *ex)
 
 int inspect_extents(struct inspect *in, const char *path)
 {
+	const struct contents base = { .vol = &in->img.vol };
 	struct libscols_table *table = NULL;
 	struct dxc_finding f = { 0 };
-	struct dxc_inode inode;
+	struct dxc_file file;
 	struct dxc_extent ex;
 	struct json json;
 	int err = 0, status;
 
-	status = lookup_file(in, path, &inode);
+	status = lookup_file(in, path, &file);
 	if (status)
 		return status;
 	if (in->json) {
@@ -314,8 +296,8 @@ int inspect_extents(struct inspect *in, const char *path)
 		    !scols_table_new_column(table, "OFFSET", 0, SCOLS_FL_RIGHT))
 			err = -ENOMEM;
 	}
-	for (u64 pos = 0; pos < inode.size && !err; pos += ex.len) {
-		err = map_from(in, &inode, pos, &ex, &f);
+	for (u64 pos = 0; pos < file.attr.size && !err; pos += ex.len) {
+		err = contents_map(&base, &file, pos, &ex, &f);
 		if (err)
 			break;
 		if (in->json)

@@ -16,7 +16,6 @@
 #include "escape.h"
 #include "json.h"
 #include "message.h"
-#include "path.h"
 
 enum { COL_MODE, COL_LINKS, COL_UID, COL_GID, COL_SIZE, COL_TIME, COL_NAME };
 
@@ -261,11 +260,11 @@ static struct libscols_table *new_table(void)
 static int show_entry(struct walk *walk, struct libscols_table *table, const char *path,
 		      const char *name, dxc_ino ino)
 {
-	const struct dxc_volume *vol = &walk->in->img.vol;
+	const struct contents base = { .vol = &walk->in->img.vol };
+	const struct dxc_inode *inode;
 	struct dxc_finding f = { 0 };
-	struct dxc_inode inode;
+	struct dxc_file file;
 	char *target = NULL;
-	bool readable;
 	int err;
 
 	if (!table && !walk->in->json) {
@@ -273,19 +272,19 @@ static int show_entry(struct walk *walk, struct libscols_table *table, const cha
 		putchar('\n');
 		return 0;
 	}
-	err = dxc_inode_read(vol, ino, &inode, &f);
-	readable = !err;
-	if (!err && S_ISLNK(inode.mode))
-		err = path_read_link(vol, &inode, &target, &f);
+	err = contents_inode(&base, ino, &file, &f);
+	inode = err ? NULL : &file.base;
+	if (!err && S_ISLNK(inode->mode))
+		err = contents_link(&base, &file, &target, &f);
 	if (err == -ENOMEM)
 		return err;
 	if (err)
 		complain(walk, path, err, &f);
 	err = 0;
 	if (walk->in->json)
-		entry_json(walk, path, name, ino, readable ? &inode : NULL, target);
+		entry_json(walk, path, name, ino, inode, target);
 	else
-		err = entry_line(walk, table, name, readable ? &inode : NULL, target);
+		err = entry_line(walk, table, name, inode, target);
 	free(target);
 	return err;
 }
@@ -427,10 +426,10 @@ static int show_file(struct walk *walk, const char *path, dxc_ino ino)
 int inspect_ls(struct inspect *in, const char *path)
 {
 	struct walk walk = { .in = in, .escapes = isatty(STDOUT_FILENO) };
-	struct dxc_inode inode;
+	struct dxc_file file;
 	int err, status;
 
-	status = inspect_lookup(in, path, false, &inode);
+	status = inspect_lookup(in, path, false, &file);
 	if (status)
 		return status;
 	walk.path = strdup(path);
@@ -441,10 +440,10 @@ int inspect_ls(struct inspect *in, const char *path)
 	walk.path_max = strlen(path) + 1;
 	if (in->json)
 		json_begin(&walk.json, stdout, "entries");
-	if (S_ISDIR(inode.mode))
-		err = walk_tree(&walk, &inode);
+	if (S_ISDIR(file.base.mode))
+		err = walk_tree(&walk, &file.base);
 	else
-		err = show_file(&walk, path, inode.ino);
+		err = show_file(&walk, path, file.base.ino);
 	/* A document that breaks off says by itself that it is not whole. */
 	if (in->json && !err)
 		json_end(&walk.json);

@@ -10,19 +10,6 @@
 /* As many as the kernel follows. */
 #define LINKS_MAX 40
 
-int path_read_link(const struct dxc_volume *vol, const struct dxc_inode *inode,
-		   char **target, struct dxc_finding *f)
-{
-	const struct contents base = { .vol = vol };
-	const struct dxc_file file = {
-		.attr = { .ino = inode->ino, .size = inode->size },
-		.in_base = true,
-		.base = *inode,
-	};
-
-	return contents_link(&base, &file, target, f);
-}
-
 /* One step from a directory to what a component of a path names in it. */
 static int step(const struct contents *c, const struct dxc_file *dir, const char *name,
 		size_t len, struct dxc_file *next, struct dxc_finding *f)

@@ -13,8 +13,4 @@
 int path_lookup(const struct contents *c, const char *path, bool follow,
 		struct dxc_file *file, struct dxc_finding *f);
 
-/* The target of a symlink of the base, which the caller frees. 0 or -errno. */
-int path_read_link(const struct dxc_volume *vol, const struct dxc_inode *inode,
-		   char **target, struct dxc_finding *f);
-
 #endif
