@@ -116,8 +116,6 @@ int contents_xattr(const struct contents *c, const struct dxc_file *file, u32 pr
 		return dxc_view_xattr(c->top, file->attr.ino, base_of(file), prefix, name,
 				      len, value, DAXFS_XATTR_VALUE_MAX, f);
 	err = dxc_xattr_find(c->vol, &file->base, prefix, name, len, &xa, f);
-	if (!err && xa.value_len > DAXFS_XATTR_VALUE_MAX)
-		err = -EUCLEAN;
 	if (!err)
 		err = dxc_region_read(&c->vol->region, xa.value, value, xa.value_len);
 	return err ? err : (int)xa.value_len;

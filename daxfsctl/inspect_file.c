@@ -30,8 +30,6 @@ static int next_xattr(const struct dxc_volume *vol, const struct dxc_inode *inod
 	err = dxc_xattr_next(vol, inode, xa, f);
 	if (err)
 		return err;
-	if (xa->value_len > DAXFS_XATTR_VALUE_MAX)
-		return -EUCLEAN;
 	snprintf(shown->name, sizeof(shown->name), "%s%s", dxc_xattr_prefix(xa->prefix),
 		 xa->name);
 	shown->value_len = xa->value_len;

@@ -372,7 +372,7 @@ struct dxc_xattr {
 	u32 prefix;		/* enum daxfs_xattr_prefix */
 	u32 name_len;
 	char name[256];		/* without prefix, NUL terminated */
-	u32 value_len;
+	u32 value_len;		/* at most DAXFS_XATTR_VALUE_MAX */
 	dxc_off value;		/* offset in the region, in bounds */
 	/* where the next one is, for dxc_xattr_next() */
 	dxc_off next;
