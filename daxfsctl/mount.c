@@ -192,8 +192,8 @@ static bool is_mounted_at(const char *dir, const __u8 uuid[16])
 
 	if (fd < 0)
 		return false;
-	/* Any directory of the mount answers; inode 1 is its root. */
-	same = !fstat(fd, &st) && st.st_ino == 1 &&
+	/* Any directory of the mount answers, not its root alone. */
+	same = !fstat(fd, &st) && st.st_ino == DAXFS_ROOT_INO &&
 	       !ioctl(fd, DAXFS_IOC_VOLUME_INFO, &info) &&
 	       memcmp(info.dv_uuid, uuid, sizeof(info.dv_uuid)) == 0;
 	close(fd);
