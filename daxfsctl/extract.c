@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "extract_attributes.h"
+#include "path.h"
 
 #define COPY_SIZE 0x40000
 /*
@@ -50,7 +51,7 @@ struct walk {
 	size_t depth, room;
 	int dir; /* of the innermost level */
 	char *path; /* in the image */
-	char *way; /* in the target, without a slash at its start */
+	char *way; /* in the target, from "./" */
 	size_t path_room, way_room;
 	void *known; /* tree of struct known */
 	u64 names_left;
@@ -79,26 +80,6 @@ static bool is_final(int err)
 		return true;
 	}
 	return false;
-}
-
-/* *path, whose first len bytes are a directory, becomes the path of name in it. */
-static int join(char **path, size_t *room, size_t len, const char *name, bool rooted)
-{
-	bool slash = rooted ? len == 0 || (*path)[len - 1] != '/' : len != 0;
-	size_t need = len + slash + strlen(name) + 1;
-
-	if (need > *room) {
-		char *more = realloc(*path, need * 2);
-
-		if (!more)
-			return -ENOMEM;
-		*path = more;
-		*room = need * 2;
-	}
-	if (slash)
-		(*path)[len] = '/';
-	strcpy(*path + len + slash, name);
-	return 0;
 }
 
 /* ---- what was seen ---- */
@@ -247,7 +228,7 @@ static int open_way(struct walk *walk, const char *way, const char **name)
 	const char *slash;
 
 	while (dir >= 0 && (slash = strchr(way, '/'))) {
-		int next = -1;
+		int next;
 
 		snprintf(part, sizeof(part), "%.*s", (int)(slash - way), way);
 		next = openat(dir, part, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -456,9 +437,9 @@ static int make_entry(struct walk *walk, const struct dxc_dirent *de)
 
 	memcpy(name, dxc_dirent_name(de), de->len);
 	name[de->len] = '\0';
-	err = join(&walk->path, &walk->path_room, level->path_len, name, true);
+	err = path_join(&walk->path, &walk->path_room, level->path_len, name);
 	if (!err)
-		err = join(&walk->way, &walk->way_room, level->way_len, name, false);
+		err = path_join(&walk->way, &walk->way_room, level->way_len, name);
 	if (err)
 		return err;
 	/* The core says so of every entry that it returns; here it must be true. */
@@ -527,7 +508,7 @@ static int start(struct walk *walk, const struct dxc_file *file, const char *nam
 	if (!name)
 		return enter(walk, file, fd, own);
 	walk->dir = fd;
-	err = join(&walk->way, &walk->way_room, 0, name, false);
+	err = path_join(&walk->way, &walk->way_room, strlen(walk->way), name);
 	return err ? err : make(walk, file, name);
 }
 
@@ -540,8 +521,8 @@ int extract_file(struct extract *ex, const struct dxc_file *file, const char *pa
 		.names_left = contents_names_max(&ex->from) * NAMES_TIMES,
 		.path = strdup(path),
 		.path_room = strlen(path) + 1,
-		.way = calloc(1, 1),
-		.way_room = 1,
+		.way = strdup("./"),
+		.way_room = sizeof("./"),
 		.buf = malloc(COPY_SIZE),
 	};
 	int err = walk.path && walk.way && walk.buf ? 0 : -ENOMEM;

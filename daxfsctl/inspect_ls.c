@@ -16,6 +16,7 @@
 #include "escape.h"
 #include "json.h"
 #include "message.h"
+#include "path.h"
 
 enum { COL_MODE, COL_LINKS, COL_UID, COL_GID, COL_SIZE, COL_TIME, COL_NAME };
 
@@ -110,24 +111,6 @@ static int load_entries(struct walk *walk, const struct dxc_inode *dir,
 		level->count++;
 	}
 	qsort(level->entries, level->count, sizeof(*level->entries), compare_entries);
-	return 0;
-}
-
-/* Makes walk->path the path of name in the directory whose path has len bytes. */
-static int join_path(struct walk *walk, size_t len, const char *name)
-{
-	bool slash = len == 0 || walk->path[len - 1] != '/';
-	size_t need = len + slash + strlen(name) + 1;
-
-	if (need > walk->path_max) {
-		char *path = realloc(walk->path, need * 2);
-
-		if (!path)
-			return -ENOMEM;
-		walk->path = path;
-		walk->path_max = need * 2;
-	}
-	snprintf(walk->path + len, walk->path_max - len, "%s%s", slash ? "/" : "", name);
 	return 0;
 }
 
@@ -300,7 +283,8 @@ static int show_level(struct walk *walk, struct level *level)
 			return -ENOMEM;
 	}
 	for (u32 i = 0; i < level->count && !err; i++) {
-		err = join_path(walk, level->path_len, level->entries[i].name);
+		err = path_join(&walk->path, &walk->path_max, level->path_len,
+				level->entries[i].name);
 		if (!err)
 			err = show_entry(walk, table, walk->path, level->entries[i].name,
 					 level->entries[i].ino);
@@ -366,7 +350,7 @@ static int walk_on(struct walk *walk)
 		return 0;
 	}
 	entry = &level->entries[level->next++];
-	err = join_path(walk, level->path_len, entry->name);
+	err = path_join(&walk->path, &walk->path_max, level->path_len, entry->name);
 	if (err)
 		return err;
 	/* What is wrong with it was said when it was shown, if its inode was read. */

@@ -100,3 +100,22 @@ int path_lookup(const struct contents *c, const char *path, bool follow,
 		*file = cur;
 	return err;
 }
+
+int path_join(char **path, size_t *room, size_t len, const char *name)
+{
+	bool slash = len == 0 || (*path)[len - 1] != '/';
+	size_t need = len + slash + strlen(name) + 1;
+
+	if (need > *room) {
+		char *more = realloc(*path, need * 2);
+
+		if (!more)
+			return -ENOMEM;
+		*path = more;
+		*room = need * 2;
+	}
+	if (slash)
+		(*path)[len] = '/';
+	strcpy(*path + len + slash, name);
+	return 0;
+}

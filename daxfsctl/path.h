@@ -13,4 +13,10 @@
 int path_lookup(const struct contents *c, const char *path, bool follow,
 		struct dxc_file *file, struct dxc_finding *f);
 
+/*
+ * *path, of *room bytes, whose first len are a directory, becomes the path of name in
+ * it. 0 or -ENOMEM.
+ */
+int path_join(char **path, size_t *room, size_t len, const char *name);
+
 #endif
