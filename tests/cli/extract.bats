@@ -212,6 +212,15 @@ inode() {
 	same "$BATS_TEST_TMPDIR/rest" "$out"
 }
 
+@test "of a file whose contents cannot be had in full nothing is left" {
+	damaged=$(copy_image)
+	# Where its one extent is.
+	poke "$damaged" "$(daxfsctl inspect --json "$image" stat /sparse | jq .inodes[0].offset) + 8" ff ff ff ff
+	loses daxfsctl inspect "$damaged" extract -C "$out"
+	says '/sparse: inode '
+	[[ $(wc -l <"$BATS_TEST_TMPDIR/err") == 1 && ! -e $out/sparse && -e $out/hello ]]
+}
+
 @test "a damaged entry of a directory is named, and its neighbours come out" {
 	damaged=$(copy_image)
 	offset=$(daxfsctl inspect --json "$image" stat /dir | jq .inodes[0].offset)
@@ -233,10 +242,10 @@ inode() {
 @test "an entry that claims another type is named and not made" {
 	damaged=$(copy_image)
 	offset=$(daxfsctl inspect --json "$image" stat /dir/sub/deep | jq .inodes[0].offset)
-	poke "$damaged" "$offset + 4" "$(printf '%02x' "$(inode /dir/sub)")"
+	poke "$damaged" "$offset + 4" "$(printf '%02x' "$(inode /link)")"
 	loses daxfsctl inspect "$damaged" extract -C "$out"
 	says '/dir/sub/deep/last: '
-	[[ ! -e $out/dir/sub/deep/last ]]
+	[[ ! -e $out/dir/sub/deep/last && ! -L $out/dir/sub/deep/last ]]
 }
 
 @test "directories that are inside themselves, or share their entries, end" {
@@ -294,15 +303,47 @@ inode() {
 	done
 }
 
-@test "what somebody puts in the place of a symlink that was just made gets none of its attributes" {
+# meddles VARIABLE COMMAND...: with somebody else at work in DIR, see fake.c; loses something.
+meddles() {
 	[[ -e $BATS_FILE_TMPDIR/fake.so ]] || skip "no C compiler"
-	echo mine >"$BATS_TEST_TMPDIR/mine"
-	touch -d '2002-02-02 UTC' "$BATS_TEST_TMPDIR/mine"
-	before=$(stat -c '%Y %s %a %u' "$BATS_TEST_TMPDIR/mine")
-	FAKE_PLANT=$BATS_TEST_TMPDIR/mine LD_PRELOAD=$BATS_FILE_TMPDIR/fake.so ASAN_OPTIONS=verify_asan_link_order=0:detect_leaks=0 \
-		loses daxfsctl inspect "$image" extract -C "$out" /dir/outside
+	local -x "$1" LD_PRELOAD=$BATS_FILE_TMPDIR/fake.so ASAN_OPTIONS=verify_asan_link_order=0:detect_leaks=0
+	shift
+	loses "$@"
+}
+
+@test "a hard link is made to what was extracted, not to what somebody put in its place" {
+	mkdir -p "$BATS_TEST_TMPDIR/linked"/{a,b}
+	echo ours >"$BATS_TEST_TMPDIR/linked/a/file"
+	ln "$BATS_TEST_TMPDIR/linked/a/file" "$BATS_TEST_TMPDIR/linked/b/file"
+	mkdaxfs -q -d "$BATS_TEST_TMPDIR/linked" -o "$BATS_TEST_TMPDIR/image"
+	meddles FAKE_MKDIR="cd '$out'; for f in */file; do ! test -e \$f || { echo theirs >new; mv new \$f; }; done" \
+		daxfsctl inspect "$BATS_TEST_TMPDIR/image" extract -C "$out"
+	says '/file: Stale file handle'
+	[[ $(cat "$out"/*/file) == theirs ]]
+}
+
+@test "a directory that somebody moves away takes nothing with it that belongs above" {
+	mkdir -p "$BATS_TEST_TMPDIR/moved/up/down" "$BATS_TEST_TMPDIR/elsewhere"
+	touch "$BATS_TEST_TMPDIR/moved"/file{01..20}
+	mkdaxfs -q -d "$BATS_TEST_TMPDIR/moved" -o "$BATS_TEST_TMPDIR/image"
+	meddles FAKE_MKDIR="! test -e '$out/up/down' || mv '$out/up' '$BATS_TEST_TMPDIR/elsewhere'" \
+		daxfsctl inspect "$BATS_TEST_TMPDIR/image" extract -C "$out"
+	says '/up: Stale file handle'
+	[[ $(ls "$BATS_TEST_TMPDIR/elsewhere") == up ]]
+}
+
+@test "what somebody puts in the place of a symlink that was just made gets none of its attributes" {
+	cd "$BATS_TEST_TMPDIR"
+	echo mine >file
+	ln -s mine link
+	touch -h -d '2002-02-02 UTC' file link
+	before=$(stat -c '%Y %s %u' file link)
+	meddles FAKE_SYMLINK="mv file '$out/outside'" daxfsctl inspect "$image" extract -C "$out" /dir/outside
 	says '/dir/outside: Stale file handle'
-	[[ $(stat -c '%Y %s %a %u' "$BATS_TEST_TMPDIR/mine") == "$before" ]]
+	mv "$out/outside" file
+	meddles FAKE_SYMLINK="ln -fP link '$out/outside'" daxfsctl inspect "$image" extract -C "$out" /dir/outside
+	says '/dir/outside: Stale file handle'
+	[[ $(stat -c '%Y %s %u' file link) == "$before" ]]
 }
 
 @test "a log that cannot be read to its end gives what is before, and says so" {

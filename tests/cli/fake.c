@@ -12,8 +12,11 @@
  *	$FAKE_CALLS	file to which calls that change something are appended
  *	$FAKE_MOUNTINFO	file that is read as /proc/self/mountinfo
  *	$FAKE_LABEL	label of the volume
- *	$FAKE_PLANT	file that somebody puts in the place of a symlink as soon as it
- *			is made, mount or no mount
+ *
+ * What somebody else does meanwhile, mount or no mount, as shell commands:
+ *
+ *	$FAKE_MKDIR	whenever a directory was made
+ *	$FAKE_SYMLINK	whenever a symlink was made
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -66,14 +69,31 @@ FILE *fopen64(const char *path, const char *mode)
 	return open_file("fopen64", path, mode);
 }
 
+static void meddle(const char *variable)
+{
+	const char *command = getenv(variable);
+
+	if (command && system(command) != 0)
+		abort();
+}
+
 int symlinkat(const char *target, int dir, const char *name)
 {
 	int (*real)(const char *, int, const char *) = dlsym(RTLD_NEXT, "symlinkat");
-	const char *plant = getenv("FAKE_PLANT");
 	int err = real(target, dir, name);
 
-	if (!err && plant && unlinkat(dir, name, 0) == 0)
-		err = linkat(AT_FDCWD, plant, dir, name, 0);
+	if (!err)
+		meddle("FAKE_SYMLINK");
+	return err;
+}
+
+int mkdirat(int dir, const char *name, mode_t mode)
+{
+	int (*real)(int, const char *, mode_t) = dlsym(RTLD_NEXT, "mkdirat");
+	int err = real(dir, name, mode);
+
+	if (!err)
+		meddle("FAKE_MKDIR");
 	return err;
 }
 
