@@ -45,6 +45,28 @@ static int damaged(struct tarfile *tar, struct archive *a)
 	return fail(tar, 0, "the archive is damaged: %s", text ? text : "no reason is known");
 }
 
+static bool is_cancelled(const struct tarfile *tar)
+{
+	return tar->cancelled && *tar->cancelled;
+}
+
+/* The next bytes without their compression: 1, 0 at the end, or -errno. */
+static int next_block(struct tarfile *tar, const void **bytes, size_t *len)
+{
+	la_int64_t pos;
+	int ret;
+
+	do {
+		/* libarchive may skip without end, and few bytes may become very many. */
+		if (is_cancelled(tar))
+			return fail(tar, EINTR, "cannot be read");
+		ret = archive_read_data_block(tar->outer, bytes, len, &pos);
+	} while (ret == ARCHIVE_OK && !*len);
+	if (ret == ARCHIVE_EOF)
+		return 0;
+	return ret == ARCHIVE_OK ? 1 : damaged(tar, tar->outer);
+}
+
 /* ---- what libarchive calls ---- */
 
 static la_ssize_t read_file(struct archive *a, void *priv, const void **bytes)
@@ -54,7 +76,7 @@ static la_ssize_t read_file(struct archive *a, void *priv, const void **bytes)
 
 	do {
 		n = read(tar->fd, tar->buf, BUFFER_BYTES);
-	} while (n < 0 && errno == EINTR && !(tar->cancelled && *tar->cancelled));
+	} while (n < 0 && errno == EINTR && !is_cancelled(tar));
 	if (n < 0) {
 		archive_set_error(a, errno, "%s", strerror(errno));
 		fail(tar, errno, "cannot be read");
@@ -70,20 +92,15 @@ static la_ssize_t read_file(struct archive *a, void *priv, const void **bytes)
 static la_ssize_t read_outer(struct archive *a, void *priv, const void **bytes)
 {
 	struct tarfile *tar = priv;
-	la_int64_t pos;
 	size_t len;
-	int ret;
+	int ret = next_block(tar, bytes, &len);
 
-	do {
-		ret = archive_read_data_block(tar->outer, bytes, &len, &pos);
-	} while (ret == ARCHIVE_OK && !len);
-	if (ret == ARCHIVE_EOF)
-		return 0;
-	if (ret != ARCHIVE_OK) {
-		damaged(tar, tar->outer);
+	if (ret < 0) {
 		archive_set_error(a, EIO, "%s", tar->what);
 		return -1;
 	}
+	if (!ret)
+		return 0;
 	tar->block = *bytes;
 	tar->block_len = len;
 	tar->given += len;
@@ -177,15 +194,14 @@ static int end(struct tarfile *tar)
 	la_int64_t header = archive_read_header_position(tar->inner);
 	const void *bytes;
 	size_t len;
-	la_int64_t pos;
 	int ret;
 
 	if (header < 0 || tar->given - (u64)header < TAR_BLOCK)
 		return fail(tar, 0, "the archive is damaged: it stops before its end is marked");
 	do {
-		ret = archive_read_data_block(tar->outer, &bytes, &len, &pos);
-	} while (ret == ARCHIVE_OK);
-	return ret == ARCHIVE_EOF ? 0 : damaged(tar, tar->outer);
+		ret = next_block(tar, &bytes, &len);
+	} while (ret == 1);
+	return ret;
 }
 
 /* Names come as they are, whatever characters the archive takes them for. */

@@ -415,6 +415,20 @@ for i in range(10):
 	nothing_in "$out"
 }
 
+@test "SIGTERM behind the end of an archive that goes on without one is heard, too" {
+	local status=0 writer
+	made 'file("a", b"x")'
+	mkfifo fifo
+	cat odd.tar /dev/zero >fifo &
+	writer=$!
+	timeout -s KILL 60 mkdaxfs --tar fifo -o "$out/image" 2>/dev/null &
+	while (($(awk '$1 == "wchar:" { print $2 }' "/proc/$writer/io") < 10000000)); do :; done
+	kill -TERM $!
+	wait $! || status=$?
+	[[ $status == 143 ]]
+	nothing_in "$out"
+}
+
 @test "wrong use of --tar" {
 	misused 2 mkdaxfs --tar "$archive" -d "$tree" -o "$image"
 	misused 2 mkdaxfs --tar "$archive" --tar "$archive" -o "$image"
