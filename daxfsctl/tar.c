@@ -16,17 +16,17 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <errno.h>
+#include <limits.h>
 #include <locale.h>
 #include <stdio.h>
 #include <sys/random.h>
 #include <sys/sysmacros.h>
 
+#include "../kmod/core/layer.h"
 #include "acl.h"
 #include "digest.h"
 #include "member.h"
 #include "tarfile.h"
-
-#define XATTR_FULL_NAME_MAX	255
 
 struct node;
 
@@ -257,9 +257,20 @@ static struct xattr_value *find_xattr(const struct node *node, const char *name)
 	return NULL;
 }
 
+/* One more name in the list that all of them must fit in. */
+static int list_name(struct tar *tar, const char *name, size_t *listed)
+{
+	if (strlen(name) > XATTR_NAME_MAX)
+		return blame(tar, "has an xattr whose name is longer than 255 bytes", 0);
+	*listed += strlen(name) + 1;
+	if (*listed > DXC_XATTR_LIST_MAX)
+		return blame(tar, "has xattrs whose names together are longer than 64 KiB", 0);
+	return 0;
+}
+
 /* A list that stands there as an xattr too is exact there. */
 static int read_acl(struct tar *tar, struct node *node, struct archive_entry *entry, int type,
-		    const char *name)
+		    const char *name, size_t *listed)
 {
 	bool has_xattr = find_xattr(node, name);
 	const char *what = NULL;
@@ -271,9 +282,10 @@ static int read_acl(struct tar *tar, struct node *node, struct archive_entry *en
 		return blame(tar, what, 0);
 	if (ret < 0)
 		return no_memory(tar);
-	if (ret)
-		node->xattrs[node->xattr_count++] = value;
-	return 0;
+	if (!ret)
+		return 0;
+	node->xattrs[node->xattr_count++] = value;
+	return list_name(tar, name, listed);
 }
 
 static int read_xattrs(struct tar *tar, struct node *node, struct archive_entry *entry)
@@ -282,7 +294,7 @@ static int read_xattrs(struct tar *tar, struct node *node, struct archive_entry 
 	struct xattr_value *value;
 	const char *name;
 	const void *bytes;
-	size_t len;
+	size_t len, listed = 0;
 	int err;
 
 	/* Two more for access control lists. */
@@ -293,14 +305,16 @@ static int read_xattrs(struct tar *tar, struct node *node, struct archive_entry 
 	while (archive_entry_xattr_next(entry, &name, &bytes, &len) == ARCHIVE_OK) {
 		void *copy;
 
-		if (strlen(name) > XATTR_FULL_NAME_MAX)
-			return blame(tar, "has an xattr whose name is longer than 255 bytes", 0);
 		if (len > DAXFS_XATTR_VALUE_MAX)
 			return blame(tar, "an xattr is longer than 64 KiB", 0);
 		/* One that is there already is replaced. */
 		value = find_xattr(node, name);
-		if (!value)
+		if (!value) {
+			err = list_name(tar, name, &listed);
+			if (err)
+				return err;
 			value = &node->xattrs[node->xattr_count++];
+		}
 		copy = tree_alloc(tar->tree, len);
 		value->name = copy_text(tar, name);
 		if (!copy || !value->name)
@@ -310,10 +324,11 @@ static int read_xattrs(struct tar *tar, struct node *node, struct archive_entry 
 		value->value = copy;
 		value->len = len;
 	}
-	err = read_acl(tar, node, entry, ARCHIVE_ENTRY_ACL_TYPE_ACCESS, ACL_XATTR_ACCESS);
+	err = read_acl(tar, node, entry, ARCHIVE_ENTRY_ACL_TYPE_ACCESS, ACL_XATTR_ACCESS,
+		       &listed);
 	if (!err)
 		err = read_acl(tar, node, entry, ARCHIVE_ENTRY_ACL_TYPE_DEFAULT,
-			       ACL_XATTR_DEFAULT);
+			       ACL_XATTR_DEFAULT, &listed);
 	return err;
 }
 

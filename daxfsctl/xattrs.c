@@ -8,9 +8,8 @@
 #include <stdio.h>
 #include <sys/xattr.h>
 
+#include "../kmod/core/layer.h"
 #include "digest.h"
-
-#define LIST_MAX	65536u	/* the kernel's own limit */
 
 struct one_xattr {
 	u32 prefix;
@@ -232,11 +231,11 @@ int xattrs_read(struct xattrs *xattrs, const char *path, u32 *reference,
 	problem->what = "its xattrs cannot be read";
 	problem->skipped[0] = '\0';
 	if (!xattrs->names) {
-		xattrs->names = malloc(LIST_MAX);
+		xattrs->names = malloc(DXC_XATTR_LIST_MAX);
 		if (!xattrs->names)
 			return -ENOMEM;
 	}
-	n = llistxattr(path, xattrs->names, LIST_MAX);
+	n = llistxattr(path, xattrs->names, DXC_XATTR_LIST_MAX);
 	if (n < 0)
 		return errno == EOPNOTSUPP ? 0 : -errno;
 	if (!n)

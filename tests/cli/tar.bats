@@ -337,6 +337,12 @@ for i in range(10):
 	refused "odd.tar:a: has an xattr whose name"
 	made 'file("a", b"x", pax_headers={"SCHILY.xattr.user.n": "v" * 70000})'
 	refused "odd.tar:a: an xattr is longer than 64 KiB"
+	# 64 KiB of names and not one more, as listxattr(2) has it.
+	made 'file("a", b"x", pax_headers={"SCHILY.xattr.user." + str(i).zfill(26): "" for i in range(2048)})'
+	mkdaxfs -q --tar odd.tar -o "$image"
+	[[ $(daxfsctl inspect "$image" stat a | grep -o 'user\.' | wc -l) == 2048 ]]
+	made 'file("a", b"x", pax_headers={"SCHILY.xattr.user." + str(i).zfill(26): "" for i in range(2048)} | {"SCHILY.xattr.user.x": ""})'
+	refused "odd.tar:a: has xattrs whose names together are longer than 64 KiB"
 	made 'add("a", tarfile.CHRTYPE, devmajor=5000, devminor=1)'
 	refused "odd.tar:a: has an impossible device number"
 }
