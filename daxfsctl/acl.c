@@ -9,6 +9,7 @@
 
 #include <archive_entry.h>
 #include <grp.h>
+#include <limits.h>
 #include <linux/posix_acl.h>
 #include <linux/posix_acl_xattr.h>
 #include <pwd.h>
@@ -86,6 +87,12 @@ static int read_slots(struct archive_entry *entry, int type, bool ids, struct sl
 		if (!slot->tag)
 			continue;
 		if (ids && (slot->tag == ACL_USER || slot->tag == ACL_GROUP)) {
+			/* This and all that are larger. */
+			if (id == INT_MAX) {
+				*what = "has an access control list with a number "
+					"that libarchive cannot tell";
+				return -ENOTSUP;
+			}
 			if (id >= 0) {
 				slot->id = id;
 			} else if (!look_up(name, slot->tag, &slot->id)) {

@@ -202,6 +202,12 @@ teardown() {
 	cmp "$image" of-tree
 	made 'file("a", b"x", pax_headers={"SCHILY.acl.access": "user::rw-,user:nobody-knows:r--,group::r--,mask::r--,other::r--"})'
 	refused "odd.tar:a: has an access control list with a name that is not known here"
+	# 2^31 - 1 is what libarchive makes of all numbers above it; an xattr has the number itself.
+	made 'file("a", b"x", pax_headers={"SCHILY.acl.access": "user::rw-,user::r--:3000000000,group::r--,mask::r--,other::r--"})'
+	refused "odd.tar:a: has an access control list with a number that libarchive cannot tell"
+	setfacl -m u:3000000000:r t/file
+	tar -C t --acls --xattrs --xattrs-include='*' --format=pax -cf odd.tar .
+	same_as_unpacked odd.tar --acls --xattrs --xattrs-include='*'
 	made 'file("a", b"x", pax_headers={"SCHILY.acl.access": "user::rw-,user:nobody-knows:r--:77,group::---,mask::rw-,other::r--"})'
 	mkdaxfs -q -f --tar odd.tar -o "$image"
 	daxfsctl inspect "$image" ls -l | grep -q '^-rw-rw-r--'
