@@ -204,23 +204,30 @@ static int end(struct tarfile *tar)
 	return ret;
 }
 
-/* Names come as they are, whatever characters the archive takes them for. */
-static bool is_about_characters(struct archive *a)
+/*
+ * Did libarchive leave out some of a header? Of an access control list it says
+ * so only in words. Names come as they are, whatever characters the archive
+ * takes them for.
+ */
+static bool is_incomplete(int ret, const char *text)
 {
-	const char *text = archive_error_string(a);
-
-	return text && strstr(text, "can't be converted");
+	return text ? !strstr(text, "can't be converted") : ret == ARCHIVE_WARN;
 }
 
 int tarfile_next(struct tarfile *tar, struct archive_entry **entry)
 {
 	int ret = archive_read_next_header(tar->inner, entry);
+	const char *text = archive_error_string(tar->inner), *name;
 
 	if (ret == ARCHIVE_EOF)
 		return end(tar);
-	if (ret == ARCHIVE_OK || (ret == ARCHIVE_WARN && is_about_characters(tar->inner)))
+	if (ret != ARCHIVE_OK && ret != ARCHIVE_WARN)
+		return damaged(tar, tar->inner);
+	if (!is_incomplete(ret, text))
 		return 1;
-	return damaged(tar, tar->inner);
+	name = archive_entry_pathname(*entry);
+	return fail(tar, 0, "the archive is damaged: %s, at %s", text ? text : "some header",
+		    name ? name : "no name");
 }
 
 int tarfile_read(struct tarfile *tar, const void **bytes, size_t *len, u64 *pos, u64 *place)

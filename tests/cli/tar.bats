@@ -208,6 +208,9 @@ teardown() {
 	setfacl -m u:3000000000:r t/file
 	tar -C t --acls --xattrs --xattrs-include='*' --format=pax -cf odd.tar .
 	same_as_unpacked odd.tar --acls --xattrs --xattrs-include='*'
+	made 'file("b", b""); file("a", b"x", pax_headers={"SCHILY.acl.access": "user::rw-,user:0:odd:0,group::r--,mask::---,other::r--"})'
+	refused "odd.tar: the archive is damaged: Parse error"
+	says ", at a"
 	made 'file("a", b"x", pax_headers={"SCHILY.acl.access": "user::rw-,user:nobody-knows:r--:77,group::---,mask::rw-,other::r--"})'
 	mkdaxfs -q -f --tar odd.tar -o "$image"
 	daxfsctl inspect "$image" ls -l | grep -q '^-rw-rw-r--'
