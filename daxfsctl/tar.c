@@ -277,6 +277,10 @@ static int read_acl(struct tar *tar, struct node *node, struct archive_entry *en
 	struct xattr_value value;
 	int ret;
 
+	/* Linux has none there, and tar passes them over. */
+	if (S_ISLNK(node->mode) ||
+	    (type == ARCHIVE_ENTRY_ACL_TYPE_DEFAULT && !S_ISDIR(node->mode)))
+		return 0;
 	ret = acl_encode(tar->tree, entry, type, has_xattr ? NULL : &value, &node->mode, &what);
 	if (ret == -ENOTSUP)
 		return blame(tar, what, 0);

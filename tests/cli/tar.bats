@@ -196,6 +196,12 @@ teardown() {
 	same_as_unpacked odd.tar --acls
 	tar -C t --acls --xattrs --xattrs-include='*' --format=pax -cf odd.tar .
 	same_as_unpacked odd.tar --acls
+	# Where Linux keeps none.
+	made 'a = {"SCHILY.acl.access": "user::rw-,user:0:r--:0,group::r--,mask::r--,other::r--"}
+d = {"SCHILY.acl.default": a["SCHILY.acl.access"]}
+symlink("l", "x"); add("m", tarfile.SYMTYPE, linkname="x", pax_headers=a); file("f", b"x", pax_headers=d); dir("d", pax_headers=a | d)'
+	same_as_unpacked odd.tar --acls
+	tar -C t --acls --xattrs --xattrs-include='*' --format=pax -cf odd.tar .
 	# What an image holds is said by the one of -d.
 	mkdaxfs -q -d t -o of-tree
 	mkdaxfs -q -f --tar odd.tar -o "$image"
