@@ -114,12 +114,14 @@ static int read_slots(struct archive_entry *entry, int type, bool ids, struct sl
 	return count;
 }
 
-static const struct slot *find(const struct slot *slots, int count, u32 tag)
+/* Are these tags (which are bits) those of a whole list? */
+static bool is_complete(u32 tags)
 {
-	for (int i = 0; i < count; i++)
-		if (slots[i].tag == tag)
-			return &slots[i];
-	return NULL;
+	u32 need = ACL_USER_OBJ | ACL_GROUP_OBJ | ACL_OTHER;
+
+	if (tags & (ACL_USER | ACL_GROUP))
+		need |= ACL_MASK;
+	return (tags & need) == need;
 }
 
 static int encode(struct tree *tree, const struct slot *slots, int count,
@@ -153,8 +155,8 @@ int acl_encode(struct tree *tree, struct archive_entry *entry, int type,
 {
 	bool is_access = type == ARCHIVE_ENTRY_ACL_TYPE_ACCESS;
 	int room = archive_entry_acl_reset(entry, type), count;
-	const struct slot *mask;
 	struct slot *slots;
+	u32 tags = 0;
 
 	if (room <= 0)
 		return 0;
@@ -165,16 +167,16 @@ int acl_encode(struct tree *tree, struct archive_entry *entry, int type,
 	if (count <= 0)
 		goto out;
 	/* The group's bits of a mode are the mask, where libarchive has the group's own. */
-	mask = find(slots, count, ACL_MASK);
-	if (is_access && mask)
-		*mode = (*mode & ~070u) | mask->perm << 3;
+	for (int i = 0; i < count; i++) {
+		tags |= slots[i].tag;
+		if (is_access && slots[i].tag == ACL_MASK)
+			*mode = (*mode & ~070u) | slots[i].perm << 3;
+	}
 	if (!value) {
 		count = 0;
 		goto out;
 	}
-	if (!find(slots, count, ACL_USER_OBJ) || !find(slots, count, ACL_GROUP_OBJ) ||
-	    !find(slots, count, ACL_OTHER) ||
-	    (!mask && (find(slots, count, ACL_USER) || find(slots, count, ACL_GROUP)))) {
+	if (!is_complete(tags)) {
 		*what = "has an access control list that is not complete";
 		count = -ENOTSUP;
 		goto out;
@@ -188,4 +190,28 @@ int acl_encode(struct tree *tree, struct archive_entry *entry, int type,
 out:
 	free(slots);
 	return count;
+}
+
+bool acl_is_valid(const void *value, size_t len)
+{
+	struct posix_acl_xattr_header head;
+	struct posix_acl_xattr_entry one;
+	u32 tag, last = 0, tags = 0;
+
+	if (len < sizeof(head) || (len - sizeof(head)) % sizeof(one))
+		return false;
+	memcpy(&head, value, sizeof(head));
+	if (head.a_version != cpu_to_le32(POSIX_ACL_XATTR_VERSION))
+		return false;
+	for (size_t at = sizeof(head); at < len; at += sizeof(one)) {
+		memcpy(&one, (const u8 *)value + at, sizeof(one));
+		tag = le16_to_cpu(one.e_tag);
+		if (!tag || (tag & (tag - 1)) || tag > ACL_OTHER || le16_to_cpu(one.e_perm) > 7)
+			return false;
+		if (tag < last || (tag == last && tag != ACL_USER && tag != ACL_GROUP))
+			return false;
+		tags |= tag;
+		last = tag;
+	}
+	return is_complete(tags);
 }

@@ -19,5 +19,7 @@ struct archive_entry;
  */
 int acl_encode(struct tree *tree, struct archive_entry *entry, int type,
 	       struct xattr_value *value, u32 *mode, const char **what);
+/* Is the value of such an xattr a list that the kernel takes? */
+bool acl_is_valid(const void *value, size_t len);
 
 #endif

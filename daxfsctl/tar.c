@@ -272,7 +272,7 @@ static int list_name(struct tar *tar, const char *name, size_t *listed)
 static int read_acl(struct tar *tar, struct node *node, struct archive_entry *entry, int type,
 		    const char *name, size_t *listed)
 {
-	bool has_xattr = find_xattr(node, name);
+	const struct xattr_value *exact = find_xattr(node, name);
 	const char *what = NULL;
 	struct xattr_value value;
 	int ret;
@@ -281,7 +281,10 @@ static int read_acl(struct tar *tar, struct node *node, struct archive_entry *en
 	if (S_ISLNK(node->mode) ||
 	    (type == ARCHIVE_ENTRY_ACL_TYPE_DEFAULT && !S_ISDIR(node->mode)))
 		return 0;
-	ret = acl_encode(tar->tree, entry, type, has_xattr ? NULL : &value, &node->mode, &what);
+	/* Nobody could use the file, since the kernel must not take it for none. */
+	if (exact && !acl_is_valid(exact->value, exact->len))
+		return blame(tar, "has an access control list that is not valid", 0);
+	ret = acl_encode(tar->tree, entry, type, exact ? NULL : &value, &node->mode, &what);
 	if (ret == -ENOTSUP)
 		return blame(tar, what, 0);
 	if (ret < 0)

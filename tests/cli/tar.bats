@@ -214,6 +214,21 @@ symlink("l", "x"); add("m", tarfile.SYMTYPE, linkname="x", pax_headers=a); file(
 	setfacl -m u:3000000000:r t/file
 	tar -C t --acls --xattrs --xattrs-include='*' --format=pax -cf odd.tar .
 	same_as_unpacked odd.tar --acls --xattrs --xattrs-include='*'
+	# USER_OBJ rw-, GROUP_OBJ r--, OTHER r-- is the shortest list; what else may be wrong with one.
+	local list=0200000001000600ffffffff04000400ffffffff20000400ffffffff bad
+	raw() {
+		made "import base64
+add('a', tarfile.REGTYPE, pax_headers={'LIBARCHIVE.xattr.system.posix_acl_access': base64.b64encode(bytes.fromhex('$1')).decode()})"
+	}
+	raw $list
+	mkdaxfs -q -f --tar odd.tar -o "$image"
+	daxfsctl inspect "$image" stat a | grep -q posix_acl_access
+	for bad in '' 020000 02000000 ${list%ff} 03${list#02} ${list/0600/0e00} ${list}40000400ffffffff ${list/20000400/11000400ffffffff20000400} ${list/04000400/10000400} \
+		${list/01000600/02000600} 02000000${list:24}${list:8:16} $list${list:8:16} 0200000001000600ffffffff${list:8} \
+		0200000001000600ffffffff020004000000000004000400ffffffff20000400ffffffff; do
+		raw "$bad"
+		refused "odd.tar:a: has an access control list that is not valid"
+	done
 	made 'file("b", b""); file("a", b"x", pax_headers={"SCHILY.acl.access": "user::rw-,user:0:odd:0,group::r--,mask::---,other::r--"})'
 	refused "odd.tar: the archive is damaged: Parse error"
 	says ", at a"
