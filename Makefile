@@ -25,6 +25,7 @@ UDEVDIR	?= $(PREFIX)/lib/udev/rules.d
 # Where DKMS looks, whatever the prefix is.
 SRCDIR	?= /usr/src
 INSTALL	?= install
+DEPMOD	?= depmod
 PKG_CONFIG ?= pkg-config
 
 # A sanitized or debug build has its own folder, so that going back and forth rebuilds nothing.
@@ -157,7 +158,8 @@ modules_install: module
 
 modules_uninstall:
 	release=$$($(MAKE) -s --no-print-directory -C $(KDIR) kernelrelease) && \
-		rm -f $(DESTDIR)/lib/modules/$$release/updates/daxfs.ko*
+		rm -f $(DESTDIR)/lib/modules/$$release/updates/daxfs.ko* && \
+		if [ -e $(DESTDIR)/lib/modules/$$release/modules.dep ]; then $(DEPMOD) -b $(DESTDIR)/ $$release; fi
 
 # The same bytes from the same commit, wherever it is made.
 dist:

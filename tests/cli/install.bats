@@ -75,6 +75,45 @@ man_of_root() {
 	"${make[@]}" uninstall
 }
 
+@test "make modules_install puts the module where kbuild puts updates, modules_uninstall takes it away and out of the index" {
+	# What kbuild does with what it is told; nothing is built in this tree.
+	mkdir -p kdir root/lib/modules/1.2.3-test/{updates,kernel} root/lib/modules/9.9.9/updates
+	cat >kdir/Makefile <<-'END'
+		.RECIPEPREFIX := >
+		modules:
+		>test -e $(M)/Kbuild
+		>echo $@ >>$(CURDIR)/log
+		modules_install:
+		>test -e $(M)/Kbuild
+		>echo $@ >>$(CURDIR)/log
+		>install -D -m 644 /dev/null $(INSTALL_MOD_PATH)/lib/modules/1.2.3-test/$(INSTALL_MOD_DIR)/daxfs.ko.xz
+		kernelrelease:
+		>@echo 1.2.3-test
+	END
+	touch root/lib/modules/1.2.3-test/{updates,kernel}/other.ko root/lib/modules/9.9.9/updates/daxfs.ko
+	files() {
+		(cd root && find . ! -type d ! -name 'modules.*' | sort)
+	}
+	files >before
+	"${make[@]}" KDIR="$PWD/kdir" modules_install >/dev/null
+	[[ $(<kdir/log) == $'modules\nmodules_install' ]]
+	[[ $(files | diff before - | grep '^[<>]') == "> ./lib/modules/1.2.3-test/updates/daxfs.ko.xz" ]]
+	"${make[@]}" KDIR="$PWD/kdir" modules_uninstall
+	files | diff before -
+	[[ ! -e root/lib/modules/1.2.3-test/modules.dep ]]
+	PATH=$PATH:/sbin:/usr/sbin
+	command -v depmod >/dev/null || skip "depmod is not installed"
+	"${make[@]}" KDIR="$PWD/kdir" modules_install >/dev/null
+	rm root/lib/modules/1.2.3-test/*/other.ko
+	echo 'updates/daxfs.ko.xz:' >root/lib/modules/1.2.3-test/modules.dep
+	"${make[@]}" KDIR="$PWD/kdir" modules_uninstall
+	[[ -e root/lib/modules/1.2.3-test/modules.dep ]]
+	run -1 grep daxfs root/lib/modules/1.2.3-test/modules.dep
+	# No kernel there: nothing is removed.
+	run ! "${make[@]}" KDIR="$PWD/missing" modules_uninstall
+	[[ -e root/lib/modules/9.9.9/updates/daxfs.ko ]]
+}
+
 @test "PREFIX and the single directories are honoured" {
 	"${make[@]}" install PREFIX=/opt/daxfs SRCDIR=/opt/src MANDIR=/opt/man >/dev/null
 	[[ -x root/opt/daxfs/sbin/mkdaxfs && -e root/opt/src/daxfs-$version/dkms.conf && -e root/opt/man/man8/daxfsctl.8 ]]
