@@ -487,10 +487,9 @@ static int read_member(struct tar *tar, struct archive_entry *entry)
 	int err;
 
 	tar->path = archive_entry_pathname(entry);
-	if (!tar->path || !*tar->path) {
-		tar->path = "";
-		return blame(tar, "there is a member without a name", 0);
-	}
+	if (!tar->path || !*tar->path)
+		return tree_blame_path(tar->tree, tar->tree->members->archive,
+				       "has a member without a name", 0);
 	err = find_place(tar, tar->path, true, &name);
 	if (err)
 		return err;
@@ -680,7 +679,7 @@ static int prepare(struct tar *tar, const char *path)
 
 int tar_scan(struct tree *tree, const char *path)
 {
-	struct tar tar = { .tree = tree, .path = "", .file.fd = -1 };
+	struct tar tar = { .tree = tree, .file.fd = -1 };
 	locale_t plain, before;
 	int err;
 
@@ -693,8 +692,12 @@ int tar_scan(struct tree *tree, const char *path)
 	err = tarfile_open(&tar.file, path, tree->options->cancelled);
 	if (err)
 		err = blame_file(&tar, false);
-	if (!err && tar.file.is_plain)
+	if (!err && tar.file.is_plain) {
 		err = members_use_archive(tree->members, tar.file.fd);
+		if (err)
+			err = tree_blame_path(tree, tree->members->archive,
+					      "cannot be examined", -err);
+	}
 	if (!err)
 		err = read_all(&tar);
 	tarfile_close(&tar.file);

@@ -357,6 +357,8 @@ for i in range(10):
 	refused "odd.tar:b: is a hard link to a directory"
 	made 'link("b", ".")'
 	refused "odd.tar:b: is a hard link to a directory"
+	made 'file("", b"x")'
+	refused "odd.tar: has a member without a name"
 	made 'file("a/b", b"x"); file("a", b"x")'
 	refused "odd.tar:a: takes the place of a directory that is not empty"
 	made 'file(".", b"x")'
@@ -432,6 +434,9 @@ for i in range(10):
 @test "an archive that changes while it is read fails the image and is named" {
 	strace -o /dev/null -e trace=none true 2>/dev/null || skip "strace may not trace"
 	made 'file("a", b"x" * 3000000)'
+	fails 1 strace -f -qq -o trace -e inject=fcntl:error=EMFILE:when=1 -P "$PWD/odd.tar" mkdaxfs --tar odd.tar -o "$out/image"
+	says "odd.tar: cannot be examined: Too many open files"
+	nothing_in "$out"
 	fails 1 strace -f -qq -o trace -e inject=pread64:retval=0:when=1 -P "$PWD/odd.tar" mkdaxfs --tar odd.tar -o "$out/image"
 	says "odd.tar:/a: changed its size while it was read"
 	nothing_in "$out"
