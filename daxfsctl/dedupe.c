@@ -231,6 +231,30 @@ static int order_by_number(const void *a, const void *b)
 	       x->inode->number > y->inode->number;
 }
 
+/*
+ * The start of the next buffer, at or behind the one at pos, with something in
+ * it that is not a hole; the size if there is none.
+ */
+static u64 skip_holes(struct tree *tree, const struct tree_inode *inode, int fd, u64 pos)
+{
+	u64 data, hole;
+	int ret;
+
+	if (!inode->file.may_be_sparse)
+		return pos;
+	ret = tree_next_data(tree, inode, fd, pos, &data, &hole);
+	/* A filesystem that does not know: all of it is data. */
+	if (ret < 0)
+		return pos;
+	return ret ? max_t(u64, pos, data / BUFFER_BYTES * BUFFER_BYTES) : inode->size;
+}
+
+/* Holes and zeros are equal, so that neither adds to a digest. */
+static bool is_zero(const u8 *bytes, size_t n)
+{
+	return !bytes[0] && memcmp(bytes, bytes + 1, n - 1) == 0;
+}
+
 static int digest_file(struct search *search, struct reader *reader,
 		       struct candidate *candidate, u64 most)
 {
@@ -243,17 +267,21 @@ static int digest_file(struct search *search, struct reader *reader,
 	if (fd < 0)
 		return fd;
 	digest_init(&digest, 0);
-	for (u64 pos = 0; pos < size && !err;) {
-		size_t part = min_t(u64, size - pos, BUFFER_BYTES);
+	for (u64 pos = 0; !err; pos += BUFFER_BYTES) {
+		size_t part;
 
+		pos = skip_holes(search->tree, inode, fd, pos);
+		if (pos >= size)
+			break;
+		part = min_t(u64, size - pos, BUFFER_BYTES);
 		if (tree_is_cancelled(search->tree))
 			err = -EINTR;
 		else
 			err = tree_read_file(search->tree, inode, fd, reader->buf, part, pos);
-		if (err)
-			break;
+		if (err || is_zero(reader->buf, part))
+			continue;
+		digest_add_number(&digest, pos);
 		digest_add(&digest, reader->buf, part);
-		pos += part;
 	}
 	if (!err)
 		err = tree_confirm_file(search->tree, inode, fd);
@@ -299,9 +327,14 @@ static int compare_bytes(void *priv, void *local, size_t index)
 		close(fd);
 		return other;
 	}
-	for (u64 pos = 0; pos < mine->size && !err; pos += BUFFER_BYTES) {
-		size_t part = min_t(u64, mine->size - pos, BUFFER_BYTES);
+	for (u64 pos = 0; !err; pos += BUFFER_BYTES) {
+		size_t part;
 
+		pos = min_t(u64, skip_holes(search->tree, mine, fd, pos),
+			    skip_holes(search->tree, theirs, other, pos));
+		if (pos >= mine->size)
+			break;
+		part = min_t(u64, mine->size - pos, BUFFER_BYTES);
 		if (tree_is_cancelled(search->tree))
 			err = -EINTR;
 		if (!err)
