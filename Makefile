@@ -152,14 +152,16 @@ uninstall:
 	rm -f $(addprefix $(DESTDIR)$(BASHDIR)/,daxfsctl $(LINKS)) $(DESTDIR)$(ZSHDIR)/_daxfsctl
 	rm -f $(patsubst %,$(DESTDIR)$(FISHDIR)/%.fish,daxfsctl $(LINKS))
 
-# kbuild runs depmod.
+# kbuild runs depmod only where System.map lies beside the headers. A root that is there to be packed has no index.
+modules_dir = $(DESTDIR)/lib/modules/$$($(MAKE) -s --no-print-directory -C $(KDIR) kernelrelease)
+index_modules = if [ -e "$$dir"/modules.dep ]; then $(DEPMOD) -b $(DESTDIR)/ "$${dir\#\#*/}"; fi
+
 modules_install: module
 	$(Q)$(MAKE) -C $(KDIR) M=$(CURDIR)/kmod INSTALL_MOD_PATH=$(DESTDIR) INSTALL_MOD_DIR=updates modules_install
+	$(Q)dir=$(modules_dir) && $(index_modules)
 
 modules_uninstall:
-	release=$$($(MAKE) -s --no-print-directory -C $(KDIR) kernelrelease) && \
-		rm -f $(DESTDIR)/lib/modules/$$release/updates/daxfs.ko* && \
-		if [ -e $(DESTDIR)/lib/modules/$$release/modules.dep ]; then $(DEPMOD) -b $(DESTDIR)/ $$release; fi
+	dir=$(modules_dir) && rm -f "$$dir"/updates/daxfs.ko* && $(index_modules)
 
 # The same bytes from the same commit, wherever it is made.
 dist:
