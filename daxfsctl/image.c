@@ -27,11 +27,12 @@ int image_open(struct image *img, const char *text)
 /* The copy takes the place of the superblock, in the memory of this process only. */
 static int put_copy(struct source *src)
 {
-	const unsigned char *copy = src->map + src->size - DAXFS_SB_SIZE;
+	const unsigned char *copy;
 	void *page;
 
 	if (src->size % DAXFS_SB_SIZE || src->size < DAXFS_HEADER_SIZE)
 		return -EINVAL;
+	copy = src->map + dxc_super_copy_at(src->size);
 	page = mmap(src->map, DAXFS_SB_SIZE, PROT_READ | PROT_WRITE,
 		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 	if (page == MAP_FAILED)

@@ -288,7 +288,7 @@ static int zero_old_copy(struct target *target)
 	if (!err) {
 		err = dxc_volume_open(old, map, size, NULL);
 		target_unmap(target, map, size);
-		err = err ? 0 : target_zero(target, old->region.size - DAXFS_SB_SIZE,
+		err = err ? 0 : target_zero(target, dxc_super_copy_at(old->region.size),
 					    DAXFS_SB_SIZE);
 	}
 	free(old);

@@ -583,7 +583,7 @@ static int write_super(struct writer *writer)
 		goto out;
 	describe(writer, vol);
 	dxc_super_encode(vol, sb);
-	err = target_write(writer->target, layout->image_size - sizeof(*sb), sb, sizeof(*sb));
+	err = target_write(writer->target, dxc_super_copy_at(layout->image_size), sb, sizeof(*sb));
 	/* Everything is stored before the block that says so. */
 	if (!err)
 		err = target_sync(writer->target);

@@ -15,7 +15,7 @@
 
 static int check_copy(struct checker *c)
 {
-	dxc_off at = c->vol->region.size - DAXFS_SB_SIZE;
+	dxc_off at = dxc_super_copy_at(c->vol->region.size);
 	u8 *copy = dxc_alloc(1, DAXFS_SB_SIZE);
 	int err;
 

@@ -234,6 +234,12 @@ int dxc_found(struct dxc_finding *f, int err, unsigned int code,
 int dxc_volume_open(struct dxc_volume *vol, void *base, u64 size,
 		    struct dxc_finding *f);
 
+/* Where the copy of the superblock of an image of size bytes is. */
+static inline dxc_off dxc_super_copy_at(u64 size)
+{
+	return size - DAXFS_SB_SIZE;
+}
+
 /*
  * Writes the superblock that describes *vol, with its checksum, into *sb.
  * For mkfs; *vol is as dxc_volume_open would fill it in.
