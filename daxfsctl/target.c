@@ -71,6 +71,15 @@ static int look_at_file(struct target *target)
 	return err ? fail(target, err, "its directory cannot be opened") : 0;
 }
 
+/* Nobody wants a file there: it is a device's name, mistyped, or its driver is missing. */
+static bool is_in_dev(const struct target *target)
+{
+	struct stat dir, dev;
+
+	return fstat(target->dir_fd, &dir) == 0 && stat("/dev", &dev) == 0 &&
+	       dir.st_dev == dev.st_dev && dir.st_ino == dev.st_ino;
+}
+
 static int look_at_device(struct target *target, enum target_kind kind)
 {
 	uint64_t size;
@@ -91,6 +100,7 @@ static int look_at_device(struct target *target, enum target_kind kind)
 int target_look(struct target *target)
 {
 	struct stat st;
+	int err;
 
 	target->fd = -1;
 	target->dir_fd = -1;
@@ -112,7 +122,10 @@ int target_look(struct target *target)
 		/* A symlink that leads nowhere would be replaced, not followed. */
 		if (lstat(target->path, &st) == 0)
 			return fail(target, -ENOENT, "is a symlink to a file that is not there");
-		return look_at_file(target);
+		err = look_at_file(target);
+		if (!err && is_in_dev(target))
+			err = fail(target, -ENODEV, "is a device that is not there");
+		return err;
 	}
 	if (S_ISBLK(st.st_mode))
 		return look_at_device(target, TARGET_BLOCK);

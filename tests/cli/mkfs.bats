@@ -526,6 +526,9 @@ extents_of() {
 @test "targets that cannot be: a directory, a device that is none, a directory that is not there" {
 	fails 1 mkdaxfs -d "$tree" -o "$out"
 	fails 1 mkdaxfs -d "$tree" -o /dev/null
+	fails 1 mkdaxfs -d "$tree" -o /dev/daxfs-missing
+	says "device that is not there"
+	[[ ! -e /dev/daxfs-missing ]]
 	fails 1 mkdaxfs -d "$tree" -o "$out/missing/image"
 	fails 1 mkdaxfs -d "$tree" -o "$out/image/"
 	mkfifo "$BATS_TEST_TMPDIR/fifo"
