@@ -241,6 +241,13 @@ static inline dxc_off dxc_super_copy_at(u64 size)
 }
 
 /*
+ * The same for who has read the superblock of a region of size bytes, and has
+ * nothing else of it: vol->region has no base. Changes *sb.
+ */
+int dxc_super_decode(struct dxc_volume *vol, struct daxfs_super *sb, u64 size,
+		     struct dxc_finding *f);
+
+/*
  * Writes the superblock that describes *vol, with its checksum, into *sb.
  * For mkfs; *vol is as dxc_volume_open would fill it in.
  */

@@ -188,21 +188,14 @@ static int check_counts(const struct dxc_volume *vol, struct dxc_finding *f)
 	return 0;
 }
 
-/* The superblock is too large for a kernel stack; the caller brings sb. */
-static int open_with(struct dxc_volume *vol, struct daxfs_super *sb,
-		     struct dxc_finding *f)
+static int decode(struct dxc_volume *vol, struct daxfs_super *sb,
+		  struct dxc_finding *f)
 {
 	__le32 stored;
 	u32 crc;
 	u64 size;
 	int err;
 
-	err = dxc_region_read(&vol->region, 0, sb, sizeof(*sb));
-	if (err == -EUCLEAN)
-		return sb_found(f, -EINVAL, DXC_SB_SHORT, DAXFS_AREA_COUNT, 0,
-				vol->region.size);
-	if (err)
-		return err;
 	if (memcmp(sb->sb_magic, DAXFS_SB_MAGIC, DAXFS_SB_MAGIC_LEN) != 0)
 		return sb_found(f, -EINVAL, DXC_SB_MAGIC, DAXFS_AREA_COUNT, 0, 0);
 
@@ -261,6 +254,28 @@ static int open_with(struct dxc_volume *vol, struct daxfs_super *sb,
 	if (err)
 		return err;
 	return check_counts(vol, f);
+}
+
+int dxc_super_decode(struct dxc_volume *vol, struct daxfs_super *sb, u64 size,
+		     struct dxc_finding *f)
+{
+	if (f)
+		memset(f, 0, sizeof(*f));
+	memset(vol, 0, sizeof(*vol));
+	vol->region.size = size;
+	return decode(vol, sb, f);
+}
+
+/* The superblock is too large for a kernel stack; the caller brings sb. */
+static int open_with(struct dxc_volume *vol, struct daxfs_super *sb,
+		     struct dxc_finding *f)
+{
+	int err = dxc_region_read(&vol->region, 0, sb, sizeof(*sb));
+
+	if (err == -EUCLEAN)
+		return sb_found(f, -EINVAL, DXC_SB_SHORT, DAXFS_AREA_COUNT, 0,
+				vol->region.size);
+	return err ? err : decode(vol, sb, f);
 }
 
 int dxc_volume_open(struct dxc_volume *vol, void *base, u64 size,
