@@ -23,7 +23,7 @@ _daxfsctl_row()
 		verbs='create list show switch diff commit abort rename mount'
 		;;
 	inspect)
-		options='-l --long -R --recursive -C --directory --branch -b --bytes -J --json -h --help'
+		options='-l --long -R --recursive -C --directory --branch -b --bytes -J --json --udev -h --help'
 		valued=' -C=directory --directory=directory --branch=nothing '
 		operands=(file word nothing)
 		verbs='ls stat cat extents extract log layout'

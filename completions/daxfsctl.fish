@@ -156,6 +156,7 @@ complete $commands -n '__daxfsctl_at inspect' -s C -l directory -x -a '(__fish_c
 complete $commands -n '__daxfsctl_at inspect' -l branch -x -d 'extract: of this branch, not of main'
 complete $commands -n '__daxfsctl_at inspect' -s b -l bytes -d 'print sizes in bytes'
 complete $commands -n '__daxfsctl_at inspect' -s J -l json -d 'print JSON'
+complete $commands -n '__daxfsctl_at inspect' -l udev -d 'print what udev wants to know, reading 4 KiB'
 complete $commands -n '__daxfsctl_at inspect' -s h -l help -d 'print help and exit'
 complete $commands -n '__daxfsctl_at inspect 0' -F
 complete $commands -n '__daxfsctl_at inspect 1' -a ls -d 'the names in a directory'

@@ -18,7 +18,7 @@
 #include "path.h"
 #include "size.h"
 
-#define OPTION_BRANCH 1
+enum { OPTION_BRANCH = 1, OPTION_UDEV };
 
 const struct applet_option inspect_options[] = {
 	{ 'l', "long", NULL, "ls: mode, links, owner, size and time as well" },
@@ -27,6 +27,7 @@ const struct applet_option inspect_options[] = {
 	{ OPTION_BRANCH, "branch", "NAME", "extract: of this branch, not of main" },
 	{ 'b', "bytes", NULL, "print sizes in bytes" },
 	{ 'J', "json", NULL, "print JSON" },
+	{ OPTION_UDEV, "udev", NULL, "print what udev wants to know, reading 4 KiB" },
 	{ 0 }
 };
 
@@ -299,6 +300,9 @@ static void take_option(struct inspect *in, int letter, char *given)
 	case 'J':
 		in->json = true;
 		break;
+	case OPTION_UDEV:
+		in->udev = true;
+		break;
 	}
 	if (!strchr(given, letter)) {
 		given[n] = (char)letter;
@@ -334,6 +338,20 @@ static int take_operands(struct inspect *in, int argc, char **argv,
 	return EXIT_OK;
 }
 
+/* --udev DEVICE, and nothing else. */
+static int run_udev(int argc, char **argv, const char *given)
+{
+	if (argc < 1)
+		return applet_wrong_use("inspect", EXIT_USAGE, "no SOURCE given");
+	if (argc > 1)
+		return applet_wrong_use("inspect", EXIT_USAGE,
+					"unexpected argument \"%s\"", argv[1]);
+	if (given[1])
+		return applet_wrong_use("inspect", EXIT_USAGE,
+					"--udev goes with no other option");
+	return inspect_udev(argv[0]);
+}
+
 int cmd_inspect(int argc, char **argv)
 {
 	const struct applet *applet = applet_find("inspect");
@@ -353,6 +371,8 @@ int cmd_inspect(int argc, char **argv)
 			return applet_wrong_option("inspect", EXIT_USAGE, letter, argv);
 		take_option(&in, letter, given);
 	}
+	if (in.udev)
+		return run_udev(argc - optind, argv + optind, given);
 	status = take_operands(&in, argc - optind, argv + optind, &verb, &operand);
 	if (!status)
 		status = check_options(verb, given);

@@ -15,6 +15,7 @@ struct inspect {
 	bool bytes;		/* sizes as plain numbers */
 	bool details;		/* ls -l */
 	bool recursive;		/* ls -R */
+	bool udev;		/* --udev */
 	const char *directory;	/* extract -C */
 	const char *branch;	/* extract --branch; NULL: not given */
 	bool from_copy;		/* the superblock cannot be read, its copy was */
@@ -24,6 +25,9 @@ struct inspect {
 int inspect_super(struct inspect *in);
 /* The same through a mount. */
 int inspect_mount(struct inspect *in);
+
+/* inspect_udev.c: knows devices and files only; no struct inspect, as nothing is mapped. */
+int inspect_udev(const char *device);
 
 /* inspect_ls.c */
 int inspect_ls(struct inspect *in, const char *path);

@@ -89,7 +89,8 @@ const struct applet applets[] = {
 	  "[OPTION]... SOURCE ls|stat|cat|extents PATH\n"
 	  "[--branch NAME] SOURCE extract -C DIR [PATH]\n"
 	  "[OPTION]... SOURCE log [BRANCH]\n"
-	  "[OPTION]... SOURCE layout",
+	  "[OPTION]... SOURCE layout\n"
+	  "--udev DEVICE",
 	  "Show what an image holds, without mounting it.", inspect_options,
 	  "SOURCE VERB PATH", inspect_words },
 	{ "fsck", fsck_links, cmd_fsck, "[OPTION]... SOURCE",
