@@ -193,6 +193,7 @@ static void count_space(struct super_block *sb, struct kstatfs *buf)
 {
 	const struct daxfs_volume *vol = DAXFS_SB(sb)->volume;
 	const struct dxc_volume *core = &vol->core;
+	const struct dxc_layer *layer;
 	struct daxfs_hold hold;
 	int id;
 
@@ -204,7 +205,9 @@ static void count_space(struct super_block *sb, struct kstatfs *buf)
 	if (id < 0)
 		return;
 	buf->f_bfree = dxc_space_free_chunks(core) * (core->chunk_size / DAXFS_BLOCK_SIZE);
-	buf->f_bfree += daxfs_view_read(sb, &hold)->free_blocks;
+	layer = daxfs_view_read(sb, &hold);
+	/* What others may still read is had by whoever runs out of space: he waits for them. */
+	buf->f_bfree += layer->free_blocks + layer->retired_blocks;
 	daxfs_view_read_end(sb, &hold);
 	buf->f_bfree = min(buf->f_bfree, buf->f_blocks);
 	buf->f_bavail = buf->f_bfree;

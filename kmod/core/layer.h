@@ -86,6 +86,7 @@ struct dxc_layer {
 	u64 tried_bytes;		/* log_bytes when compaction was last tried */
 	struct dxc_retired *retired;	/* until dxc_layer_settle() */
 	u32 retired_count, retired_room;
+	u64 retired_blocks;		/* of used_blocks: whoever needs them waits for the settling */
 	bool retires;			/* others may read what is given up */
 	bool closed;			/* there may be orphans that nobody has open; racy on purpose */
 	bool torn;			/* half merged: to be loaded anew */

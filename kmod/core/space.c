@@ -464,14 +464,17 @@ void dxc_space_retire(struct dxc_layer *layer, dxc_off data, u64 count)
 	layer->retired[layer->retired_count].data = data;
 	layer->retired[layer->retired_count].count = count;
 	layer->retired_count++;
+	layer->retired_blocks += count;
 }
 
 void dxc_layer_settle(struct dxc_layer *layer, u32 count)
 {
 	u32 i;
 
-	for (i = 0; i < count && i < layer->retired_count; i++)
+	for (i = 0; i < count && i < layer->retired_count; i++) {
 		release(layer, layer->retired[i].data, layer->retired[i].count);
+		layer->retired_blocks -= layer->retired[i].count;
+	}
 	layer->retired_count -= i;
 	if (!layer->retired_count)
 		return;

@@ -216,12 +216,14 @@ static void reloaded(void)
 	CHECK_EQ(main_layer.used_blocks, 4);
 	CHECK_EQ(main_layer.retired_count, 1);
 	CHECK(main_layer.retired[0].data == own && main_layer.retired[0].count == 3);
+	CHECK_EQ(main_layer.retired_blocks, 3);
 	for (i = 0; i < 12; i++) {
 		CHECK_EQ(dxc_blocks_take(&main_layer, 0, 1, &off, &got), 0);
 		CHECK((off < own || off >= own + 3 * DAXFS_BLOCK_SIZE) && off != kept);
 	}
 	dxc_layer_settle(&main_layer, ~0u);
 	CHECK_EQ(main_layer.used_blocks, 13);
+	CHECK_EQ(main_layer.retired_blocks, 0);
 	unmake();
 	tap_end("what was in use before a layer is loaded anew is not given out before it is settled");
 }
