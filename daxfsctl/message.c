@@ -89,6 +89,7 @@ static const char *detail_format(unsigned int code)
 	case DXC_CH_OWNER:
 	case DXC_CH_SEQ:
 	case DXC_CH_IDLE:
+	case DXC_MT_GONE:
 	case DXC_LR_NLINK:
 	case DXC_LR_NAMES:
 	case DXC_LR_PARENT:
@@ -109,6 +110,10 @@ static const char *detail_format(unsigned int code)
 	case DXC_FILE_OVERLAP:
 	case DXC_DIR_OVERLAP:
 	case DXC_BR_ORPHAN:
+	case DXC_BR_LOST:
+	case DXC_BR_LEASE:
+	case DXC_SS_LOCK:
+	case DXC_MT_OWNER:
 	case DXC_BR_WINNER:
 	case DXC_BR_LOOP:
 		return " (0x%llx)";

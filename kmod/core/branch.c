@@ -10,9 +10,6 @@
  */
 #include "words.h"
 
-#define GEN_LIMIT	0x100000000ull
-#define INO_LIMIT	0x100000000000000ull
-
 /* How often an entry that does not hold together is looked at while it changes. */
 #define READ_TRIES	8
 
@@ -42,7 +39,7 @@ static int count_up(const struct dxc_volume *vol, dxc_off at, u64 floor, u64 lim
 
 int dxc_next_ino(const struct dxc_volume *vol, dxc_ino *ino)
 {
-	return count_up(vol, SS_AT(vol, ss_next_ino), vol->inode_count + 1, INO_LIMIT, ino);
+	return count_up(vol, SS_AT(vol, ss_next_ino), vol->inode_count + 1, DXC_INO_LIMIT, ino);
 }
 
 u64 dxc_commit_seq(const struct dxc_volume *vol)
@@ -399,7 +396,7 @@ static int new_generation(const struct dxc_volume *vol, u32 *generation)
 {
 	u64 value = 0;
 	/* 0 is nobody's, 1 is main's. */
-	int err = count_up(vol, SS_AT(vol, ss_next_gen), 2, GEN_LIMIT, &value);
+	int err = count_up(vol, SS_AT(vol, ss_next_gen), 2, DXC_GEN_LIMIT, &value);
 
 	*generation = value;
 	return err;

@@ -162,6 +162,10 @@ int dxc_branch_recover(const struct dxc_volume *vol, struct dxc_branch_rest *res
 
 /* ---- words of the shared state ---- */
 
+/* Generations and inode numbers are given out below these. */
+#define DXC_GEN_LIMIT	0x100000000ull
+#define DXC_INO_LIMIT	0x100000000000000ull
+
 /* A number for a new inode, never given before; -ENOSPC when they are used up. */
 int dxc_next_ino(const struct dxc_volume *vol, dxc_ino *ino);
 u64 dxc_commit_seq(const struct dxc_volume *vol);
@@ -203,6 +207,14 @@ void dxc_mount_release(const struct dxc_volume *vol, u32 slot, u32 epoch);
 int dxc_mount_read(const struct dxc_volume *vol, u32 slot, struct dxc_mount *mt);
 /* Does that mount still own its slot? */
 bool dxc_holder_is_there(const struct dxc_volume *vol, dxc_holder holder);
+/*
+ * Frees a slot that dead (NULL: nobody is) says is abandoned, or that nobody can
+ * have claimed; for repair.c.
+ */
+void dxc_mount_clear(const struct dxc_volume *vol, u32 slot,
+		     bool (*dead)(void *priv, const struct dxc_mount *mt), void *priv);
+/* Gives back the volume lock and the leases whose holder has no slot; for repair.c. */
+void dxc_holders_clear(const struct dxc_volume *vol);
 void dxc_mount_beat(const struct dxc_volume *vol, u32 slot);
 void dxc_mount_set_branch(const struct dxc_volume *vol, u32 slot, struct dxc_owner branch,
 			  bool writable);

@@ -48,21 +48,31 @@ static int check_zero(struct checker *c, dxc_off from, dxc_off to)
 	return 0;
 }
 
+void dxc_zero_range(const struct dxc_volume *vol, u32 index, dxc_off *from, dxc_off *to)
+{
+	bool writable = dxc_volume_is_writable(vol);
+
+	if (index) {
+		*from = vol->region.size - DAXFS_TRAILER_SIZE;
+		*to = dxc_super_copy_at(vol->region.size);
+	} else {
+		/* The shared state is behind the superblock. */
+		*from = writable ? 2 * DAXFS_SB_SIZE : DAXFS_SB_SIZE;
+		*to = writable ? DAXFS_TABLES_OFFSET : DAXFS_HEADER_SIZE;
+	}
+}
+
 static int check_zeros(struct checker *c)
 {
-	const struct dxc_volume *vol = c->vol;
-	u64 end = vol->region.size;
-	dxc_off from = DAXFS_SB_SIZE, to = DAXFS_HEADER_SIZE;
-	int err;
+	dxc_off from, to;
+	u32 i;
+	int err = 0;
 
-	if (dxc_volume_is_writable(vol)) {
-		from += DAXFS_SB_SIZE;
-		to = DAXFS_TABLES_OFFSET;
+	for (i = 0; !err && i < DXC_ZERO_RANGES; i++) {
+		dxc_zero_range(c->vol, i, &from, &to);
+		err = check_zero(c, from, to);
 	}
-	err = check_zero(c, from, to);
-	if (err)
-		return err;
-	return check_zero(c, end - DAXFS_TRAILER_SIZE, end - DAXFS_SB_SIZE);
+	return err;
 }
 
 static int check_checksum(struct checker *c, unsigned int area)
@@ -567,6 +577,7 @@ int dxc_check(const struct dxc_volume *vol, struct dxc_check *chk)
 	chk->findings = 0;
 	chk->leftovers = 0;
 	chk->partial = false;
+	chk->logs = false;
 	c.seen = dxc_alloc(vol->inode_count, sizeof(*c.seen));
 	c.buf = dxc_alloc(1, DAXFS_BLOCK_SIZE);
 	if (c.seen && c.buf)

@@ -86,6 +86,58 @@ static inline u64 first_nonzero(const u8 *buf, u64 len)
 	return i;
 }
 
+/* check.c: what must be zero for ever outside the areas; index < DXC_ZERO_RANGES. */
+#define DXC_ZERO_RANGES	2u
+void dxc_zero_range(const struct dxc_volume *vol, u32 index, dxc_off *from, dxc_off *to);
+
+/* What is remembered of an entry of the branch table. */
+struct branch_node {
+	struct dxc_branch br;
+	bool bad;		/* the entry says what cannot be; that was reported */
+	bool live;		/* and so is its parent */
+	bool renamed;		/* another entry holds the name that it is to get */
+	bool commits;		/* its log and a child's are being made one */
+	bool read;		/* its log was read to the end */
+	u32 mark;		/* of the walk towards main that came by here, + 1 */
+	u32 child, sibling;	/* first child, next of the parent's; 0: none */
+	struct dxc_layer *layer;
+};
+
+/* Of what writable images have besides the base. */
+struct delta {
+	struct checker *c;
+	struct branch_node *nodes;	/* by index */
+	struct dxc_space space;
+	u64 next_ino, next_gen, commit_seq;
+	void *priv;			/* of who walks */
+};
+
+/* Of its state word alone, and the entry can be. */
+static inline bool node_is_live(const struct branch_node *node)
+{
+	return !node->bad && node->br.state == DAXFS_BRANCH_LIVE;
+}
+
+/*
+ * check_delta.c, for repair.c: reads the tables and says of them what
+ * dxc_check_delta() says. To be ended, on an error too.
+ */
+int dxc_delta_start(struct delta *d, struct checker *c);
+/*
+ * Calls visit for branches, a parent before its children, the lists of which are used up.
+ * visit leaves the branch's layer in its node, or none: nothing above it is
+ * visited then. The layers below are there. d->space is the caller's.
+ */
+int dxc_delta_walk(struct delta *d, int (*visit)(struct delta *d, u32 index));
+void dxc_delta_end(struct delta *d);
+/*
+ * A layer for branch index, over its parent's, loaded: 0 without a layer when
+ * its log cannot be, with the finding in *f; else f->code is DXC_OK.
+ */
+int dxc_delta_load(struct delta *d, u32 index, struct dxc_finding *f);
+/* What of a log's last chunk is not zero behind its end; *at 0: nothing. 0 or an error. */
+int dxc_delta_torn(const struct dxc_layer *layer, u8 *buf, dxc_off *at);
+
 /*
  * check_delta.c: shared state, tables, chunks and logs of a writable image,
  * after the base was checked. Results as dxc_check().

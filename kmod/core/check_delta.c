@@ -21,27 +21,6 @@
 #include "check.h"
 #include "node.h"
 
-/* Inode numbers are given out below this: branch.c. */
-#define INO_LIMIT	0x100000000000000ull
-
-struct branch_node {
-	struct dxc_branch br;
-	bool bad;		/* the entry says what cannot be; that was reported */
-	bool live;		/* and so is its parent */
-	bool renamed;		/* another entry holds the name that it is to get */
-	bool commits;		/* its log and a child's are being made one */
-	u32 mark;		/* of the walk towards main that came by here, + 1 */
-	u32 child, sibling;	/* first child, next of the parent's; 0: none */
-	struct dxc_layer *layer;
-};
-
-struct delta {
-	struct checker *c;
-	struct branch_node *nodes;	/* by index */
-	struct dxc_space space;
-	u64 next_ino, next_gen, commit_seq;
-};
-
 struct named {
 	char name[DAXFS_BRANCH_NAME_MAX + 1];
 	u32 index;
@@ -67,6 +46,44 @@ static int pause_at(u64 i)
 	return i % 1024 ? 0 : dxc_pause();
 }
 
+/* ---- mounts, and what they hold ---- */
+
+static bool is_gone(const struct delta *d, u32 slot)
+{
+	const struct dxc_check *chk = d->c->chk;
+	struct dxc_mount mt;
+
+	return chk->gone && !dxc_mount_read(d->c->vol, slot, &mt) && chk->gone(chk->priv, &mt);
+}
+
+static bool holder_is_gone(const struct delta *d, dxc_holder holder)
+{
+	return !dxc_holder_is_there(d->c->vol, holder) || is_gone(d, (u32)holder - 1);
+}
+
+static int check_mounts(struct delta *d)
+{
+	struct checker *c = d->c;
+	const struct dxc_volume *vol = c->vol;
+	dxc_off at = vol->area[DAXFS_AREA_MOUNTS].offset;
+	struct daxfs_mount raw;
+	struct dxc_mount mt;
+	u32 i;
+	int err = 0;
+
+	for (i = 0; !err && i < vol->mount_count; i++, at += sizeof(raw)) {
+		err = dxc_region_read(&vol->region, at, &raw, sizeof(raw));
+		if (err || !raw.mt_owner)
+			continue;
+		if (dxc_mount_read(vol, i, &mt))
+			err = found(c, DXC_MT_OWNER, DAXFS_AREA_MOUNTS, 0, at,
+				    le64_to_cpu(raw.mt_owner));
+		else if (is_gone(d, i))
+			err = found(c, DXC_MT_GONE, DAXFS_AREA_MOUNTS, 0, at, i);
+	}
+	return err;
+}
+
 /* ---- shared state ---- */
 
 #define SS_FOUND(code, member, detail) \
@@ -77,6 +94,7 @@ static int check_shared(struct delta *d)
 	struct checker *c = d->c;
 	dxc_off base = c->vol->area[DAXFS_AREA_SHARED].offset;
 	const struct daxfs_shared *ss = (const struct daxfs_shared *)c->buf;
+	dxc_holder lock;
 	u64 at;
 	int err;
 
@@ -86,14 +104,17 @@ static int check_shared(struct delta *d)
 	d->next_ino = le64_to_cpu(ss->ss_next_ino);
 	d->next_gen = le64_to_cpu(ss->ss_next_gen);
 	d->commit_seq = le64_to_cpu(ss->ss_commit_seq);
+	lock = le64_to_cpu(ss->ss_lock);
 	at = first_nonzero(ss->ss_zero0, sizeof(ss->ss_zero0));
 	if (at < sizeof(ss->ss_zero0))
 		err = SS_FOUND(DXC_SS_ZERO, ss_zero0[at], ss->ss_zero0[at]);
 	at = first_nonzero(ss->ss_zero1, sizeof(ss->ss_zero1));
 	if (!err && at < sizeof(ss->ss_zero1))
 		err = SS_FOUND(DXC_SS_ZERO, ss_zero1[at], ss->ss_zero1[at]);
-	if (!err && (d->next_ino <= c->vol->inode_count || d->next_ino > INO_LIMIT))
+	if (!err && (d->next_ino <= c->vol->inode_count || d->next_ino > DXC_INO_LIMIT))
 		err = SS_FOUND(DXC_SS_INO, ss_next_ino, d->next_ino);
+	if (!err && lock && holder_is_gone(d, lock))
+		err = SS_FOUND(DXC_SS_LOCK, ss_lock, lock);
 	return err;
 }
 
@@ -153,12 +174,9 @@ static int check_entry(struct delta *d, u32 index)
 	if (raw.br_reserved0 || raw.br_reserved1 ||
 	    first_nonzero(raw.br_reserved2, sizeof(raw.br_reserved2)) < sizeof(raw.br_reserved2))
 		err = BR_FOUND(DXC_BR_RESERVED, index, br_reserved0, 0);
+	if (!err && node_is_live(node) && node->br.lease && holder_is_gone(d, node->br.lease))
+		err = BR_FOUND(DXC_BR_LEASE, index, br_lease, node->br.lease);
 	return err ? err : check_generation(d, node->br.id.generation);
-}
-
-static bool is_live(const struct branch_node *node)
-{
-	return !node->bad && node->br.state == DAXFS_BRANCH_LIVE;
 }
 
 /* The parent is there, and nothing of a commit is left to do. */
@@ -169,18 +187,21 @@ static int check_relations(struct delta *d, u32 index)
 	struct checker *c = d->c;
 	int err = 0;
 
-	if (!is_live(node))
+	if (!node_is_live(node))
 		return 0;
 	/* dxc_branch_read() checked that the parent is in the table. */
 	parent = &d->nodes[node->br.parent.branch];
-	node->live = is_live(parent) && dxc_owner_is(parent->br.id, node->br.parent);
+	node->live = node_is_live(parent) && dxc_owner_is(parent->br.id, node->br.parent);
+	/* The dead are in the table as long as anything of theirs is: fate.c. */
 	if (!node->live && !parent->bad)
-		err = BR_FOUND(DXC_BR_ORPHAN, index, br_parent, word_of(node->br.parent));
+		err = BR_FOUND(dxc_owner_is(parent->br.id, node->br.parent) ?
+			       DXC_BR_ORPHAN : DXC_BR_LOST,
+			       index, br_parent, word_of(node->br.parent));
 	if (err || !word_of(id))
 		return err;
 	/* A winner that is dead has passed all of its chunks to this branch. */
 	winner = id.branch < c->vol->branch_count ? &d->nodes[id.branch] : NULL;
-	node->commits = winner && (winner->bad || (is_live(winner) &&
+	node->commits = winner && (winner->bad || (node_is_live(winner) &&
 						   dxc_owner_is(winner->br.id, id) &&
 						   dxc_owner_is(winner->br.parent, node->br.id)));
 	return BR_FOUND(DXC_BR_WINNER, index, br_winner, word_of(id));
@@ -224,7 +245,7 @@ static int check_names(struct delta *d)
 	if (!list)
 		return -ENOMEM;
 	for (i = 0; i < count; i++) {
-		if (!is_live(&d->nodes[i]))
+		if (!node_is_live(&d->nodes[i]))
 			continue;
 		memcpy(list[n].name, d->nodes[i].br.name, sizeof(list[n].name));
 		list[n++].index = i;
@@ -346,6 +367,48 @@ static int check_covers(struct delta *d, const struct dxc_layer *layer, u32 inde
 	return 0;
 }
 
+int dxc_delta_torn(const struct dxc_layer *layer, u8 *buf, dxc_off *at)
+{
+	const struct dxc_volume *vol = layer->vol;
+	const struct dxc_log *log = &layer->log;
+	dxc_off from, end;
+	u64 n, i;
+	int err;
+
+	*at = 0;
+	if (log->chunk == DXC_NO_CHUNK)
+		return 0;
+	from = dxc_chunk_offset(vol, log->chunk) + log->used;
+	end = dxc_chunk_offset(vol, log->chunk) + vol->chunk_size;
+	for (; from < end; from += n) {
+		n = min_t(u64, end - from, DAXFS_BLOCK_SIZE);
+		err = dxc_region_read(&vol->region, from, buf, n);
+		if (err)
+			return err;
+		i = first_nonzero(buf, n);
+		if (i < n) {
+			*at = from + i;
+			break;
+		}
+	}
+	return 0;
+}
+
+/* Is anything behind the log's last record? */
+static int check_end(struct delta *d, const struct dxc_layer *layer)
+{
+	dxc_off at;
+	int err;
+
+	if (layer->behind)
+		return found(d->c, DXC_LR_CUT, DAXFS_AREA_DELTA, 0, layer->behind,
+			     layer->log.seq);
+	err = dxc_delta_torn(layer, d->c->buf, &at);
+	if (err || !at)
+		return err;
+	return found(d->c, DXC_LR_TORN, DAXFS_AREA_DELTA, 0, at, layer->log.seq);
+}
+
 static void unload(struct branch_node *node)
 {
 	if (!node->layer)
@@ -353,6 +416,32 @@ static void unload(struct branch_node *node)
 	dxc_layer_free(node->layer);
 	dxc_free(node->layer);
 	node->layer = NULL;
+}
+
+int dxc_delta_load(struct delta *d, u32 index, struct dxc_finding *f)
+{
+	struct branch_node *node = &d->nodes[index];
+	struct dxc_layer *lower = NULL;
+	int err;
+
+	if (index != DAXFS_MAIN_BRANCH)
+		lower = d->nodes[node->br.parent.branch].layer;
+	node->layer = dxc_alloc(1, sizeof(*node->layer));
+	if (!node->layer)
+		return -ENOMEM;
+	err = dxc_layer_init(node->layer, d->c->vol, &d->space, lower, &node->br);
+	if (err) {
+		dxc_free(node->layer);
+		node->layer = NULL;
+		return err;
+	}
+	err = dxc_layer_load(node->layer, &node->br, false, f);
+	if (err) {
+		unload(node);
+		return err == -EUCLEAN ? 0 : err;
+	}
+	f->code = DXC_OK;
+	return node->layer->unread;
 }
 
 /*
@@ -366,7 +455,6 @@ static int check_log(struct delta *d, u32 index)
 	struct checker *c = d->c;
 	const struct dxc_volume *vol = c->vol;
 	dxc_off base = vol->area[DAXFS_AREA_SHARED].offset;
-	struct dxc_layer *lower = NULL;
 	struct dxc_finding f;
 	u32 i;
 	int err;
@@ -375,33 +463,17 @@ static int check_log(struct delta *d, u32 index)
 		d->c->chk->partial = true;
 		return 0;
 	}
-	if (index != DAXFS_MAIN_BRANCH)
-		lower = d->nodes[node->br.parent.branch].layer;
-	node->layer = dxc_alloc(1, sizeof(*node->layer));
-	if (!node->layer)
-		return -ENOMEM;
-	err = dxc_layer_init(node->layer, vol, &d->space, lower, &node->br);
-	if (err) {
-		dxc_free(node->layer);
-		node->layer = NULL;
-		return err;
-	}
-	err = dxc_layer_load(node->layer, &node->br, false, &f);
-	if (err) {
-		unload(node);
-		return decoded(c, err, &f);
-	}
-	if (node->layer->unread)
-		return node->layer->unread;
+	err = dxc_delta_load(d, index, &f);
+	if (err || !node->layer)
+		return err ? err : report(c, &f);
 	/* Also what has no name any more: it would be two things in one log. */
 	if (node->layer->last_ino >= d->next_ino)
 		err = found(c, DXC_SS_INO, DAXFS_AREA_SHARED, node->layer->last_ino,
 			    base + offsetof(struct daxfs_shared, ss_next_ino), d->next_ino);
 	for (i = 0; !err && i < node->layer->chunk_count; i++)
 		err = check_own_chunk(d, node->layer, node->layer->chunks[i]);
-	if (!err && node->layer->behind)
-		err = found(c, DXC_LR_CUT, DAXFS_AREA_DELTA, 0, node->layer->behind,
-			    node->layer->log.seq);
+	if (!err)
+		err = check_end(d, node->layer);
 	if (!err)
 		err = check_covers(d, node->layer, index);
 	/* What others stand on is looked at with them. */
@@ -414,7 +486,7 @@ static int check_log(struct delta *d, u32 index)
  * Parents before children, along the links of the tree. What hangs on a bad
  * entry, or in a loop, cannot be reached from main.
  */
-static int check_logs(struct delta *d)
+int dxc_delta_walk(struct delta *d, int (*visit)(struct delta *d, u32 index))
 {
 	u32 count = d->c->vol->branch_count, i;
 	u32 at = DAXFS_MAIN_BRANCH;
@@ -428,7 +500,7 @@ static int check_logs(struct delta *d)
 		d->nodes[i].sibling = node->child;
 		node->child = i;
 	}
-	err = check_log(d, at);
+	err = visit(d, at);
 	while (!err) {
 		node = &d->nodes[at];
 		if (node->layer && node->child) {
@@ -437,7 +509,7 @@ static int check_logs(struct delta *d)
 			node->child = d->nodes[at].sibling;
 			err = dxc_pause();
 			if (!err)
-				err = check_log(d, at);
+				err = visit(d, at);
 		} else {
 			unload(node);
 			if (at == DAXFS_MAIN_BRANCH)
@@ -450,28 +522,46 @@ static int check_logs(struct delta *d)
 	return err;
 }
 
-int dxc_check_delta(struct checker *c)
+int dxc_delta_start(struct delta *d, struct checker *c)
 {
-	struct delta d = { .c = c };
-	bool has_base = !c->chk->findings;
 	int err;
 
-	d.nodes = dxc_alloc(c->vol->branch_count, sizeof(*d.nodes));
-	if (!d.nodes)
+	memset(d, 0, sizeof(*d));
+	d->c = c;
+	d->nodes = dxc_alloc(c->vol->branch_count, sizeof(*d->nodes));
+	if (!d->nodes)
 		return -ENOMEM;
-	err = check_shared(&d);
+	err = check_shared(d);
 	if (!err)
-		err = check_branches(&d);
+		err = check_mounts(d);
 	if (!err)
-		err = check_chunks(&d);
+		err = check_branches(d);
+	if (!err)
+		err = check_chunks(d);
+	return err;
+}
+
+void dxc_delta_end(struct delta *d)
+{
+	dxc_free(d->nodes);
+}
+
+int dxc_check_delta(struct checker *c)
+{
+	bool has_base = !c->chk->findings;
+	struct delta d;
+	int err;
+
+	err = dxc_delta_start(&d, c);
 	/* What a log says is meant for the base, and for the logs of the parents. */
 	if (!err && has_base && d.nodes[DAXFS_MAIN_BRANCH].live) {
 		err = dxc_space_init(&d.space, c->vol);
 		if (!err) {
-			err = check_logs(&d);
+			c->chk->logs = true;
+			err = dxc_delta_walk(&d, check_log);
 			dxc_space_exit(&d.space);
 		}
 	}
-	dxc_free(d.nodes);
+	dxc_delta_end(&d);
 	return err;
 }

@@ -117,6 +117,16 @@ int dxc_chunk_pass(const struct dxc_volume *vol, dxc_chunk chunk,
 	return 0;
 }
 
+bool dxc_chunk_set(const struct dxc_volume *vol, dxc_chunk chunk,
+		   const struct dxc_chunk_use *use)
+{
+	u64 old = le64_to_cpu(READ_ONCE(*word_of(vol, chunk)));
+
+	return change(vol, chunk, old, use->kind == DAXFS_CHUNK_FREED ?
+		      DAXFS_CHUNK_FREED | use->freed_seq << 8 :
+		      owned_word(use->kind, use->owner));
+}
+
 bool dxc_chunk_reclaim(const struct dxc_volume *vol, dxc_chunk chunk, u64 seen_seq)
 {
 	struct dxc_chunk_use use;

@@ -108,10 +108,15 @@ enum dxc_code {
 	DXC_SS_GEN,		/* generation or salt that is still to be given; detail: it */
 	DXC_BR_RESERVED,
 	DXC_BR_TWICE,		/* two live branches have one name; detail: the other's index */
-	DXC_BR_ORPHAN,		/* live, its parent is not; detail: the parent's word */
+	DXC_BR_ORPHAN,		/* live, its parent is dead; detail: the parent's word */
+	DXC_BR_LOST,		/* live, its parent is not there at all; detail: the same */
 	DXC_BR_WINNER,		/* a commit that was not finished; detail: the word */
 	DXC_BR_RENAME,		/* a name that was written in part; the whole is still there */
 	DXC_BR_LOOP,		/* no way leads to main; detail: the parent's word */
+	DXC_BR_LEASE,		/* held by a mount that is gone; detail: the holder */
+	DXC_SS_LOCK,		/* likewise the volume lock */
+	DXC_MT_OWNER,		/* slot that nobody can have claimed; detail: the word */
+	DXC_MT_GONE,		/* of a mount that is gone; detail: number of the slot */
 	DXC_CH_WORD,		/* means nothing; detail: number of the chunk */
 	DXC_CH_OWNER,		/* no live branch; detail: number of the chunk */
 	DXC_CH_SEQ,		/* freed in the future; detail: commit sequence */
@@ -123,6 +128,7 @@ enum dxc_code {
 	DXC_LR_PARENT,		/* directory is entered in another than its parent; detail: it */
 	DXC_LR_LOST,		/* directory that no path from the root leads to */
 	DXC_LR_CUT,		/* records behind a damaged one; detail: number of that */
+	DXC_LR_TORN,		/* a record that was written in part; detail: its number */
 	DXC_LR_OVER,		/* name that is there below, not taken away; detail: who has it */
 	DXC_CODES
 };
@@ -145,7 +151,9 @@ struct dxc_finding {
 static inline bool dxc_code_is_leftover(unsigned int code)
 {
 	return code == DXC_BR_ORPHAN || code == DXC_BR_WINNER || code == DXC_BR_RENAME ||
-	       code == DXC_CH_OWNER || code == DXC_CH_IDLE;
+	       code == DXC_BR_LEASE || code == DXC_SS_LOCK || code == DXC_MT_OWNER ||
+	       code == DXC_MT_GONE || code == DXC_CH_OWNER || code == DXC_CH_IDLE ||
+	       code == DXC_LR_TORN;
 }
 
 /* Static strings, never NULL. The text is the predicate: "has ...", "is ...". */
@@ -419,17 +427,22 @@ u32 dxc_xattr_encode(void *raw, u32 prefix, const void *name, u32 name_len,
 
 /* ---- check.c ---- */
 
+struct dxc_mount;
+
 /*
  * The full check. report is called for each finding; nonzero stops the check
- * and is returned. progress (may be NULL) is called now and then.
+ * and is returned. progress (may be NULL) is called now and then. gone: is that
+ * mount known to be no more? NULL: of none.
  */
 struct dxc_check {
 	int (*report)(void *priv, const struct dxc_finding *f);
 	void (*progress)(void *priv, u64 done, u64 total);
+	bool (*gone)(void *priv, const struct dxc_mount *mt);
 	void *priv;
 	u64 findings;		/* out: how many were reported */
 	u64 leftovers;		/* out: how many of them are no damage: dxc_code_is_leftover() */
 	bool partial;		/* out: logs that a leftover is about were not looked at */
+	bool logs;		/* out: the others were: the base is in order */
 };
 
 /*

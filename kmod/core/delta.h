@@ -94,6 +94,10 @@ int dxc_chunk_free(const struct dxc_volume *vol, dxc_chunk chunk,
 int dxc_chunk_pass(const struct dxc_volume *vol, dxc_chunk chunk,
 		   struct dxc_owner from, struct dxc_owner to);
 
+/* The chunk's word says use from now on, whatever it said; for repair.c. False: somebody else was faster. */
+bool dxc_chunk_set(const struct dxc_volume *vol, dxc_chunk chunk,
+		   const struct dxc_chunk_use *use);
+
 /* Makes a chunk free that was given up at seen_seq or before; true if it did. */
 bool dxc_chunk_reclaim(const struct dxc_volume *vol, dxc_chunk chunk, u64 seen_seq);
 

@@ -44,23 +44,22 @@ static struct dxc_owner node_id(const struct tree *tree, u32 index)
 	return id;
 }
 
-/* Does the parent that node says it has exist? */
-static bool has_parent(const struct tree *tree, const struct node *node)
+/* Is parent the one that node says it has? */
+static bool is_parent(const struct node *parent, const struct node *node)
 {
-	const struct node *parent = &tree->nodes[node->parent.branch];
-
-	return parent->fate == UNKNOWN || (parent->fate != NOBODY && parent->fate != DEAD &&
-					   parent->generation == node->parent.generation);
+	return parent->generation == node->parent.generation;
 }
 
 /*
  * Dooms what descends from the dead: follows each branch's parents up to one
  * whose fate is known, then gives all on the way the same. Every node is passed
- * twice, and a loop, which only somebody hostile makes, stays.
+ * twice, and a loop, which only somebody hostile makes, stays. So does what has
+ * a parent that is not there: an entry is free once its children are dead, so
+ * that was damage, and no word of anybody's that they are to go.
  */
 static void doom_descendants(struct tree *tree)
 {
-	struct node *nodes = tree->nodes;
+	struct node *nodes = tree->nodes, *parent;
 	u32 i, at;
 	u8 fate;
 
@@ -71,12 +70,11 @@ static void doom_descendants(struct tree *tree)
 		fate = STAYS;
 		for (at = i; nodes[at].fate == LIVE; at = nodes[at].parent.branch) {
 			nodes[at].fate = WALKED;
-			if (!has_parent(tree, &nodes[at])) {
-				fate = DOOMED;
+			parent = &nodes[nodes[at].parent.branch];
+			if (parent->fate == NOBODY || !is_parent(parent, &nodes[at]))
 				break;
-			}
 		}
-		if (nodes[at].fate == DOOMED || nodes[at].fate == WON)
+		if (nodes[at].fate == DOOMED || nodes[at].fate == DEAD || nodes[at].fate == WON)
 			fate = DOOMED;
 		for (at = i; nodes[at].fate == WALKED; at = nodes[at].parent.branch)
 			nodes[at].fate = fate;
@@ -255,7 +253,7 @@ static void doom_siblings(struct tree *tree)
 	for (i = DAXFS_MAIN_BRANCH + 1; i < tree->count; i++) {
 		node = &tree->nodes[i];
 		if (node->fate == STAYS && tree->nodes[node->parent.branch].has_won &&
-		    has_parent(tree, node))
+		    is_parent(&tree->nodes[node->parent.branch], node))
 			node->fate = DOOMED;
 	}
 	doom_descendants(tree);

@@ -101,6 +101,11 @@ static int note_log_chunk(struct dxc_layer *layer, struct dxc_finding *f)
 	struct dxc_chunk_use use;
 	dxc_chunk chunk = layer->log.chunk;
 
+	if (layer->space->survey) {
+		if (dxc_space_want(layer, chunk, DAXFS_CHUNK_LOG))
+			dxc_space_mark_log(layer, chunk);
+		return 0;
+	}
 	if (dxc_chunk_read(layer->vol, chunk, &use) || use.kind != DAXFS_CHUNK_LOG ||
 	    !dxc_owner_is(use.owner, layer->owner))
 		return dxc_found(f, -EUCLEAN, DXC_LR_CHAIN, DAXFS_AREA_CHUNKS, 0,
@@ -289,7 +294,8 @@ int dxc_layer_load(struct dxc_layer *layer, const struct dxc_branch *br, bool re
 
 	if (f)
 		memset(f, 0, sizeof(*f));
-	err = find_chunks(layer);
+	/* In a survey nothing is known of chunks but what logs say. */
+	err = layer->space->survey ? 0 : find_chunks(layer);
 	if (!err)
 		err = replay(layer, br, f);
 	if (!err)

@@ -20,6 +20,13 @@
 
 /* ---- space.c: blocks of the delta area ---- */
 
+/* What a chunk is to a log that is read in a survey. */
+struct dxc_want {
+	struct dxc_owner owner;		/* generation 0: nothing to any */
+	u8 kind;			/* DAXFS_CHUNK_LOG, DAXFS_CHUNK_DATA */
+	bool twice;			/* something to another's as well */
+};
+
 /*
  * Which blocks of the chunks of layers in this kernel are in use. One per
  * volume, shared by its layers: a chunk's bits belong to the layer that owns
@@ -37,6 +44,11 @@ struct dxc_space {
 	 * in one place.
 	 */
 	u64 ino_key, name_key;
+	/*
+	 * One for each chunk: layers that are loaded note here what they use and
+	 * do not ask whose it is. For repair.c; else NULL.
+	 */
+	struct dxc_want *survey;
 	/* May the blocks be given out, or does somebody still do I/O to them? NULL: yes. */
 	bool (*busy)(void *priv, dxc_off off, u64 blocks);
 	void *priv;

@@ -124,6 +124,39 @@ void dxc_mount_release(const struct dxc_volume *vol, u32 slot, u32 epoch)
 	exchange(vol, MT_AT(vol, slot, mt_owner), CLAIMED | (epoch & EPOCH_MASK), 0);
 }
 
+void dxc_mount_clear(const struct dxc_volume *vol, u32 slot,
+		     bool (*dead)(void *priv, const struct dxc_mount *mt), void *priv)
+{
+	dxc_off at = MT_AT(vol, slot, mt_owner);
+	u64 owner = dxc_word_load(vol, at);
+	struct dxc_mount mt;
+
+	if (is_owner(owner)) {
+		read_slot(vol, slot, owner, &mt);
+		if (!dead || !dead(priv, &mt))
+			return;
+	}
+	if (owner)
+		exchange(vol, at, owner, 0);
+}
+
+static void clear_holder(const struct dxc_volume *vol, dxc_off at)
+{
+	dxc_holder holder = dxc_word_load(vol, at);
+
+	if (holder && !dxc_holder_is_there(vol, holder))
+		exchange(vol, at, holder, 0);
+}
+
+void dxc_holders_clear(const struct dxc_volume *vol)
+{
+	u32 i;
+
+	clear_holder(vol, SS_AT(vol, ss_lock));
+	for (i = 0; i < vol->branch_count; i++)
+		clear_holder(vol, BR_AT(vol, i, br_lease));
+}
+
 bool dxc_holder_is_there(const struct dxc_volume *vol, dxc_holder holder)
 {
 	u32 slot = (u32)holder - 1;

@@ -238,6 +238,8 @@ int dxc_space_take_chunk(struct dxc_layer *layer, u32 kind, enum dxc_purpose pur
 /* Blocks given up at once: nobody reads them any more. */
 void dxc_space_free(struct dxc_layer *layer, dxc_off data, u64 count);
 /* Likewise, but somebody may still: they come back with dxc_layer_settle(). */
+/* The chunk as the layer uses it, in a survey: false when another branch does, too. */
+bool dxc_space_want(struct dxc_layer *layer, dxc_chunk chunk, u32 kind);
 void dxc_space_retire(struct dxc_layer *layer, dxc_off data, u64 count);
 /*
  * After replay: the blocks of a run are in use. -EUCLEAN when they are not in

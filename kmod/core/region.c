@@ -87,9 +87,14 @@ static const char *const texts[DXC_CODES] = {
 	[DXC_BR_RESERVED] = "reserved member of a branch is not zero",
 	[DXC_BR_TWICE] = "two branches have the same name",
 	[DXC_BR_ORPHAN] = "branch whose parent is gone",
+	[DXC_BR_LOST] = "branch whose parent is not there",
 	[DXC_BR_WINNER] = "commit was not finished",
 	[DXC_BR_RENAME] = "renaming a branch was not finished",
 	[DXC_BR_LOOP] = "no way leads from the branch to main",
+	[DXC_BR_LEASE] = "lease of a branch is held by a mount that is gone",
+	[DXC_SS_LOCK] = "volume lock is held by a mount that is gone",
+	[DXC_MT_OWNER] = "impossible owner of a mount slot",
+	[DXC_MT_GONE] = "mount slot of a mount that is gone",
 	[DXC_CH_WORD] = "impossible word of a chunk",
 	[DXC_CH_OWNER] = "chunk belongs to no branch",
 	[DXC_CH_SEQ] = "chunk was freed in the future",
@@ -100,6 +105,7 @@ static const char *const texts[DXC_CODES] = {
 	[DXC_LR_PARENT] = "directory of a branch is entered in one that is not its parent",
 	[DXC_LR_LOST] = "no path from the root leads to the directory in a branch",
 	[DXC_LR_CUT] = "log ends at a damaged record, and others are behind it",
+	[DXC_LR_TORN] = "last record of a log was not written to its end",
 	[DXC_LR_OVER] = "log gives away a name that was not taken from its inode before",
 };
 

@@ -482,6 +482,19 @@ void dxc_layer_settle(struct dxc_layer *layer, u32 count)
 		layer->retired_count * sizeof(*layer->retired));
 }
 
+bool dxc_space_want(struct dxc_layer *layer, dxc_chunk chunk, u32 kind)
+{
+	struct dxc_want *want = &layer->space->survey[chunk];
+
+	if (!want->owner.generation) {
+		want->owner = layer->owner;
+		want->kind = kind;
+	} else if (!dxc_owner_is(want->owner, layer->owner)) {
+		want->twice = true;
+	}
+	return !want->twice;
+}
+
 int dxc_space_claim(struct dxc_layer *layer, dxc_off data, u64 count)
 {
 	dxc_chunk chunk;
@@ -490,8 +503,16 @@ int dxc_space_claim(struct dxc_layer *layer, dxc_off data, u64 count)
 
 	while (count) {
 		chunk = chunk_of(layer, data, &block);
-		if (!is_ours(layer, chunk, DAXFS_CHUNK_DATA))
+		if (layer->space->survey && chunk < dxc_chunk_count(layer->vol)) {
+			if (!dxc_space_want(layer, chunk, DAXFS_CHUNK_DATA)) {
+				data += (u64)min_t(u64, count, layer->space->chunk_blocks - block) *
+					DAXFS_BLOCK_SIZE;
+				count -= min_t(u64, count, layer->space->chunk_blocks - block);
+				continue;
+			}
+		} else if (!is_ours(layer, chunk, DAXFS_CHUNK_DATA)) {
 			return -EUCLEAN;
+		}
 		bits = bits_of(layer, chunk);
 		for (; count && block < layer->space->chunk_blocks; count--, block++) {
 			if (is_used(bits, block))

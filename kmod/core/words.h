@@ -2,7 +2,7 @@
 /*
  * Words of the tables that others look at while they are stored: where they
  * are, what they are made of, how they are loaded and stored. Used by
- * branch.c, fate.c and mount.c only.
+ * branch.c, fate.c, mount.c and repair.c only.
  */
 #ifndef DXC_WORDS_H
 #define DXC_WORDS_H

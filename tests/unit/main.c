@@ -16,7 +16,7 @@ static const struct {
 	{ "logs", logs_tests },	      { "branches", branches_tests },
 	{ "crashes", crashes_tests }, { "mounts", mounts_tests },
 	{ "views", views_tests },     { "layers", layers_tests },
-	{ "lies", lies_tests },
+	{ "lies", lies_tests },	      { "repair", repair_tests },
 };
 
 int main(int argc, char **argv)

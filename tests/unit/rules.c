@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <stdio.h>
 #include "seal.h"
+#include "branch.h"
 #include "broken.h"
 #include "rules.h"
 #include "tap.h"
@@ -510,7 +511,7 @@ static const struct rule base_rules[] = {
 
 /* clang-format on */
 
-static const struct rule *rule_at(u32 i)
+const struct rule *rule_at(u32 i)
 {
 	const u32 base_count = sizeof(base_rules) / sizeof(base_rules[0]);
 
@@ -518,6 +519,12 @@ static const struct rule *rule_at(u32 i)
 		return &base_rules[i];
 	i -= base_count;
 	return i < delta_rule_count ? &delta_rules[i] : NULL;
+}
+
+bool rule_mount_is_gone(void *priv, const struct dxc_mount *mt)
+{
+	(void)priv;
+	return mt->epoch == EPOCH_GONE;
 }
 
 static codes reported;
@@ -546,7 +553,7 @@ static void test_rule(struct image *img, const struct rule *rule)
 {
 	struct daxfs_super *sb = image_super(img);
 	struct patient p = { img, sb, sb->sb_areas, img->size };
-	struct dxc_check chk = { .report = report };
+	struct dxc_check chk = { .report = report, .gone = rule_mount_is_gone };
 	struct dxc_finding f;
 	struct dxc_volume vol;
 	int err;
@@ -645,7 +652,8 @@ static void test_stop(struct image *ro, struct image *rw)
 {
 	struct dxc_volume vol;
 	u32 calls = 0, i;
-	struct dxc_check chk = { .report = stop, .progress = progress, .priv = &calls };
+	struct dxc_check chk = { .report = stop, .progress = progress,
+				 .gone = rule_mount_is_gone, .priv = &calls };
 
 	for (i = 0; rule_at(i); i++) {
 		const struct rule *rule = rule_at(i);

@@ -29,6 +29,13 @@ struct rule {
 	bool writable;
 };
 
+/* The epoch of mounts that are known to be gone. */
+#define EPOCH_GONE 0xdeadu
+
+/* rules.c: all rules, NULL past the last; and is it a mount of that epoch? */
+const struct rule *rule_at(u32 i);
+bool rule_mount_is_gone(void *priv, const struct dxc_mount *mt);
+
 /* rules_delta.c: what only writable images have. */
 extern const struct rule delta_rules[];
 extern const u32 delta_rule_count;

@@ -30,6 +30,11 @@ static struct daxfs_branch *entry(struct patient *p, u32 index)
 	return (struct daxfs_branch *)(p->img->base + AREA(BRANCHES)->offset) + index;
 }
 
+static struct daxfs_mount *slot(struct patient *p, u32 index)
+{
+	return (struct daxfs_mount *)(p->img->base + AREA(MOUNTS)->offset) + index;
+}
+
 static __le64 *chunk_word(struct patient *p, u32 chunk)
 {
 	return (__le64 *)(p->img->base + AREA(CHUNKS)->offset) + chunk;
@@ -231,6 +236,18 @@ DAMAGE(br_renaming)
 	/* Not finished: the whole name is there, and stands in its place in part. */
 	LE64(entry(p, 2)->br_state, (u64)id.generation << 32 | DAXFS_BRANCH_MAKING);
 	entry(p, 1)->br_name[0] = 'a';
+}
+DAMAGE(br_lease) { LE64(entry(p, 0)->br_lease, 77ull << 32 | 2); }
+DAMAGE(br_lease_noise) { LE64(entry(p, 0)->br_lease, 5); }
+DAMAGE(ss_lock) { LE64(shared(p)->ss_lock, 77ull << 32 | 2); }
+DAMAGE(mt_owner) { LE64(slot(p, 1)->mt_owner, 1ull << 63 | 1ull << 40 | 5); }
+DAMAGE(mt_no_epoch) { LE64(slot(p, 0)->mt_owner, 1ull << 63); }
+DAMAGE(mt_gone) { LE64(slot(p, 1)->mt_owner, 1ull << 63 | EPOCH_GONE); }
+DAMAGE(mt_gone_holds)
+{
+	mt_gone(p);
+	LE64(entry(p, 0)->br_lease, (u64)EPOCH_GONE << 32 | 2);
+	LE64(shared(p)->ss_lock, (u64)EPOCH_GONE << 32 | 2);
 }
 DAMAGE(br_loop)
 {
@@ -516,6 +533,22 @@ DAMAGE(lr_cut)
 	/* A bit of the second record; what it said was said before. */
 	((u8 *)chunk_head(p, 0))[sizeof(struct daxfs_chunk) + 112 + 40] ^= 1;
 }
+DAMAGE(lr_torn)
+{
+	struct dxc_attr attr = attr_of(p, INO("block"));
+
+	say(p, &attr);
+	/* As far as the power lasted: a size, a number, no checksum. */
+	((u8 *)chunk_head(p, 0))[sizeof(struct daxfs_chunk) + 112] = 112;
+	((u8 *)chunk_head(p, 0))[sizeof(struct daxfs_chunk) + 112 + 8] = 2;
+}
+DAMAGE(lr_torn_last)
+{
+	struct dxc_attr attr = attr_of(p, INO("block"));
+
+	say(p, &attr);
+	((u8 *)chunk_head(p, 0))[p->img->vol.chunk_size - 1] = 1;
+}
 DAMAGE(lr_over)
 {
 	/* All is counted right, but the name of the base was not taken away. */
@@ -563,9 +596,14 @@ const struct rule delta_rules[] = {
 	FOUND_RW(BR_RESERVED, br_reserved0, 0), FOUND_RW(BR_RESERVED, br_reserved1, 0),
 	FOUND_RW(BR_RESERVED, br_reserved2, 0),
 	FOUND_RW(BR_TWICE, br_twice, 0), FOUND_RW(BR_TWICE, br_second_main, 0),
-	FOUND_RW(BR_ORPHAN, br_orphan, 0), FOUND_RW(BR_ORPHAN, br_reused, 0),
+	FOUND_RW(BR_ORPHAN, br_orphan, 0), FOUND_RW(BR_LOST, br_reused, 0),
 	FOUND_RW(BR_WINNER, br_winner, 0), FOUND_RW(BR_WINNER, br_no_winner, 0),
 	FOUND_RW(BR_RENAME, br_renaming, 0),
+	FOUND_RW(BR_LEASE, br_lease, 0), FOUND_RW(BR_LEASE, br_lease_noise, 0),
+	FOUND_RW(SS_LOCK, ss_lock, 0),
+	FOUND_RW(MT_OWNER, mt_owner, 0), FOUND_RW(MT_OWNER, mt_no_epoch, 0),
+	FOUND_RW(MT_GONE, mt_gone, 0),
+	FOUND_RW(MT_GONE, mt_gone_holds, ALSO(BR_LEASE) | ALSO(SS_LOCK)),
 	FOUND_RW(BR_LOOP, br_loop, 0), FOUND_RW(BR_LOOP, br_loop3, 0),
 	FOUND_RW(CH_WORD, ch_kind, 0), FOUND_RW(CH_WORD, ch_free, 0), FOUND_RW(CH_WORD, ch_rest, 0),
 	FOUND_RW(CH_WORD, ch_far, 0),
@@ -594,7 +632,7 @@ const struct rule delta_rules[] = {
 	FOUND_RW(LR_NAMES, lr_names_root, 0),
 	FOUND_RW(LR_PARENT, lr_parent, 0), FOUND_RW(LR_PARENT, lr_parent_moved, 0),
 	FOUND_RW(LR_LOST, lr_lost, 0),
-	FOUND_RW(LR_CUT, lr_cut, 0),
+	FOUND_RW(LR_CUT, lr_cut, 0), FOUND_RW(LR_TORN, lr_torn, 0), FOUND_RW(LR_TORN, lr_torn_last, 0),
 	FOUND_RW(LR_OVER, lr_over, 0), FOUND_RW(LR_OVER, lr_over_child, 0),
 };
 

@@ -18,5 +18,6 @@ void mounts_tests(void);
 void views_tests(void);
 void layers_tests(void);
 void lies_tests(void);
+void repair_tests(void);
 
 #endif

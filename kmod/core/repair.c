@@ -1,0 +1,484 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Repairs what the checker finds.
+ *
+ * What is wrong, the checker says: here it is asked again, and what is done
+ * follows from its findings. The one thing that is found out here is whose the
+ * chunks are when their table lies: each log is read without asking the table
+ * (dxc_space.survey), and a chunk that one of them uses is its branch's. One
+ * that two use, or that belongs to a branch whose log cannot be read, is left
+ * as it is.
+ *
+ * Locking: the caller has the volume lock and all leases, by dxc_repair_begin().
+ */
+#include "check.h"
+#include "repair.h"
+#include "words.h"
+
+/* Of entries of the branch table. */
+#define MARK_LOST	1u
+#define MARK_TWICE	2u
+#define MARK_RESERVED	4u
+
+struct mender {
+	const struct dxc_volume *vol;
+	const struct dxc_repair *rep;
+	struct checker c;
+	struct dxc_check chk;
+	u8 *marks;
+	bool shared_zero;	/* what must be zero in the shared state is not */
+	bool all_read;		/* every branch's log could be read */
+	u64 number;		/* the highest generation or salt */
+	dxc_ino ino;		/* the highest number of an inode */
+};
+
+enum dxc_remedy dxc_code_remedy(unsigned int code)
+{
+	if (dxc_code_is_leftover(code))
+		return DXC_REMEDY_SAFE;
+	if (code > DXC_SB_SHORT && code <= DXC_SB_DELTA)
+		return DXC_REMEDY_ASKED;
+	switch (code) {
+	case DXC_SB_COPY:
+	case DXC_SS_ZERO:
+	case DXC_SS_INO:
+	case DXC_SS_GEN:
+	case DXC_BR_RESERVED:
+	case DXC_CH_WORD:
+	case DXC_CH_SEQ:
+	case DXC_LR_CHAIN:
+	case DXC_LR_BLOCKS:
+		return DXC_REMEDY_SAFE;
+	case DXC_ZERO_AREA:
+	case DXC_BR_TWICE:
+	case DXC_BR_LOST:
+	case DXC_LR_CUT:
+		return DXC_REMEDY_ASKED;
+	}
+	return DXC_REMEDY_NONE;
+}
+
+/* ---- taking hold ---- */
+
+int dxc_repair_begin(const struct dxc_volume *vol, struct dxc_repair *rep, u32 epoch,
+		     const char *host)
+{
+	struct dxc_owner main_id = { DAXFS_MAIN_BRANCH, 1 };
+	dxc_holder holder = 0;
+	struct dxc_branch br;
+	u32 i;
+	int err;
+
+	rep->me = 0;
+	if (!dxc_volume_is_writable(vol))
+		return 0;
+	for (i = 0; i < vol->mount_count; i++)
+		dxc_mount_clear(vol, i, rep->gone, rep->priv);
+	dxc_holders_clear(vol);
+	err = dxc_mount_claim(vol, epoch, main_id, true, host, NULL, NULL, &rep->slot);
+	if (err)
+		return err == -EUSERS ? -EBUSY : err;
+	rep->epoch = epoch;
+	rep->me = dxc_holder_of(rep->slot, epoch);
+	err = dxc_lock_take(vol, rep->me, &holder);
+	for (i = 0; !err && i < vol->branch_count; i++) {
+		holder = 0;
+		if (!dxc_branch_read(vol, i, &br, NULL) &&
+		    dxc_lease_take(vol, br.id, rep->me, &holder) == -EBUSY)
+			err = -EBUSY;
+	}
+	if (err)
+		dxc_repair_end(vol, rep);
+	return err;
+}
+
+void dxc_repair_end(const struct dxc_volume *vol, struct dxc_repair *rep)
+{
+	struct dxc_owner id = { 0 };
+
+	if (!rep->me)
+		return;
+	for (id.branch = 0; id.branch < vol->branch_count; id.branch++)
+		dxc_lease_drop(vol, id, rep->me);
+	dxc_lock_drop(vol, rep->me);
+	dxc_mount_release(vol, rep->slot, rep->epoch);
+	rep->me = 0;
+}
+
+/* ---- the superblock, zeros ---- */
+
+static int mend_super(struct mender *m)
+{
+	dxc_off copy_at = dxc_super_copy_at(m->vol->region.size);
+	dxc_off from = m->rep->from_copy ? copy_at : 0;
+	dxc_off to = m->rep->from_copy ? 0 : copy_at;
+	u8 *buf = dxc_alloc(2, DAXFS_SB_SIZE);
+	int err;
+
+	if (!buf)
+		return -ENOMEM;
+	err = dxc_region_read(&m->vol->region, from, buf, DAXFS_SB_SIZE);
+	if (!err)
+		err = dxc_region_read(&m->vol->region, to, buf + DAXFS_SB_SIZE, DAXFS_SB_SIZE);
+	if (!err && (m->rep->asked || !m->rep->from_copy) &&
+	    memcmp(buf, buf + DAXFS_SB_SIZE, DAXFS_SB_SIZE) != 0) {
+		dxc_region_write(m->vol, to, buf, DAXFS_SB_SIZE);
+		dxc_fence(m->vol);	/* against nothing: it is whole, or its checksum is wrong */
+	}
+	dxc_free(buf);
+	return err;
+}
+
+/* What is not zero from there to there becomes it. Durable after the next fence. */
+static int clear(struct mender *m, dxc_off from, dxc_off to)
+{
+	u64 n;
+	int err;
+
+	for (; from < to; from += n) {
+		n = min_t(u64, to - from, DAXFS_BLOCK_SIZE - from % DAXFS_BLOCK_SIZE);
+		err = dxc_region_read(&m->vol->region, from, m->c.buf, n);
+		if (err)
+			return err;
+		if (first_nonzero(m->c.buf, n) == n)
+			continue;
+		memset(m->c.buf, 0, n);
+		dxc_region_write(m->vol, from, m->c.buf, n);
+	}
+	return 0;
+}
+
+static int mend_zeros(struct mender *m)
+{
+	dxc_off from, to;
+	u32 i;
+	int err = 0;
+
+	for (i = 0; !err && i < DXC_ZERO_RANGES; i++) {
+		dxc_zero_range(m->vol, i, &from, &to);
+		err = clear(m, from, to);
+	}
+	return err;
+}
+
+/* ---- what the checker says of the tables ---- */
+
+static int note(void *priv, const struct dxc_finding *f)
+{
+	struct mender *m = priv;
+	u64 index = (f->offset - m->vol->area[DAXFS_AREA_BRANCHES].offset) /
+		sizeof(struct daxfs_branch);
+
+	switch (f->code) {
+	case DXC_SS_ZERO:
+		m->shared_zero = true;
+		break;
+	case DXC_SS_GEN:
+		m->number = max_t(u64, m->number, f->detail);
+		break;
+	case DXC_BR_LOST:
+		m->marks[index] |= MARK_LOST;
+		break;
+	case DXC_BR_TWICE:
+		m->marks[index] |= MARK_TWICE;
+		break;
+	case DXC_BR_RESERVED:
+		m->marks[index] |= MARK_RESERVED;
+		break;
+	}
+	return 0;
+}
+
+#define CLEAR_MEMBER(m, base, type, member) \
+	clear(m, (base) + offsetof(struct type, member), \
+	      (base) + offsetof(struct type, member) + sizeof(((struct type *)0)->member))
+
+static int clear_reserved(struct mender *m, u32 index)
+{
+	dxc_off at = dxc_entry_at(m->vol, index);
+	int err = CLEAR_MEMBER(m, at, daxfs_branch, br_reserved0);
+
+	if (!err)
+		err = CLEAR_MEMBER(m, at, daxfs_branch, br_reserved1);
+	if (!err)
+		err = CLEAR_MEMBER(m, at, daxfs_branch, br_reserved2);
+	return err;
+}
+
+static int clear_shared(struct mender *m)
+{
+	dxc_off at = m->vol->area[DAXFS_AREA_SHARED].offset;
+	int err = CLEAR_MEMBER(m, at, daxfs_shared, ss_zero0);
+
+	return err ? err : CLEAR_MEMBER(m, at, daxfs_shared, ss_zero1);
+}
+
+/* The second of two branches of one name gets another that nobody has. */
+static void rename_second(struct mender *m, const struct dxc_branch *br)
+{
+	char name[DAXFS_BRANCH_NAME_MAX + 1] = "";
+	u32 len = strlen(br->name), n = br->id.branch, i;
+
+	/* The table has fewer entries than there are numbers of five digits. */
+	if (len > DAXFS_BRANCH_NAME_MAX - 6)
+		len = DAXFS_BRANCH_NAME_MAX - 6;
+	memcpy(name, br->name, len);
+	name[len] = '.';
+	for (i = 0; i < 5; i++, n /= 10)
+		name[len + 5 - i] = '0' + n % 10;
+	/* One that is taken, or a full table, is for people to see to. */
+	dxc_branch_rename(m->vol, br->id, name);
+}
+
+static int recover(struct mender *m)
+{
+	struct dxc_branch_rest rest = { .tail = DXC_NO_CHUNK };
+	int err = dxc_branch_recover(m->vol, &rest);
+
+	/* A bad entry of main's is left alone, and all that hangs on it. */
+	return err == -EUCLEAN ? 0 : err;
+}
+
+static int mend_entries(struct mender *m)
+{
+	struct dxc_branch br;
+	struct delta d;
+	bool lost = false;
+	u32 i;
+	int err;
+
+	err = dxc_delta_start(&d, &m->c);
+	dxc_delta_end(&d);
+	if (!err && m->shared_zero)
+		err = clear_shared(m);
+	for (i = 0; !err && i < m->vol->branch_count; i++) {
+		if (m->marks[i] & MARK_RESERVED)
+			err = clear_reserved(m, i);
+		if (err || !m->rep->asked || dxc_branch_read(m->vol, i, &br, NULL))
+			continue;
+		if (m->marks[i] & MARK_LOST) {
+			/* It goes as one that was aborted. */
+			dxc_word_store(m->vol, BR_AT(m->vol, i, br_state),
+				       dxc_state_word(DAXFS_BRANCH_DEAD, br.id.generation));
+			lost = true;
+		} else if (m->marks[i] & MARK_TWICE) {
+			rename_second(m, &br);
+		}
+	}
+	if (lost)
+		dxc_fence(m->vol);	/* dead before its chunks are anybody's */
+	return err ? err : recover(m);
+}
+
+/* ---- whose the chunks are ---- */
+
+/* The end of a log is where its next record goes: nothing is behind it. */
+static int mend_end(struct mender *m, const struct dxc_layer *layer)
+{
+	const struct dxc_log *log = &layer->log;
+	dxc_off at = 0;
+
+	if (log->chunk == DXC_NO_CHUNK || (layer->behind && !m->rep->asked))
+		return 0;
+	at = dxc_chunk_offset(m->vol, log->chunk);
+	return clear(m, at + log->used, at + m->vol->chunk_size);
+}
+
+static int survey_log(struct delta *d, u32 index)
+{
+	struct branch_node *node = &d->nodes[index];
+	struct mender *m = d->priv;
+	struct dxc_finding f;
+	int err;
+
+	/* A commit that is not over could not be finished: two have that log. */
+	if (node->commits)
+		return 0;
+	err = dxc_delta_load(d, index, &f);
+	if (err || !node->layer)
+		return err;
+	node->read = true;
+	m->ino = max_t(dxc_ino, m->ino, node->layer->last_ino);
+	return mend_end(m, node->layer);
+}
+
+/* What the word of a chunk should be, in *use, which is what it is; false: that. */
+static bool judge_chunk(const struct delta *d, dxc_chunk chunk, struct dxc_chunk_use *use)
+{
+	const struct dxc_want *want = &d->space.survey[chunk];
+	bool bad = dxc_chunk_read(d->c->vol, chunk, use);
+	bool owned = !bad && (use->kind == DAXFS_CHUNK_LOG || use->kind == DAXFS_CHUNK_DATA);
+	const struct branch_node *owner = owned ? &d->nodes[use->owner.branch] : NULL;
+
+	if (want->twice)
+		return false;
+	/* Who cannot be asked keeps what the table says is his. */
+	if (owner && (owner->bad || (node_is_live(owner) && !owner->read &&
+				     dxc_owner_is(owner->br.id, use->owner))))
+		return false;
+	if (want->owner.generation) {
+		if (!d->nodes[want->owner.branch].read ||
+		    (owned && use->kind == want->kind && dxc_owner_is(use->owner, want->owner)))
+			return false;
+		use->kind = want->kind;
+		use->owner = want->owner;
+		return true;
+	}
+	if (!bad && !owned && (use->kind == DAXFS_CHUNK_FREE || use->freed_seq <= d->commit_seq))
+		return false;
+	use->kind = DAXFS_CHUNK_FREED;
+	use->freed_seq = d->commit_seq & ~0ull >> 8;
+	return true;
+}
+
+static int mend_chunks(struct mender *m, const struct delta *d)
+{
+	u32 count = dxc_chunk_count(m->vol), i;
+	struct dxc_chunk_use use;
+	struct daxfs_chunk raw;
+	int err;
+
+	for (i = 0; i < count; i++) {
+		if (judge_chunk(d, i, &use))
+			dxc_chunk_set(m->vol, i, &use);
+		if (dxc_chunk_read(m->vol, i, &use) || use.kind != DAXFS_CHUNK_LOG)
+			continue;
+		err = dxc_region_read(&m->vol->region, dxc_chunk_offset(m->vol, i), &raw,
+				      sizeof(raw));
+		if (err)
+			return err;
+		m->number = max_t(u64, m->number, le64_to_cpu(raw.ch_salt));
+	}
+	return 0;
+}
+
+static int survey(struct mender *m, struct delta *d)
+{
+	u32 i;
+	int err = dxc_space_init(&d->space, m->vol);
+
+	if (err)
+		return err;
+	d->priv = m;
+	d->space.survey = dxc_alloc(dxc_chunk_count(m->vol), sizeof(*d->space.survey));
+	if (!d->space.survey)
+		err = -ENOMEM;
+	if (!err)
+		err = dxc_delta_walk(d, survey_log);
+	if (!err)
+		err = mend_chunks(m, d);
+	m->all_read = !err;
+	for (i = 0; i < m->vol->branch_count; i++)
+		if (d->nodes[i].bad || (node_is_live(&d->nodes[i]) && !d->nodes[i].read))
+			m->all_read = false;
+	dxc_free(d->space.survey);
+	dxc_space_exit(&d->space);
+	return err;
+}
+
+/* ---- numbers to be given out ---- */
+
+static void mend_counters(struct mender *m, const struct delta *d)
+{
+	u64 next = max_t(u64, m->vol->inode_count, m->ino) + 1;
+
+	/* Less only where nobody can have a number that is not known. */
+	if (next <= DXC_INO_LIMIT &&
+	    (d->next_ino < next || (d->next_ino > DXC_INO_LIMIT && m->all_read)))
+		dxc_word_store(m->vol, SS_AT(m->vol, ss_next_ino), next);
+	if (m->number >= d->next_gen && m->number < DXC_GEN_LIMIT)
+		dxc_word_store(m->vol, SS_AT(m->vol, ss_next_gen), m->number + 1);
+	dxc_fence(m->vol);	/* the counters are past the numbers before more are given out */
+}
+
+static int mend_delta(struct mender *m)
+{
+	struct delta d;
+	int err;
+
+	m->marks = dxc_alloc(m->vol->branch_count, 1);
+	if (!m->marks)
+		return -ENOMEM;
+	err = mend_entries(m);
+	if (!err) {
+		err = dxc_delta_start(&d, &m->c);
+		if (!err && m->rep->logs && d.nodes[DAXFS_MAIN_BRANCH].live)
+			err = survey(m, &d);
+		if (!err)
+			mend_counters(m, &d);
+		dxc_delta_end(&d);
+	}
+	dxc_free(m->marks);
+	return err;
+}
+
+int dxc_repair(const struct dxc_volume *vol, struct dxc_repair *rep)
+{
+	struct mender m = { .vol = vol, .rep = rep };
+	int err;
+
+	m.chk.report = note;
+	m.chk.priv = &m;
+	m.c.vol = vol;
+	m.c.chk = &m.chk;
+	m.c.buf = dxc_alloc(1, DAXFS_BLOCK_SIZE);
+	if (!m.c.buf)
+		return -ENOMEM;
+	err = mend_super(&m);
+	if (!err && rep->asked)
+		err = mend_zeros(&m);
+	if (!err && dxc_volume_is_writable(vol))
+		err = mend_delta(&m);
+	dxc_free(m.c.buf);
+	return err;
+}
+
+/* ---- the superblock's copy ---- */
+
+/* Is it at that place? *vol is then what it says. */
+static bool is_copy(const struct dxc_region *rg, dxc_off at, struct daxfs_super *sb,
+		    struct dxc_volume *vol)
+{
+	u8 magic[DAXFS_SB_MAGIC_LEN];
+
+	if (dxc_region_read(rg, at, magic, sizeof(magic)) ||
+	    memcmp(magic, DAXFS_SB_MAGIC, sizeof(magic)) != 0 ||
+	    dxc_region_read(rg, at, sb, sizeof(*sb)) ||
+	    dxc_super_decode(vol, sb, rg->size, NULL) ||
+	    dxc_super_copy_at(vol->region.size) != at)
+		return false;
+	vol->region.base = rg->base;
+	vol->region.poisons = rg->poisons;
+	return true;
+}
+
+int dxc_super_find_copy(const struct dxc_region *rg, struct dxc_volume *vol, dxc_off *at)
+{
+	u64 end = rg->size / DAXFS_SB_SIZE * DAXFS_SB_SIZE;
+	struct dxc_volume other;
+	struct daxfs_super *sb;
+	dxc_off i;
+	int err = -ENOENT;
+
+	if (end <= DAXFS_HEADER_SIZE)
+		return -ENOENT;
+	sb = dxc_alloc(1, sizeof(*sb));
+	if (!sb)
+		return -ENOMEM;
+	*at = end - DAXFS_SB_SIZE;
+	if (is_copy(rg, *at, sb, vol))
+		err = 0;
+	/* An image that is shorter than what it is in. */
+	for (i = DAXFS_HEADER_SIZE; err == -ENOENT && i < end; i += DAXFS_SB_SIZE) {
+		if (!is_copy(rg, i, sb, &other))
+			continue;
+		if (*at != end - DAXFS_SB_SIZE)
+			err = -ENOTUNIQ;
+		*vol = other;
+		*at = i;
+	}
+	if (err == -ENOENT && *at != end - DAXFS_SB_SIZE)
+		err = 0;
+	dxc_free(sb);
+	return err;
+}
