@@ -1,32 +1,35 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * daxfsctl fsck: runs the core's checker, the one behind the mount option
- * "validate", and prints what it finds. It changes nothing.
+ * daxfsctl fsck: checks with the core's checker, the one behind the mount option
+ * "validate", and repairs what can be repaired. What is said of it, and when, is in
+ * fsck_findings.c; the repair in fsck_repair.c.
  */
+#include "fsck.h"
+
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "applet.h"
 #include "fault.h"
 #include "image.h"
-#include "json.h"
+#include "inspect.h"
 #include "message.h"
+#include "signature.h"
 
-/* As fsck(8) adds them up */
 enum {
-	FSCK_OK = 0,
-	FSCK_UNCORRECTED = 4,
-	FSCK_FAILED = 8,
-	FSCK_USAGE = 16,
+	OPT_EXTRACT = 1,
 };
 
 const struct applet_option fsck_options[] = {
-	{ 'n', "check-only", NULL, "change nothing (as always in this version)" },
-	{ 'p', "preen", NULL, "taken from boot scripts; repairs nothing yet" },
+	{ 'n', "check-only", NULL, "change nothing, as without -p, -a and -y" },
+	{ 'p', "preen", NULL, "repair what is safe to" },
 	{ 'a', NULL, NULL, "the same" },
-	{ 'y', "yes", NULL, "the same" },
+	{ 'y', "yes", NULL, "repair everything that can be, also at the price of a part of it" },
+	{ OPT_EXTRACT, "extract", "DIR", "write what can be read of the files to DIR" },
 	{ 'f', "force", NULL, "taken from boot scripts: every check is a full one" },
 	{ 'A', NULL, NULL, "taken from boot scripts, means nothing" },
 	{ 'C', "progress", NULL, "show progress on a terminal" },
@@ -35,170 +38,206 @@ const struct applet_option fsck_options[] = {
 	{ 0 }
 };
 
-struct fsck {
-	const char *source;
-	bool repair; /* asked for, which cannot be done yet */
-	bool progress;
-	bool verbose;
-	bool as_json;
-	struct json json;
-	unsigned int percent; /* shown last */
-};
+/* ---- opening ---- */
 
-static void clear_progress(const struct fsck *fsck)
+/* Does it hold something else by now, of which only a daxfs that was there before tells? */
+static bool is_somebody_elses(struct fsck *fsck, char *name, size_t n)
 {
-	if (fsck->progress)
-		fputs("\r\033[K", stderr);
+	if (source_is_memory(&fsck->src))
+		return signature_find_in_memory(fsck->src.map, fsck->src.size, name, n) > 0;
+	return signature_find(fsck->src.fd, fsck->src.size, name, n) > 0;
 }
 
-static void show_progress(void *priv, u64 done, u64 total)
+/* Without a superblock there may be its copy. 0: that is to be gone by; else -errno, *said: and why. */
+static int open_copy(struct fsck *fsck, bool *said)
 {
-	struct fsck *fsck = priv;
-	unsigned int percent =
-		total ? (unsigned int)((double)done * 100 / (double)total) : 100;
+	struct dxc_region rg = { .base = fsck->src.map, .size = fsck->src.size };
+	char name[64];
+	dxc_off at;
+	int err = dxc_super_find_copy(&rg, &fsck->vol, &at);
 
-	if (!fsck->progress || percent == fsck->percent)
-		return;
-	fsck->percent = percent;
-	fprintf(stderr, "\r%s: %u%%", fsck->source, percent);
-}
-
-static void finding_json(struct json *json, const struct dxc_finding *f)
-{
-	json_open_object(json, NULL);
-	json_number(json, "code", f->code);
-	json_text(json, "text", dxc_code_text(f->code));
-	json_text(json, "area", dxc_area_name(f->area));
-	json_bool(json, "leftover", dxc_code_is_leftover(f->code));
-	if (f->ino)
-		json_number(json, "inode", f->ino);
-	json_number(json, "offset", f->offset);
-	json_number(json, "detail", f->detail);
-	json_close(json, '}');
-}
-
-static int report(void *priv, const struct dxc_finding *f)
-{
-	struct fsck *fsck = priv;
-
-	if (fsck->as_json) {
-		finding_json(&fsck->json, f);
-		return 0;
+	if (err == -ENOTUNIQ) {
+		message_error("%s: more than one copy of a superblock is there, and nothing tells which is right",
+			      fsck->source);
+		*said = true;
 	}
-	clear_progress(fsck);
-	message_finding(stdout, f);
-	puts(dxc_code_is_leftover(f->code) ? ", left behind" : "");
+	if (err)
+		return err;
+	if (fsck->super.code == DXC_SB_MAGIC && is_somebody_elses(fsck, name, sizeof(name))) {
+		message_error("%s: holds %s, and the copy of a daxfs superblock at 0x%" PRIx64
+			      ": the daxfs was overwritten",
+			      fsck->source, name, at);
+		*said = true;
+		return -EEXIST;
+	}
+	fsck->from_copy = true;
 	return 0;
 }
 
-static void summary(const struct fsck *fsck, const struct image *img,
-		    const struct dxc_check *chk)
-{
-	u64 damage = chk->findings - chk->leftovers;
-
-	if (damage)
-		printf("%s: %" PRIu64 " findings, nothing was changed\n", fsck->source,
-		       damage);
-	else
-		printf("%s: clean, %" PRIu64 " inodes\n", fsck->source,
-		       img->vol.inode_count);
-	if (chk->leftovers)
-		printf("%s: %" PRIu64
-		       " left behind by a kernel that stopped: no damage, a writable mount clears it up\n",
-		       fsck->source, chk->leftovers);
-	if (chk->partial)
-		printf("%s: branches that these are about were not checked; check again after that\n",
-		       fsck->source);
-}
-
-/* The whole check of an open image; an exit status. */
-static int check(struct fsck *fsck, const struct image *img)
-{
-	struct dxc_check chk = {
-		.report = report,
-		.progress = show_progress,
-		.priv = fsck,
-	};
-	bool damaged;
-	int err;
-
-	if (fsck->verbose && !fsck->as_json)
-		printf("%s: checking %" PRIu64 " inodes, %" PRIu64 " bytes\n",
-		       fsck->source, img->vol.inode_count, img->vol.region.size);
-	err = dxc_check(&img->vol, &chk);
-	clear_progress(fsck);
-	damaged = chk.findings > chk.leftovers;
-	if (err) {
-		message_error("%s: not checked to the end: %s", fsck->source,
-			      strerror(-err));
-		return FSCK_FAILED | (damaged ? FSCK_UNCORRECTED : 0);
-	}
-	if (!fsck->as_json)
-		summary(fsck, img, &chk);
-	return damaged ? FSCK_UNCORRECTED : FSCK_OK;
-}
-
 /* What is wrong with an image that cannot be opened; an exit status. */
-static int explain(struct fsck *fsck, const struct image *img, int err)
+static int explain(struct fsck *fsck, int err)
 {
-	char *text;
+	const char *words = strerror(-err);
 
-	if (image_error_is_media(err) && img->finding.code != DXC_OK) {
-		report(fsck, &img->finding);
-		if (!fsck->as_json)
-			printf("%s: 1 finding, nothing was changed\n", fsck->source);
+	if (image_error_is_media(err) && fsck->super.code != DXC_OK) {
+		if (fsck_findings_add(&fsck->findings, &fsck->super) == 0)
+			fsck->from_copy = true; /* not "clean" */
+		fsck_print(fsck, false);
 		/* A newer format may be sound: this program cannot tell. */
 		return err == -EOPNOTSUPP ? FSCK_FAILED : FSCK_UNCORRECTED;
 	}
-	text = image_strerror(img, err);
-	message_error("%s: %s", fsck->source, text ? text : strerror(-err));
-	free(text);
+	if (fsck->super.code == DXC_SB_SHORT || fsck->super.code == DXC_SB_MAGIC)
+		words = "is no daxfs image";
+	else if (!fsck->src.map)
+		words = source_strerror(err);
+	message_error("%s: %s", fsck->source, words);
+	if (fsck->as_json)
+		fsck_print(fsck, false);
 	return FSCK_FAILED;
+}
+
+/* 0: fsck->vol is what is to be checked; else an exit status, which was explained. */
+static int open_volume(struct fsck *fsck)
+{
+	int err = source_parse(fsck->source, &fsck->src);
+	bool said = false;
+
+	if (!err)
+		err = source_open(&fsck->src, false);
+	if (!err && fsck->src.kind == SOURCE_MOUNT) {
+		fsck->is_mounted = true;
+		err = source_map_mount(&fsck->src);
+	}
+	if (!err)
+		err = dxc_volume_open(&fsck->vol, fsck->src.map, fsck->src.size,
+				      &fsck->super);
+	if (!err)
+		return FSCK_OK;
+	if (fsck->super.code != DXC_OK && !open_copy(fsck, &said))
+		return FSCK_OK;
+	return said ? FSCK_FAILED : explain(fsck, err);
+}
+
+static void say_waiting(void *priv)
+{
+	const struct fsck *fsck = priv;
+
+	if (fsck->verbose && !fsck->as_json) {
+		printf("%s: watching for the heartbeats of its mounts\n", fsck->source);
+		fflush(stdout);
+	}
+}
+
+static int watch(struct fsck *fsck)
+{
+	struct dxc_mount who;
+	int found;
+
+	if (fsck->is_mounted)
+		return FSCK_OK;
+	found = alive_watch(&fsck->alive, &fsck->vol, &fsck->src, &who, say_waiting, fsck);
+	if (found < 0) {
+		message_error("%s: %s", fsck->source, strerror(-found));
+		return FSCK_FAILED;
+	}
+	if (!found)
+		return FSCK_OK;
+	fsck->is_mounted = true;
+	if (fsck->verbose && !fsck->as_json)
+		printf("%s: is mounted by %s\n", fsck->source, alive_host(&who));
+	if (fsck->mode == FSCK_CHECK)
+		return FSCK_OK;
+	message_error("%s: is mounted by %s; nothing was changed", fsck->source,
+		      alive_host(&who));
+	return FSCK_FAILED;
+}
+
+/* ---- what is asked for ---- */
+
+/* As `inspect SOURCE extract -C DIR /`, in our exit statuses. */
+static int extract(struct fsck *fsck)
+{
+	struct inspect in = { .source = fsck->source,
+			      .directory = fsck->extract,
+			      .from_copy = fsck->from_copy };
+	int err = fsck->from_copy ? image_open_by_copy(&in.img, fsck->source) :
+				    image_open(&in.img, fsck->source);
+	int status;
+
+	if (err) {
+		message_error("%s: nothing can be extracted: %s", fsck->source, strerror(-err));
+		return FSCK_FAILED;
+	}
+	status = inspect_extract(&in, "/");
+	image_close(&in.img);
+	return status == EXIT_OK ? FSCK_OK : FSCK_UNCORRECTED;
 }
 
 static int run(struct fsck *fsck)
 {
-	struct image img;
-	int err, status;
+	int status = open_volume(fsck);
+	bool repaired = false;
 
-	err = image_open(&img, fsck->source);
-	if (!err && img.src.kind == SOURCE_MOUNT) {
-		message_error("%s: is mounted; fsck takes what it was mounted from",
+	if (status)
+		return status;
+	if (fsck->src.kind == SOURCE_MOUNT && fsck->mode != FSCK_CHECK) {
+		message_error("%s: is mounted; what it was mounted from is repaired, when it is not",
 			      fsck->source);
-		image_close(&img);
 		return FSCK_FAILED;
 	}
-	if (fsck->as_json)
-		json_begin(&fsck->json, stdout, "findings");
-	status = err ? explain(fsck, &img, err) : check(fsck, &img);
-	if (fsck->as_json)
-		json_end(&fsck->json);
-	if (fsck->repair && status & FSCK_UNCORRECTED)
-		message_error("%s: this version cannot repair", fsck->source);
-	if (!err)
-		image_close(&img);
-	if (fflush(stdout) != 0 || ferror(stdout))
-		status |= FSCK_FAILED;
+	if (fsck->verbose && !fsck->as_json)
+		printf("%s: checking %" PRIu64 " inodes, %" PRIu64 " bytes\n",
+		       fsck->source, fsck->vol.inode_count, fsck->vol.region.size);
+	status = watch(fsck);
+	if (!status)
+		status = fsck_check(fsck);
+	if (!status && fsck->mode != FSCK_CHECK) {
+		status = fsck_repair(fsck);
+		repaired = fsck->findings.count != 0;
+	}
+	/* What was not looked at is neither clean nor repaired. */
+	if (!(status & FSCK_FAILED) || fsck->findings.count || fsck->as_json)
+		status |= fsck_print(fsck, repaired);
+	if (fsck->extract)
+		status |= extract(fsck);
 	return status;
+}
+
+static void set_mode(struct fsck *fsck, enum fsck_mode mode, bool *conflict)
+{
+	static bool is_set;
+
+	if (is_set && fsck->mode != mode)
+		*conflict = true;
+	is_set = true;
+	fsck->mode = mode;
 }
 
 int cmd_fsck(int argc, char **argv)
 {
 	const struct applet *applet = applet_find("fsck");
-	struct fsck fsck = { .percent = 101 };
-	int letter;
+	struct fsck fsck = { .src.fd = -1 };
+	bool conflict = false;
+	int letter, status;
 
 	while ((letter = getopt_long(argc, argv, applet_short_options(applet),
 				     applet_long_options(applet), NULL)) != -1) {
 		switch (letter) {
-		case 'n':
 		case 'f':
 		case 'A':
 			break;
+		case 'n':
+			set_mode(&fsck, FSCK_CHECK, &conflict);
+			break;
 		case 'p':
 		case 'a':
+			set_mode(&fsck, FSCK_PREEN, &conflict);
+			break;
 		case 'y':
-			fsck.repair = true;
+			set_mode(&fsck, FSCK_REPAIR, &conflict);
+			break;
+		case OPT_EXTRACT:
+			fsck.extract = optarg;
 			break;
 		case 'C':
 			fsck.progress = isatty(STDERR_FILENO);
@@ -228,6 +267,19 @@ int cmd_fsck(int argc, char **argv)
 	}
 	if (!fsck.source)
 		return applet_wrong_use("fsck", FSCK_USAGE, "no SOURCE given");
+	if (conflict)
+		return applet_wrong_use("fsck", FSCK_USAGE,
+					"only one of -n, -p (or -a) and -y");
+	if (fsck.extract && fsck.mode != FSCK_CHECK)
+		return applet_wrong_use("fsck", FSCK_USAGE,
+					"--extract changes nothing: it goes without -p, -a and -y");
 	fault_exits_with(FSCK_FAILED);
-	return run(&fsck);
+	status = run(&fsck);
+	alive_free(&fsck.alive);
+	fsck_findings_free(&fsck.findings);
+	if (fsck.src.fd >= 0 || fsck.src.path)
+		source_close(&fsck.src);
+	if (fflush(stdout) != 0 || ferror(stdout))
+		status |= FSCK_FAILED;
+	return status;
 }

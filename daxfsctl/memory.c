@@ -18,11 +18,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "../kmod/core/env.h"
 #include "dmabuf.h"
 #include "size.h"
 
 #define PAGE_BYTES	4096u
-#define LINE_BYTES	64u
 
 static int fail(struct memory *memory, int err, const char *what, const char *hint)
 {
@@ -238,23 +238,10 @@ void memory_unmap(struct memory *memory)
 
 void memory_flush(const void *start, size_t n)
 {
-	uintptr_t line = (uintptr_t)start & ~(uintptr_t)(LINE_BYTES - 1);
-	uintptr_t end = (uintptr_t)start + n;
-
-	for (; line < end; line += LINE_BYTES) {
-#if defined(__x86_64__) || defined(__i386__)
-		__asm__ __volatile__("clflush (%0)" : : "r"(line) : "memory");
-#elif defined(__aarch64__)
-		__asm__ __volatile__("dc cvac, %0" : : "r"(line) : "memory");
-#endif
-	}
+	dxc_write_back(start, n);
 }
 
 void memory_fence(void)
 {
-#if defined(__aarch64__)
-	__asm__ __volatile__("dsb sy" : : : "memory");
-#else
-	__sync_synchronize();
-#endif
+	dxc_write_fence(true);
 }

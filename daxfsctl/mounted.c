@@ -113,3 +113,28 @@ struct libmnt_table *mounted_table(void)
 {
 	return mnt_new_table_from_file("/proc/self/mountinfo");
 }
+
+char *mounted_find(const __u8 uuid[16])
+{
+	struct libmnt_iter *iter = mnt_new_iter(MNT_ITER_FORWARD);
+	struct libmnt_table *table = mounted_table();
+	struct libmnt_fs *fs;
+	char *target = NULL;
+
+	while (iter && table && !target && mnt_table_next_fs(table, iter, &fs) == 0) {
+		int fd = mounted_is_daxfs(fs) ? mounted_open(fs) : -1;
+		struct mounted id;
+
+		if (fd < 0)
+			continue;
+		if (mounted_read(fd, &id) == 0) {
+			if (memcmp(id.info.dv_uuid, uuid, sizeof(id.info.dv_uuid)) == 0)
+				target = strdup(mnt_fs_get_target(fs));
+			free(id.branches);
+		}
+		close(fd);
+	}
+	mnt_free_iter(iter);
+	mnt_unref_table(table);
+	return target;
+}

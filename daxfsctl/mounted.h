@@ -24,6 +24,9 @@ bool mounted_is_same_volume(const struct mounted *a, const struct mounted *b);
 /* "phys", for people and JSON alike, of a DAXFS_BACKING_*. */
 const char *mounted_backing(__u32 backing);
 
+/* Where a daxfs of that UUID is mounted on this machine, which the caller frees, or NULL. */
+char *mounted_find(const __u8 uuid[16]);
+
 /* The mount table; NULL when there is none to be had. */
 struct libmnt_table *mounted_table(void);
 bool mounted_is_daxfs(struct libmnt_fs *fs);

@@ -219,6 +219,9 @@ int source_open(struct source *src, bool writable)
 	flags |= writable && src->kind != SOURCE_MOUNT ? O_RDWR : O_RDONLY;
 	if (src->kind == SOURCE_MOUNT)
 		flags |= O_DIRECTORY;
+	/* Not beside a mount of this kernel, or whoever else has it for himself. */
+	if (writable && src->kind == SOURCE_BLOCK)
+		flags |= O_EXCL;
 	src->fd = open(src->path, flags);
 	if (src->fd < 0)
 		return errno == ENOENT && src->kind == SOURCE_PHYS ? -ENXIO : -errno;
@@ -278,6 +281,35 @@ int source_map_mount(struct source *src)
 close_dmabuf:
 	close(db.db_fd);
 	return err;
+}
+
+void source_refresh(struct source *src, uint64_t off, uint64_t len)
+{
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	uint64_t from = off / page * page;
+	uint64_t to = off + len > src->size ? src->size : off + len;
+
+	if (src->kind != SOURCE_BLOCK)
+		return;
+	/* A page that somebody maps is not dropped. */
+	madvise(src->map + from, to - from, MADV_DONTNEED);
+	posix_fadvise(src->fd, (off_t)from, (off_t)(to - from), POSIX_FADV_DONTNEED);
+}
+
+bool source_is_memory(const struct source *src)
+{
+	return src->kind == SOURCE_DEVDAX || src->kind == SOURCE_PHYS;
+}
+
+int source_sync(struct source *src, uint64_t off, uint64_t len)
+{
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	uint64_t from = off / page * page;
+
+	if (source_is_memory(src) || src->map == no_bytes)
+		return 0;
+	/* msync() has a file's size stored as well, and the cache of a device. */
+	return msync(src->map + from, off + len - from, MS_SYNC) < 0 ? -errno : 0;
 }
 
 void source_close(struct source *src)

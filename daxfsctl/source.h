@@ -29,13 +29,25 @@ struct source {
 
 /* Decides what text means; opens nothing but what it must look at. 0 or -errno. */
 int source_parse(const char *text, struct source *src);
-/* Opens and maps it, read-only unless writable. 0 or -errno. */
+/*
+ * Opens and maps it, read-only unless writable. 0 or -errno; -EBUSY for a block
+ * device that is to be written to and that somebody has for himself.
+ */
 int source_open(struct source *src, bool writable);
 /*
  * Maps the region behind an open SOURCE_MOUNT, read-only, as a dma-buf. 0 or
  * -errno, -EPERM for who is not root of the whole machine.
  */
 int source_map_mount(struct source *src);
+/*
+ * A mounted block device changes behind its page cache: the bytes from off on
+ * are read anew from here on, if nobody has written them through the map.
+ */
+void source_refresh(struct source *src, uint64_t off, uint64_t len);
+/* What is stored in the map is in memory: no file or block device is behind it. */
+bool source_is_memory(const struct source *src);
+/* What was stored in a part of the map of a file or block device is on it. 0 or -errno. */
+int source_sync(struct source *src, uint64_t off, uint64_t len);
 void source_close(struct source *src);
 
 /* Words for an error of the functions here; statically allocated. */

@@ -294,7 +294,9 @@ static int check_chunk(struct delta *d, dxc_chunk chunk)
 	case DAXFS_CHUNK_LOG:
 	case DAXFS_CHUNK_DATA:
 		owner = &d->nodes[use.owner.branch];
-		if (!owner->bad && (!owner->live || !dxc_owner_is(owner->br.id, use.owner)))
+		/* One whose parent is gone, or not there, still has what it had. */
+		if (!owner->bad &&
+		    (!node_is_live(owner) || !dxc_owner_is(owner->br.id, use.owner)))
 			return found(c, DXC_CH_OWNER, DAXFS_AREA_CHUNKS, 0, at, chunk);
 		break;
 	}

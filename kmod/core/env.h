@@ -181,17 +181,35 @@ static inline __le64 dxc_cmpxchg(__le64 *p, __le64 old, __le64 new)
 void dxc_write_back(const void *p, size_t n);
 void dxc_write_fence(bool persistent);
 #else
-/* Programs write images that nobody has mounted, and sync them as a whole. */
+/* No line of the cache is shorter. */
+#define DXC_LINE_BYTES	64
+
+/* Memory that a device keeps; files are synced as a whole. */
 static inline void dxc_write_back(const void *p, size_t n)
 {
-	(void)p;
-	(void)n;
+	uintptr_t line = (uintptr_t)p & ~(uintptr_t)(DXC_LINE_BYTES - 1);
+	uintptr_t end = (uintptr_t)p + n;
+
+	for (; line < end; line += DXC_LINE_BYTES) {
+#if defined(__x86_64__) || defined(__i386__)
+		__asm__ __volatile__("clflush (%0)" : : "r"(line) : "memory");
+#elif defined(__aarch64__)
+		__asm__ __volatile__("dc cvac, %0" : : "r"(line) : "memory");
+#endif
+	}
 }
 
 static inline void dxc_write_fence(bool persistent)
 {
-	(void)persistent;
-	__atomic_thread_fence(__ATOMIC_RELEASE);
+	if (!persistent) {
+		__atomic_thread_fence(__ATOMIC_RELEASE);
+		return;
+	}
+#if defined(__aarch64__)
+	__asm__ __volatile__("dsb sy" : : : "memory");
+#else
+	__sync_synchronize();
+#endif
 }
 #endif
 
