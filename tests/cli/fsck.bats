@@ -51,7 +51,7 @@ found() {
 		byte=$(od -An -tx1 -j $((offset + 9)) -N1 "$damaged" | tr -d ' ')
 		poke "$damaged" "$offset + 9" "$(printf '%02x' $((0x$byte ^ 1)))"
 		found 4 "$name: bad checksum" "$damaged"
-		found 4 "finding, nothing was changed" "$damaged"
+		found 4 ", nothing was changed" "$damaged"
 	done
 }
 
