@@ -452,33 +452,53 @@ static bool is_copy(const struct dxc_region *rg, dxc_off at, struct daxfs_super 
 	return true;
 }
 
+/* What is found on the way, and how often. */
+struct search {
+	struct dxc_volume *vol;
+	dxc_off *at;
+	u8 uuid[16];		/* as what is left of the superblock has it */
+	u32 same, others;	/* copies with that UUID, and with another */
+};
+
+static void consider(struct search *s, const struct dxc_volume *vol, dxc_off at)
+{
+	/* One that is zero was overwritten. */
+	bool same = first_nonzero(s->uuid, sizeof(s->uuid)) < sizeof(s->uuid) &&
+		!memcmp(vol->uuid, s->uuid, sizeof(s->uuid));
+
+	if (same ? !s->same : !s->same && !s->others) {
+		*s->vol = *vol;
+		*s->at = at;
+	}
+	s->same += same;
+	s->others += !same;
+}
+
 int dxc_super_find_copy(const struct dxc_region *rg, struct dxc_volume *vol, dxc_off *at)
 {
 	u64 end = rg->size / DAXFS_SB_SIZE * DAXFS_SB_SIZE;
-	struct dxc_volume other;
+	struct search s = { .vol = vol, .at = at };
+	struct dxc_volume found;
 	struct daxfs_super *sb;
+	bool at_end;
 	dxc_off i;
-	int err = -ENOENT;
 
-	if (end <= DAXFS_HEADER_SIZE)
+	if (end <= DAXFS_HEADER_SIZE ||
+	    dxc_region_read(rg, offsetof(struct daxfs_super, sb_uuid), s.uuid, sizeof(s.uuid)))
 		return -ENOENT;
 	sb = dxc_alloc(1, sizeof(*sb));
 	if (!sb)
 		return -ENOMEM;
-	*at = end - DAXFS_SB_SIZE;
-	if (is_copy(rg, *at, sb, vol))
-		err = 0;
-	/* An image that is shorter than what it is in. */
-	for (i = DAXFS_HEADER_SIZE; err == -ENOENT && i < end; i += DAXFS_SB_SIZE) {
-		if (!is_copy(rg, i, sb, &other))
-			continue;
-		if (*at != end - DAXFS_SB_SIZE)
-			err = -ENOTUNIQ;
-		*vol = other;
-		*at = i;
-	}
-	if (err == -ENOENT && *at != end - DAXFS_SB_SIZE)
-		err = 0;
+	at_end = is_copy(rg, dxc_super_copy_at(end), sb, &found);
+	if (at_end)
+		consider(&s, &found, dxc_super_copy_at(end));
+	/* An image that is shorter than what it is in, and behind it maybe what an older one left. */
+	for (i = DAXFS_HEADER_SIZE; !(at_end && s.same) && i < dxc_super_copy_at(end);
+	     i += DAXFS_SB_SIZE)
+		if (is_copy(rg, i, sb, &found))
+			consider(&s, &found, i);
 	dxc_free(sb);
-	return err;
+	if (s.same == 1 || (!s.same && (at_end || s.others == 1)))
+		return 0;
+	return s.same || s.others ? -ENOTUNIQ : -ENOENT;
 }

@@ -52,9 +52,11 @@ void dxc_repair_end(const struct dxc_volume *vol, struct dxc_repair *rep);
 
 /*
  * Looks for the copy of the superblock of the image that starts with the region,
- * where the superblock itself cannot be: at the end of the region, else at every
- * block. *vol is what it says, as dxc_volume_open() would have it; *at where
- * it is. -ENOENT: there is none; -ENOTUNIQ: more than one could be it.
+ * where the superblock itself cannot be: at the end of the region, and at every
+ * block. One with the UUID that the superblock still has comes before one at the
+ * end, and that before others. *vol is what it says, as dxc_volume_open() would
+ * have it; *at where it is. -ENOENT: there is none; -ENOTUNIQ: more than one could
+ * be it.
  */
 int dxc_super_find_copy(const struct dxc_region *rg, struct dxc_volume *vol, dxc_off *at);
 

@@ -329,10 +329,26 @@ static void test_copy(struct image *img)
 	rg.size = img->size + 4096;
 	CHECK_EQ(dxc_super_find_copy(&rg, &vol, &at), 0);
 	CHECK_EQ(at, copy_at + 4096);
+	/* What is left of the superblock tells, if anything is. */
+	memset(rg.base, 0, 512);
+	vol.uuid[0] ^= 1;
+	rg.size = more;
+	dxc_super_encode(&vol, (struct daxfs_super *)(rg.base + copy_at + 4096));
+	CHECK_EQ(dxc_super_find_copy(&rg, &vol, &at), -ENOTUNIQ);
+	memcpy(rg.base + 0x60, rg.base + copy_at + 4096 + 0x60, 16);
+	CHECK_EQ(dxc_super_find_copy(&rg, &vol, &at), 0);
+	CHECK_EQ(at, copy_at + 4096);
+	/* Also where another is at the end. */
+	memset(rg.base + copy_at + 4096, 0, 4096);
+	vol.region.size = img->size - 4096;
+	dxc_super_encode(&vol, (struct daxfs_super *)(rg.base + copy_at - 4096));
+	rg.size = img->size;
+	CHECK_EQ(dxc_super_find_copy(&rg, &vol, &at), 0);
+	CHECK_EQ(at, copy_at - 4096);
 	rg.size = DAXFS_HEADER_SIZE;
 	CHECK_EQ(dxc_super_find_copy(&rg, &vol, &at), -ENOENT);
 	free(rg.base);
-	tap_end("of two copies that could be it none is chosen, unless one is at the end");
+	tap_end("of two copies that could be it that of the same UUID is chosen, or the one at the end, or none");
 }
 
 void repair_tests(void)
