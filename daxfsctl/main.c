@@ -156,6 +156,13 @@ static bool has_long_name(const struct applet *a, const char *name)
 	return false;
 }
 
+/* Is it what getopt returns for an option of the row, or for --help? */
+static bool is_letter_of(const struct applet *a, int letter)
+{
+	return letter == 'h' ||
+	       (letter > 0 && letter < 128 && has_letter(a, (char)letter));
+}
+
 const struct option *applet_long_options(const struct applet *a)
 {
 	static struct option table[OPTIONS_MAX + 2];
@@ -262,14 +269,25 @@ int applet_wrong_use(const char *verb, int status, const char *format, ...)
 int applet_wrong_option(const char *verb, int status, int letter, char **argv)
 {
 	const char *last = argv[optind - 1];
+	bool is_long = strncmp(last, "--", 2) == 0;
 
-	if (letter == ':')
+	if (letter == ':' && is_long)
 		return applet_wrong_use(verb, status, "option \"%s\" needs an argument",
 					last);
-	/* Of bundled letters only optopt says which one it was. */
-	if (isgraph(optopt) && strncmp(last, "--", 2) != 0)
-		return applet_wrong_use(verb, status, "unknown option \"-%c\"", optopt);
-	return applet_wrong_use(verb, status, "unknown option \"%s\"", last);
+	if (letter == ':')
+		return applet_wrong_use(verb, status, "option \"-%c\" needs an argument",
+					optopt);
+	/*
+	 * getopt leaves in optopt what a long option stands for that was given
+	 * an argument and takes none, nothing for one that it does not know.
+	 */
+	if (is_long && strchr(last, '=') && is_letter_of(applet_find(verb), optopt))
+		return applet_wrong_use(verb, status, "option \"%.*s\" takes no argument",
+					(int)strcspn(last, "="), last);
+	if (!optopt)
+		return applet_wrong_use(verb, status, "unknown option \"%s\"", last);
+	/* Of bundled letters: last is not yet the word that this one is in. */
+	return applet_wrong_use(verb, status, "unknown option \"-%c\"", optopt);
 }
 
 static void print_applets(void)

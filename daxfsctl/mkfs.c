@@ -34,8 +34,7 @@ enum {
 	OPTION_ALL_ROOT = 1,
 	OPTION_EXCLUDE,
 	OPTION_BRANCHES,
-	OPTION_TAR,
-	OPTION_END
+	OPTION_TAR
 };
 
 const struct applet_option mkfs_options[] = {
@@ -182,8 +181,9 @@ static int parse_region_size(struct mkfs *mk, const char *text)
 
 	if (status)
 		return status;
-	if (!mk->target.wanted_size || mk->target.wanted_size % DAXFS_BLOCK_SIZE ||
-	    mk->target.wanted_size > INT64_MAX)
+	if (mk->target.wanted_size > INT64_MAX)
+		return wrong_use("-s", "number too large");
+	if (!mk->target.wanted_size || mk->target.wanted_size % DAXFS_BLOCK_SIZE)
 		return wrong_use("-s", "the size is not a multiple of 4096");
 	return 0;
 }
@@ -345,14 +345,8 @@ static int parse_arguments(struct mkfs *mk, int argc, char **argv)
 			applet_usage(applet);
 			return EXIT_OK;
 		case ':':
-			return wrong_use(argv[optind - 1], "needs an argument");
 		case '?':
-			if (optopt && optopt >= OPTION_END && optopt < 0x7f &&
-			    strncmp(argv[optind - 1], "--", 2) != 0)
-				return applet_wrong_use("mkfs", EXIT_USAGE,
-							"unknown option -%c", optopt);
-			return applet_wrong_use("mkfs", EXIT_USAGE, "unknown option \"%s\"",
-						argv[optind - 1]);
+			return applet_wrong_option("mkfs", EXIT_USAGE, option, argv);
 		}
 		status = parse_option(mk, option);
 		if (status)
@@ -360,7 +354,7 @@ static int parse_arguments(struct mkfs *mk, int argc, char **argv)
 	}
 	/* mkfs(8) gives the device after all options. */
 	if (optind < argc) {
-		status = set_path(mk, argv[optind], argv[optind], false);
+		status = set_path(mk, *argv[optind] ? argv[optind] : "-o", argv[optind], false);
 		if (status)
 			return status;
 		optind++;
