@@ -290,7 +290,7 @@ int applet_wrong_option(const char *verb, int status, int letter, char **argv)
 	return applet_wrong_use(verb, status, "unknown option \"-%c\"", optopt);
 }
 
-static void print_applets(void)
+static int list_applets(void)
 {
 	puts("Usage: daxfsctl VERB [ARGUMENT]...\n"
 	     "       daxfsctl --list\n"
@@ -306,6 +306,7 @@ static void print_applets(void)
 		printf("  %s %-*s %s\n", a->name, 17 - (int)strlen(a->name), a->synopsis,
 		       a->help);
 	puts("\n'daxfsctl help VERB' explains a verb.");
+	return EXIT_OK;
 }
 
 static int cmd_help(int argc, char **argv)
@@ -315,10 +316,8 @@ static int cmd_help(int argc, char **argv)
 	if (argc > 2)
 		return applet_wrong_use(NULL, EXIT_USAGE,
 					"one verb at a time, not \"%s\"", argv[2]);
-	if (argc < 2 || strcmp(argv[1], "--help") == 0) {
-		print_applets();
-		return EXIT_OK;
-	}
+	if (argc < 2 || strcmp(argv[1], "--help") == 0)
+		return list_applets();
 	a = applet_find(argv[1]);
 	if (!a)
 		a = find_by_link(argv[1]);
@@ -326,6 +325,12 @@ static int cmd_help(int argc, char **argv)
 		return applet_wrong_use(NULL, EXIT_USAGE, "there is no verb \"%s\"",
 					argv[1]);
 	applet_usage(a);
+	return EXIT_OK;
+}
+
+static int print_version(void)
+{
+	printf("daxfsctl %s (media format %u)\n", DAXFS_RELEASE, DAXFS_VERSION);
 	return EXIT_OK;
 }
 
@@ -338,8 +343,7 @@ static int cmd_version(int argc, char **argv)
 	if (argc > 1)
 		return applet_wrong_use(NULL, EXIT_USAGE, "unexpected argument \"%s\"",
 					argv[1]);
-	printf("daxfsctl %s (media format %u)\n", DAXFS_RELEASE, DAXFS_VERSION);
-	return EXIT_OK;
+	return print_version();
 }
 
 static int list_links(void)
@@ -412,6 +416,16 @@ static int install_links(int argc, char **argv)
 	return status;
 }
 
+/* Options in place of a verb with which nothing goes. */
+static const struct {
+	const char *name;
+	int (*run)(void);
+} lone_options[] = {
+	{ "--help", list_applets },	{ "-h", list_applets },
+	{ "--version", print_version }, { "-V", print_version },
+	{ "--list", list_links },
+};
+
 /* Arguments of daxfsctl itself, without an applet. */
 static int run_plain(int argc, char **argv)
 {
@@ -425,17 +439,17 @@ static int run_plain(int argc, char **argv)
 		if (a->run != cmd_help && a->run != cmd_version)
 			message_set_verb(a->name);
 		if (argc == 3 && strcmp(argv[2], "--version") == 0)
-			return cmd_version(1, argv);
+			return print_version();
 		return a->run(argc - 1, argv + 1);
 	}
-	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
-		print_applets();
-		return EXIT_OK;
+	for (size_t i = 0; i < sizeof(lone_options) / sizeof(lone_options[0]); i++) {
+		if (strcmp(lone_options[i].name, argv[1]) != 0)
+			continue;
+		if (argc > 2)
+			return applet_wrong_use(NULL, EXIT_USAGE,
+						"unexpected argument \"%s\"", argv[2]);
+		return lone_options[i].run();
 	}
-	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0)
-		return cmd_version(1, argv);
-	if (strcmp(argv[1], "--list") == 0 && argc == 2)
-		return list_links();
 	if (strcmp(argv[1], "--install") == 0)
 		return install_links(argc, argv);
 	if (strcmp(argv[1], "--completions") == 0)
@@ -458,7 +472,7 @@ int main(int argc, char **argv)
 	if (a) {
 		message_set_verb(a->name);
 		if (argc == 2 && strcmp(argv[1], "--version") == 0)
-			status = cmd_version(1, argv);
+			status = print_version();
 		else
 			status = a->run(argc, argv);
 	} else {
