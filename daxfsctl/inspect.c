@@ -42,7 +42,7 @@ static const struct inspect_verb {
 } verbs[] = {
 	{ "ls", inspect_ls, "PATH", "/", "lRbJ", false },
 	{ "stat", inspect_stat, "PATH", NULL, "bJ", false },
-	{ "cat", inspect_cat, "PATH", NULL, "b", false },
+	{ "cat", inspect_cat, "PATH", NULL, "", false },
 	{ "extents", inspect_extents, "PATH", NULL, "bJ", false },
 	{ "extract", inspect_extract, "PATH", "/", "C\1", false },
 	{ "log", inspect_log, "BRANCH", "main", "bJ", true },
