@@ -24,11 +24,12 @@ const struct applet_option branch_options[] = {
 	  "create, mount: a mount of the image, when DIR is not to be one yet" },
 	{ 's', "source", "SOURCE",
 	  "create: the image, when it is not mounted yet; diff: look there" },
-	{ OPT_STAT, "stat", NULL, "diff: print sizes, and a summary at the end" },
+	{ OPT_STAT, "stat", NULL,
+	  "diff, commit --dry-run: print sizes, and a summary at the end" },
 	{ OPT_DRY_RUN, "dry-run", NULL,
 	  "commit: print what would happen, change nothing" },
 	{ OPT_TO_ROOT, "to-root", NULL, "commit: level by level, up to main" },
-	{ 'J', "json", NULL, "list, show, diff: print JSON" },
+	{ 'J', "json", NULL, "list, show, diff, commit --dry-run: print JSON" },
 	{ 'o', "output", "COLUMNS", "list: these columns, separated by commas" },
 	{ 'O', "output-all", NULL, "list: all columns" },
 	{ 'P', "pairs", NULL, "list: print KEY=\"value\" pairs" },
@@ -52,7 +53,7 @@ static const struct branch_verb {
 	{ "show", cmd_branch_show, 0, 1, { "NAME" }, "Jb" },
 	{ "switch", cmd_branch_switch, 1, 1, { "NAME" }, "q" },
 	{ "diff", cmd_branch_diff, 0, 1, { "NAME" }, "Js\3" },
-	{ "commit", cmd_branch_commit, 0, 1, { "NAME" }, "q\4\5" },
+	{ "commit", cmd_branch_commit, 0, 1, { "NAME" }, "qJ\3\4\5" },
 	{ "abort", cmd_branch_abort, 0, 1, { "NAME" }, "q" },
 	{ "rename", cmd_branch_rename, 2, 2, { "OLD", "NEW" }, "q" },
 	{ "mount", cmd_branch_mount, 2, 2, { "NAME", "DIR" }, "q\2" },
@@ -154,6 +155,11 @@ static int check_options(const struct branch_args *args)
 	if (args->json + args->pairs + args->raw > 1)
 		return applet_wrong_use("branch", EXIT_USAGE,
 					"--json, --pairs and --raw exclude each other");
+	if ((args->json || args->stat) && !args->dry_run &&
+	    strcmp(args->verb, "commit") == 0)
+		return applet_wrong_use("branch", EXIT_USAGE,
+					"commit takes no --%s without --dry-run",
+					args->json ? "json" : "stat");
 	if (args->columns && args->all_columns)
 		return applet_wrong_use("branch", EXIT_USAGE,
 					"--output and --output-all exclude each other");

@@ -107,7 +107,12 @@ int cmd_branch_mount(const struct branch_args *args);
 
 /* branch_report.c */
 int cmd_branch_diff(const struct branch_args *args);
-/* What commit --dry-run prints first. */
-int branch_report_mount(struct branch_mount *bm, const char *name);
+/* What a branch of a mount changed; an exit status. diff_free() is right after any. */
+struct diff;
+int branch_diff_mount(struct branch_mount *bm, const char *name, struct diff *diff);
+void branch_diff_print(const struct diff *diff, bool stat);
+/* The members of an array that is open. */
+struct json;
+void branch_diff_json(struct json *json, const struct diff *diff);
 
 #endif

@@ -15,7 +15,9 @@
 #include <unistd.h>
 
 #include "applet.h"
+#include "branch_diff.h"
 #include "escape.h"
+#include "json.h"
 #include "message.h"
 #include "mount.h"
 
@@ -326,6 +328,69 @@ static const struct daxfs_branch_info *commit_goal(const struct branch_args *arg
 	return goal;
 }
 
+static void discarded_json(struct json *json, const struct branch_args *args,
+			   const struct branch_mount *bm,
+			   const struct branch_targets *targets,
+			   const struct daxfs_branch_info *br)
+{
+	json_open_array(json, "discarded");
+	for (size_t i = 0; i < bm->count; i++) {
+		const struct daxfs_branch_info *other = &bm->branches[i];
+		const char *target;
+
+		if (!would_go(bm, br, args->to_root, other))
+			continue;
+		json_open_object(json, NULL);
+		json_bytes(json, "name", other->di_name, strlen(other->di_name));
+		json_number(json, "mounts", other->di_mounts);
+		json_bytes(json, "host", other->di_host, strlen(other->di_host));
+		json_open_array(json, "targets");
+		for (size_t n = 0;
+		     (target = branch_targets_get(targets, other->di_name, n)); n++)
+			json_bytes(json, NULL, target, strlen(target));
+		json_close(json, ']');
+		json_close(json, '}');
+	}
+	json_close(json, ']');
+}
+
+/* What a commit would do, without doing it; an exit status. */
+static int rehearse(const struct branch_args *args, struct branch_mount *bm,
+		    const struct branch_targets *targets,
+		    const struct daxfs_branch_info *br)
+{
+	const struct daxfs_branch_info *goal = commit_goal(args, bm, br);
+	struct diff diff = { 0 };
+	struct json json;
+	int status;
+
+	if (!goal || br->di_flags & DAXFS_BRANCH_FROZEN) {
+		message_error(
+			"%s: %s", br->di_name,
+			goal ? "has branches of its own, which would have to go first" :
+			       "has no parent to be committed into");
+		return EXIT_REFUSED;
+	}
+	status = branch_diff_mount(bm, br->di_name, &diff);
+	if (!status && args->json) {
+		json_begin(&json, stdout, "commits");
+		json_open_object(&json, NULL);
+		json_bytes(&json, "branch", br->di_name, strlen(br->di_name));
+		json_bytes(&json, "into", goal->di_name, strlen(goal->di_name));
+		discarded_json(&json, args, bm, targets, br);
+		json_open_array(&json, "changes");
+		branch_diff_json(&json, &diff);
+		json_close(&json, ']');
+		json_close(&json, '}');
+		json_end(&json);
+	} else if (!status) {
+		branch_diff_print(&diff, args->stat);
+		say_discarded(args, bm, targets, br, "would discard");
+	}
+	diff_free(&diff);
+	return status;
+}
+
 static int commit(const struct branch_args *args, struct branch_mount *bm,
 		  const struct branch_targets *targets,
 		  const struct daxfs_branch_info *br)
@@ -337,19 +402,6 @@ static int commit(const struct branch_args *args, struct branch_mount *bm,
 								  0 };
 	int status;
 
-	if (args->dry_run) {
-		if (!goal || br->di_flags & DAXFS_BRANCH_FROZEN) {
-			message_error(
-				"%s: %s", br->di_name,
-				goal ? "has branches of its own, which would have to go first" :
-				       "has no parent to be committed into");
-			return EXIT_REFUSED;
-		}
-		status = branch_report_mount(bm, br->di_name);
-		if (!status)
-			say_discarded(args, bm, targets, br, "would discard");
-		return status;
-	}
 	status = set_name(op.bo_name, br->di_name);
 	if (!status)
 		status = branch_call(bm->fd, DAXFS_IOC_BRANCH_COMMIT, &op, br->di_name);
@@ -377,7 +429,11 @@ int cmd_branch_commit(const struct branch_args *args)
 		/* Before the commit, as nobody can be asked afterwards. */
 		targets = branch_targets_load(bm.fd);
 		br = branch_operand(&bm, args->names[0]);
-		status = br ? commit(args, &bm, targets, br) : EXIT_NOT_FOUND;
+		if (!br)
+			status = EXIT_NOT_FOUND;
+		else
+			status = args->dry_run ? rehearse(args, &bm, targets, br) :
+						 commit(args, &bm, targets, br);
 		branch_targets_free(targets);
 	}
 	branch_mount_close(&bm);

@@ -85,28 +85,34 @@ static void print_summary(const struct diff *diff)
 	       deleted, added, modified, renamed, bytes);
 }
 
-static void print_json(const struct diff *diff)
+void branch_diff_json(struct json *json, const struct diff *diff)
 {
-	struct json json;
-
-	json_begin(&json, stdout, "changes");
 	for (size_t i = 0; i < diff->count; i++) {
 		const struct diff_change *ch = &diff->changes[i];
 
-		json_open_object(&json, NULL);
-		json_text(&json, "change", kind_name(ch->kind));
-		json_bytes(&json, "path", ch->path, strlen(ch->path));
+		json_open_object(json, NULL);
+		json_text(json, "change", kind_name(ch->kind));
+		json_bytes(json, "path", ch->path, strlen(ch->path));
 		if (ch->old_path) {
-			json_bytes(&json, "old_path", ch->old_path, strlen(ch->old_path));
-			json_bool(&json, "modified", ch->modified);
+			json_bytes(json, "old_path", ch->old_path, strlen(ch->old_path));
+			json_bool(json, "modified", ch->modified);
 		}
 		if (ch->old_ino)
-			json_number(&json, "old_size", ch->old_size);
+			json_number(json, "old_size", ch->old_size);
 		if (ch->ino)
-			json_number(&json, "size", ch->size);
-		json_close(&json, '}');
+			json_number(json, "size", ch->size);
+		json_close(json, '}');
 	}
-	json_end(&json);
+}
+
+void branch_diff_print(const struct diff *diff, bool stat)
+{
+	bool escapes = isatty(STDOUT_FILENO);
+
+	for (size_t i = 0; i < diff->count; i++)
+		print_change(&diff->changes[i], stat, escapes);
+	if (stat)
+		print_summary(diff);
 }
 
 static int complain(const char *what, int err, const struct dxc_finding *f)
@@ -132,35 +138,24 @@ static int complain(const char *what, int err, const struct dxc_finding *f)
 								    EXIT_FAILED;
 }
 
-/* Compares branch name in a mapped region with its parent, and prints. */
-static int report(const struct source *src, const char *about, const char *name,
-		  bool stat, bool as_json)
+/* Compares branch name in a mapped region with its parent; an exit status. */
+static int compare(const struct source *src, const char *about, const char *name,
+		   struct diff *diff)
 {
-	bool escapes = isatty(STDOUT_FILENO);
 	struct branch_view view;
-	struct diff diff = { 0 };
 	int err, status = EXIT_OK;
 
 	err = branch_view_open(&view, src->map, src->size, name);
 	if (!err)
-		err = diff_views(view.below, view.top, &diff, &view.finding);
-	if (err) {
-		/* Of an image it is the image that is wrong, not the branch. */
+		err = diff_views(view.below, view.top, diff, &view.finding);
+	/* Of an image it is the image that is wrong, not the branch. */
+	if (err)
 		status = complain(err == -ENOENT ? name : about, err, &view.finding);
-	} else if (as_json) {
-		print_json(&diff);
-	} else {
-		for (size_t i = 0; i < diff.count; i++)
-			print_change(&diff.changes[i], stat, escapes);
-		if (stat)
-			print_summary(&diff);
-	}
-	diff_free(&diff);
 	branch_view_close(&view);
 	return status;
 }
 
-static int report_on(struct branch_mount *bm, const char *name, bool stat, bool as_json)
+int branch_diff_mount(struct branch_mount *bm, const char *name, struct diff *diff)
 {
 	struct source src = { .kind = SOURCE_MOUNT };
 	int err, status;
@@ -170,7 +165,7 @@ static int report_on(struct branch_mount *bm, const char *name, bool stat, bool 
 	src.fd = dup(bm->fd);
 	err = src.fd < 0 ? -errno : source_map_mount(&src);
 	if (!err) {
-		status = report(&src, name, name, stat, as_json);
+		status = compare(&src, name, name, diff);
 	} else {
 		message_error("%s: its memory cannot be read: %s", bm->path,
 			      err == -EPERM || err == -EACCES ? "only root may do that" :
@@ -181,15 +176,32 @@ static int report_on(struct branch_mount *bm, const char *name, bool stat, bool 
 	return status;
 }
 
-int branch_report_mount(struct branch_mount *bm, const char *name)
+/* An image that is not mounted. */
+static int diff_image(const struct image *img, const struct branch_args *args,
+		      struct diff *diff)
 {
-	return report_on(bm, name, false, false);
+	return compare(&img->src, args->source, args->names[0] ? args->names[0] : "main",
+		       diff);
 }
 
-/* An image that is not mounted, or a mount point in place of one. */
-static int diff_source(const struct branch_args *args)
+static int diff_mount(const struct branch_args *args, const char *path, struct diff *diff)
 {
-	const char *name = args->names[0] ? args->names[0] : "main";
+	const struct daxfs_branch_info *br;
+	struct branch_mount bm;
+	int status;
+
+	status = branch_mount_open(&bm, path);
+	if (!status) {
+		br = branch_operand(&bm, args->names[0]);
+		status = br ? branch_diff_mount(&bm, br->di_name, diff) : EXIT_NOT_FOUND;
+	}
+	branch_mount_close(&bm);
+	return status;
+}
+
+/* An image, or a mount point in place of one. */
+static int diff_source(const struct branch_args *args, struct diff *diff)
+{
 	struct image img;
 	char *text;
 	int err, status;
@@ -204,33 +216,27 @@ static int diff_source(const struct branch_args *args)
 			       EXIT_NOT_FOUND :
 			       EXIT_FAILED;
 	}
-	if (img.src.kind == SOURCE_MOUNT) {
-		struct branch_args mounted = *args;
-
-		image_close(&img);
-		mounted.mount = args->source;
-		mounted.source = NULL;
-		return cmd_branch_diff(&mounted);
-	}
-	status = report(&img.src, args->source, name, args->stat, args->json);
+	status = img.src.kind == SOURCE_MOUNT ? diff_mount(args, args->source, diff) :
+						diff_image(&img, args, diff);
 	image_close(&img);
 	return status;
 }
 
 int cmd_branch_diff(const struct branch_args *args)
 {
-	const struct daxfs_branch_info *br;
-	struct branch_mount bm;
+	struct diff diff = { 0 };
+	struct json json;
 	int status;
 
-	if (args->source)
-		return diff_source(args);
-	status = branch_mount_open(&bm, args->mount);
-	if (!status) {
-		br = branch_operand(&bm, args->names[0]);
-		status = br ? report_on(&bm, br->di_name, args->stat, args->json) :
-			      EXIT_NOT_FOUND;
+	status = args->source ? diff_source(args, &diff) :
+				diff_mount(args, args->mount, &diff);
+	if (!status && args->json) {
+		json_begin(&json, stdout, "changes");
+		branch_diff_json(&json, &diff);
+		json_end(&json);
+	} else if (!status) {
+		branch_diff_print(&diff, args->stat);
 	}
-	branch_mount_close(&bm);
+	diff_free(&diff);
 	return status;
 }
