@@ -12,6 +12,9 @@
  *	$FAKE_CALLS	file to which calls that change something are appended
  *	$FAKE_MOUNTINFO	file that is read as /proc/self/mountinfo
  *	$FAKE_LABEL	label of the volume
+ *	$FAKE_FS	words of mount options that its fsopen() and friends know:
+ *			what is asked of them is appended to $FAKE_CALLS, and what
+ *			was mounted is $FAKE_MOUNT
  *
  * What somebody else does meanwhile, mount or no mount, as shell commands:
  *
@@ -26,6 +29,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -243,4 +247,124 @@ int ioctl(int fd, unsigned long request, ...)
 	}
 	errno = request == DAXFS_IOC_DMABUF ? EPERM : ENOTTY;
 	return -1;
+}
+
+/* ---- mounting: nothing is passed on to the kernel ---- */
+
+static int fs_log = -1;
+
+static void __attribute__((format(printf, 1, 2))) note(const char *format, ...)
+{
+	FILE *file = fopen(getenv("FAKE_CALLS"), "ae");
+	va_list args;
+
+	if (!file)
+		abort();
+	va_start(args, format);
+	vfprintf(file, format, args);
+	va_end(args);
+	fclose(file);
+}
+
+static bool is_known(const char *key)
+{
+	char words[256], *rest = words, *word;
+
+	strncpy(words, getenv("FAKE_FS"), sizeof(words) - 1);
+	words[sizeof(words) - 1] = '\0';
+	while ((word = strsep(&rest, " ")))
+		if (strcmp(word, key) == 0)
+			return true;
+	return false;
+}
+
+/* A descriptor of which the lines that the filesystem says can be read. */
+int fsopen(const char *type, unsigned int flags)
+{
+	int ends[2];
+
+	(void)flags;
+	if (!getenv("FAKE_FS")) {
+		errno = ENODEV;
+		return -1;
+	}
+	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
+		return -1;
+	fs_log = ends[1];
+	note("fsopen %s\n", type);
+	return ends[0];
+}
+
+int fspick(int dir, const char *path, unsigned int flags)
+{
+	(void)dir;
+	note("fspick %s\n", path);
+	return fsopen("again", flags);
+}
+
+int fsconfig(int fs, unsigned int command, const char *key, const void *value, int aux)
+{
+	(void)fs;
+	(void)aux;
+	switch (command) {
+	case FSCONFIG_CMD_CREATE:
+		note("create\n");
+		return 0;
+	case FSCONFIG_CMD_RECONFIGURE:
+		note("reconfigure\n");
+		return 0;
+	case FSCONFIG_SET_FD:
+		note("set %s to a file\n", key);
+		return 0;
+	}
+	if (!is_known(key)) {
+		dprintf(fs_log, "e daxfs: Unknown parameter '%s'", key);
+		errno = EINVAL;
+		return -1;
+	}
+	note("set %s%s%s\n", key, value ? "=" : "", value ? (const char *)value : "");
+	return 0;
+}
+
+int fsmount(int fs, unsigned int flags, unsigned int attributes)
+{
+	(void)fs;
+	(void)flags;
+	note("mount with attributes 0x%x\n", attributes);
+	return open(getenv("FAKE_MOUNT"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+int move_mount(int from, const char *from_path, int to, const char *path,
+	       unsigned int flags)
+{
+	(void)from;
+	(void)from_path;
+	(void)to;
+	(void)flags;
+	note("move to %s\n", path);
+	return 0;
+}
+
+int mount_setattr(int dir, const char *path, unsigned int flags,
+		  struct mount_attr *attr, size_t size)
+{
+	(void)dir;
+	(void)flags;
+	(void)size;
+	note("attributes of %s: set 0x%llx, clear 0x%llx\n", path,
+	     (unsigned long long)attr->attr_set, (unsigned long long)attr->attr_clr);
+	return 0;
+}
+
+int setns(int fd, int type)
+{
+	char self[32], path[256];
+	ssize_t n;
+
+	(void)type;
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+	n = readlink(self, path, sizeof(path) - 1);
+	path[n < 0 ? 0 : n] = '\0';
+	note("enter %s\n", path);
+	return 0;
 }
