@@ -29,7 +29,8 @@ _daxfsctl_row()
 		verbs='ls stat cat extents extract log layout'
 		;;
 	fsck)
-		options='-n --check-only -p --preen -a -y --yes -f --force -A -C --progress -V --verbose -J --json -h --help'
+		options='-n --check-only -p --preen -a -y --yes --extract -f --force -A -C --progress -V --verbose -J --json -h --help'
+		valued=' --extract=directory '
 		operands=(file)
 		;;
 	list)

@@ -44,6 +44,9 @@ function __daxfsctl_at --argument-names wanted count
 		case inspect
 			set letters C
 			set names --directory --branch
+		case fsck
+			set letters 
+			set names --extract
 		case list
 			set letters o
 			set names --output
@@ -168,10 +171,11 @@ complete $commands -n '__daxfsctl_at inspect 1' -a log -d 'the records of a bran
 complete $commands -n '__daxfsctl_at inspect 1' -a layout -d 'a picture of the region'
 
 set commands -c daxfsctl -c fsck.daxfs
-complete $commands -n '__daxfsctl_at fsck' -s n -l check-only -d 'change nothing (as always in this version)'
-complete $commands -n '__daxfsctl_at fsck' -s p -l preen -d 'taken from boot scripts; repairs nothing yet'
-complete $commands -n '__daxfsctl_at fsck' -s a -d 'taken from boot scripts; repairs nothing yet'
-complete $commands -n '__daxfsctl_at fsck' -s y -l yes -d 'taken from boot scripts; repairs nothing yet'
+complete $commands -n '__daxfsctl_at fsck' -s n -l check-only -d 'change nothing, as without -p, -a and -y'
+complete $commands -n '__daxfsctl_at fsck' -s p -l preen -d 'repair what is safe to'
+complete $commands -n '__daxfsctl_at fsck' -s a -d 'repair what is safe to'
+complete $commands -n '__daxfsctl_at fsck' -s y -l yes -d 'repair everything that can be, also at the price of a part of it'
+complete $commands -n '__daxfsctl_at fsck' -l extract -x -a '(__fish_complete_directories)' -d 'write what can be read of the files to DIR'
 complete $commands -n '__daxfsctl_at fsck' -s f -l force -d 'taken from boot scripts: every check is a full one'
 complete $commands -n '__daxfsctl_at fsck' -s A -d 'taken from boot scripts, means nothing'
 complete $commands -n '__daxfsctl_at fsck' -s C -l progress -d 'show progress on a terminal'
