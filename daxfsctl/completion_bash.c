@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Completions for bash: a table, and the function that walks through a command line by it. */
+#include "completion.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *bash_kind(enum kind kind)
+{
+	static const char *const names[] = {
+		[KIND_NOTHING] = "nothing",
+		[KIND_FILE] = "file",
+		[KIND_DIRECTORY] = "directory",
+		[KIND_WORD] = "word",
+	};
+
+	return names[kind];
+}
+
+static void bash_options(const struct applet *a)
+{
+	const struct applet_option *o = NULL;
+	const char *space = "";
+
+	printf("\t\toptions='");
+	while ((o = completion_next_option(a, o))) {
+		if (completion_has_letter(o)) {
+			printf("%s-%c", space, o->short_name);
+			space = " ";
+		}
+		if (o->long_name) {
+			printf("%s--%s", space, o->long_name);
+			space = " ";
+		}
+	}
+	puts("'");
+}
+
+/* Nothing for a row without such options: the caller has set the default. */
+static void bash_valued(const struct applet *a)
+{
+	const struct applet_option *o = NULL;
+	bool any = false;
+
+	while ((o = completion_next_option(a, o))) {
+		const char *kind;
+
+		if (!o->argument)
+			continue;
+		kind = bash_kind(completion_kind(o->argument, strlen(o->argument)));
+		if (!any)
+			printf("\t\tvalued=' ");
+		any = true;
+		if (completion_has_letter(o))
+			printf("-%c=%s ", o->short_name, kind);
+		if (o->long_name)
+			printf("--%s=%s ", o->long_name, kind);
+	}
+	if (any)
+		puts("'");
+}
+
+static void bash_row(const struct applet *a)
+{
+	const char *operand = a->operands;
+	size_t len = 0;
+
+	printf("\t%s)\n", a->name);
+	bash_options(a);
+	bash_valued(a);
+	if (*operand) {
+		const char *space = "";
+
+		printf("\t\toperands=(");
+		while ((len = completion_next_operand(&operand, len)) != 0) {
+			printf("%s%s", space, bash_kind(completion_kind(operand, len)));
+			space = " ";
+		}
+		puts(")");
+	}
+	if (a->words) {
+		printf("\t\tverbs='");
+		for (const struct applet_word *w = a->words; w->name; w++)
+			printf("%s%s", w == a->words ? "" : " ", w->name);
+		puts("'");
+	}
+	puts("\t\t;;");
+}
+
+void completion_bash(void)
+{
+	fputs(COMPLETION_NOTICE
+	      "# shellcheck shell=bash disable=SC2034,SC2154 # bash-completion sets and reads these\n"
+	      "\n"
+	      "# What the table says of a verb: into variables of the caller.\n"
+	      "_daxfsctl_row()\n"
+	      "{\n"
+	      "\tcase $1 in\n",
+	      stdout);
+	completion_for_each_row(bash_row);
+	fputs("\t*) return 1 ;;\n"
+	      "\tesac\n"
+	      "}\n"
+	      "\n"
+	      "# Puts the option whose argument is the word after $1 into the caller's $option.\n"
+	      "_daxfsctl_option()\n"
+	      "{\n"
+	      "\tlocal letters=${1#-} letter\n"
+	      "\n"
+	      "\tif [[ $1 == --* ]]; then\n"
+	      "\t\t[[ $valued != *\" $1=\"* ]] || option=$1\n"
+	      "\t\treturn\n"
+	      "\tfi\n"
+	      "\twhile [[ $letters ]]; do\n"
+	      "\t\tletter=${letters:0:1}\n"
+	      "\t\tletters=${letters:1}\n"
+	      "\t\tif [[ $valued == *\" -$letter=\"* ]]; then\n"
+	      "\t\t\t# More letters would be the argument.\n"
+	      "\t\t\t[[ $letters ]] || option=-$letter\n"
+	      "\t\t\treturn\n"
+	      "\t\tfi\n"
+	      "\tdone\n"
+	      "}\n"
+	      "\n"
+	      "_daxfsctl()\n"
+	      "{\n"
+	      "\tlocal cur prev words cword split\n"
+	      "\tlocal verb first=1 n=0 i option='' ended='' kind options='' valued=' ' operands=()\n"
+	      "\tlocal verbs='",
+	      stdout);
+	completion_put_names(applets);
+	fputs("'\n"
+	      "\n"
+	      "\t# A colon is part of phys:ADDR+SIZE.\n"
+	      "\t_init_completion -s -n : || return\n"
+	      "\tcase ${words[0]##*/} in\n",
+	      stdout);
+	for (const struct applet *a = applets; a->name; a++) {
+		if (!a->links[0])
+			continue;
+		putchar('\t');
+		completion_put_links(a, " | ");
+		printf(") verb=%s ;;\n", a->name);
+	}
+	fputs("\t*) verb=${words[1]-} first=2 ;;\n"
+	      "\tesac\n"
+	      "\tif ((cword < first)); then\n"
+	      "\t\t[[ $cur != -* ]] || verbs='",
+	      stdout);
+	completion_put_names(applet_plain);
+	fputs("'\n"
+	      "\t\tmapfile -t COMPREPLY < <(compgen -W \"$verbs\" -- \"$cur\")\n"
+	      "\t\treturn\n"
+	      "\tfi\n"
+	      "\t_daxfsctl_row \"$verb\" || return\n"
+	      "\n"
+	      "\tfor ((i = first; i < cword; i++)); do\n"
+	      "\t\tif [[ $option ]]; then\n"
+	      "\t\t\toption=''\n"
+	      "\t\telif [[ ! $ended && ${words[i]} == -- ]]; then\n"
+	      "\t\t\tended=1\n"
+	      "\t\telif [[ ! $ended && ${words[i]} == -?* ]]; then\n"
+	      "\t\t\t_daxfsctl_option \"${words[i]}\"\n"
+	      "\t\telse\n"
+	      "\t\t\tn=$((n + 1))\n"
+	      "\t\tfi\n"
+	      "\tdone\n"
+	      "\t[[ $split != true ]] || option=$prev\n"
+	      "\n"
+	      "\tif [[ $option ]]; then\n"
+	      "\t\tkind=${valued#*\" $option=\"}\n"
+	      "\t\tkind=${kind%% *}\n"
+	      "\telif [[ ! $ended && $cur == -* ]]; then\n"
+	      "\t\tkind=option\n"
+	      "\telse\n"
+	      "\t\tkind=${operands[n]-}\n"
+	      "\tfi\n"
+	      "\tcase $kind in\n"
+	      "\tfile) _filedir ;;\n"
+	      "\tdirectory) _filedir -d ;;\n"
+	      "\toption) mapfile -t COMPREPLY < <(compgen -W \"$options\" -- \"$cur\") ;;\n"
+	      "\tword) mapfile -t COMPREPLY < <(compgen -W \"$verbs\" -- \"$cur\") ;;\n"
+	      "\tesac\n"
+	      "\t__ltrim_colon_completions \"$cur\"\n"
+	      "} &&\n"
+	      "\tcomplete -F _daxfsctl daxfsctl",
+	      stdout);
+	completion_put_all_links(" ");
+	putchar('\n');
+}
