@@ -301,7 +301,8 @@ static int open_listing(struct listing *ls, const struct branch_args *args)
 	ls->args = args;
 	choose_columns(ls);
 	status = branch_mount_open(&ls->bm, args->mount);
-	if (!status)
+	/* Who completes a name does not wait for the mounts of others. */
+	if (!status && columns_has(&ls->columns, COL_TARGETS))
 		ls->targets = branch_targets_load(ls->bm.fd);
 	return status;
 }

@@ -25,7 +25,7 @@ static int find_column(const struct table_column *all, const char *name, size_t 
 	return -1;
 }
 
-static bool has_column(const struct columns *chosen, size_t column)
+bool columns_has(const struct columns *chosen, size_t column)
 {
 	for (size_t i = 0; i < chosen->count; i++)
 		if (chosen->shown[i] == column)
@@ -45,7 +45,7 @@ int columns_choose(struct columns *chosen, const struct table_column *all,
 		column = find_column(all, p, *len);
 		if (column < 0)
 			return -EINVAL;
-		if (!has_column(chosen, (size_t)column))
+		if (!columns_has(chosen, (size_t)column))
 			chosen->shown[chosen->count++] = (size_t)column;
 		if (!p[*len])
 			return 0;

@@ -21,6 +21,7 @@ struct columns {
 	size_t count;
 };
 
+bool columns_has(const struct columns *chosen, size_t column);
 /* The first count columns. */
 void columns_first(struct columns *chosen, size_t count);
 /*

@@ -347,6 +347,13 @@ differs() {
 	faked daxfsctl branch list -m "$dir" -O | head -n 1 | grep -q 'ID.*PARENT.*CREATED'
 }
 
+@test "list does not look at other mounts for columns that say nothing of them" {
+	# Who reads it waits.
+	mkfifo "$BATS_TEST_TMPDIR/mountinfo"
+	[[ $(FAKE_MOUNTINFO=$BATS_TEST_TMPDIR/mountinfo faked timeout 10 daxfsctl branch list -m "$dir" -rno NAME | xargs) == "main a b aa bb" ]]
+	[[ ! $(FAKE_MOUNTINFO=$BATS_TEST_TMPDIR/mountinfo faked timeout 1 daxfsctl branch list -m "$dir") ]]
+}
+
 @test "list in JSON is an array of objects with plain numbers" {
 	faked daxfsctl branch list -m "$dir" --json | jq -e '.schema == 1 and (.branches | length) == 5 and .branches[2] == {
 		name: "b", state: "live", mode: "rw", used: 131072, host: "elsewhere", targets: [], id: "2.3", parent: "main",
