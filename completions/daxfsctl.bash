@@ -2,54 +2,86 @@
 # Generated from the applet table by `make completions`; edits here are lost.
 # shellcheck shell=bash disable=SC2034,SC2154 # bash-completion sets and reads these
 
-# What the table says of a verb: into variables of the caller.
+# What the table says of a verb, or of a word after it: into variables of the caller.
 _daxfsctl_row()
 {
 	case $1 in
 	mkfs)
 		options='-d --directory --tar -o --output -H --heap -p --phys -s --size -m --mount -w --writable -D --delta --branches -L --label -U --uuid -n --dry-run -f --force -F -q --quiet -v --verbose --all-root --exclude -h --help'
 		valued=' -d=directory --directory=directory --tar=file -o=file --output=file -H=nothing --heap=nothing -p=nothing --phys=nothing -s=nothing --size=nothing -m=directory --mount=directory -D=nothing --delta=nothing --branches=nothing -L=nothing --label=nothing -U=nothing --uuid=nothing --exclude=nothing '
-		operands=(file)
+		operands+=(file)
 		;;
 	mount)
 		options='-o --options -t --types -f --fake -s --sloppy -n --no-mtab -N --namespace -v --verbose -h --help'
 		valued=' -o=nothing --options=nothing -t=nothing --types=nothing -N=file --namespace=file '
-		operands=(file directory)
+		operands+=(file directory)
 		;;
 	branch)
 		options='-m --mount -p --parent --stay --volume -s --source --stat --dry-run --to-root -J --json -o --output -O --output-all -P --pairs -r --raw -n --noheadings -b --bytes -q --quiet -h --help'
-		valued=' -m=directory --mount=directory -p=nothing --parent=nothing --volume=directory -s=file --source=file -o=nothing --output=nothing '
-		operands=(word nothing directory)
+		valued=' -m=mount --mount=mount -p=branch --parent=branch --volume=mount -s=source --source=source -o=nothing --output=nothing '
+		operands+=(word)
 		verbs='create list show switch diff commit abort rename mount'
+		;;
+	'branch create')
+		operands+=(nothing)
+		;;
+	'branch show' | 'branch switch' | 'branch diff' | 'branch commit' | 'branch abort')
+		operands+=(branch)
+		;;
+	'branch rename')
+		operands+=(branch nothing)
+		;;
+	'branch mount')
+		operands+=(branch directory)
 		;;
 	inspect)
 		options='-l --long -R --recursive -C --directory --branch -b --bytes -J --json --udev -h --help'
 		valued=' -C=directory --directory=directory --branch=nothing '
-		operands=(file word nothing)
+		operands+=(file word)
 		verbs='ls stat cat extents extract log layout'
+		;;
+	'inspect ls' | 'inspect stat' | 'inspect cat' | 'inspect extents' | 'inspect extract')
+		operands+=(nothing)
+		;;
+	'inspect log')
+		operands+=(nothing)
 		;;
 	fsck)
 		options='-n --check-only -p --preen -a -y --yes --extract -f --force -A -C --progress -V --verbose -J --json -h --help'
 		valued=' --extract=directory '
-		operands=(file)
+		operands+=(file)
 		;;
 	list)
 		options='-o --output -O --output-all -J --json -P --pairs -r --raw -n --noheadings -b --bytes -h --help'
 		valued=' -o=nothing --output=nothing '
-		operands=(file)
+		operands+=(file)
 		;;
 	help)
 		options='--help'
-		operands=(word)
+		operands+=(word)
 		;;
 	version)
 		options='--help'
 		;;
 	--install)
 		options='-s'
-		operands=(directory)
+		operands+=(directory)
 		;;
 	*) return 1 ;;
+	esac
+}
+
+# An option and its argument, of which the shell takes no more than a tilde and quotes: nothing is run.
+_daxfsctl_given()
+{
+	local kind=${valued#*" $1="} word=${2//[\\\"\']/}
+
+	case ${kind%% *} in
+	mount)
+		[[ $word != '~' && $word != '~/'* ]] || word=$HOME${word:1}
+		mounts+=("$word")
+		;;
+	source) unmounted=1 ;;
 	esac
 }
 
@@ -58,7 +90,10 @@ _daxfsctl_option()
 {
 	local letters=${1#-} letter
 
-	if [[ $1 == --* ]]; then
+	if [[ $1 == --*=* ]]; then
+		[[ $valued != *" ${1%%=*}="* ]] || _daxfsctl_given "${1%%=*}" "${1#*=}"
+		return
+	elif [[ $1 == --* ]]; then
 		[[ $valued != *" $1="* ]] || option=$1
 		return
 	fi
@@ -66,10 +101,24 @@ _daxfsctl_option()
 		letter=${letters:0:1}
 		letters=${letters:1}
 		if [[ $valued == *" -$letter="* ]]; then
-			# More letters would be the argument.
-			[[ $letters ]] || option=-$letter
+			# More letters are the argument.
+			if [[ $letters ]]; then _daxfsctl_given "-$letter" "$letters"; else option=-$letter; fi
 			return
 		fi
+	done
+}
+
+# The branches of the mounts that were named, else of the one that holds the current directory.
+_daxfsctl_branches()
+{
+	local mount name PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+
+	[[ ! $unmounted ]] || return 0
+	for mount in "${mounts[@]-}"; do
+		while read -r name; do
+			# Nothing else can be a branch's name, and these need no quotes.
+			[[ $name != "$cur"* || $name == *[^[:alnum:]._-]* ]] || COMPREPLY+=("$name")
+		done < <(command daxfsctl branch list -rno NAME ${mount:+-m "$mount"} 2>/dev/null)
 	done
 }
 
@@ -77,6 +126,7 @@ _daxfsctl()
 {
 	local cur prev words cword split
 	local verb first=1 n=0 i option='' ended='' kind options='' valued=' ' operands=()
+	local mounts=() unmounted=''
 	local verbs='mkfs mount branch inspect fsck list help version'
 
 	# A colon is part of phys:ADDR+SIZE.
@@ -98,12 +148,14 @@ _daxfsctl()
 
 	for ((i = first; i < cword; i++)); do
 		if [[ $option ]]; then
+			_daxfsctl_given "$option" "${words[i]}"
 			option=''
 		elif [[ ! $ended && ${words[i]} == -- ]]; then
 			ended=1
 		elif [[ ! $ended && ${words[i]} == -?* ]]; then
 			_daxfsctl_option "${words[i]}"
 		else
+			[[ ${operands[n]-} != word ]] || _daxfsctl_row "$verb ${words[i]}"
 			n=$((n + 1))
 		fi
 	done
@@ -118,8 +170,9 @@ _daxfsctl()
 		kind=${operands[n]-}
 	fi
 	case $kind in
-	file) _filedir ;;
-	directory) _filedir -d ;;
+	file | source) _filedir ;;
+	directory | mount) _filedir -d ;;
+	branch) _daxfsctl_branches ;;
 	option) mapfile -t COMPREPLY < <(compgen -W "$options" -- "$cur") ;;
 	word) mapfile -t COMPREPLY < <(compgen -W "$verbs" -- "$cur") ;;
 	esac

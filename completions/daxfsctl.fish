@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Generated from the applet table by `make completions`; edits here are lost.
 
-# Is this the verb being completed, and with these many operands before the cursor?
-function __daxfsctl_at --argument-names wanted count
+# What stands before the cursor, one a line: the verb, then operands, mounts and sources, each with that word before it.
+function __daxfsctl_given
 	set -l words (commandline -opc)
 	set -l verb
 	set -l letters
 	set -l names
-	set -l n 0
-	set -l is_argument false
+	set -l mounts
+	set -l sources
+	set -l option
+	set -l parts
 	set -l ended false
 
 	switch (string replace -r '.*/' '' -- $words[1])
@@ -23,13 +25,12 @@ function __daxfsctl_at --argument-names wanted count
 		case fsck.daxfs
 			set verb fsck
 		case '*'
-			set -q words[2]; or return 1
+			set -q words[2]; or return
 			set verb $words[2]
 			set -e words[1]
 	end
 	set -e words[1]
-	test "$verb" = $wanted; or return 1
-	set -q count[1]; or return 0
+	echo $verb
 
 	switch $verb
 		case mkfs
@@ -41,30 +42,76 @@ function __daxfsctl_at --argument-names wanted count
 		case branch
 			set letters mpso
 			set names --mount --parent --volume --source --output
+			set mounts -m --mount --volume
+			set sources -s --source
 		case inspect
 			set letters C
 			set names --directory --branch
 		case fsck
-			set letters 
+			set letters
 			set names --extract
 		case list
 			set letters o
 			set names --output
 	end
 	for word in $words
-		if $is_argument
-			set is_argument false
+		if set -q option[1]
+			set parts $option $word
 		else if $ended; or not string match -q -- '-?*' $word
-			set n (math $n + 1)
+			echo operand $word
+			continue
 		else if test $word = --
 			set ended true
+			continue
 		else if contains -- $word $names
-			set is_argument true
-		else if set -q letters[1]; and string match -qr -- "^-[^-$letters][^$letters]*[$letters]\$|^-[$letters]\$" $word
-			set is_argument true
+			set option $word
+			continue
+		else if string match -q -- '--*' $word
+			set parts (string match -r -- '^(--[^=]*)=(.*)$' $word)[2..]
+		else if set -q letters[1]; and set parts (string match -r -- "^-[^$letters]*([$letters])(.*)\$" $word)[2..]
+			set parts[1] -$parts[1]
+			if test -z "$parts[2]"
+				set option $parts[1]
+				continue
+			end
+		else
+			continue
+		end
+		set -e option
+		if contains -- "$parts[1]" $mounts
+			# Of what stands there a tilde is taken: nothing is run.
+			echo mount (string replace -r -- '^~(?=/|$)' $HOME $parts[2])
+		else if contains -- "$parts[1]" $sources
+			echo source $parts[2]
 		end
 	end
-	test $n -eq $count
+end
+
+# Is this the verb being completed, with these many operands before the cursor, of which number "at" is this word?
+function __daxfsctl_at --argument-names wanted count at word
+	set -l given (__daxfsctl_given)
+	test "$given[1]" = $wanted; or return 1
+	set -q count[1]; or return 0
+	set -l operands (string replace -rf '^operand ' '' -- $given)
+	test (count $operands) -eq $count; or return 1
+	set -q at[1]; or return 0
+	test "$operands[$at]" = $word
+end
+
+# The branches of the mounts that were named, else of the one that holds the current directory.
+function __daxfsctl_branches
+	set -l given (__daxfsctl_given)
+	set -l mounts (string replace -rf '^mount ' '' -- $given)
+	set -lx PATH $PATH /usr/local/sbin /usr/sbin /sbin
+	if string match -qr '^source ' -- $given; or not command -q daxfsctl
+		return
+	end
+	if not set -q mounts[1]
+		command daxfsctl branch list -rno NAME 2>/dev/null
+	end
+	for mount in $mounts
+		command daxfsctl branch list -rno NAME -m $mount 2>/dev/null
+	end
 end
 
 function __daxfsctl_first
@@ -125,7 +172,7 @@ complete $commands -n '__daxfsctl_at mount 1' -a '(__fish_complete_directories)'
 
 set commands -c daxfsctl -c daxfs-branch
 complete $commands -n '__daxfsctl_at branch' -s m -l mount -x -a '(__fish_complete_directories)' -d 'the mounted daxfs (default: the one that holds the current directory)'
-complete $commands -n '__daxfsctl_at branch' -s p -l parent -x -d 'create: the branch to start from (default: what DIR shows)'
+complete $commands -n '__daxfsctl_at branch' -s p -l parent -x -a '(__daxfsctl_branches)' -d 'create: the branch to start from (default: what DIR shows)'
 complete $commands -n '__daxfsctl_at branch' -l stay -d 'create: DIR goes on showing what it shows'
 complete $commands -n '__daxfsctl_at branch' -l volume -x -a '(__fish_complete_directories)' -d 'create, mount: a mount of the image, when DIR is not to be one yet'
 complete $commands -n '__daxfsctl_at branch' -s s -l source -r -F -d 'create: the image, when it is not mounted yet; diff: look there'
@@ -150,7 +197,14 @@ complete $commands -n '__daxfsctl_at branch 0' -a commit -d 'a branch into its p
 complete $commands -n '__daxfsctl_at branch 0' -a abort -d 'discard a branch'
 complete $commands -n '__daxfsctl_at branch 0' -a rename -d 'give a branch another name'
 complete $commands -n '__daxfsctl_at branch 0' -a mount -d 'another branch at another directory'
-complete $commands -n '__daxfsctl_at branch 2' -a '(__fish_complete_directories)'
+complete $commands -n '__daxfsctl_at branch 1 1 show' -a '(__daxfsctl_branches)'
+complete $commands -n '__daxfsctl_at branch 1 1 switch' -a '(__daxfsctl_branches)'
+complete $commands -n '__daxfsctl_at branch 1 1 diff' -a '(__daxfsctl_branches)'
+complete $commands -n '__daxfsctl_at branch 1 1 commit' -a '(__daxfsctl_branches)'
+complete $commands -n '__daxfsctl_at branch 1 1 abort' -a '(__daxfsctl_branches)'
+complete $commands -n '__daxfsctl_at branch 1 1 rename' -a '(__daxfsctl_branches)'
+complete $commands -n '__daxfsctl_at branch 1 1 mount' -a '(__daxfsctl_branches)'
+complete $commands -n '__daxfsctl_at branch 2 1 mount' -a '(__fish_complete_directories)'
 
 set commands -c daxfsctl -c daxfs-inspect
 complete $commands -n '__daxfsctl_at inspect' -s l -l long -d 'ls: mode, links, owner, size and time as well'

@@ -20,6 +20,7 @@ struct applet_option {
 struct applet_word {
 	const char *name;
 	const char *help;
+	const char *operands;	/* placeholders of what comes after it, as those of an applet */
 };
 
 struct applet {
@@ -29,8 +30,14 @@ struct applet {
 	const char *synopsis;		/* after the verb; lines separated by '\n' */
 	const char *help;		/* one line */
 	const struct applet_option *options; /* ended by an all-zero row */
-	const char *operands;		/* placeholders in order, one space between them */
+	/*
+	 * Placeholders in order, one space between them. Where there are words, VERB
+	 * is the last. BRANCH is a branch that is there, of the mount that is named.
+	 */
+	const char *operands;
 	const struct applet_word *words; /* what VERB among them stands for; NULL: an applet */
+	/* Long names of options that name the mount of a BRANCH, likewise; "": no BRANCH. */
+	const char *mounts;
 };
 
 /* Exit statuses of mkfs, inspect, list, branch. */

@@ -17,7 +17,7 @@ enum { OPT_STAY = 1, OPT_VOLUME, OPT_STAT, OPT_DRY_RUN, OPT_TO_ROOT };
 const struct applet_option branch_options[] = {
 	{ 'm', "mount", "DIR",
 	  "the mounted daxfs (default: the one that holds the current directory)" },
-	{ 'p', "parent", "NAME",
+	{ 'p', "parent", "BRANCH",
 	  "create: the branch to start from (default: what DIR shows)" },
 	{ OPT_STAY, "stay", NULL, "create: DIR goes on showing what it shows" },
 	{ OPT_VOLUME, "volume", "DIR",

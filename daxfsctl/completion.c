@@ -2,8 +2,10 @@
 /*
  * Completions for bash, zsh and fish, written from the applet table. Owns what
  * the shells are told; knows nothing of what the applets do. What it writes
- * runs no program and looks at no device: file names are all that the shells
- * look up themselves.
+ * looks at no device, and runs one program in one case: where a branch is
+ * wanted, "daxfsctl branch list" asks the mount that was named, or the one that
+ * holds the current directory. That is one call that every user may make;
+ * when it fails nothing is offered, and nothing is said.
  */
 #include "completion.h"
 
@@ -45,7 +47,34 @@ enum kind completion_kind(const char *placeholder, size_t len)
 		return KIND_DIRECTORY;
 	if (placeholder_has(placeholder, len, "VERB"))
 		return KIND_WORD;
+	if (placeholder_has(placeholder, len, "BRANCH"))
+		return KIND_BRANCH;
 	return KIND_NOTHING;
+}
+
+/* The same of an option's argument, which may say whose branches are meant. */
+enum kind completion_option_kind(const struct applet *a, const struct applet_option *o)
+{
+	size_t len = strlen(o->argument);
+
+	if (*a->mounts && o->long_name &&
+	    placeholder_has(a->mounts, strlen(a->mounts), o->long_name))
+		return KIND_MOUNT;
+	if (*a->mounts && placeholder_has(o->argument, len, "SOURCE"))
+		return KIND_SOURCE;
+	return completion_kind(o->argument, len);
+}
+
+const char *completion_kind_name(enum kind kind)
+{
+	static const char *const names[] = {
+		[KIND_NOTHING] = "nothing",	[KIND_FILE] = "file",
+		[KIND_DIRECTORY] = "directory", [KIND_WORD] = "word",
+		[KIND_BRANCH] = "branch",	[KIND_MOUNT] = "mount",
+		[KIND_SOURCE] = "source",
+	};
+
+	return names[kind];
 }
 
 /* The next operand of a row: 0 after the last one, else its length. */
@@ -54,6 +83,27 @@ size_t completion_next_operand(const char **operand, size_t len)
 	*operand += len;
 	*operand += strspn(*operand, " ");
 	return strcspn(*operand, " ");
+}
+
+int completion_count_operands(const char *operand)
+{
+	size_t len = 0;
+	int count = 0;
+
+	while ((len = completion_next_operand(&operand, len)) != 0)
+		count++;
+	return count;
+}
+
+/* The most operands that any of an applet's words has. */
+int completion_most_after(const struct applet *a)
+{
+	int most = 0;
+
+	for (const struct applet_word *w = a->words; w && w->name; w++)
+		if (completion_count_operands(w->operands) > most)
+			most = completion_count_operands(w->operands);
+	return most;
 }
 
 /*
@@ -85,6 +135,21 @@ const char *completion_option_help(const struct applet *a, const struct applet_o
 	while (strcmp(o->help, "the same") == 0 && o > a->options)
 		o--;
 	return o->help;
+}
+
+/* The names of the options of one kind, a blank before each. */
+void completion_put_options_of(const struct applet *a, enum kind kind)
+{
+	const struct applet_option *o = NULL;
+
+	while ((o = completion_next_option(a, o))) {
+		if (!o->argument || completion_option_kind(a, o) != kind)
+			continue;
+		if (completion_has_letter(o))
+			printf(" -%c", o->short_name);
+		if (o->long_name)
+			printf(" --%s", o->long_name);
+	}
 }
 
 /* Prints what stands between single quotes; each of "special" gets a backslash. */

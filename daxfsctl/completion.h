@@ -12,19 +12,31 @@
 	"# SPDX-License-Identifier: GPL-2.0-only\n" \
 	"# Generated from the applet table by `make completions`; edits here are lost.\n"
 
+/* Where daxfsctl is, for those who type its whole path, or sudo before it. */
+#define COMPLETION_SBIN ":/usr/local/sbin:/usr/sbin:/sbin"
+
 /* What a shell can offer for a placeholder. */
 enum kind {
 	KIND_NOTHING,
 	KIND_FILE,
 	KIND_DIRECTORY,
 	KIND_WORD,
+	KIND_BRANCH,
+	KIND_MOUNT,	/* a directory: branches are those of the daxfs mounted there */
+	KIND_SOURCE,	/* a file: branches are those of an image that is not mounted */
 };
 
 /* ---- what the table says ---- */
 
 enum kind completion_kind(const char *placeholder, size_t len);
+/* The same of an option's argument, which may say whose branches are meant. */
+enum kind completion_option_kind(const struct applet *a, const struct applet_option *o);
+const char *completion_kind_name(enum kind kind);
 /* The next operand of a row: 0 after the last one, else its length. */
 size_t completion_next_operand(const char **operand, size_t len);
+int completion_count_operands(const char *operand);
+/* The most operands that any of an applet's words has. */
+int completion_most_after(const struct applet *a);
 /*
  * Steps through the options of a row, from NULL to NULL, --help included: the
  * table leaves it to main.c, except where the letter or name is taken.
@@ -44,6 +56,8 @@ void completion_put_quoted(const char *text, const char *special, const char *qu
 void completion_put_links(const struct applet *a, const char *between);
 void completion_put_all_links(const char *before);
 void completion_put_names(const struct applet *table);
+/* The names of the options of one kind, a blank before each. */
+void completion_put_options_of(const struct applet *a, enum kind kind);
 
 /* ---- the shells ---- */
 

@@ -5,18 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *bash_kind(enum kind kind)
-{
-	static const char *const names[] = {
-		[KIND_NOTHING] = "nothing",
-		[KIND_FILE] = "file",
-		[KIND_DIRECTORY] = "directory",
-		[KIND_WORD] = "word",
-	};
-
-	return names[kind];
-}
-
 static void bash_options(const struct applet *a)
 {
 	const struct applet_option *o = NULL;
@@ -47,7 +35,7 @@ static void bash_valued(const struct applet *a)
 
 		if (!o->argument)
 			continue;
-		kind = bash_kind(completion_kind(o->argument, strlen(o->argument)));
+		kind = completion_kind_name(completion_option_kind(a, o));
 		if (!any)
 			printf("\t\tvalued=' ");
 		any = true;
@@ -60,24 +48,50 @@ static void bash_valued(const struct applet *a)
 		puts("'");
 }
 
-static void bash_row(const struct applet *a)
+static void bash_operands(const char *operand)
 {
-	const char *operand = a->operands;
+	const char *space = "";
 	size_t len = 0;
 
+	if (!*operand)
+		return;
+	printf("\t\toperands+=(");
+	while ((len = completion_next_operand(&operand, len)) != 0) {
+		printf("%s%s", space,
+		       completion_kind_name(completion_kind(operand, len)));
+		space = " ";
+	}
+	puts(")");
+}
+
+/* A word after a verb, with all that have the same operands. */
+static void bash_word(const struct applet *a, const struct applet_word *w)
+{
+	const char *bar = "";
+
+	for (const struct applet_word *before = a->words; before < w; before++)
+		if (strcmp(before->operands, w->operands) == 0)
+			return;
+	if (!*w->operands)
+		return;
+	putchar('\t');
+	for (const struct applet_word *as = w; as->name; as++) {
+		if (strcmp(as->operands, w->operands) != 0)
+			continue;
+		printf("%s'%s %s'", bar, a->name, as->name);
+		bar = " | ";
+	}
+	puts(")");
+	bash_operands(w->operands);
+	puts("\t\t;;");
+}
+
+static void bash_row(const struct applet *a)
+{
 	printf("\t%s)\n", a->name);
 	bash_options(a);
 	bash_valued(a);
-	if (*operand) {
-		const char *space = "";
-
-		printf("\t\toperands=(");
-		while ((len = completion_next_operand(&operand, len)) != 0) {
-			printf("%s%s", space, bash_kind(completion_kind(operand, len)));
-			space = " ";
-		}
-		puts(")");
-	}
+	bash_operands(a->operands);
 	if (a->words) {
 		printf("\t\tverbs='");
 		for (const struct applet_word *w = a->words; w->name; w++)
@@ -85,6 +99,8 @@ static void bash_row(const struct applet *a)
 		puts("'");
 	}
 	puts("\t\t;;");
+	for (const struct applet_word *w = a->words; w && w->name; w++)
+		bash_word(a, w);
 }
 
 void completion_bash(void)
@@ -92,7 +108,7 @@ void completion_bash(void)
 	fputs(COMPLETION_NOTICE
 	      "# shellcheck shell=bash disable=SC2034,SC2154 # bash-completion sets and reads these\n"
 	      "\n"
-	      "# What the table says of a verb: into variables of the caller.\n"
+	      "# What the table says of a verb, or of a word after it: into variables of the caller.\n"
 	      "_daxfsctl_row()\n"
 	      "{\n"
 	      "\tcase $1 in\n",
@@ -102,12 +118,29 @@ void completion_bash(void)
 	      "\tesac\n"
 	      "}\n"
 	      "\n"
+	      "# An option and its argument, of which the shell takes no more than a tilde and quotes: nothing is run.\n"
+	      "_daxfsctl_given()\n"
+	      "{\n"
+	      "\tlocal kind=${valued#*\" $1=\"} word=${2//[\\\\\\\"\\']/}\n"
+	      "\n"
+	      "\tcase ${kind%% *} in\n"
+	      "\tmount)\n"
+	      "\t\t[[ $word != '~' && $word != '~/'* ]] || word=$HOME${word:1}\n"
+	      "\t\tmounts+=(\"$word\")\n"
+	      "\t\t;;\n"
+	      "\tsource) unmounted=1 ;;\n"
+	      "\tesac\n"
+	      "}\n"
+	      "\n"
 	      "# Puts the option whose argument is the word after $1 into the caller's $option.\n"
 	      "_daxfsctl_option()\n"
 	      "{\n"
 	      "\tlocal letters=${1#-} letter\n"
 	      "\n"
-	      "\tif [[ $1 == --* ]]; then\n"
+	      "\tif [[ $1 == --*=* ]]; then\n"
+	      "\t\t[[ $valued != *\" ${1%%=*}=\"* ]] || _daxfsctl_given \"${1%%=*}\" \"${1#*=}\"\n"
+	      "\t\treturn\n"
+	      "\telif [[ $1 == --* ]]; then\n"
 	      "\t\t[[ $valued != *\" $1=\"* ]] || option=$1\n"
 	      "\t\treturn\n"
 	      "\tfi\n"
@@ -115,10 +148,24 @@ void completion_bash(void)
 	      "\t\tletter=${letters:0:1}\n"
 	      "\t\tletters=${letters:1}\n"
 	      "\t\tif [[ $valued == *\" -$letter=\"* ]]; then\n"
-	      "\t\t\t# More letters would be the argument.\n"
-	      "\t\t\t[[ $letters ]] || option=-$letter\n"
+	      "\t\t\t# More letters are the argument.\n"
+	      "\t\t\tif [[ $letters ]]; then _daxfsctl_given \"-$letter\" \"$letters\"; else option=-$letter; fi\n"
 	      "\t\t\treturn\n"
 	      "\t\tfi\n"
+	      "\tdone\n"
+	      "}\n"
+	      "\n"
+	      "# The branches of the mounts that were named, else of the one that holds the current directory.\n"
+	      "_daxfsctl_branches()\n"
+	      "{\n"
+	      "\tlocal mount name PATH=$PATH" COMPLETION_SBIN "\n"
+	      "\n"
+	      "\t[[ ! $unmounted ]] || return 0\n"
+	      "\tfor mount in \"${mounts[@]-}\"; do\n"
+	      "\t\twhile read -r name; do\n"
+	      "\t\t\t# Nothing else can be a branch's name, and these need no quotes.\n"
+	      "\t\t\t[[ $name != \"$cur\"* || $name == *[^[:alnum:]._-]* ]] || COMPREPLY+=(\"$name\")\n"
+	      "\t\tdone < <(command daxfsctl branch list -rno NAME ${mount:+-m \"$mount\"} 2>/dev/null)\n"
 	      "\tdone\n"
 	      "}\n"
 	      "\n"
@@ -126,6 +173,7 @@ void completion_bash(void)
 	      "{\n"
 	      "\tlocal cur prev words cword split\n"
 	      "\tlocal verb first=1 n=0 i option='' ended='' kind options='' valued=' ' operands=()\n"
+	      "\tlocal mounts=() unmounted=''\n"
 	      "\tlocal verbs='",
 	      stdout);
 	completion_put_names(applets);
@@ -156,12 +204,14 @@ void completion_bash(void)
 	      "\n"
 	      "\tfor ((i = first; i < cword; i++)); do\n"
 	      "\t\tif [[ $option ]]; then\n"
+	      "\t\t\t_daxfsctl_given \"$option\" \"${words[i]}\"\n"
 	      "\t\t\toption=''\n"
 	      "\t\telif [[ ! $ended && ${words[i]} == -- ]]; then\n"
 	      "\t\t\tended=1\n"
 	      "\t\telif [[ ! $ended && ${words[i]} == -?* ]]; then\n"
 	      "\t\t\t_daxfsctl_option \"${words[i]}\"\n"
 	      "\t\telse\n"
+	      "\t\t\t[[ ${operands[n]-} != word ]] || _daxfsctl_row \"$verb ${words[i]}\"\n"
 	      "\t\t\tn=$((n + 1))\n"
 	      "\t\tfi\n"
 	      "\tdone\n"
@@ -176,8 +226,9 @@ void completion_bash(void)
 	      "\t\tkind=${operands[n]-}\n"
 	      "\tfi\n"
 	      "\tcase $kind in\n"
-	      "\tfile) _filedir ;;\n"
-	      "\tdirectory) _filedir -d ;;\n"
+	      "\tfile | source) _filedir ;;\n"
+	      "\tdirectory | mount) _filedir -d ;;\n"
+	      "\tbranch) _daxfsctl_branches ;;\n"
 	      "\toption) mapfile -t COMPREPLY < <(compgen -W \"$options\" -- \"$cur\") ;;\n"
 	      "\tword) mapfile -t COMPREPLY < <(compgen -W \"$verbs\" -- \"$cur\") ;;\n"
 	      "\tesac\n"

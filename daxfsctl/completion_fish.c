@@ -3,7 +3,6 @@
 #include "completion.h"
 
 #include <stdio.h>
-#include <string.h>
 
 static void fish_quoted(const char *text)
 {
@@ -12,24 +11,35 @@ static void fish_quoted(const char *text)
 	putchar('\'');
 }
 
-/* The letters and names of a row's options that take an argument, for counting operands. */
+/* The options of a row that take an argument: of what is not among them an operand follows. */
 static void fish_valued(const struct applet *a)
 {
 	const struct applet_option *o = NULL;
+	const char *space = " ";
 	bool any = false;
 
 	while ((o = completion_next_option(a, o)))
 		any = any || o->argument;
 	if (!any)
 		return;
-	printf("\t\tcase %s\n\t\t\tset letters ", a->name);
-	while ((o = completion_next_option(a, o)))
-		if (o->argument && completion_has_letter(o))
-			putchar(o->short_name);
+	printf("\t\tcase %s\n\t\t\tset letters", a->name);
+	while ((o = completion_next_option(a, o))) {
+		if (!o->argument || !completion_has_letter(o))
+			continue;
+		printf("%s%c", space, o->short_name);
+		space = "";
+	}
 	printf("\n\t\t\tset names");
 	while ((o = completion_next_option(a, o)))
 		if (o->argument && o->long_name)
 			printf(" --%s", o->long_name);
+	putchar('\n');
+	if (!*a->mounts)
+		return;
+	printf("\t\t\tset mounts");
+	completion_put_options_of(a, KIND_MOUNT);
+	printf("\n\t\t\tset sources");
+	completion_put_options_of(a, KIND_SOURCE);
 	putchar('\n');
 }
 
@@ -37,9 +47,14 @@ static void fish_kind(const struct applet *a, enum kind kind, bool is_option)
 {
 	switch (kind) {
 	case KIND_FILE:
+	case KIND_SOURCE:
 		fputs(is_option ? " -r -F" : " -F", stdout);
 		return;
+	case KIND_BRANCH:
+		printf(" %s-a '(__daxfsctl_branches)'", is_option ? "-x " : "");
+		return;
 	case KIND_DIRECTORY:
+	case KIND_MOUNT:
 		printf(" %s-a '(__fish_complete_directories)'", is_option ? "-x " : "");
 		return;
 	case KIND_WORD:
@@ -74,6 +89,22 @@ static void fish_operand(const struct applet *a, int number, enum kind kind)
 	} while (w && w->name);
 }
 
+/* What comes after a verb, which is operand number "at". */
+static void fish_after(const struct applet *a, const struct applet_word *w, int at)
+{
+	const char *operand = w->operands;
+	size_t len = 0;
+
+	for (int i = at; (len = completion_next_operand(&operand, len)) != 0; i++) {
+		if (completion_kind(operand, len) == KIND_NOTHING)
+			continue;
+		printf("complete $commands -n '__daxfsctl_at %s %d %d %s'", a->name, i,
+		       at, w->name);
+		fish_kind(a, completion_kind(operand, len), false);
+		putchar('\n');
+	}
+}
+
 static void fish_row(const struct applet *a)
 {
 	const struct applet_option *o = NULL;
@@ -91,8 +122,7 @@ static void fish_row(const struct applet *a)
 		if (o->long_name)
 			printf(" -l %s", o->long_name);
 		if (o->argument)
-			fish_kind(a, completion_kind(o->argument, strlen(o->argument)),
-				  true);
+			fish_kind(a, completion_option_kind(a, o), true);
 		printf(" -d ");
 		fish_quoted(completion_option_help(a, o));
 		putchar('\n');
@@ -100,20 +130,24 @@ static void fish_row(const struct applet *a)
 	for (int i = 0; (len = completion_next_operand(&operand, len)) != 0; i++)
 		if (completion_kind(operand, len) != KIND_NOTHING)
 			fish_operand(a, i, completion_kind(operand, len));
+	for (const struct applet_word *w = a->words; w && w->name; w++)
+		fish_after(a, w, completion_count_operands(a->operands));
 }
 
 void completion_fish(void)
 {
 	fputs(COMPLETION_NOTICE
 	      "\n"
-	      "# Is this the verb being completed, and with these many operands before the cursor?\n"
-	      "function __daxfsctl_at --argument-names wanted count\n"
+	      "# What stands before the cursor, one a line: the verb, then operands, mounts and sources, each with that word before it.\n"
+	      "function __daxfsctl_given\n"
 	      "\tset -l words (commandline -opc)\n"
 	      "\tset -l verb\n"
 	      "\tset -l letters\n"
 	      "\tset -l names\n"
-	      "\tset -l n 0\n"
-	      "\tset -l is_argument false\n"
+	      "\tset -l mounts\n"
+	      "\tset -l sources\n"
+	      "\tset -l option\n"
+	      "\tset -l parts\n"
 	      "\tset -l ended false\n"
 	      "\n"
 	      "\tswitch (string replace -r '.*/' '' -- $words[1])\n",
@@ -126,32 +160,75 @@ void completion_fish(void)
 		printf("\n\t\t\tset verb %s\n", a->name);
 	}
 	fputs("\t\tcase '*'\n"
-	      "\t\t\tset -q words[2]; or return 1\n"
+	      "\t\t\tset -q words[2]; or return\n"
 	      "\t\t\tset verb $words[2]\n"
 	      "\t\t\tset -e words[1]\n"
 	      "\tend\n"
 	      "\tset -e words[1]\n"
-	      "\ttest \"$verb\" = $wanted; or return 1\n"
-	      "\tset -q count[1]; or return 0\n"
+	      "\techo $verb\n"
 	      "\n"
 	      "\tswitch $verb\n",
 	      stdout);
 	completion_for_each_row(fish_valued);
 	fputs("\tend\n"
 	      "\tfor word in $words\n"
-	      "\t\tif $is_argument\n"
-	      "\t\t\tset is_argument false\n"
+	      "\t\tif set -q option[1]\n"
+	      "\t\t\tset parts $option $word\n"
 	      "\t\telse if $ended; or not string match -q -- '-?*' $word\n"
-	      "\t\t\tset n (math $n + 1)\n"
+	      "\t\t\techo operand $word\n"
+	      "\t\t\tcontinue\n"
 	      "\t\telse if test $word = --\n"
 	      "\t\t\tset ended true\n"
+	      "\t\t\tcontinue\n"
 	      "\t\telse if contains -- $word $names\n"
-	      "\t\t\tset is_argument true\n"
-	      "\t\telse if set -q letters[1]; and string match -qr -- \"^-[^-$letters][^$letters]*[$letters]\\$|^-[$letters]\\$\" $word\n"
-	      "\t\t\tset is_argument true\n"
+	      "\t\t\tset option $word\n"
+	      "\t\t\tcontinue\n"
+	      "\t\telse if string match -q -- '--*' $word\n"
+	      "\t\t\tset parts (string match -r -- '^(--[^=]*)=(.*)$' $word)[2..]\n"
+	      "\t\telse if set -q letters[1]; and set parts (string match -r -- \"^-[^$letters]*([$letters])(.*)\\$\" $word)[2..]\n"
+	      "\t\t\tset parts[1] -$parts[1]\n"
+	      "\t\t\tif test -z \"$parts[2]\"\n"
+	      "\t\t\t\tset option $parts[1]\n"
+	      "\t\t\t\tcontinue\n"
+	      "\t\t\tend\n"
+	      "\t\telse\n"
+	      "\t\t\tcontinue\n"
+	      "\t\tend\n"
+	      "\t\tset -e option\n"
+	      "\t\tif contains -- \"$parts[1]\" $mounts\n"
+	      "\t\t\t# Of what stands there a tilde is taken: nothing is run.\n"
+	      "\t\t\techo mount (string replace -r -- '^~(?=/|$)' $HOME $parts[2])\n"
+	      "\t\telse if contains -- \"$parts[1]\" $sources\n"
+	      "\t\t\techo source $parts[2]\n"
 	      "\t\tend\n"
 	      "\tend\n"
-	      "\ttest $n -eq $count\n"
+	      "end\n"
+	      "\n"
+	      "# Is this the verb being completed, with these many operands before the cursor, of which number \"at\" is this word?\n"
+	      "function __daxfsctl_at --argument-names wanted count at word\n"
+	      "\tset -l given (__daxfsctl_given)\n"
+	      "\ttest \"$given[1]\" = $wanted; or return 1\n"
+	      "\tset -q count[1]; or return 0\n"
+	      "\tset -l operands (string replace -rf '^operand ' '' -- $given)\n"
+	      "\ttest (count $operands) -eq $count; or return 1\n"
+	      "\tset -q at[1]; or return 0\n"
+	      "\ttest \"$operands[$at]\" = $word\n"
+	      "end\n"
+	      "\n"
+	      "# The branches of the mounts that were named, else of the one that holds the current directory.\n"
+	      "function __daxfsctl_branches\n"
+	      "\tset -l given (__daxfsctl_given)\n"
+	      "\tset -l mounts (string replace -rf '^mount ' '' -- $given)\n"
+	      "\tset -lx PATH $PATH /usr/local/sbin /usr/sbin /sbin\n"
+	      "\tif string match -qr '^source ' -- $given; or not command -q daxfsctl\n"
+	      "\t\treturn\n"
+	      "\tend\n"
+	      "\tif not set -q mounts[1]\n"
+	      "\t\tcommand daxfsctl branch list -rno NAME 2>/dev/null\n"
+	      "\tend\n"
+	      "\tfor mount in $mounts\n"
+	      "\t\tcommand daxfsctl branch list -rno NAME -m $mount 2>/dev/null\n"
+	      "\tend\n"
 	      "end\n"
 	      "\n"
 	      "function __daxfsctl_first\n"

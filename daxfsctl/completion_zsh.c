@@ -3,7 +3,6 @@
 #include "completion.h"
 
 #include <stdio.h>
-#include <string.h>
 
 /* What stands between single quotes, where also _describe or _arguments read it. */
 static void zsh_quoted(const char *text)
@@ -15,10 +14,15 @@ static void zsh_action(const struct applet *a, enum kind kind)
 {
 	switch (kind) {
 	case KIND_FILE:
+	case KIND_SOURCE:
 		fputs("_files", stdout);
 		return;
 	case KIND_DIRECTORY:
+	case KIND_MOUNT:
 		fputs("_directories", stdout);
+		return;
+	case KIND_BRANCH:
+		printf("_daxfsctl_branches_%s", a->name);
 		return;
 	case KIND_WORD:
 		fputs("_daxfsctl_verbs", stdout);
@@ -53,7 +57,7 @@ static void zsh_option(const struct applet *a, const struct applet_option *o)
 		putchar(':');
 		zsh_quoted(o->argument);
 		putchar(':');
-		zsh_action(a, completion_kind(o->argument, strlen(o->argument)));
+		zsh_action(a, completion_option_kind(a, o));
 	}
 	putchar('\'');
 }
@@ -67,11 +71,73 @@ static void zsh_list(const char *name, const char *help)
 	puts("'");
 }
 
+/* What comes after a verb depends on it: a function that is told which operand it is. */
+static void zsh_after(const struct applet *a)
+{
+	printf("(( $+functions[_daxfsctl_after_%s] )) ||\n"
+	       "_daxfsctl_after_%s() {\n"
+	       "\tlocal expl\n"
+	       "\n"
+	       "\tcase $line[%d]-$1 in\n",
+	       a->name, a->name, completion_count_operands(a->operands));
+	for (const struct applet_word *w = a->words; w->name; w++) {
+		const char *operand = w->operands;
+		size_t len = 0;
+
+		for (int i = 1; (len = completion_next_operand(&operand, len)) != 0;
+		     i++) {
+			enum kind kind = completion_kind(operand, len);
+
+			printf("\t%s-%d) ", w->name, i);
+			printf(kind == KIND_NOTHING ? "_message %.*s" :
+						      "_wanted operands expl %.*s ",
+			       (int)len, operand);
+			if (kind != KIND_NOTHING)
+				zsh_action(a, kind);
+			puts(" ;;");
+		}
+	}
+	puts("\tesac\n}\n");
+}
+
+/* The branches of the mounts that options name. */
+static void zsh_branches(const struct applet *a)
+{
+	printf("(( $+functions[_daxfsctl_branches_%s] )) ||\n"
+	       "_daxfsctl_branches_%s() {\n"
+	       "\tlocal -a names mounts\n"
+	       "\tlocal option mount PATH=$PATH" COMPLETION_SBIN "\n"
+	       "\n"
+	       "\tfor option in",
+	       a->name, a->name);
+	completion_put_options_of(a, KIND_SOURCE);
+	fputs("; do\n"
+	      "\t\t(( ! $+opt_args[$option] )) || return\n"
+	      "\tdone\n"
+	      "\tfor option in",
+	      stdout);
+	completion_put_options_of(a, KIND_MOUNT);
+	fputs("; do\n"
+	      "\t\t(( $+opt_args[$option] )) || continue\n"
+	      "\t\t# Of what stands there a tilde and quotes are taken: nothing is run. _arguments adds quotes of its own.\n"
+	      "\t\tmount=${(Q)${(Q)opt_args[$option]}}\n"
+	      "\t\t[[ $mount != '~'(|/*) ]] || mount=$HOME${mount#'~'}\n"
+	      "\t\tmounts+=($mount)\n"
+	      "\tdone\n"
+	      "\tfor mount in \"${mounts[@]:-}\"; do\n"
+	      "\t\tnames+=(${(f)\"$(command daxfsctl branch list -rno NAME ${mount:+-m} $mount 2>/dev/null)\"})\n"
+	      "\tdone\n"
+	      "\tcompadd \"$@\" -a names\n"
+	      "}\n\n",
+	      stdout);
+}
+
 static void zsh_row(const struct applet *a)
 {
 	const struct applet_option *o = NULL;
 	const char *operand = a->operands;
 	size_t len = 0;
+	int i = 1;
 
 	if (a->words) {
 		printf("(( $+functions[_daxfsctl_verbs_%s] )) ||\n"
@@ -84,18 +150,23 @@ static void zsh_row(const struct applet *a)
 		       "\t_describe -t verbs '%s verb' verbs\n"
 		       "}\n\n",
 		       a->name);
+		zsh_after(a);
 	}
+	if (*a->mounts)
+		zsh_branches(a);
 	printf("(( $+functions[_daxfsctl-%s] )) ||\n"
 	       "_daxfsctl-%s() {\n"
 	       "\t_arguments -s -S :",
 	       a->name, a->name);
 	while ((o = completion_next_option(a, o)))
 		zsh_option(a, o);
-	for (int i = 1; (len = completion_next_operand(&operand, len)) != 0; i++) {
+	for (; (len = completion_next_operand(&operand, len)) != 0; i++) {
 		printf(" \\\n\t\t'%d:%.*s:", i, (int)len, operand);
 		zsh_action(a, completion_kind(operand, len));
 		putchar('\'');
 	}
+	for (int after = 1; after <= completion_most_after(a); after++)
+		printf(" \\\n\t\t'%d: : _daxfsctl_after_%s %d'", i++, a->name, after);
 	fputs("\n}\n\n", stdout);
 }
 

@@ -41,27 +41,27 @@ static const struct applet_option no_options[] = { { 0 } };
 
 /* Those of branch.c, which knows what they do. */
 static const struct applet_word branch_words[] = {
-	{ "create", "a new branch, and show it" },
-	{ "list", "all branches" },
-	{ "show", "what there is to say of one branch" },
-	{ "switch", "show another branch" },
-	{ "diff", "what a branch changed" },
-	{ "commit", "a branch into its parent, and discard its siblings" },
-	{ "abort", "discard a branch" },
-	{ "rename", "give a branch another name" },
-	{ "mount", "another branch at another directory" },
+	{ "create", "a new branch, and show it", "NAME" },
+	{ "list", "all branches", "" },
+	{ "show", "what there is to say of one branch", "BRANCH" },
+	{ "switch", "show another branch", "BRANCH" },
+	{ "diff", "what a branch changed", "BRANCH" },
+	{ "commit", "a branch into its parent, and discard its siblings", "BRANCH" },
+	{ "abort", "discard a branch", "BRANCH" },
+	{ "rename", "give a branch another name", "BRANCH NAME" },
+	{ "mount", "another branch at another directory", "BRANCH DIR" },
 	{ 0 }
 };
 
 /* Those of inspect.c, which knows what they do. */
 static const struct applet_word inspect_words[] = {
-	{ "ls", "the names in a directory" },
-	{ "stat", "everything the image says of a file" },
-	{ "cat", "the contents of a file" },
-	{ "extents", "where the contents are" },
-	{ "extract", "files, written to a directory" },
-	{ "log", "the records of a branch's log" },
-	{ "layout", "a picture of the region" },
+	{ "ls", "the names in a directory", "PATH" },
+	{ "stat", "everything the image says of a file", "PATH" },
+	{ "cat", "the contents of a file", "PATH" },
+	{ "extents", "where the contents are", "PATH" },
+	{ "extract", "files, written to a directory", "PATH" },
+	{ "log", "the records of a branch's log", "NAME" },
+	{ "layout", "a picture of the region", "" },
 	{ 0 }
 };
 
@@ -71,19 +71,19 @@ const struct applet applets[] = {
 	  "[OPTION]... -d DIR|--tar FILE|- -p ADDR -s SIZE\n"
 	  "[OPTION]... -d DIR|--tar FILE|- -H HEAP [-s SIZE] -m MOUNTPOINT",
 	  "Make a daxfs image from a directory tree or a tar archive.", mkfs_options, "FILE|DEVICE",
-	  NULL },
+	  NULL, "" },
 	{ "mount", mount_links, cmd_mount, "[OPTION]... SOURCE DIR",
 	  "Mount a daxfs: a device, a physical range, or an image file loaded into memory.",
-	  mount_options, "SOURCE DIR", NULL },
+	  mount_options, "SOURCE DIR", NULL, "" },
 	{ "branch", branch_links, cmd_branch,
-	  "create NAME -m DIR [-p NAME] [--stay]\n"
-	  "create NAME -m EMPTYDIR [-p NAME] [--volume DIR|-s SOURCE]\n"
+	  "create NAME -m DIR [-p BRANCH] [--stay]\n"
+	  "create NAME -m EMPTYDIR [-p BRANCH] [--volume DIR|-s SOURCE]\n"
 	  "list|show|switch|diff|commit|abort [-m DIR] [OPTION]... [NAME]\n"
 	  "diff -s SOURCE [--stat|--json] [NAME]\n"
 	  "rename OLD NEW [-m DIR]\n"
 	  "mount NAME DIR [--volume DIR]",
 	  "Make, show, commit and discard the branches of a mounted daxfs.",
-	  branch_options, "VERB NAME DIR", branch_words },
+	  branch_options, "VERB", branch_words, "mount volume" },
 	{ "inspect", inspect_links, cmd_inspect,
 	  "[OPTION]... SOURCE\n"
 	  "[OPTION]... SOURCE ls|stat|cat|extents PATH\n"
@@ -92,16 +92,16 @@ const struct applet applets[] = {
 	  "[OPTION]... SOURCE layout\n"
 	  "--udev DEVICE",
 	  "Show what an image holds, without mounting it.", inspect_options,
-	  "SOURCE VERB PATH", inspect_words },
+	  "SOURCE VERB", inspect_words, "" },
 	{ "fsck", fsck_links, cmd_fsck, "[OPTION]... SOURCE",
-	  "Check an image completely.", fsck_options, "SOURCE", NULL },
+	  "Check an image completely.", fsck_options, "SOURCE", NULL, "" },
 	{ "list", no_links, cmd_list, "[OPTION]... [SOURCE]...",
 	  "List every daxfs that can be seen: on devices, in files, mounted.",
-	  list_options, "SOURCE", NULL },
+	  list_options, "SOURCE", NULL, "" },
 	{ "help", no_links, cmd_help, "[VERB]", "Explain a verb, or list all.",
-	  no_options, "VERB", NULL },
+	  no_options, "VERB", NULL, "" },
 	{ "version", no_links, cmd_version, "", "Print the version.", no_options, "",
-	  NULL },
+	  NULL, "" },
 	{ 0 }
 };
 
@@ -110,14 +110,14 @@ static const struct applet_option install_options[] = { { 's', NULL, NULL,
 							{ 0 } };
 
 const struct applet applet_plain[] = {
-	{ "--help", no_links, NULL, "", "print this and exit", no_options, "", NULL },
+	{ "--help", no_links, NULL, "", "print this and exit", no_options, "", NULL, "" },
 	{ "--version", no_links, NULL, "", "print the version and exit", no_options, "",
-	  NULL },
+	  NULL, "" },
 	{ "--list", no_links, NULL, "", "print the names this program can be called by",
-	  no_options, "", NULL },
+	  no_options, "", NULL, "" },
 	{ "--install", no_links, NULL, "[-s] DIR",
 	  "link itself to these names in DIR; -s: symbolic links", install_options, "DIR",
-	  NULL },
+	  NULL, "" },
 	{ 0 }
 };
 

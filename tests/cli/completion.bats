@@ -2,6 +2,13 @@
 # shellcheck disable=SC2154 # setup.bash sets build and project
 load setup.bash
 
+setup_file() {
+	load setup.bash
+	if command -v cc >/dev/null; then
+		cc -O1 -std=gnu11 -D_GNU_SOURCE -I"$project/include" -shared -fPIC -o "$BATS_FILE_TMPDIR/fake.so" "$project/tests/cli/fake.c"
+	fi
+}
+
 setup() {
 	cd "$BATS_TEST_TMPDIR" || return
 	mkdir work work/tree "work/a tree" shells
@@ -9,7 +16,8 @@ setup() {
 	cp "$project"/completions/* shells/
 }
 
-# offers SHELL WORD...: what the shell offers for the last WORD, one per line, sorted. It runs in work/, and finds no program to run.
+# offers SHELL WORD...: what the shell offers for the last WORD, one per line, sorted. It runs in work/, and finds no program to run but
+# those in $programs, a directory.
 offers() {
 	local shell=$1
 	shift
@@ -18,8 +26,8 @@ offers() {
 
 offers_bash() {
 	# shellcheck disable=SC2016 # for the bash within
-	env -i LC_ALL="$LC_ALL" HOME="$BATS_TEST_TMPDIR" "$BASH" --norc --noprofile -c '
-		PATH=
+	env -i LC_ALL="$LC_ALL" HOME="$BATS_TEST_TMPDIR" PROGRAMS="${programs:-}" "$BASH" --norc --noprofile -c '
+		PATH=$PROGRAMS
 		. /usr/share/bash-completion/bash_completion
 		. "$0"
 		command=$1
@@ -72,7 +80,7 @@ offers_zsh() {
 		zle-line-init() {
 			BUFFER=$DAXFS_LINE
 			CURSOR=$#BUFFER
-			PATH=
+			PATH=$DAXFS_PROGRAMS
 			zle complete-word
 			exit
 		}
@@ -80,7 +88,7 @@ offers_zsh() {
 	END
 	: >"$BATS_TEST_TMPDIR/shells/offers"
 	# shellcheck disable=SC2016 # for the zsh within
-	DAXFS_LINE="$*" ZDOTDIR=$BATS_TEST_TMPDIR/shells TERM=dumb zsh -f -c '
+	DAXFS_LINE="$*" DAXFS_PROGRAMS=${programs:-} HOME=$BATS_TEST_TMPDIR ZDOTDIR=$BATS_TEST_TMPDIR/shells TERM=dumb zsh -f -c '
 		zmodload zsh/zpty
 		zpty shell zsh -d -i
 		while zpty -r shell line; do print -r -- $line; done
@@ -97,9 +105,9 @@ offers_fish() {
 	# shellcheck disable=SC2016 # for the fish within
 	HOME=$BATS_TEST_TMPDIR XDG_CONFIG_HOME=$BATS_TEST_TMPDIR fish --no-config -c '
 		source $argv[1]
-		set PATH
+		set PATH $argv[3..]
 		complete -C "$argv[2]"
-	' "$BATS_TEST_TMPDIR/shells/daxfsctl.fish" "$*" 2>"$BATS_TEST_TMPDIR/err" |
+	' "$BATS_TEST_TMPDIR/shells/daxfsctl.fish" "$*" ${programs:+"$programs"} 2>"$BATS_TEST_TMPDIR/err" |
 		if [[ ${described:-} ]]; then cat; else cut -f 1; fi
 	[[ ! -s $BATS_TEST_TMPDIR/err ]]
 }
@@ -212,6 +220,87 @@ completes_branch() {
 	same "tree/" "$(offers "$1" daxfsctl branch create x -m '' | slashed)"
 }
 
+# mounted DIR NAME...: DIR is the root of a daxfs with these branches, as far as a daxfsctl in $programs can tell. Its calls are noted.
+mounted() {
+	[[ -e $BATS_FILE_TMPDIR/fake.so ]] || skip "no C compiler"
+	local dir=$1 name index=0
+	shift
+	programs=$BATS_TEST_TMPDIR/programs
+	mkdir -p "$programs"
+	for name; do
+		echo "$name $index 1 0 1 0 0 0 -"
+		index=$((index + 1))
+	done >branches
+	cat >"$programs/daxfsctl" <<-END
+		#!/bin/sh
+		echo "\$*" >>'$BATS_TEST_TMPDIR/calls'
+		FAKE_MOUNT='$BATS_TEST_TMPDIR/$dir' FAKE_BRANCHES='$BATS_TEST_TMPDIR/branches' LD_PRELOAD='$BATS_FILE_TMPDIR/fake.so' \\
+			ASAN_OPTIONS=verify_asan_link_order=0:detect_leaks=0 exec '$build/daxfsctl' "\$@"
+	END
+	chmod +x "$programs/daxfsctl"
+	: >calls
+}
+
+completes_branch_names() {
+	local verb words
+
+	need "$1"
+	mounted work/tree main feature fix-1
+	for verb in show switch diff commit abort rename mount; do
+		same "main feature fix-1" "$(offers "$1" daxfsctl branch "$verb" -m tree '' | sed '/^-/d')"
+	done
+	same "feature fix-1" "$(offers "$1" daxfs-branch switch -m tree f | sed '/^-/d')"
+	[[ $(sort -u calls) == "branch list -rno NAME -m tree" ]]
+	# However the mount is named.
+	for words in "-mtree switch" "--mount tree switch" "--mount=tree switch" "-qm tree switch" "switch -m ~/work/tree" "mount --volume tree" \
+		"mount --volume=tree" "create x -m work --volume tree -p" "create x -m tree --parent" "create x -m tree -qp"; do
+		# shellcheck disable=SC2086 # words
+		same "main feature fix-1" "$(offers "$1" daxfsctl branch $words '' | sed '/^-/d')"
+	done
+	same "feature fix-1" "$(offers "$1" daxfs-branch create x -m tree --parent=f | sed 's/^--parent=//')"
+	# Names that are to be given, and what is not a name.
+	for words in "create -m tree" "rename -m tree main" "list -m tree" "switch -m tree main"; do
+		# shellcheck disable=SC2086 # words
+		same "" "$(offers "$1" daxfsctl branch $words '' | sed '/^-/d')"
+	done
+	same "tree/" "$(offers "$1" daxfsctl branch mount --volume tree main '' | slashed)"
+	mounted "work/a tree" main
+	same "main" "$(offers "$1" daxfs-branch switch -m 'a\ tree' '' | sed '/^-/d')"
+}
+
+# The one that holds the current directory counts where no mount is named; without one nothing is offered, nor said.
+completes_branch_names_here() {
+	need "$1"
+	mounted work main feature
+	same "main feature" "$(offers "$1" daxfsctl branch switch '' | sed '/^-/d')"
+	[[ $(sort -u calls) == "branch list -rno NAME" ]]
+	same "" "$(offers "$1" daxfsctl branch switch -m tree '' | sed '/^-/d')"
+	same "" "$(offers "$1" daxfsctl branch switch -m missing '' | sed '/^-/d')"
+	# An image that is not mounted has to be read for its names.
+	: >calls
+	same "" "$(offers "$1" daxfsctl branch diff -s image '' | sed '/^-/d')"
+	same "" "$(offers "$1" daxfsctl branch diff --source=image '' | sed '/^-/d')"
+	[[ ! -s calls ]]
+	mounted elsewhere main
+	same "" "$(offers "$1" daxfsctl branch switch '' | sed '/^-/d')"
+	rm "$programs/daxfsctl"
+	same "" "$(offers "$1" daxfsctl branch switch '' | sed '/^-/d')"
+}
+
+# The names come from memory that others write, the directory from somebody who has not pressed Enter yet.
+runs_nothing_else() {
+	need "$1"
+	# shellcheck disable=SC2016 # for the shells
+	mounted work/tree main '$(>ran)' '`>ran`' ';>ran'
+	offers "$1" daxfsctl branch switch -m tree '' | grep -qx main
+	# shellcheck disable=SC2016
+	offers "$1" daxfsctl branch switch -m '$(>ran)' '' >offered
+	# shellcheck disable=SC2016
+	offers "$1" daxfsctl branch switch -m '"`>ran`"' '' >>offered
+	run ! grep -v '^-' offered
+	[[ ! $(find . -name ran) ]]
+}
+
 subverbs="ls stat cat extents extract log layout"
 branch_verbs="create list show switch diff commit abort rename mount"
 
@@ -275,6 +364,18 @@ branch_verbs="create list show switch diff commit abort rename mount"
 	completes_branch bash
 }
 
+@test "bash completes the names of branches where one is wanted, of the mount that is named" {
+	completes_branch_names bash
+}
+
+@test "bash completes branches of the current directory's daxfs, and without one offers and says nothing" {
+	completes_branch_names_here bash
+}
+
+@test "bash runs nothing that is written in a branch's name or on the line" {
+	runs_nothing_else bash
+}
+
 @test "zsh completes verbs" {
 	completes_verbs zsh
 }
@@ -299,6 +400,18 @@ branch_verbs="create list show switch diff commit abort rename mount"
 	completes_branch zsh
 }
 
+@test "zsh completes the names of branches where one is wanted, of the mount that is named" {
+	completes_branch_names zsh
+}
+
+@test "zsh completes branches of the current directory's daxfs, and without one offers and says nothing" {
+	completes_branch_names_here zsh
+}
+
+@test "zsh runs nothing that is written in a branch's name or on the line" {
+	runs_nothing_else zsh
+}
+
 @test "fish completes verbs" {
 	completes_verbs fish
 }
@@ -321,6 +434,18 @@ branch_verbs="create list show switch diff commit abort rename mount"
 
 @test "fish completes the verbs of branch, and directories where they belong" {
 	completes_branch fish
+}
+
+@test "fish completes the names of branches where one is wanted, of the mount that is named" {
+	completes_branch_names fish
+}
+
+@test "fish completes branches of the current directory's daxfs, and without one offers and says nothing" {
+	completes_branch_names_here fish
+}
+
+@test "fish runs nothing that is written in a branch's name or on the line" {
+	runs_nothing_else fish
 }
 
 @test "zsh and fish show the help of verbs and options" {
