@@ -48,9 +48,8 @@ SOURCES	:= $(wildcard daxfsctl/*.c kmod/core/*.c)
 OBJECTS	:= $(SOURCES:%.c=$(BUILD)/obj/%.o)
 LINKS	:= mkdaxfs mkfs.daxfs mount.daxfs fsck.daxfs daxfs-branch daxfs-inspect
 PAGES	:= $(wildcard man/*.[58])
-# A name that is explained on the page of another one, until it has its own.
-PAGE_LINKS := $(foreach link,mkfs.daxfs:mkdaxfs fsck.daxfs:daxfsctl daxfs-inspect:daxfsctl,\
-	$(if $(filter man/$(firstword $(subst :, ,$(link))).8,$(PAGES)),,$(link)))
+# A name that is explained on the page of another one.
+PAGE_LINKS := mkfs.daxfs:mkdaxfs
 RULES	:= $(wildcard udev/*.rules)
 # kmod/ and include/ as they lie here: one finds the other.
 MODULE_SOURCES := dkms.conf LICENSE kmod/Kbuild \
