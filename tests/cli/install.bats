@@ -123,21 +123,19 @@ man_of_root() {
 	[[ ! -e root/usr/sbin ]]
 }
 
-@test "manual pages are well-formed, and man finds them by name and by what they are about" {
+@test "man finds the manual pages by name and by what they are about" {
 	command -v mandb >/dev/null || skip "mandb is not installed"
 	"${make[@]}" install
-	mandoc -Tlint -Wwarning root/usr/share/man/man*/*.[58] 2>&1 | grep -v 'referenced manual not found' >lint || :
-	[[ ! -s lint ]] || { cat lint && return 1; }
 	# man and mandb give up root, and must get there.
 	chmod 755 root root/usr root/usr/share
 	mandb -qc -u root/usr/share/man 2>mandb.err || { cat mandb.err && return 1; }
 	man_of_root -k daxfs >found
 	cat found
 	local name
-	for name in daxfsctl mkdaxfs mkfs.daxfs mount.daxfs daxfs-branch; do
-		grep -q "^$name (8)  *- ." found
+	for name in daxfsctl daxfs-list $(daxfsctl --list); do
+		grep -q "^$name (8)  *- [a-z]" found
 	done
-	grep -q '^daxfs (5)  *- .' found
+	grep -q '^daxfs (5)  *- [a-z]' found
 	for name in daxfsctl $(daxfsctl --list); do
 		man_of_root -w 8 "$name"
 	done
