@@ -191,7 +191,7 @@ static inline void dxc_write_back(const void *p, size_t n)
 	uintptr_t end = (uintptr_t)p + n;
 
 	for (; line < end; line += DXC_LINE_BYTES) {
-#if defined(__x86_64__) || defined(__i386__)
+#ifdef __SSE2__
 		__asm__ __volatile__("clflush (%0)" : : "r"(line) : "memory");
 #elif defined(__aarch64__)
 		__asm__ __volatile__("dc cvac, %0" : : "r"(line) : "memory");

@@ -217,15 +217,14 @@ static int clear_shared(struct mender *m)
 static void rename_second(struct mender *m, const struct dxc_branch *br)
 {
 	char name[DAXFS_BRANCH_NAME_MAX + 1] = "";
-	u32 len = strlen(br->name), n = br->id.branch, i;
+	u32 n = br->id.branch, len, i;
 
 	/* The table has fewer entries than there are numbers of five digits. */
-	if (len > DAXFS_BRANCH_NAME_MAX - 6)
-		len = DAXFS_BRANCH_NAME_MAX - 6;
-	memcpy(name, br->name, len);
+	for (len = 0; br->name[len] && len < DAXFS_BRANCH_NAME_MAX - 6; len++)
+		name[len] = br->name[len];
 	name[len] = '.';
 	for (i = 0; i < 5; i++, n /= 10)
-		name[len + 5 - i] = '0' + n % 10;
+		name[len + 5 - i] = "0123456789"[n % 10];
 	/* One that is taken, or a full table, is for people to see to. */
 	dxc_branch_rename(m->vol, br->id, name);
 }
