@@ -91,8 +91,6 @@ static int explain(struct fsck *fsck, int err)
 	else if (!fsck->src.map)
 		words = source_strerror(err);
 	message_error("%s: %s", fsck->source, words);
-	if (fsck->as_json)
-		fsck_print(fsck, false);
 	return FSCK_FAILED;
 }
 

@@ -17,9 +17,11 @@
 #include <unistd.h>
 #include <uuid.h>
 
+#include "alive.h"
 #include "applet.h"
 #include "dedupe.h"
 #include "escape.h"
+#include "image.h"
 #include "layout.h"
 #include "message.h"
 #include "mount.h"
@@ -51,7 +53,7 @@ const struct applet_option mkfs_options[] = {
 	{ 'L', "label", "LABEL", "name of the image, at most 64 bytes" },
 	{ 'U', "uuid", "UUID", "UUID of the image (default: random)" },
 	{ 'n', "dry-run", NULL, "print the layout and write nothing" },
-	{ 'f', "force", NULL, "overwrite a filesystem" },
+	{ 'f', "force", NULL, "overwrite a filesystem; twice, also one that is mounted elsewhere" },
 	{ 'F', NULL, NULL, "the same" },
 	{ 'q', "quiet", NULL, "print nothing but errors" },
 	{ 'v', "verbose", NULL, "print a summary, and what was left out" },
@@ -569,6 +571,37 @@ static int check_mount_point(const struct mkfs *mk)
 	return EXIT_OK;
 }
 
+/* Has a kernel, this one or another, mounted the daxfs that would be overwritten? */
+static int refuse_mounted(const struct mkfs *mk)
+{
+	char text[64], buf[64];
+	struct alive alive = { 0 };
+	struct dxc_mount who;
+	struct image img;
+	int found;
+
+	snprintf(text, sizeof(text), "phys:0x%" PRIx64 "+%" PRIu64, mk->target.phys,
+		 mk->target.wanted_size);
+	/* What cannot be read has no heartbeat. */
+	if (image_open(&img, mk->has_phys ? text : mk->target.path) != 0)
+		return EXIT_OK;
+	found = img.src.kind == SOURCE_MOUNT ?
+			0 :
+			alive_watch(&alive, &img.vol, &img.src, &who, NULL, NULL);
+	alive_free(&alive);
+	image_close(&img);
+	if (found < 0) {
+		message_error("%s: %s", target_name(mk, buf, sizeof(buf)), strerror(-found));
+		return EXIT_FAILED;
+	}
+	if (!found)
+		return EXIT_OK;
+	message_error("%s: is mounted by %s", target_name(mk, buf, sizeof(buf)),
+		      alive_host(&who));
+	message_hint("-ff overwrites it all the same");
+	return EXIT_REFUSED;
+}
+
 static int look_at_target(struct mkfs *mk)
 {
 	char found[128], buf[64];
@@ -590,7 +623,7 @@ static int look_at_target(struct mkfs *mk)
 		message_hint("-f overwrites it");
 		return EXIT_REFUSED;
 	}
-	return EXIT_OK;
+	return err && mk->force < 2 ? refuse_mounted(mk) : EXIT_OK;
 }
 
 static int plan(struct mkfs *mk)

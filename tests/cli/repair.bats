@@ -266,6 +266,14 @@ chunk_size() {
 	grep -q "is mounted; " out
 	run ! grep -q "is gone" out
 	[[ $(tail -c 4096 image | sha256sum) == "$copy" ]]
+	before=$(head -c 4096 image | sha256sum)
+	status=0
+	mkdaxfs -f -q -d "$BATS_FILE_TMPDIR/tree" -o image 2>err || status=$?
+	[[ $status == 4 ]]
+	grep -q "is mounted by " err
+	[[ $(head -c 4096 image | sha256sum) == "$before" ]]
+	mkdaxfs -ff -q -d "$BATS_FILE_TMPDIR/tree" -o image
+	[[ $(head -c 4096 image | sha256sum) != "$before" ]]
 	kill "$beats"
 }
 
