@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 
+#include "branch_view.h"
 #include "contents.h"
 #include "image.h"
 
@@ -19,6 +20,10 @@ struct inspect {
 	const char *directory;	/* extract -C */
 	const char *branch;	/* extract --branch; NULL: not given */
 	bool from_copy;		/* the superblock cannot be read, its copy was */
+	/* While files are shown, see inspect_show(): */
+	struct branch_view view;
+	struct contents from;	/* the branch, or the base alone */
+	bool incomplete;	/* something was said that is wrong with them */
 };
 
 /* inspect_super.c */
@@ -28,6 +33,14 @@ int inspect_mount(struct inspect *in);
 
 /* inspect_udev.c: knows devices and files only; no struct inspect, as nothing is mapped. */
 int inspect_udev(const char *device);
+
+/* inspect_contents.c */
+/*
+ * Calls show() with in->from open; an exit status. What is wrong with a log is said,
+ * and what is before shown. EXIT_FAILED, not EXIT_OK, when in->incomplete.
+ */
+int inspect_show(struct inspect *in, const char *path,
+		 int (*show)(struct inspect *in, const char *path));
 
 /* inspect_ls.c */
 int inspect_ls(struct inspect *in, const char *path);
