@@ -7,6 +7,8 @@
  *	create PATH [TEXT]	mkdir PATH	symlink PATH TARGET
  *	write PATH TEXT		chmod PATH MODE	xattr PATH VALUE
  *	unlink PATH		rmdir PATH	link OLD NEW	rename OLD NEW
+ *	put PATH BLOCK TEXT	TEXT, and zeros behind it, in one block of a file
+ *	punch PATH BLOCK	a hole in its place
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -104,19 +106,25 @@ static void touch(struct dxc_attr *attr)
 	attr->ctime_nsec = attr->mtime_nsec;
 }
 
-static void fill(const char *path, const char *text)
+static void put(struct dxc_attr *attr, u64 block, const char *text)
 {
-	struct dxc_file file;
 	dxc_off off;
 	u64 got;
 
-	must(find(path, &file), path);
 	must(dxc_blocks_take(top, 0, 1, &off, &got), "blocks");
 	memset(vol.region.base + off, 0, DAXFS_BLOCK_SIZE);
 	memcpy(vol.region.base + off, text, strlen(text));
+	touch(attr);
+	must(dxc_op_map(top, attr, block, 1, off), "map");
+}
+
+static void fill(const char *path, const char *text)
+{
+	struct dxc_file file;
+
+	must(find(path, &file), path);
 	file.attr.size = strlen(text);
-	touch(&file.attr);
-	must(dxc_op_map(top, &file.attr, 0, 1, off), "map");
+	put(&file.attr, 0, text);
 }
 
 static void create(const char *path, u32 mode, const char *target)
@@ -216,6 +224,12 @@ static void change(int argc, char **argv)
 		} else if (strcmp(verb, "xattr") == 0 && more) {
 			must(dxc_op_xattr(top, &file.attr, DAXFS_XATTR_USER, "test", 4,
 					  more, (u32)strlen(more)),
+			     path);
+		} else if (strcmp(verb, "put") == 0 && argc > 3) {
+			put(&file.attr, strtoul(more, NULL, 10), argv[3]);
+		} else if (strcmp(verb, "punch") == 0 && more) {
+			touch(&file.attr);
+			must(dxc_op_punch(top, &file.attr, strtoul(more, NULL, 10), 1),
 			     path);
 		} else {
 			must(-EINVAL, verb);
