@@ -210,7 +210,7 @@ set commands -c daxfsctl -c daxfs-inspect
 complete $commands -n '__daxfsctl_at inspect' -s l -l long -d 'ls: mode, links, owner, size and time as well'
 complete $commands -n '__daxfsctl_at inspect' -s R -l recursive -d 'ls: what is in the directories below as well'
 complete $commands -n '__daxfsctl_at inspect' -s C -l directory -x -a '(__fish_complete_directories)' -d 'extract: where to'
-complete $commands -n '__daxfsctl_at inspect' -l branch -x -d 'extract: of this branch, not of main'
+complete $commands -n '__daxfsctl_at inspect' -l branch -x -d 'show files of this branch, not of main'
 complete $commands -n '__daxfsctl_at inspect' -s b -l bytes -d 'print sizes in bytes'
 complete $commands -n '__daxfsctl_at inspect' -s J -l json -d 'print JSON'
 complete $commands -n '__daxfsctl_at inspect' -l udev -d 'print what udev wants to know, reading 4 KiB'

@@ -61,6 +61,30 @@ int contents_map(const struct contents *c, const struct dxc_file *file, dxc_pos 
 	return 0;
 }
 
+int contents_blocks(const struct contents *c, const struct dxc_file *file, u64 *units,
+		    struct dxc_finding *f)
+{
+	struct dxc_extent ex;
+	int err;
+
+	if (file->touched && S_ISREG(file->attr.mode))
+		return dxc_view_blocks(c->top, file->attr.ino, base_of(file),
+				       file->attr.size, units);
+	*units = file->attr.size / DAXFS_BLOCK_SIZE +
+		 !!(file->attr.size % DAXFS_BLOCK_SIZE);
+	*units *= DAXFS_BLOCK_SIZE >> 9;
+	if (!file->in_base || !(file->base.flags & DAXFS_IN_EXTENTS))
+		return 0;
+	*units = 0;
+	for (u32 i = 0; i < file->base.count; i++) {
+		err = dxc_extent_read(c->vol, &file->base, i, &ex, f);
+		if (err)
+			return err;
+		*units += ex.len >> 9;
+	}
+	return 0;
+}
+
 int contents_link(const struct contents *c, const struct dxc_file *file, char **target,
 		  struct dxc_finding *f)
 {

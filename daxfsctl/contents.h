@@ -30,6 +30,9 @@ int contents_next(const struct contents *c, const struct dxc_file *dir, u64 *pos
 /* The part of a regular file that starts at pos and is in one piece, cut to its size. */
 int contents_map(const struct contents *c, const struct dxc_file *file, dxc_pos pos,
 		 struct dxc_extent *ex, struct dxc_finding *f);
+/* 512-byte units that stat(2) reports in a mount. */
+int contents_blocks(const struct contents *c, const struct dxc_file *file, u64 *units,
+		    struct dxc_finding *f);
 /* The target of a symlink, NUL terminated, which the caller frees. */
 int contents_link(const struct contents *c, const struct dxc_file *file, char **target,
 		  struct dxc_finding *f);

@@ -24,7 +24,7 @@ const struct applet_option inspect_options[] = {
 	{ 'l', "long", NULL, "ls: mode, links, owner, size and time as well" },
 	{ 'R', "recursive", NULL, "ls: what is in the directories below as well" },
 	{ 'C', "directory", "DIR", "extract: where to" },
-	{ OPTION_BRANCH, "branch", "NAME", "extract: of this branch, not of main" },
+	{ OPTION_BRANCH, "branch", "NAME", "show files of this branch, not of main" },
 	{ 'b', "bytes", NULL, "print sizes in bytes" },
 	{ 'J', "json", NULL, "print JSON" },
 	{ OPTION_UDEV, "udev", NULL, "print what udev wants to know, reading 4 KiB" },
@@ -40,10 +40,10 @@ static const struct inspect_verb {
 	const char *options; /* the letters it takes */
 	bool live; /* it reads the memory behind a mount, too */
 } verbs[] = {
-	{ "ls", inspect_ls, "PATH", "/", "lRbJ", false },
-	{ "stat", inspect_stat, "PATH", NULL, "bJ", false },
-	{ "cat", inspect_cat, "PATH", NULL, "", false },
-	{ "extents", inspect_extents, "PATH", NULL, "bJ", false },
+	{ "ls", inspect_ls, "PATH", "/", "lR\1bJ", false },
+	{ "stat", inspect_stat, "PATH", NULL, "\1bJ", false },
+	{ "cat", inspect_cat, "PATH", NULL, "\1", false },
+	{ "extents", inspect_extents, "PATH", NULL, "\1bJ", false },
 	{ "extract", inspect_extract, "PATH", "/", "C\1", false },
 	{ "log", inspect_log, "BRANCH", "main", "bJ", true },
 	{ "layout", inspect_layout, NULL, NULL, "bJ", true },
@@ -75,11 +75,10 @@ void inspect_complain(const struct inspect *in, const char *path, int err,
 int inspect_lookup(struct inspect *in, const char *path, bool follow,
 		   struct dxc_file *file)
 {
-	const struct contents base = { .vol = &in->img.vol };
 	struct dxc_finding f = { 0 };
 	int err;
 
-	err = path_lookup(&base, path, follow, file, &f);
+	err = path_lookup(&in->from, path, follow, file, &f);
 	if (!err)
 		return EXIT_OK;
 	inspect_complain(in, path, err, &f);

@@ -18,7 +18,7 @@ struct inspect {
 	bool recursive;		/* ls -R */
 	bool udev;		/* --udev */
 	const char *directory;	/* extract -C */
-	const char *branch;	/* extract --branch; NULL: not given */
+	const char *branch;	/* --branch; NULL: not given */
 	bool from_copy;		/* the superblock cannot be read, its copy was */
 	/* While files are shown, see inspect_show(): */
 	struct branch_view view;
@@ -61,7 +61,7 @@ int inspect_layout(struct inspect *in, const char *operand);
 
 /* inspect.c: what all of them say alike */
 
-/* path_lookup() in the base, with a message when it fails; an exit status. */
+/* path_lookup() in in->from, with a message when it fails; an exit status. */
 int inspect_lookup(struct inspect *in, const char *path, bool follow,
 		   struct dxc_file *file);
 /* "SOURCE: PATH: what is wrong" for err and, when the media is at fault, f. */

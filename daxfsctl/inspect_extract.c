@@ -10,7 +10,6 @@
 #include "applet.h"
 #include "extract.h"
 #include "message.h"
-#include "path.h"
 
 struct extraction {
 	struct inspect *in;
@@ -80,18 +79,6 @@ static int open_target(const struct inspect *in, bool *own)
 	return fd;
 }
 
-static int find(struct extraction *xt, const char *path)
-{
-	struct dxc_finding f = { 0 };
-	int err;
-
-	err = path_lookup(&xt->ex.from, path, false, &xt->file, &f);
-	if (!err)
-		return EXIT_OK;
-	inspect_complain(xt->in, path, err, &f);
-	return err == -ENOENT || err == -ENOTDIR ? EXIT_NOT_FOUND : EXIT_FAILED;
-}
-
 static int write_files(struct extraction *xt, const char *path)
 {
 	char *name = name_of(path, &xt->file);
@@ -124,7 +111,7 @@ static int extract(struct inspect *in, const char *path)
 	int status;
 
 	xt.ex.priv = &xt;
-	status = find(&xt, path);
+	status = inspect_lookup(in, path, false, &xt.file);
 	return status ? status : write_files(&xt, path);
 }
 

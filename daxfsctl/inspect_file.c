@@ -13,164 +13,303 @@
 
 #define COPY_SIZE 0x40000
 
-/* What stat shows of one xattr. */
-struct shown_xattr {
-	char name[32 + 256];
-	void *value;
-	u32 value_len;
+/* What stat shows of a file. */
+struct shown {
+	const struct inspect *in;
+	const char *path;
+	struct dxc_file file;
+	char *target; /* of a symlink */
+	u64 entries; /* of a directory */
+	u64 blocks; /* of 512 bytes */
+	bool knows_blocks;
+	bool has_hole; /* a file */
+	void *value; /* of the xattr that is shown */
+	struct json *json; /* NULL: text */
+	struct dxc_finding f;
 };
 
-/* Before the first call *xa is zeroed. 0, -ENODATA past the last, or -errno. */
-static int next_xattr(const struct dxc_volume *vol, const struct dxc_inode *inode,
-		      struct dxc_xattr *xa, struct shown_xattr *shown,
-		      struct dxc_finding *f)
+/* Those that cannot be read are there all the same. 0 or -ENOMEM. */
+static int count_entries(struct shown *sh)
 {
-	int err;
+	struct dxc_dirent de;
+	int err = 0;
 
-	err = dxc_xattr_next(vol, inode, xa, f);
-	if (err)
-		return err;
-	snprintf(shown->name, sizeof(shown->name), "%s%s", dxc_xattr_prefix(xa->prefix),
-		 xa->name);
-	shown->value_len = xa->value_len;
-	shown->value = malloc(xa->value_len + 1);
-	if (!shown->value)
-		return -ENOMEM;
-	err = dxc_region_read(&vol->region, xa->value, shown->value, xa->value_len);
-	if (err)
-		free(shown->value);
+	if (!sh->file.has_names) {
+		sh->entries = sh->file.in_base ? sh->file.base.count : 0;
+		return 0;
+	}
+	for (u64 pos = 0;; pos++) {
+		err = contents_next(&sh->in->from, &sh->file, &pos, &de, NULL);
+		if (err == -ENOENT || err == -ENOMEM)
+			break;
+		sh->entries++;
+	}
+	return err == -ENOENT ? 0 : err;
+}
+
+static int find_hole(struct shown *sh)
+{
+	u64 size = sh->file.attr.size;
+	struct dxc_extent ex;
+	int err = 0;
+
+	/* Whoever made the base wrote extents of sparse files only. */
+	if (!sh->file.touched) {
+		sh->has_hole = sh->file.base.flags & DAXFS_IN_EXTENTS;
+		return 0;
+	}
+	for (u64 pos = 0; pos < size && !sh->has_hole && !err; pos += ex.len) {
+		err = contents_map(&sh->in->from, &sh->file, pos, &ex, &sh->f);
+		sh->has_hole = !err && !ex.data;
+	}
 	return err;
 }
 
-/* In JSON and in text: which is a matter of json being NULL. */
-static int show_xattrs(const struct inspect *in, const struct dxc_inode *inode,
-		       struct json *json, struct dxc_finding *f)
+/* What is not in the inode. On error what could be found is there. */
+static int look_further(struct shown *sh)
 {
-	struct shown_xattr shown;
+	const struct contents *from = &sh->in->from;
+	int err, more = 0;
+
+	err = contents_blocks(from, &sh->file, &sh->blocks, &sh->f);
+	sh->knows_blocks = !err;
+	switch (sh->file.attr.mode & S_IFMT) {
+	case S_IFREG:
+		more = find_hole(sh);
+		break;
+	case S_IFDIR:
+		more = count_entries(sh);
+		break;
+	case S_IFLNK:
+		more = contents_link(from, &sh->file, &sh->target, &sh->f);
+		break;
+	}
+	return more ? more : err;
+}
+
+/* Is what the base says of the place of its contents, or entries, true? */
+static bool has_place(const struct dxc_file *file)
+{
+	u32 mode = file->attr.mode;
+
+	/* Where the parts of a file are that a branch wrote to, extents says. */
+	return file->in_base && !S_ISCHR(mode) && !S_ISBLK(mode) &&
+	       !(file->touched && S_ISREG(mode));
+}
+
+static void show_xattr(struct shown *sh, u32 prefix, const char *bare, u32 len,
+		       const void *value, size_t size)
+{
+	char full[32 + 256];
+	char *name, *text;
+
+	snprintf(full, sizeof(full), "%s%.*s", dxc_xattr_prefix(prefix), (int)len, bare);
+	if (sh->json) {
+		json_open_object(sh->json, NULL);
+		json_bytes(sh->json, "name", full, strlen(full));
+		json_bytes(sh->json, "value", value, size);
+		json_close(sh->json, '}');
+		return;
+	}
+	name = escape_line(full, strlen(full));
+	text = escape_line(value, size);
+	printf("%-14s %s=%s\n", "Xattr:", name ? name : "?", text ? text : "?");
+	free(name);
+	free(text);
+}
+
+static int find_and_show_xattr(void *priv, u32 prefix, const char *bare, u32 len)
+{
+	struct shown *sh = priv;
+	int size;
+
+	size = contents_xattr(&sh->in->from, &sh->file, prefix, bare, len, sh->value,
+			      &sh->f);
+	if (size < 0)
+		return size;
+	show_xattr(sh, prefix, bare, len, sh->value, (size_t)size);
+	return 0;
+}
+
+/* Those of the base, each with its value: a set may be long, and need not be searched. */
+static int show_base_xattrs(struct shown *sh)
+{
+	const struct dxc_volume *vol = sh->in->from.vol;
 	struct dxc_xattr xa = { 0 };
-	int err;
+	int err = 0;
 
-	while (!(err = next_xattr(&in->img.vol, inode, &xa, &shown, f))) {
-		if (json) {
-			json_open_object(json, NULL);
-			json_bytes(json, "name", shown.name, strlen(shown.name));
-			json_bytes(json, "value", shown.value, shown.value_len);
-			json_close(json, '}');
-		} else {
-			char *name = escape_line(shown.name, strlen(shown.name));
-			char *value = escape_line(shown.value, shown.value_len);
-
-			printf("%-14s %s=%s\n", "Xattr:", name ? name : "?",
-			       value ? value : "?");
-			free(name);
-			free(value);
-		}
-		free(shown.value);
+	while (!err) {
+		err = dxc_xattr_next(vol, &sh->file.base, &xa, &sh->f);
+		if (!err)
+			err = dxc_region_read(&vol->region, xa.value, sh->value,
+					      xa.value_len);
+		if (!err)
+			show_xattr(sh, xa.prefix, xa.name, xa.name_len, sh->value,
+				   xa.value_len);
 	}
 	return err == -ENODATA ? 0 : err;
 }
 
-static int stat_json(const struct inspect *in, const char *path,
-		     const struct dxc_inode *inode, const char *target,
-		     struct dxc_finding *f)
+static int show_xattrs(struct shown *sh)
 {
+	int err = 0;
+
+	sh->value = malloc(DAXFS_XATTR_VALUE_MAX);
+	if (!sh->value)
+		return -ENOMEM;
+	if (sh->file.has_xattrs)
+		err = contents_xattrs(&sh->in->from, &sh->file, find_and_show_xattr, sh,
+				      &sh->f);
+	else if (sh->file.in_base)
+		err = show_base_xattrs(sh);
+	free(sh->value);
+	return err;
+}
+
+static int stat_json(struct shown *sh)
+{
+	const struct dxc_file *file = &sh->file;
+	const struct dxc_attr *attr = &file->attr;
 	struct json json;
 	int err;
 
+	sh->json = &json;
 	json_begin(&json, stdout, "inodes");
 	json_open_object(&json, NULL);
-	json_bytes(&json, "path", path, strlen(path));
-	json_number(&json, "inode", inode->ino);
-	json_text(&json, "type", inspect_type(inode->mode));
-	json_number(&json, "mode", inode->mode & 07777);
-	json_number(&json, "links", inode->nlink);
-	json_number(&json, "uid", inode->uid);
-	json_number(&json, "gid", inode->gid);
-	json_number(&json, "size", inode->size);
-	json_signed(&json, "modified", inode->mtime);
-	json_number(&json, "modified_nanoseconds", inode->mtime_nsec);
-	if (S_ISDIR(inode->mode)) {
-		json_number(&json, "parent", inode->parent);
-		json_number(&json, "entries", inode->count);
-		json_number(&json, "entry_size", inode->entry_size);
+	json_bytes(&json, "path", sh->path, strlen(sh->path));
+	json_number(&json, "inode", attr->ino);
+	json_bool(&json, "in_base", file->in_base);
+	json_bool(&json, "in_log", file->touched);
+	json_text(&json, "type", inspect_type(attr->mode));
+	json_number(&json, "mode", attr->mode & 07777);
+	json_number(&json, "links", attr->nlink);
+	json_number(&json, "uid", attr->uid);
+	json_number(&json, "gid", attr->gid);
+	json_number(&json, "size", attr->size);
+	if (sh->knows_blocks)
+		json_number(&json, "blocks", sh->blocks);
+	json_signed(&json, "accessed", attr->atime);
+	json_number(&json, "accessed_nanoseconds", attr->atime_nsec);
+	json_signed(&json, "modified", attr->mtime);
+	json_number(&json, "modified_nanoseconds", attr->mtime_nsec);
+	json_signed(&json, "changed", attr->ctime);
+	json_number(&json, "changed_nanoseconds", attr->ctime_nsec);
+	if (S_ISDIR(attr->mode)) {
+		json_number(&json, "parent", attr->parent);
+		json_number(&json, "entries", sh->entries);
+		if (file->in_base)
+			json_number(&json, "entry_size", file->base.entry_size);
 	}
-	if (S_ISREG(inode->mode))
-		json_bool(&json, "sparse", inode->flags & DAXFS_IN_EXTENTS);
-	if (S_ISCHR(inode->mode) || S_ISBLK(inode->mode)) {
-		json_number(&json, "major", inode->rdev_major);
-		json_number(&json, "minor", inode->rdev_minor);
-	} else {
-		json_number(&json, "offset", inode->data);
+	if (S_ISREG(attr->mode))
+		json_bool(&json, "sparse", sh->has_hole);
+	if (S_ISCHR(attr->mode) || S_ISBLK(attr->mode)) {
+		json_number(&json, "major", attr->rdev_major);
+		json_number(&json, "minor", attr->rdev_minor);
 	}
-	if (target)
-		json_bytes(&json, "target", target, strlen(target));
+	if (has_place(file))
+		json_number(&json, "offset", file->base.data);
+	if (sh->target)
+		json_bytes(&json, "target", sh->target, strlen(sh->target));
 	json_open_array(&json, "xattrs");
-	err = show_xattrs(in, inode, &json, f);
+	err = show_xattrs(sh);
 	json_close(&json, ']');
 	json_close(&json, '}');
 	json_end(&json);
 	return err;
 }
 
-static int stat_text(const struct inspect *in, const char *path,
-		     const struct dxc_inode *inode, const char *target,
-		     struct dxc_finding *f)
+static void print_time(const char *what, s64 seconds, u32 nsec)
 {
-	char *shown = escape_line(path, strlen(path));
-	char *shown_target = target ? escape_line(target, strlen(target)) : NULL;
+	char buf[64];
+
+	inspect_time(seconds, buf, sizeof(buf));
+	printf("%-14s %.19s.%09u%s\n", what, buf, nsec, strlen(buf) > 19 ? buf + 19 : "");
+}
+
+/* What there is to say of what the mode says that it is. */
+static void print_kind(const struct shown *sh)
+{
+	const struct dxc_file *file = &sh->file;
+	const struct dxc_attr *attr = &file->attr;
+
+	if (S_ISDIR(attr->mode)) {
+		printf("%-14s %" PRIu64 "\n", "Parent:", attr->parent);
+		printf("%-14s %" PRIu64, "Entries:", sh->entries);
+		/* Those of logs are in no table. */
+		if (file->in_base && !file->has_names)
+			printf(" of %u bytes", file->base.entry_size);
+		putchar('\n');
+	}
+	if (S_ISCHR(attr->mode) || S_ISBLK(attr->mode))
+		printf("%-14s %u,%u\n", "Device:", attr->rdev_major, attr->rdev_minor);
+	if (!has_place(file))
+		return;
+	if (file->base.flags & DAXFS_IN_EXTENTS)
+		printf("%-14s %u at 0x%" PRIx64 "\n", "Extents:", file->base.count,
+		       file->base.data);
+	else if (file->base.data)
+		printf("%-14s 0x%" PRIx64 "\n", "Offset:", file->base.data);
+}
+
+static int stat_text(struct shown *sh)
+{
+	const struct dxc_file *file = &sh->file;
+	const struct dxc_attr *attr = &file->attr;
+	char *path = escape_line(sh->path, strlen(sh->path));
 	char mode[INSPECT_MODE_LEN];
 	char buf[64];
 
-	printf("%-14s %s\n", "Path:", shown ? shown : "?");
-	free(shown);
-	if (shown_target)
-		printf("%-14s %s\n", "Target:", shown_target);
-	free(shown_target);
-	inspect_mode(inode->mode, mode);
-	printf("%-14s %s\n", "Type:", inspect_type(inode->mode));
-	printf("%-14s %" PRIu64 "\n", "Inode:", inode->ino);
-	printf("%-14s %04o (%s)\n", "Mode:", inode->mode & 07777, mode);
-	printf("%-14s %u\n", "Links:", inode->nlink);
-	printf("%-14s %u:%u\n", "Owner:", inode->uid, inode->gid);
-	printf("%-14s %s\n", "Size:", inspect_size(in, inode->size, buf, sizeof(buf)));
-	inspect_time(inode->mtime, buf, sizeof(buf));
-	printf("%-14s %.19s.%09u%s\n", "Modified:", buf, inode->mtime_nsec,
-	       strlen(buf) > 19 ? buf + 19 : "");
-	if (S_ISDIR(inode->mode)) {
-		printf("%-14s %" PRIu64 "\n", "Parent:", inode->parent);
-		printf("%-14s %u of %u bytes\n", "Entries:", inode->count,
-		       inode->entry_size);
+	printf("%-14s %s\n", "Path:", path ? path : "?");
+	free(path);
+	if (sh->target) {
+		char *target = escape_line(sh->target, strlen(sh->target));
+
+		printf("%-14s %s\n", "Target:", target ? target : "?");
+		free(target);
 	}
-	if (S_ISCHR(inode->mode) || S_ISBLK(inode->mode))
-		printf("%-14s %u,%u\n", "Device:", inode->rdev_major, inode->rdev_minor);
-	else if (inode->flags & DAXFS_IN_EXTENTS)
-		printf("%-14s %u at 0x%" PRIx64 "\n", "Extents:", inode->count,
-		       inode->data);
-	else if (inode->data)
-		printf("%-14s 0x%" PRIx64 "\n", "Offset:", inode->data);
-	return show_xattrs(in, inode, NULL, f);
+	inspect_mode(attr->mode, mode);
+	printf("%-14s %s\n", "Type:", inspect_type(attr->mode));
+	printf("%-14s %" PRIu64 "\n", "Inode:", attr->ino);
+	if (sh->in->from.top)
+		printf("%-14s %s\n", "Known from:",
+		       !file->touched ? "base" :
+		       file->in_base  ? "base, log" :
+					"log");
+	printf("%-14s %04o (%s)\n", "Mode:", attr->mode & 07777, mode);
+	printf("%-14s %u\n", "Links:", attr->nlink);
+	printf("%-14s %u:%u\n", "Owner:", attr->uid, attr->gid);
+	printf("%-14s %s\n", "Size:", inspect_size(sh->in, attr->size, buf, sizeof(buf)));
+	if (sh->knows_blocks)
+		printf("%-14s %" PRIu64 "\n", "Blocks:", sh->blocks);
+	/* The base has one time only. */
+	if (file->touched)
+		print_time("Accessed:", attr->atime, attr->atime_nsec);
+	print_time("Modified:", attr->mtime, attr->mtime_nsec);
+	if (file->touched)
+		print_time("Changed:", attr->ctime, attr->ctime_nsec);
+	print_kind(sh);
+	return show_xattrs(sh);
 }
 
-int inspect_stat(struct inspect *in, const char *path)
+static int show_inode(struct inspect *in, const char *path)
 {
-	const struct contents base = { .vol = &in->img.vol };
-	struct dxc_finding f = { 0 };
-	struct dxc_file file;
-	char *target = NULL;
-	int err = 0, status;
+	struct shown sh = { .in = in, .path = path };
+	int err, status;
 
-	status = inspect_lookup(in, path, false, &file);
+	status = inspect_lookup(in, path, false, &sh.file);
 	if (status)
 		return status;
-	if (S_ISLNK(file.base.mode))
-		err = contents_link(&base, &file, &target, &f);
-	if (!err)
-		err = in->json ? stat_json(in, path, &file.base, target, &f) :
-				 stat_text(in, path, &file.base, target, &f);
-	free(target);
+	err = look_further(&sh);
+	if (err) {
+		inspect_complain(in, path, err, &sh.f);
+		in->incomplete = true;
+	}
+	sh.f = (struct dxc_finding){ 0 };
+	err = in->json ? stat_json(&sh) : stat_text(&sh);
+	free(sh.target);
 	if (!err)
 		return EXIT_OK;
-	inspect_complain(in, path, err, &f);
+	inspect_complain(in, path, err, &sh.f);
 	return EXIT_FAILED;
 }
 
@@ -182,10 +321,10 @@ static int lookup_file(struct inspect *in, const char *path, struct dxc_file *fi
 	status = inspect_lookup(in, path, true, file);
 	if (status)
 		return status;
-	if (S_ISREG(file->base.mode))
+	if (S_ISREG(file->attr.mode))
 		return EXIT_OK;
 	message_error("%s: %s: is no file but a %s", in->source, path,
-		      inspect_type(file->base.mode));
+		      inspect_type(file->attr.mode));
 	return EXIT_FAILED;
 }
 
@@ -201,7 +340,7 @@ static int copy_extent(const struct inspect *in, const struct dxc_extent *ex,
 		size_t n = min_t(u64, ex->len - done, COPY_SIZE);
 
 		if (ex->data) {
-			int err = dxc_region_read(&in->img.vol.region, ex->data + done,
+			int err = dxc_region_read(&in->from.vol->region, ex->data + done,
 						  buf, n);
 
 			if (err)
@@ -215,9 +354,8 @@ static int copy_extent(const struct inspect *in, const struct dxc_extent *ex,
 	return 0;
 }
 
-int inspect_cat(struct inspect *in, const char *path)
+static int copy_contents(struct inspect *in, const char *path)
 {
-	const struct contents base = { .vol = &in->img.vol };
 	struct dxc_finding f = { 0 };
 	struct dxc_file file;
 	struct dxc_extent ex;
@@ -233,7 +371,7 @@ int inspect_cat(struct inspect *in, const char *path)
 		return EXIT_FAILED;
 	}
 	for (u64 pos = 0; pos < file.attr.size && !err; pos += ex.len) {
-		err = contents_map(&base, &file, pos, &ex, &f);
+		err = contents_map(&in->from, &file, pos, &ex, &f);
 		if (!err)
 			err = copy_extent(in, &ex, buf);
 	}
@@ -241,6 +379,40 @@ int inspect_cat(struct inspect *in, const char *path)
 	if (err < 0)
 		inspect_complain(in, path, err, &f);
 	return err ? EXIT_FAILED : EXIT_OK;
+}
+
+/* Is the part in the base? If not, *br is the branch that has its chunk: no name, none. */
+static bool is_in_base(const struct dxc_volume *vol, const struct dxc_extent *ex,
+		       struct dxc_branch *br)
+{
+	const struct dxc_area *delta = &vol->area[DAXFS_AREA_DELTA];
+	struct dxc_chunk_use use;
+
+	memset(br, 0, sizeof(*br));
+	if (!dxc_volume_is_writable(vol) ||
+	    !dxc_range_ok(ex->data, 1, delta->offset, delta->length))
+		return true;
+	/* All chunks of a part are one branch's, or its log was said to be damaged. */
+	if (dxc_chunk_read(vol, (dxc_chunk)((ex->data - delta->offset) / vol->chunk_size),
+			   &use) != 0 ||
+	    use.kind != DAXFS_CHUNK_DATA || dxc_branch_get(vol, use.owner, br) != 0)
+		br->name[0] = '\0';
+	return false;
+}
+
+/* "base" or "branch main"; no name of a branch has a space. */
+static int set_owner(const struct inspect *in, struct libscols_line *line,
+		     const struct dxc_extent *ex)
+{
+	char text[sizeof("branch ") + DAXFS_BRANCH_NAME_MAX];
+	struct dxc_branch br;
+
+	if (!ex->data)
+		return 0;
+	if (is_in_base(in->from.vol, ex, &br))
+		return scols_line_set_data(line, 3, "base");
+	snprintf(text, sizeof(text), "branch %s", br.name);
+	return scols_line_set_data(line, 3, *br.name ? text : "no branch");
 }
 
 static int extent_line(const struct inspect *in, struct libscols_table *table,
@@ -258,22 +430,49 @@ static int extent_line(const struct inspect *in, struct libscols_table *table,
 	if (scols_line_set_data(line, 1, buf))
 		return -ENOMEM;
 	snprintf(buf, sizeof(buf), "0x%" PRIx64, ex->data);
-	return scols_line_set_data(line, 2, ex->data ? buf : "hole");
+	if (scols_line_set_data(line, 2, ex->data ? buf : "hole"))
+		return -ENOMEM;
+	return dxc_volume_is_writable(in->from.vol) ? set_owner(in, line, ex) : 0;
 }
 
-static void extent_json(struct json *json, const struct dxc_extent *ex)
+static void extent_json(const struct inspect *in, struct json *json,
+			const struct dxc_extent *ex)
 {
+	struct dxc_branch br;
+	bool in_base;
+
 	json_open_object(json, NULL);
 	json_number(json, "position", ex->pos);
 	json_number(json, "length", ex->len);
 	json_bool(json, "hole", !ex->data);
 	json_number(json, "offset", ex->data);
+	if (ex->data) {
+		in_base = is_in_base(in->from.vol, ex, &br);
+		json_bool(json, "in_base", in_base);
+		if (!in_base && *br.name)
+			json_bytes(json, "branch", br.name, strlen(br.name));
+	}
 	json_close(json, '}');
 }
 
-int inspect_extents(struct inspect *in, const char *path)
+static struct libscols_table *new_table(const struct inspect *in)
 {
-	const struct contents base = { .vol = &in->img.vol };
+	struct libscols_table *table = scols_new_table();
+
+	if (!table)
+		return NULL;
+	if (scols_table_new_column(table, "POSITION", 0, SCOLS_FL_RIGHT) &&
+	    scols_table_new_column(table, "LENGTH", 0, SCOLS_FL_RIGHT) &&
+	    scols_table_new_column(table, "OFFSET", 0, SCOLS_FL_RIGHT) &&
+	    (!dxc_volume_is_writable(in->from.vol) ||
+	     scols_table_new_column(table, "OWNER", 0, 0)))
+		return table;
+	scols_unref_table(table);
+	return NULL;
+}
+
+static int show_extents(struct inspect *in, const char *path)
+{
 	struct libscols_table *table = NULL;
 	struct dxc_finding f = { 0 };
 	struct dxc_file file;
@@ -287,19 +486,15 @@ int inspect_extents(struct inspect *in, const char *path)
 	if (in->json) {
 		json_begin(&json, stdout, "extents");
 	} else {
-		table = scols_new_table();
-		if (!table ||
-		    !scols_table_new_column(table, "POSITION", 0, SCOLS_FL_RIGHT) ||
-		    !scols_table_new_column(table, "LENGTH", 0, SCOLS_FL_RIGHT) ||
-		    !scols_table_new_column(table, "OFFSET", 0, SCOLS_FL_RIGHT))
-			err = -ENOMEM;
+		table = new_table(in);
+		err = table ? 0 : -ENOMEM;
 	}
 	for (u64 pos = 0; pos < file.attr.size && !err; pos += ex.len) {
-		err = contents_map(&base, &file, pos, &ex, &f);
+		err = contents_map(&in->from, &file, pos, &ex, &f);
 		if (err)
 			break;
 		if (in->json)
-			extent_json(&json, &ex);
+			extent_json(in, &json, &ex);
 		else
 			err = extent_line(in, table, &ex);
 	}
@@ -312,4 +507,19 @@ int inspect_extents(struct inspect *in, const char *path)
 		return EXIT_OK;
 	inspect_complain(in, path, err, &f);
 	return EXIT_FAILED;
+}
+
+int inspect_stat(struct inspect *in, const char *path)
+{
+	return inspect_show(in, path, show_inode);
+}
+
+int inspect_cat(struct inspect *in, const char *path)
+{
+	return inspect_show(in, path, copy_contents);
+}
+
+int inspect_extents(struct inspect *in, const char *path)
+{
+	return inspect_show(in, path, show_extents);
 }

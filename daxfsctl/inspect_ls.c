@@ -3,12 +3,14 @@
  * daxfsctl inspect SOURCE ls. Entries are shown sorted by name. What is wrong
  * with an entry is said, and the rest is shown all the same. An image may claim
  * that a directory is inside itself, or that many have the same entries: each is
- * walked once, and no more entries altogether than the image has room for.
+ * walked once, and no more entries of the base altogether than it has room for.
+ * Of the names in logs each is in one directory.
  */
 #include "inspect.h"
 
 #include <inttypes.h>
 #include <libsmartcols.h>
+#include <search.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -33,24 +35,24 @@ static const struct {
 	[COL_NAME] = { "NAME", 0 },
 };
 
-struct entry {
+struct listed {
 	char *name; /* NUL terminated: no legal name holds one */
 	dxc_ino ino;
 };
 
 /* A directory being walked. */
 struct level {
-	struct entry *entries;
-	u32 count;
-	u32 next; /* first entry that was not yet looked into */
+	struct listed *entries;
+	size_t count, room;
+	size_t next; /* first entry that was not yet looked into */
 	size_t path_len; /* of its own path in struct walk */
 };
 
 struct walk {
 	struct inspect *in;
 	struct json json;
-	unsigned char *visited; /* one bit per inode */
-	u64 entry_bytes; /* entries of the directories walked so far */
+	void *visited; /* tree of the numbers of directories */
+	u64 entry_bytes; /* entries in the base of the directories walked so far */
 	struct level *levels;
 	size_t depth, levels_max;
 	char *path; /* of the innermost level */
@@ -68,49 +70,71 @@ static void complain(struct walk *walk, const char *path, int err,
 
 static int compare_entries(const void *a, const void *b)
 {
-	const struct entry *ea = a;
-	const struct entry *eb = b;
+	const struct listed *ea = a;
+	const struct listed *eb = b;
 
 	return strcmp(ea->name, eb->name);
 }
 
-static void free_entries(struct entry *entries, u32 count)
+static void free_level(struct level *level)
 {
-	for (u32 i = 0; i < count; i++)
-		free(entries[i].name);
-	free(entries);
+	for (size_t i = 0; i < level->count; i++)
+		free(level->entries[i].name);
+	free(level->entries);
+}
+
+static int compare_numbers(const void *a, const void *b)
+{
+	dxc_ino left = *(const dxc_ino *)a;
+	dxc_ino right = *(const dxc_ino *)b;
+
+	return (left > right) - (left < right);
+}
+
+static int add_entry(struct level *level, const struct dxc_dirent *de)
+{
+	struct listed *entry;
+
+	if (level->count == level->room) {
+		size_t room = level->room ? level->room * 2 : 16;
+
+		entry = reallocarray(level->entries, room, sizeof(*entry));
+		if (!entry)
+			return -ENOMEM;
+		level->entries = entry;
+		level->room = room;
+	}
+	entry = &level->entries[level->count];
+	entry->ino = de->ino;
+	entry->name = strndup(dxc_dirent_name(de), de->len);
+	if (!entry->name)
+		return -ENOMEM;
+	level->count++;
+	return 0;
 }
 
 /* The entries of a directory that can be read, sorted. 0 or -ENOMEM. */
-static int load_entries(struct walk *walk, const struct dxc_inode *dir,
+static int load_entries(struct walk *walk, const struct dxc_file *dir,
 			struct level *level)
 {
-	struct dxc_finding f = { 0 };
 	struct dxc_dirent de;
 
-	level->next = 0;
-	level->count = 0;
-	/* count entries were checked to lie inside the image. */
-	level->entries = calloc(dir->count ? dir->count : 1, sizeof(*level->entries));
-	if (!level->entries)
-		return -ENOMEM;
-	for (u32 i = 0; i < dir->count; i++) {
-		struct entry *entry = &level->entries[level->count];
-		int err = dxc_dir_entry(&walk->in->img.vol, dir, i, &de, &f);
+	for (u64 pos = 0;; pos++) {
+		struct dxc_finding f = { 0 };
+		int err = contents_next(&walk->in->from, dir, &pos, &de, &f);
 
-		if (err) {
+		if (err == -ENOENT)
+			break;
+		if (!err)
+			err = add_entry(level, &de);
+		if (err == -ENOMEM)
+			return err;
+		if (err)
 			complain(walk, walk->path, err, &f);
-			continue;
-		}
-		entry->ino = de.ino;
-		entry->name = strndup(dxc_dirent_name(&de), de.len);
-		if (!entry->name) {
-			free_entries(level->entries, level->count);
-			return -ENOMEM;
-		}
-		level->count++;
 	}
-	qsort(level->entries, level->count, sizeof(*level->entries), compare_entries);
+	if (level->count)
+		qsort(level->entries, level->count, sizeof(*level->entries),
+		      compare_entries);
 	return 0;
 }
 
@@ -127,9 +151,9 @@ static void print_name(const struct walk *walk, const char *name)
 	free(line);
 }
 
-/* inode is NULL when it cannot be read; its name is known all the same. */
+/* attr is NULL when they cannot be read; the name is known all the same. */
 static void entry_json(struct walk *walk, const char *path, const char *name, dxc_ino ino,
-		       const struct dxc_inode *inode, const char *target)
+		       const struct dxc_attr *attr, const char *target)
 {
 	struct json *json = &walk->json;
 
@@ -137,15 +161,15 @@ static void entry_json(struct walk *walk, const char *path, const char *name, dx
 	json_bytes(json, "path", path, strlen(path));
 	json_bytes(json, "name", name, strlen(name));
 	json_number(json, "inode", ino);
-	if (inode) {
-		json_text(json, "type", inspect_type(inode->mode));
-		json_number(json, "mode", inode->mode & 07777);
-		json_number(json, "links", inode->nlink);
-		json_number(json, "uid", inode->uid);
-		json_number(json, "gid", inode->gid);
-		json_number(json, "size", inode->size);
-		json_signed(json, "modified", inode->mtime);
-		json_number(json, "modified_nanoseconds", inode->mtime_nsec);
+	if (attr) {
+		json_text(json, "type", inspect_type(attr->mode));
+		json_number(json, "mode", attr->mode & 07777);
+		json_number(json, "links", attr->nlink);
+		json_number(json, "uid", attr->uid);
+		json_number(json, "gid", attr->gid);
+		json_number(json, "size", attr->size);
+		json_signed(json, "modified", attr->mtime);
+		json_number(json, "modified_nanoseconds", attr->mtime_nsec);
 		if (target)
 			json_bytes(json, "target", target, strlen(target));
 	}
@@ -161,14 +185,14 @@ static int set_number(struct libscols_line *line, size_t column, u64 number)
 }
 
 static int set_size(const struct inspect *in, struct libscols_line *line,
-		    const struct dxc_inode *inode)
+		    const struct dxc_attr *attr)
 {
 	char buf[32];
 
-	if (S_ISCHR(inode->mode) || S_ISBLK(inode->mode))
-		snprintf(buf, sizeof(buf), "%u,%u", inode->rdev_major, inode->rdev_minor);
+	if (S_ISCHR(attr->mode) || S_ISBLK(attr->mode))
+		snprintf(buf, sizeof(buf), "%u,%u", attr->rdev_major, attr->rdev_minor);
 	else
-		inspect_size(in, inode->size, buf, sizeof(buf));
+		inspect_size(in, attr->size, buf, sizeof(buf));
 	return scols_line_set_data(line, COL_SIZE, buf);
 }
 
@@ -197,7 +221,7 @@ out:
 }
 
 static int entry_line(struct walk *walk, struct libscols_table *table, const char *name,
-		      const struct dxc_inode *inode, const char *target)
+		      const struct dxc_attr *attr, const char *target)
 {
 	struct libscols_line *line;
 	char mode[INSPECT_MODE_LEN];
@@ -208,15 +232,15 @@ static int entry_line(struct walk *walk, struct libscols_table *table, const cha
 	if (!line)
 		return -ENOMEM;
 	err = set_name(line, name, target);
-	if (err || !inode)
+	if (err || !attr)
 		return err;
-	inspect_mode(inode->mode, mode);
+	inspect_mode(attr->mode, mode);
 	if (scols_line_set_data(line, COL_MODE, mode) ||
-	    set_number(line, COL_LINKS, inode->nlink) ||
-	    set_number(line, COL_UID, inode->uid) ||
-	    set_number(line, COL_GID, inode->gid) || set_size(walk->in, line, inode) ||
+	    set_number(line, COL_LINKS, attr->nlink) ||
+	    set_number(line, COL_UID, attr->uid) ||
+	    set_number(line, COL_GID, attr->gid) || set_size(walk->in, line, attr) ||
 	    scols_line_set_data(line, COL_TIME,
-				inspect_time(inode->mtime, when, sizeof(when))))
+				inspect_time(attr->mtime, when, sizeof(when))))
 		return -ENOMEM;
 	return 0;
 }
@@ -239,12 +263,23 @@ static struct libscols_table *new_table(void)
 	return table;
 }
 
+/* Of an entry: that nothing has its number is the entry's fault. */
+static int read_inode(const struct walk *walk, dxc_ino ino, struct dxc_file *file,
+		      struct dxc_finding *f)
+{
+	int err = contents_inode(&walk->in->from, ino, file, f);
+
+	if (err == -ESTALE)
+		err = dxc_found(f, -EUCLEAN, DXC_DE_INO, DAXFS_AREA_DIRS, ino, 0, ino);
+	return err;
+}
+
 /* One entry, in the form the options ask for. path is what is said of it. */
 static int show_entry(struct walk *walk, struct libscols_table *table, const char *path,
 		      const char *name, dxc_ino ino)
 {
-	const struct contents base = { .vol = &walk->in->img.vol };
-	const struct dxc_inode *inode;
+	const struct contents *from = &walk->in->from;
+	const struct dxc_attr *attr;
 	struct dxc_finding f = { 0 };
 	struct dxc_file file;
 	char *target = NULL;
@@ -255,19 +290,19 @@ static int show_entry(struct walk *walk, struct libscols_table *table, const cha
 		putchar('\n');
 		return 0;
 	}
-	err = contents_inode(&base, ino, &file, &f);
-	inode = err ? NULL : &file.base;
-	if (!err && S_ISLNK(inode->mode))
-		err = contents_link(&base, &file, &target, &f);
+	err = read_inode(walk, ino, &file, &f);
+	attr = err ? NULL : &file.attr;
+	if (!err && S_ISLNK(attr->mode))
+		err = contents_link(from, &file, &target, &f);
 	if (err == -ENOMEM)
 		return err;
 	if (err)
 		complain(walk, path, err, &f);
 	err = 0;
 	if (walk->in->json)
-		entry_json(walk, path, name, ino, inode, target);
+		entry_json(walk, path, name, ino, attr, target);
 	else
-		err = entry_line(walk, table, name, inode, target);
+		err = entry_line(walk, table, name, attr, target);
 	free(target);
 	return err;
 }
@@ -282,7 +317,7 @@ static int show_level(struct walk *walk, struct level *level)
 		if (!table)
 			return -ENOMEM;
 	}
-	for (u32 i = 0; i < level->count && !err; i++) {
+	for (size_t i = 0; i < level->count && !err; i++) {
 		err = path_join(&walk->path, &walk->path_max, level->path_len,
 				level->entries[i].name);
 		if (!err)
@@ -296,18 +331,33 @@ static int show_level(struct walk *walk, struct level *level)
 	return err;
 }
 
+static int remember(struct walk *walk, dxc_ino ino)
+{
+	dxc_ino *key = malloc(sizeof(*key));
+
+	if (!key)
+		return -ENOMEM;
+	*key = ino;
+	if (tsearch(key, &walk->visited, compare_numbers))
+		return 0;
+	free(key);
+	return -ENOMEM;
+}
+
 /* Loads and shows the directory at walk->path, and makes it the innermost level. */
-static int enter(struct walk *walk, const struct dxc_inode *dir)
+static int enter(struct walk *walk, const struct dxc_file *dir)
 {
 	struct dxc_finding f = { 0 };
 	struct level *level;
 	int err;
 
-	walk->visited[dir->ino / 8] |= 1 << dir->ino % 8;
-	walk->entry_bytes += dir->size;
-	if (walk->entry_bytes > walk->in->img.vol.area[DAXFS_AREA_DIRS].length) {
-		dxc_found(&f, -EUCLEAN, DXC_DIR_OVERLAP, DAXFS_AREA_DIRS, dir->ino,
-			  dir->data, dir->data);
+	err = remember(walk, dir->attr.ino);
+	if (err)
+		return err;
+	walk->entry_bytes += dir->in_base ? dir->base.size : 0;
+	if (walk->entry_bytes > walk->in->from.vol->area[DAXFS_AREA_DIRS].length) {
+		dxc_found(&f, -EUCLEAN, DXC_DIR_OVERLAP, DAXFS_AREA_DIRS, dir->attr.ino,
+			  dir->base.data, dir->base.data);
 		complain(walk, walk->path, -EUCLEAN, &f);
 		return 0;
 	}
@@ -320,12 +370,11 @@ static int enter(struct walk *walk, const struct dxc_inode *dir)
 		walk->levels = level;
 		walk->levels_max = max;
 	}
-	level = &walk->levels[walk->depth];
-	level->path_len = strlen(walk->path);
+	level = &walk->levels[walk->depth++];
+	*level = (struct level){ .path_len = strlen(walk->path) };
 	err = load_entries(walk, dir, level);
 	if (err)
 		return err;
-	walk->depth++;
 	if (walk->in->recursive && !walk->in->json) {
 		if (walk->depth > 1)
 			putchar('\n');
@@ -340,12 +389,12 @@ static int walk_on(struct walk *walk)
 {
 	struct level *level = &walk->levels[walk->depth - 1];
 	struct dxc_finding f = { 0 };
-	struct dxc_inode inode;
-	struct entry *entry;
+	struct dxc_file file;
+	struct listed *entry;
 	int err;
 
 	if (level->next == level->count || !walk->in->recursive) {
-		free_entries(level->entries, level->count);
+		free_level(level);
 		walk->depth--;
 		return 0;
 	}
@@ -354,38 +403,31 @@ static int walk_on(struct walk *walk)
 	if (err)
 		return err;
 	/* What is wrong with it was said when it was shown, if its inode was read. */
-	err = dxc_inode_read(&walk->in->img.vol, entry->ino, &inode, &f);
+	err = read_inode(walk, entry->ino, &file, &f);
 	if (err) {
 		if (!walk->in->details && !walk->in->json)
 			complain(walk, walk->path, err, &f);
 		return 0;
 	}
-	if (!S_ISDIR(inode.mode))
+	if (!S_ISDIR(file.attr.mode))
 		return 0;
-	if (walk->visited[inode.ino / 8] & 1 << inode.ino % 8) {
-		dxc_found(&f, -EUCLEAN, DXC_DIR_NAMES, DAXFS_AREA_DIRS, inode.ino,
-			  inode.data, 2);
+	if (tfind(&file.attr.ino, &walk->visited, compare_numbers)) {
+		dxc_found(&f, -EUCLEAN, DXC_DIR_NAMES, DAXFS_AREA_DIRS, file.attr.ino,
+			  file.in_base ? file.base.data : 0, 2);
 		complain(walk, walk->path, -EUCLEAN, &f);
 		return 0;
 	}
-	return enter(walk, &inode);
+	return enter(walk, &file);
 }
 
-static int walk_tree(struct walk *walk, const struct dxc_inode *root)
+static int walk_tree(struct walk *walk, const struct dxc_file *root)
 {
-	int err;
+	int err = enter(walk, root);
 
-	walk->visited = calloc(walk->in->img.vol.inode_count / 8 + 1, 1);
-	if (!walk->visited)
-		return -ENOMEM;
-	err = enter(walk, root);
 	while (!err && walk->depth)
 		err = walk_on(walk);
-	while (walk->depth) {
-		walk->depth--;
-		free_entries(walk->levels[walk->depth].entries,
-			     walk->levels[walk->depth].count);
-	}
+	while (walk->depth)
+		free_level(&walk->levels[--walk->depth]);
 	return err;
 }
 
@@ -407,7 +449,7 @@ static int show_file(struct walk *walk, const char *path, dxc_ino ino)
 	return err;
 }
 
-int inspect_ls(struct inspect *in, const char *path)
+static int list(struct inspect *in, const char *path)
 {
 	struct walk walk = { .in = in, .escapes = isatty(STDOUT_FILENO) };
 	struct dxc_file file;
@@ -424,10 +466,10 @@ int inspect_ls(struct inspect *in, const char *path)
 	walk.path_max = strlen(path) + 1;
 	if (in->json)
 		json_begin(&walk.json, stdout, "entries");
-	if (S_ISDIR(file.base.mode))
-		err = walk_tree(&walk, &file.base);
+	if (S_ISDIR(file.attr.mode))
+		err = walk_tree(&walk, &file);
 	else
-		err = show_file(&walk, path, file.base.ino);
+		err = show_file(&walk, path, file.attr.ino);
 	/* A document that breaks off says by itself that it is not whole. */
 	if (in->json && !err)
 		json_end(&walk.json);
@@ -437,7 +479,12 @@ out:
 		walk.status = EXIT_FAILED;
 	}
 	free(walk.levels);
-	free(walk.visited);
+	tdestroy(walk.visited, free);
 	free(walk.path);
 	return walk.status;
+}
+
+int inspect_ls(struct inspect *in, const char *path)
+{
+	return inspect_show(in, path, list);
 }

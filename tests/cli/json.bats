@@ -139,22 +139,27 @@ offset_in() {
 	jq -e 'any(.entries[]; .name == "evil\\x0a\\x1b[2J\"\\x5c")' "$out/all"
 }
 
-@test "inspect stat: every type of file" {
+@test "inspect stat: every type of file, and what a branch made and changed" {
 	for file in / /hello /empty /old $'/evil\n\e[2J"\\' /dir /symlink /fifo /char /block; do
 		daxfsctl inspect --json image stat "$file" >"$out/stat.$(basename "$file" | tr -cd "[:lower:]")"
+	done
+	for file in /dir /dir/below /new /made /to /char /renamed; do
+		daxfsctl inspect --json --branch x grown stat "$file" >"$out/stat.x.${file//\//}"
 	done
 	valid inspect-stat "$out"/stat.*
 	daxfsctl inspect -J image stat /block | jq -e '.inodes[0] | .major == 259 and .minor == 65536'
 }
 
-@test "inspect extents: holes, contents and nothing" {
+@test "inspect extents: holes, contents and nothing, of the base and of a branch" {
 	truncate -s 1M "$dir/sparse"
 	printf middle | dd of="$dir/sparse" bs=1 seek=500000 conv=notrunc status=none
 	mkdaxfs -q -d "$dir" -o "$out/sparse"
 	daxfsctl inspect --json "$out/sparse" extents /sparse >"$out/holes"
 	daxfsctl inspect -J image extents /hello >"$out/hello"
 	daxfsctl inspect -J image extents /empty >"$out/empty"
-	valid inspect-extents "$out"/{holes,hello,empty}
+	daxfsctl inspect -J --branch y grown extents /dir/below >"$out/below"
+	valid inspect-extents "$out"/{holes,hello,empty,below}
+	jq -e '.extents[0].branch == "x"' "$out/below"
 }
 
 @test "inspect log: every kind of record" {

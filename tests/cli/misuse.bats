@@ -296,10 +296,10 @@ not_there() {
 			wrong inspect "$verb takes no ${option%=*}" writable "$verb" "$operand" "$option"
 		done
 	done <<-END
-		ls / --directory=dir --branch=main
-		stat / --long --recursive --directory=dir --branch=main
-		cat /hello --long --recursive --directory=dir --branch=main --bytes
-		extents /hello --long --recursive --directory=dir --branch=main
+		ls / --directory=dir
+		stat / --long --recursive --directory=dir
+		cat /hello --long --recursive --directory=dir --bytes
+		extents /hello --long --recursive --directory=dir
 		extract / --long --recursive --bytes
 		log main --long --recursive --directory=dir --branch=main
 	END
