@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <sys/mman.h>
 
+#include "../kmod/core/repair.h"
 #include "message.h"
 
 int image_open(struct image *img, const char *text)
@@ -27,17 +28,19 @@ int image_open(struct image *img, const char *text)
 /* The copy takes the place of the superblock, in the memory of this process only. */
 static int put_copy(struct source *src)
 {
-	const unsigned char *copy;
+	struct dxc_region rg = { .base = src->map, .size = src->size };
+	struct dxc_volume vol;
+	dxc_off at;
 	void *page;
+	int err = dxc_super_find_copy(&rg, &vol, &at);
 
-	if (src->size % DAXFS_SB_SIZE || src->size < DAXFS_HEADER_SIZE)
-		return -EINVAL;
-	copy = src->map + dxc_super_copy_at(src->size);
+	if (err)
+		return err;
 	page = mmap(src->map, DAXFS_SB_SIZE, PROT_READ | PROT_WRITE,
 		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 	if (page == MAP_FAILED)
 		return -errno;
-	memcpy(page, copy, DAXFS_SB_SIZE);
+	memcpy(page, src->map + at, DAXFS_SB_SIZE);
 	return 0;
 }
 

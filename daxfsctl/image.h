@@ -18,7 +18,7 @@ struct image {
  */
 int image_open(struct image *img, const char *text);
 /*
- * The same by the superblock's copy, which ends the image and the source. For
+ * The same by the superblock's copy, wherever dxc_super_find_copy() finds it. For
  * reading what a damaged image still has.
  */
 int image_open_by_copy(struct image *img, const char *text);

@@ -335,6 +335,7 @@ chunk_size() {
 	# An impossible mode
 	poke image "$offset + ($inode - 1) * 64" 00 00
 	dd if=/dev/zero of=image bs=4096 count=1 conv=notrunc status=none
+	truncate -s +1000000 image
 	before=$(hash)
 	runs 4 --extract saved image
 	grep -q "dir/random" err
