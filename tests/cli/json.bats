@@ -139,14 +139,21 @@ offset_in() {
 	jq -e 'any(.entries[]; .name == "evil\\x0a\\x1b[2J\"\\x5c")' "$out/all"
 }
 
-@test "inspect stat: every type of file, and what a branch made and changed" {
+@test "inspect stat: every type of file, what a branch made and changed, and extents that cannot be read" {
 	for file in / /hello /empty /old $'/evil\n\e[2J"\\' /dir /symlink /fifo /char /block; do
 		daxfsctl inspect --json image stat "$file" >"$out/stat.$(basename "$file" | tr -cd "[:lower:]")"
 	done
 	for file in /dir /dir/below /new /made /to /char /renamed; do
 		daxfsctl inspect --json --branch x grown stat "$file" >"$out/stat.x.${file//\//}"
 	done
+	truncate -s 1M "$dir/sparse"
+	printf middle | dd of="$dir/sparse" bs=1 seek=500000 conv=notrunc status=none
+	mkdaxfs -q -d "$dir" -o "$out/damaged"
+	poke "$out/damaged" "$(offset_in "$out/damaged" extents)" ff
+	daxfsctl inspect -J "$out/damaged" stat /sparse >"$out/stat.damaged" 2>"$out/err" || [[ $? == 1 ]]
+	grep -q '/sparse: inode ' "$out/err"
 	valid inspect-stat "$out"/stat.*
+	jq -e '.inodes[0] | .size == 1048576 and (has("blocks") | not)' "$out/stat.damaged"
 	daxfsctl inspect -J image stat /block | jq -e '.inodes[0] | .major == 259 and .minor == 65536'
 }
 
