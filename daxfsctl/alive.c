@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define WATCH_MS	7000
-#define STEP_MS		100
+#define WATCH_MS 7000
+#define STEP_MS 100
 
 static void pause_ms(long ms)
 {

@@ -28,7 +28,8 @@ const struct applet_option fsck_options[] = {
 	{ 'n', "check-only", NULL, "change nothing, as without -p, -a and -y" },
 	{ 'p', "preen", NULL, "repair what is safe to" },
 	{ 'a', NULL, NULL, "the same" },
-	{ 'y', "yes", NULL, "repair everything that can be, also at the price of a part of it" },
+	{ 'y', "yes", NULL,
+	  "repair everything that can be, also at the price of a part of it" },
 	{ OPT_EXTRACT, "extract", "DIR", "write what can be read of the files to DIR" },
 	{ 'f', "force", NULL, "taken from boot scripts: every check is a full one" },
 	{ 'A', NULL, NULL, "taken from boot scripts, means nothing" },
@@ -44,7 +45,8 @@ const struct applet_option fsck_options[] = {
 static bool is_somebody_elses(struct fsck *fsck, char *name, size_t n)
 {
 	if (source_is_memory(&fsck->src))
-		return signature_find_in_memory(fsck->src.map, fsck->src.size, name, n) > 0;
+		return signature_find_in_memory(fsck->src.map, fsck->src.size, name, n) >
+		       0;
 	return signature_find(fsck->src.fd, fsck->src.size, name, n) > 0;
 }
 
@@ -57,16 +59,19 @@ static int open_copy(struct fsck *fsck, bool *said)
 	int err = dxc_super_find_copy(&rg, &fsck->vol, &at);
 
 	if (err == -ENOTUNIQ) {
-		message_error("%s: more than one copy of a superblock is there, and nothing tells which is right",
-			      fsck->source);
+		message_error(
+			"%s: more than one copy of a superblock is there, and nothing tells which is right",
+			fsck->source);
 		*said = true;
 	}
 	if (err)
 		return err;
-	if (fsck->super.code == DXC_SB_MAGIC && is_somebody_elses(fsck, name, sizeof(name))) {
-		message_error("%s: holds %s, and the copy of a daxfs superblock at 0x%" PRIx64
-			      ": the daxfs was overwritten",
-			      fsck->source, name, at);
+	if (fsck->super.code == DXC_SB_MAGIC &&
+	    is_somebody_elses(fsck, name, sizeof(name))) {
+		message_error(
+			"%s: holds %s, and the copy of a daxfs superblock at 0x%" PRIx64
+			": the daxfs was overwritten",
+			fsck->source, name, at);
 		*said = true;
 		return -EEXIST;
 	}
@@ -133,7 +138,8 @@ static int watch(struct fsck *fsck)
 
 	if (fsck->is_mounted)
 		return FSCK_OK;
-	found = alive_watch(&fsck->alive, &fsck->vol, &fsck->src, &who, say_waiting, fsck);
+	found = alive_watch(&fsck->alive, &fsck->vol, &fsck->src, &who, say_waiting,
+			    fsck);
 	if (found < 0) {
 		message_error("%s: %s", fsck->source, strerror(-found));
 		return FSCK_FAILED;
@@ -163,7 +169,8 @@ static int extract(struct fsck *fsck)
 	int status;
 
 	if (err) {
-		message_error("%s: nothing can be extracted: %s", fsck->source, strerror(-err));
+		message_error("%s: nothing can be extracted: %s", fsck->source,
+			      strerror(-err));
 		return FSCK_FAILED;
 	}
 	status = inspect_extract(&in, "/");
@@ -179,8 +186,9 @@ static int run(struct fsck *fsck)
 	if (status)
 		return status;
 	if (fsck->src.kind == SOURCE_MOUNT && fsck->mode != FSCK_CHECK) {
-		message_error("%s: is mounted; what it was mounted from is repaired, when it is not",
-			      fsck->source);
+		message_error(
+			"%s: is mounted; what it was mounted from is repaired, when it is not",
+			fsck->source);
 		return FSCK_FAILED;
 	}
 	if (fsck->verbose && !fsck->as_json)
@@ -269,8 +277,9 @@ int cmd_fsck(int argc, char **argv)
 		return applet_wrong_use("fsck", FSCK_USAGE,
 					"only one of -n, -p (or -a) and -y");
 	if (fsck.extract && fsck.mode != FSCK_CHECK)
-		return applet_wrong_use("fsck", FSCK_USAGE,
-					"--extract changes nothing: it goes without -p, -a and -y");
+		return applet_wrong_use(
+			"fsck", FSCK_USAGE,
+			"--extract changes nothing: it goes without -p, -a and -y");
 	fault_exits_with(FSCK_FAILED);
 	status = run(&fsck);
 	alive_free(&fsck.alive);

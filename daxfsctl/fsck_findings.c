@@ -75,8 +75,9 @@ int fsck_findings_merge(struct fsck_findings *all, struct fsck_findings *now)
 		all->list[i].is_left = false;
 	sort(all, compare_places);
 	for (size_t i = 0; !err && i < now->count; i++) {
-		struct fsck_finding *old = known ? bsearch(&now->list[i], all->list, known,
-							   sizeof(*old), compare_places) :
+		struct fsck_finding *old = known ? bsearch(&now->list[i], all->list,
+							   known, sizeof(*old),
+							   compare_places) :
 						   NULL;
 
 		if (old)
@@ -133,10 +134,10 @@ static void print_finding(const struct fsck_finding *finding, bool repaired)
 }
 
 struct sum {
-	size_t damage;		/* what is left that is no leftover */
-	size_t leftovers;	/* what is left that is */
+	size_t damage; /* what is left that is no leftover */
+	size_t leftovers; /* what is left that is */
 	size_t repaired;
-	size_t safe, asked;	/* what is left that there is a remedy for */
+	size_t safe, asked; /* what is left that there is a remedy for */
 };
 
 static struct sum add_up(const struct fsck_findings *findings)
@@ -163,7 +164,8 @@ static struct sum add_up(const struct fsck_findings *findings)
 /* What a person can do about what is left. */
 static void print_advice(const struct fsck *fsck, const struct sum *sum, bool repaired)
 {
-	size_t more = (repaired ? 0 : sum->safe) + (fsck->mode == FSCK_REPAIR ? 0 : sum->asked);
+	size_t more =
+		(repaired ? 0 : sum->safe) + (fsck->mode == FSCK_REPAIR ? 0 : sum->asked);
 
 	if (fsck->is_mounted && (sum->damage || sum->leftovers))
 		printf("%s: is mounted; what is there may be an operation under way, check again when it is not\n",
@@ -172,7 +174,8 @@ static void print_advice(const struct fsck *fsck, const struct sum *sum, bool re
 		printf("%s: fsck.daxfs -%c may repair %zu of them\n", fsck->source,
 		       sum->asked ? 'y' : 'p', more);
 	if (sum->damage && !fsck->extract)
-		printf("%s: fsck.daxfs --extract DIR saves what can be read\n", fsck->source);
+		printf("%s: fsck.daxfs --extract DIR saves what can be read\n",
+		       fsck->source);
 }
 
 static void print_summary(const struct fsck *fsck, const struct sum *sum, bool repaired)
@@ -184,7 +187,8 @@ static void print_summary(const struct fsck *fsck, const struct sum *sum, bool r
 		printf("%s: %zu finding%s, nothing was changed\n", fsck->source,
 		       sum->damage, sum->damage == 1 ? "" : "s");
 	else if (!fsck->from_copy)
-		printf("%s: clean, %" PRIu64 " inodes\n", fsck->source, fsck->vol.inode_count);
+		printf("%s: clean, %" PRIu64 " inodes\n", fsck->source,
+		       fsck->vol.inode_count);
 	if (!repaired && sum->leftovers)
 		printf("%s: %zu left behind by a kernel that stopped: no damage, a writable mount clears it up\n",
 		       fsck->source, sum->leftovers);

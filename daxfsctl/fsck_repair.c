@@ -50,7 +50,8 @@ void fsck_clear_progress(const struct fsck *fsck)
 static void show_progress(void *priv, u64 done, u64 total)
 {
 	struct fsck *fsck = priv;
-	unsigned int percent = total ? (unsigned int)((double)done * 100 / (double)total) : 100;
+	unsigned int percent =
+		total ? (unsigned int)((double)done * 100 / (double)total) : 100;
 
 	if (!fsck->progress || percent == fsck->percent)
 		return;
@@ -193,7 +194,8 @@ static int take_hold(struct fsck *fsck)
 	fsck->repair.gone = is_gone;
 	fsck->repair.priv = fsck;
 	if (!err)
-		err = dxc_repair_begin(&fsck->vol, &fsck->repair, epoch & 0x7fffffff, "fsck");
+		err = dxc_repair_begin(&fsck->vol, &fsck->repair, epoch & 0x7fffffff,
+				       "fsck");
 	/* Others, who look at the device itself, are to see who is there. */
 	if (!err && fsck->repair.me) {
 		err = source_sync(&fsck->src, 0, fsck->vol.region.size);
@@ -214,15 +216,15 @@ struct heart {
 };
 
 #define BEATS_PER_SECOND 1
-#define LOOKS_PER_BEAT	 20
+#define LOOKS_PER_BEAT 20
 
 static void *beat(void *priv)
 {
 	struct heart *heart = priv;
 	struct fsck *fsck = heart->fsck;
 	const struct dxc_area *mounts = &fsck->vol.area[DAXFS_AREA_MOUNTS];
-	const struct timespec look = { .tv_nsec =
-					       1000000000 / BEATS_PER_SECOND / LOOKS_PER_BEAT };
+	const struct timespec look = { .tv_nsec = 1000000000 / BEATS_PER_SECOND /
+						  LOOKS_PER_BEAT };
 
 	for (unsigned int i = 1; !atomic_load(&heart->stop); i++) {
 		nanosleep(&look, NULL);
@@ -260,7 +262,8 @@ static void look_at_super(struct fsck *fsck)
 {
 	struct dxc_volume vol;
 
-	if (!fsck->from_copy || dxc_volume_open(&vol, fsck->src.map, fsck->src.size, NULL))
+	if (!fsck->from_copy ||
+	    dxc_volume_open(&vol, fsck->src.map, fsck->src.size, NULL))
 		return;
 	vol.region.persistent = fsck->vol.region.persistent;
 	fsck->vol = vol;
@@ -274,7 +277,8 @@ static int repair_all(struct fsck *fsck)
 	size_t known, left;
 	int status = FSCK_OK, err = 0;
 
-	for (int round = 0; round < ROUNDS_MAX && !status && !err && !cancelled; round++) {
+	for (int round = 0; round < ROUNDS_MAX && !status && !err && !cancelled;
+	     round++) {
 		known = fsck->findings.count;
 		left = count_left(fsck);
 		if (!has_work(fsck))
@@ -311,7 +315,8 @@ int fsck_repair(struct fsck *fsck)
 		return refuse(fsck, "is mounted: it is repaired when it is not");
 	target = find_mount(fsck);
 	if (target) {
-		message_error("%s: is mounted on %s; nothing was changed", fsck->source, target);
+		message_error("%s: is mounted on %s; nothing was changed", fsck->source,
+			      target);
 		free(target);
 		return FSCK_FAILED;
 	}
@@ -319,7 +324,8 @@ int fsck_repair(struct fsck *fsck)
 	if (err == -EBUSY)
 		return refuse(fsck, "is mounted, or somebody else has it for himself");
 	if (err) {
-		message_error("%s: cannot be written to: %s", fsck->source, source_strerror(err));
+		message_error("%s: cannot be written to: %s", fsck->source,
+			      source_strerror(err));
 		return FSCK_FAILED;
 	}
 	is_writing = 1;

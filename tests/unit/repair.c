@@ -13,7 +13,14 @@
 #include "tap.h"
 #include "tests.h"
 
+/* Of our own slot; the next one's, when the power went. */
 #define EPOCH 4711u
+static u32 epoch = EPOCH;
+
+static bool is_gone(void *priv, const struct dxc_mount *mt)
+{
+	return rule_mount_is_gone(priv, mt) || (mt->epoch == EPOCH && epoch != EPOCH);
+}
 
 static codes reported;
 
@@ -65,7 +72,7 @@ static bool is_repairable(const struct rule *rule, bool asked)
 /* Findings of a check, as codes. */
 static codes check(const struct dxc_volume *vol, bool *logs)
 {
-	struct dxc_check chk = { .report = report, .gone = rule_mount_is_gone };
+	struct dxc_check chk = { .report = report, .gone = is_gone };
 
 	reported = 0;
 	CHECK_EQ(dxc_check(vol, &chk), 0);
@@ -75,10 +82,10 @@ static codes check(const struct dxc_volume *vol, bool *logs)
 
 static codes repair(const struct dxc_volume *vol, bool asked)
 {
-	struct dxc_repair rep = { .asked = asked, .gone = rule_mount_is_gone };
+	struct dxc_repair rep = { .asked = asked, .gone = is_gone };
 	u32 round;
 
-	CHECK_EQ(dxc_repair_begin(vol, &rep, EPOCH, "unit"), 0);
+	CHECK_EQ(dxc_repair_begin(vol, &rep, epoch, "unit"), 0);
 	for (round = 0; round < 4 && check(vol, &rep.logs); round++)
 		CHECK_EQ(dxc_repair(vol, &rep), 0);
 	dxc_repair_end(vol, &rep);
@@ -214,6 +221,37 @@ static void test_chunk_table(struct image *img)
 	tap_end("a chunk table that lies of every chunk is made again from the logs");
 }
 
+/* Two branches' logs use a chunk that is nobody's: neither gets it. */
+static void test_twice(struct image *img)
+{
+	const struct dxc_volume *vol = &img->vol;
+	struct dxc_owner main_id = { DAXFS_MAIN_BRANCH, 1 };
+	static u64 room[DAXFS_CHUNK_MIN / 8];
+	struct dxc_branch a, b;
+	struct dxc_record rec;
+	struct dxc_file root;
+	struct dxc_log log;
+	dxc_chunk hint = 0;
+	__le64 *words;
+
+	image_reset(img);
+	words = (__le64 *)(img->base + vol->area[DAXFS_AREA_CHUNKS].offset);
+	CHECK_EQ(dxc_branch_create(vol, main_id, "a", 1, 1000, &a), 0);
+	CHECK_EQ(dxc_branch_create(vol, main_id, "b", 1, 1000, &b), 0);
+	CHECK_EQ(dxc_base_inode(vol, DAXFS_ROOT_INO, &root, NULL), 0);
+	dxc_record_start(&rec, room, sizeof(room));
+	dxc_record_inode(&rec, &root.attr);
+	CHECK_EQ(dxc_log_open(vol, 0, 1000, &log), 0);
+	CHECK_EQ(dxc_log_append(vol, &log, a.id, dxc_branch_head_at(vol, a.id.branch),
+				&hint, &rec),
+		 0);
+	dxc_log_switch(vol, dxc_branch_head_at(vol, b.id.branch), &log);
+	words[log.head] = 0;
+	CHECK(repair(vol, true) & CODE(DXC_LR_CHAIN));
+	CHECK_EQ(words[log.head], 0);
+	tap_end("a chunk that two branches use is given to neither");
+}
+
 static void test_held(struct image *img)
 {
 	struct dxc_owner main_id = { DAXFS_MAIN_BRANCH, 1 };
@@ -227,15 +265,15 @@ static void test_held(struct image *img)
 		 0);
 	me = dxc_holder_of(slot, 5);
 	CHECK_EQ(dxc_lock_take(&img->vol, me, &holder), 0);
-	CHECK_EQ(dxc_repair_begin(&img->vol, &rep, EPOCH, "unit"), -EBUSY);
+	CHECK_EQ(dxc_repair_begin(&img->vol, &rep, epoch, "unit"), -EBUSY);
 	dxc_lock_drop(&img->vol, me);
 	holder = 0;
 	CHECK_EQ(dxc_lease_take(&img->vol, main_id, me, &holder), 0);
-	CHECK_EQ(dxc_repair_begin(&img->vol, &rep, EPOCH, "unit"), -EBUSY);
+	CHECK_EQ(dxc_repair_begin(&img->vol, &rep, epoch, "unit"), -EBUSY);
 	CHECK_EQ(dxc_branch_get(&img->vol, main_id, &br), 0);
 	CHECK(br.lease == me && dxc_holder_is_there(&img->vol, me));
 	dxc_lease_drop(&img->vol, main_id, me);
-	CHECK_EQ(dxc_repair_begin(&img->vol, &rep, EPOCH, "unit"), 0);
+	CHECK_EQ(dxc_repair_begin(&img->vol, &rep, epoch, "unit"), 0);
 	holder = 0;
 	CHECK_EQ(dxc_lease_take(&img->vol, main_id, me, &holder), -EBUSY);
 	holder = 0;
@@ -249,7 +287,7 @@ static void test_held(struct image *img)
 
 static void test_memory(struct image *img, const struct rule *rule)
 {
-	struct dxc_repair rep = { .asked = true, .gone = rule_mount_is_gone };
+	struct dxc_repair rep = { .asked = true, .gone = is_gone };
 	struct dxc_volume vol;
 	int err = -ENOMEM;
 	u64 i;
@@ -257,7 +295,7 @@ static void test_memory(struct image *img, const struct rule *rule)
 	for (i = 1; err && i < 1000; i++) {
 		damage(img, rule);
 		CHECK_EQ(dxc_volume_open(&vol, img->base, img->size, NULL), 0);
-		CHECK_EQ(dxc_repair_begin(&vol, &rep, EPOCH, "unit"), 0);
+		CHECK_EQ(dxc_repair_begin(&vol, &rep, epoch, "unit"), 0);
 		check(&vol, &rep.logs);
 		broken_alloc_at = i;
 		err = dxc_repair(&vol, &rep);
@@ -267,6 +305,108 @@ static void test_memory(struct image *img, const struct rule *rule)
 		CHECK(!repair(&vol, true));
 	}
 	CHECK(!err);
+}
+
+/* ---- the power goes while something is repaired ---- */
+
+static struct {
+	u8 *now, *durable, *left;
+	u8 *flushed; /* one for each 8 bytes of now */
+	u64 words;
+	u64 random;
+	u64 crashes;
+} power;
+
+static void on_write_back(const void *p, size_t n)
+{
+	u64 at = (const u8 *)p - power.now;
+
+	memset(power.flushed + at / 8, 1, (at + n - 1) / 8 - at / 8 + 1);
+}
+
+static void on_fence(void);
+
+/* Nothing, everything or anything of what was stored since the last fence is there. */
+static void lose_power(u32 which)
+{
+	struct dxc_volume vol;
+	u64 i;
+
+	memcpy(power.left, power.durable, power.words * 8);
+	for (i = 0; which && i < power.words; i++)
+		if (memcmp(power.now + i * 8, power.durable + i * 8, 8) &&
+		    (which == 1 || broken_random(&power.random) >> 63))
+			memcpy(power.left + i * 8, power.now + i * 8, 8);
+	broken_fence = NULL;
+	broken_write_back = NULL;
+	epoch = EPOCH + 1;
+	CHECK_EQ(dxc_volume_open(&vol, power.left, power.words * 8, NULL), 0);
+	CHECK(!repair(&vol, true));
+	epoch = EPOCH;
+	broken_fence = on_fence;
+	broken_write_back = on_write_back;
+	power.crashes++;
+}
+
+static void on_fence(void)
+{
+	u64 i;
+	u32 which;
+
+	for (which = 0; which < 3; which++)
+		lose_power(which);
+	for (i = 0; i < power.words; i++) {
+		if (power.flushed[i])
+			memcpy(power.durable + i * 8, power.now + i * 8, 8);
+		power.flushed[i] = 0;
+	}
+}
+
+static void test_power(struct image *img, const struct rule *rule)
+{
+	struct dxc_volume vol;
+	codes left;
+	u32 i;
+	bool logs;
+
+	damage(img, rule);
+	power.now = img->base;
+	memcpy(power.durable, img->base, img->size);
+	memset(power.flushed, 0, power.words);
+	CHECK_EQ(dxc_volume_open(&vol, img->base, img->size, NULL), 0);
+	vol.region.persistent = true;
+	broken_fence = on_fence;
+	broken_write_back = on_write_back;
+	CHECK(!repair(&vol, true));
+	broken_fence = NULL;
+	broken_write_back = NULL;
+	/* What is repaired stays so; who was there need not. */
+	CHECK_EQ(dxc_volume_open(&vol, power.durable, img->size, NULL), 0);
+	left = check(&vol, &logs);
+	for (i = 1; i < DXC_CODES; i++)
+		CHECK(!(left & CODE(i)) || i == DXC_BR_LEASE || i == DXC_SS_LOCK ||
+		      i == DXC_MT_GONE || i == DXC_MT_OWNER);
+}
+
+static void test_powers(struct image *img)
+{
+	const struct rule *rule;
+	u32 i;
+
+	power.words = img->size / 8;
+	power.random = 88172645463325252ull;
+	power.durable = malloc(img->size);
+	power.left = malloc(img->size);
+	power.flushed = malloc(power.words);
+	for (i = 0; (rule = rule_at(i)); i++)
+		if (!rule->err && rule->writable && is_repairable(rule, true))
+			test_power(img, rule);
+	CHECK(power.crashes > 300);
+	tap_end("what is repaired is whole, or repaired the next time, after any of %llu crashes",
+		(unsigned long long)power.crashes);
+	free(power.durable);
+	free(power.left);
+	free(power.flushed);
 }
 
 /* ---- the copy of the superblock ---- */
@@ -367,7 +507,9 @@ void repair_tests(void)
 	tap_end("without memory each of %u repairs ends with ENOMEM, and is done when there is some",
 		n);
 	test_chunk_table(rw);
+	test_twice(rw);
 	test_held(rw);
+	test_powers(rw);
 	test_copy(ro);
 	image_free(ro);
 	image_free(rw);
