@@ -56,8 +56,11 @@ static int open_copy(struct fsck *fsck, bool *said)
 	struct dxc_region rg = { .base = fsck->src.map, .size = fsck->src.size };
 	char name[64];
 	dxc_off at;
-	int err = dxc_super_find_copy(&rg, &fsck->vol, &at);
+	int err = -ENOENT;
 
+	/* One whose checksum is right is as somebody made it. */
+	if (fsck->super.code == DXC_SB_MAGIC || fsck->super.code == DXC_SB_CHECKSUM)
+		err = dxc_super_find_copy(&rg, &fsck->vol, &at);
 	if (err == -ENOTUNIQ) {
 		message_error(
 			"%s: more than one copy of a superblock is there, and nothing tells which is right",

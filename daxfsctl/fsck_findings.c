@@ -66,6 +66,18 @@ static void sort(struct fsck_findings *findings,
 		qsort(findings->list, findings->count, sizeof(*findings->list), compare);
 }
 
+/* Of branches, several can be found to be the same at one place. */
+static void mark_left(struct fsck_finding *list, size_t count, struct fsck_finding *one)
+{
+	struct fsck_finding *end = list + count;
+	struct fsck_finding *at = one;
+
+	while (at > list && !compare_places(at - 1, one))
+		at--;
+	for (; at < end && !compare_places(at, one); at++)
+		at->is_left = true;
+}
+
 int fsck_findings_merge(struct fsck_findings *all, struct fsck_findings *now)
 {
 	size_t known = all->count;
@@ -81,7 +93,7 @@ int fsck_findings_merge(struct fsck_findings *all, struct fsck_findings *now)
 						   NULL;
 
 		if (old)
-			old->is_left = true;
+			mark_left(all->list, known, old);
 		else
 			err = fsck_findings_add(all, &now->list[i].f);
 	}

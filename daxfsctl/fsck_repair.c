@@ -39,6 +39,17 @@ static void catch_signals(void)
 
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGHUP, &action, NULL);
+}
+
+/* Who stops while he writes is soon thought dead, and somebody else writes, too. */
+static void set_writing(bool writing)
+{
+	static const int stops[] = { SIGTSTP, SIGTTIN, SIGTTOU };
+
+	is_writing = writing;
+	for (size_t i = 0; i < sizeof(stops) / sizeof(stops[0]); i++)
+		signal(stops[i], writing ? SIG_IGN : SIG_DFL);
 }
 
 void fsck_clear_progress(const struct fsck *fsck)
@@ -131,6 +142,9 @@ int fsck_check(struct fsck *fsck)
 /* Is there something that this mode repairs? */
 static bool has_work(const struct fsck *fsck)
 {
+	/* A copy may be of what was there long ago: whether it is to be gone by, is asked. */
+	if (fsck->from_copy && fsck->mode != FSCK_REPAIR)
+		return false;
 	for (size_t i = 0; i < fsck->findings.count; i++) {
 		enum dxc_remedy remedy = dxc_code_remedy(fsck->findings.list[i].f.code);
 
@@ -157,27 +171,33 @@ static int refuse(const struct fsck *fsck, const char *why)
 	return FSCK_FAILED;
 }
 
-/* The same bytes, to be written to. The volume's words for them stay true: it is mapped anew. */
+/*
+ * The same image, to be written to. What is cached of a device is forgotten: somebody
+ * may have mounted it since, so that all there is known of it is looked at anew.
+ */
 static int open_for_writing(struct fsck *fsck)
 {
-	struct source src;
-	int err = source_parse(fsck->source, &src);
+	struct dxc_volume vol;
+	struct dxc_region rg;
+	dxc_off at;
+	int err;
 
+	source_close(&fsck->src);
+	err = source_parse(fsck->source, &fsck->src);
+	if (!err)
+		err = source_open(&fsck->src, true);
 	if (err)
 		return err;
-	err = source_open(&src, true);
-	if (!err && src.size < fsck->vol.region.size) {
-		source_close(&src);
+	rg = (struct dxc_region){ .base = fsck->src.map, .size = fsck->src.size };
+	if (fsck->from_copy)
+		err = dxc_super_find_copy(&rg, &vol, &at);
+	else
+		err = dxc_volume_open(&vol, rg.base, rg.size, NULL);
+	if (err || memcmp(vol.uuid, fsck->vol.uuid, sizeof(vol.uuid)) != 0 ||
+	    vol.region.size != fsck->vol.region.size)
 		return -ESTALE;
-	}
-	if (err) {
-		free(src.path);
-		return err;
-	}
-	source_close(&fsck->src);
-	fsck->src = src;
-	fsck->vol.region.base = src.map;
-	fsck->vol.region.persistent = source_is_memory(&src);
+	vol.region.persistent = source_is_memory(&fsck->src);
+	fsck->vol = vol;
 	return 0;
 }
 
@@ -293,6 +313,8 @@ static int repair_all(struct fsck *fsck)
 	}
 	if (!err)
 		return status;
+	if (err == -EBUSY)
+		return refuse(fsck, "somebody else has taken over");
 	message_error("%s: not repaired to the end: %s", fsck->source, strerror(-err));
 	return FSCK_FAILED;
 }
@@ -313,6 +335,9 @@ int fsck_repair(struct fsck *fsck)
 		return FSCK_OK;
 	if (fsck->is_mounted)
 		return refuse(fsck, "is mounted: it is repaired when it is not");
+	if (fsck->vol.ro_compat & ~DAXFS_RO_COMPAT_KNOWN)
+		return refuse(fsck,
+			      "is of a later format, which this version may only read");
 	target = find_mount(fsck);
 	if (target) {
 		message_error("%s: is mounted on %s; nothing was changed", fsck->source,
@@ -328,10 +353,10 @@ int fsck_repair(struct fsck *fsck)
 			      source_strerror(err));
 		return FSCK_FAILED;
 	}
-	is_writing = 1;
+	set_writing(true);
 	err = take_hold(fsck);
 	if (err) {
-		is_writing = 0;
+		set_writing(false);
 		return refuse(fsck, err == -EBUSY ? "somebody mounted it meanwhile" :
 						    strerror(-err));
 	}
@@ -340,7 +365,7 @@ int fsck_repair(struct fsck *fsck)
 	heart_stop(&heart);
 	dxc_repair_end(&fsck->vol, &fsck->repair);
 	err = source_sync(&fsck->src, 0, fsck->src.size);
-	is_writing = 0;
+	set_writing(false);
 	if (err) {
 		message_error("%s: what was repaired is not stored: %s", fsck->source,
 			      strerror(-err));

@@ -420,11 +420,14 @@ static bool wants_writable(const struct fs_context *fc)
  */
 static int choose_access(struct fs_context *fc, const struct daxfs_volume *vol)
 {
-	if (daxfs_has_branches(vol) && vol->backing->writable)
+	bool known = !(vol->core.ro_compat & ~DAXFS_RO_COMPAT_KNOWN);
+
+	if (daxfs_has_branches(vol) && vol->backing->writable && known)
 		return 0;
 	if (wants_writable(fc)) {
-		errorf(fc, daxfs_has_branches(vol) ? "daxfs: rw: %s is on a read-only device" :
-		       "daxfs: rw: %s is a read-only image", vol->name);
+		errorf(fc, !daxfs_has_branches(vol) ? "daxfs: rw: %s is a read-only image" :
+		       !known ? "daxfs: rw: %s is of a later format, which this kernel may only read" :
+		       "daxfs: rw: %s is on a read-only device", vol->name);
 		return -EROFS;
 	}
 	fc->sb_flags |= SB_RDONLY;

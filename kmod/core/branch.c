@@ -438,6 +438,13 @@ int dxc_branch_create(const struct dxc_volume *vol, struct dxc_owner parent,
 	/* Members, with head, winner and lease of none, before the state that shows them. */
 	dxc_publish(vol, BR_AT(vol, index, br_state),
 		    dxc_state_word(DAXFS_BRANCH_LIVE, br->id.generation));
+	/* If we were thought dead, and the lock was taken over, the parent may be gone: so is this. */
+	if (!dxc_is_live(vol, parent)) {
+		dxc_word_store(vol, BR_AT(vol, index, br_state),
+			       dxc_state_word(DAXFS_BRANCH_DEAD, br->id.generation));
+		dxc_fence(vol);	/* dead before the caller says that there is none */
+		return -ESTALE;
+	}
 	br->state = DAXFS_BRANCH_LIVE;
 	dxc_commit_seq_advance(vol);
 	return 0;

@@ -118,12 +118,28 @@ static int check_shared(struct delta *d)
 	return err;
 }
 
+/* Somebody may be writing: what is past a counter may have been counted since. */
+static void count_again(struct delta *d)
+{
+	const struct dxc_volume *vol = d->c->vol;
+	struct daxfs_shared *ss = (struct daxfs_shared *)d->c->buf;
+
+	if (dxc_region_read(&vol->region, vol->area[DAXFS_AREA_SHARED].offset, ss,
+			    offsetof(struct daxfs_shared, ss_zero1)))
+		return;
+	d->next_ino = le64_to_cpu(ss->ss_next_ino);
+	d->next_gen = le64_to_cpu(ss->ss_next_gen);
+	d->commit_seq = le64_to_cpu(ss->ss_commit_seq);
+}
+
 /* Generations and salts come from one counter, which has to be past all of them. */
 static int check_generation(struct delta *d, u64 number)
 {
 	struct checker *c = d->c;
 	dxc_off base = c->vol->area[DAXFS_AREA_SHARED].offset;
 
+	if (number >= d->next_gen)
+		count_again(d);
 	return number < d->next_gen ? 0 : SS_FOUND(DXC_SS_GEN, ss_next_gen, number);
 }
 
@@ -179,6 +195,20 @@ static int check_entry(struct delta *d, u32 index)
 	return err ? err : check_generation(d, node->br.id.generation);
 }
 
+/* Was it, or its parent, made or discarded while the table was read? */
+static bool has_changed(const struct delta *d, const struct branch_node *node)
+{
+	const struct branch_node *parent = &d->nodes[node->br.parent.branch];
+	struct dxc_branch br;
+	int err = dxc_branch_read(d->c->vol, node->br.id.branch, &br, NULL);
+
+	if (err || br.state != node->br.state || !dxc_owner_is(br.id, node->br.id))
+		return true;
+	err = dxc_branch_read(d->c->vol, node->br.parent.branch, &br, NULL);
+	return err == -ENOENT ? parent->br.id.generation != 0 :
+	       !err && (br.state != parent->br.state || !dxc_owner_is(br.id, parent->br.id));
+}
+
 /* The parent is there, and nothing of a commit is left to do. */
 static int check_relations(struct delta *d, u32 index)
 {
@@ -192,6 +222,8 @@ static int check_relations(struct delta *d, u32 index)
 	/* dxc_branch_read() checked that the parent is in the table. */
 	parent = &d->nodes[node->br.parent.branch];
 	node->live = node_is_live(parent) && dxc_owner_is(parent->br.id, node->br.parent);
+	if (!node->live && !parent->bad && has_changed(d, node))
+		return 0;
 	/* The dead are in the table as long as anything of theirs is: fate.c. */
 	if (!node->live && !parent->bad)
 		err = BR_FOUND(dxc_owner_is(parent->br.id, node->br.parent) ?
@@ -288,6 +320,8 @@ static int check_chunk(struct delta *d, dxc_chunk chunk)
 		return found(c, DXC_CH_WORD, DAXFS_AREA_CHUNKS, 0, at, chunk);
 	switch (use.kind) {
 	case DAXFS_CHUNK_FREED:
+		if (use.freed_seq > (d->commit_seq & ~0ull >> 8))
+			count_again(d);
 		if (use.freed_seq > (d->commit_seq & ~0ull >> 8))
 			return found(c, DXC_CH_SEQ, DAXFS_AREA_CHUNKS, 0, at, use.freed_seq);
 		break;
@@ -399,9 +433,14 @@ int dxc_delta_torn(const struct dxc_layer *layer, u8 *buf, dxc_off *at)
 /* Is anything behind the log's last record? */
 static int check_end(struct delta *d, const struct dxc_layer *layer)
 {
+	struct dxc_log log = layer->log;
 	dxc_off at;
+	u32 size;
 	int err;
 
+	/* Somebody appends to it. */
+	if (dxc_log_read(d->c->vol, &log, layer->scratch, &size) != -ENODATA)
+		return 0;
 	if (layer->behind)
 		return found(d->c, DXC_LR_CUT, DAXFS_AREA_DELTA, 0, layer->behind,
 			     layer->log.seq);
@@ -469,6 +508,8 @@ static int check_log(struct delta *d, u32 index)
 	if (err || !node->layer)
 		return err ? err : report(c, &f);
 	/* Also what has no name any more: it would be two things in one log. */
+	if (node->layer->last_ino >= d->next_ino)
+		count_again(d);
 	if (node->layer->last_ino >= d->next_ino)
 		err = found(c, DXC_SS_INO, DAXFS_AREA_SHARED, node->layer->last_ino,
 			    base + offsetof(struct daxfs_shared, ss_next_ino), d->next_ino);

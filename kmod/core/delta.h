@@ -243,6 +243,11 @@ int dxc_log_extend(const struct dxc_volume *vol, struct dxc_log *log, dxc_off he
  */
 int dxc_log_look_behind(const struct dxc_volume *vol, const struct dxc_log *log, void *buf,
 			dxc_off *at);
+/*
+ * What follows the last record in the chunk that the log ends in becomes zero, if
+ * it is not, as before the next record is appended. buf as above. 0 or -EIO.
+ */
+int dxc_log_clear_end(const struct dxc_volume *vol, struct dxc_log *log, void *buf);
 /* Goes on in a chunk of its own with the next record. */
 static inline void dxc_log_leave(const struct dxc_volume *vol, struct dxc_log *log)
 {

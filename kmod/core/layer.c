@@ -196,6 +196,17 @@ static void look_behind(struct dxc_layer *layer)
 		layer->unread = err;
 }
 
+/*
+ * What a record that was written in part left goes now: else whoever looks finds
+ * it until something is appended. The caller has the lease.
+ */
+static void clear_end(struct dxc_layer *layer)
+{
+	if (layer->log.chunk != DXC_NO_CHUNK && !layer->log.cleared && !layer->behind &&
+	    !layer->unread)
+		layer->unread = dxc_log_clear_end(layer->vol, &layer->log, layer->scratch);
+}
+
 /* Inodes without a name were open when the kernel that made them went. */
 static int drop_orphans(struct dxc_layer *layer, struct dxc_finding *f)
 {
@@ -285,6 +296,7 @@ void dxc_layer_repair(struct dxc_layer *layer)
 	}
 	dxc_free(known);
 	drop_unused(layer);
+	clear_end(layer);
 }
 
 int dxc_layer_load(struct dxc_layer *layer, const struct dxc_branch *br, bool repair,
@@ -305,8 +317,10 @@ int dxc_layer_load(struct dxc_layer *layer, const struct dxc_branch *br, bool re
 	if (err)
 		return err;
 	look_behind(layer);
-	if (repair)
+	if (repair) {
 		drop_unused(layer);
+		clear_end(layer);
+	}
 	return 0;
 }
 

@@ -102,6 +102,7 @@ struct dxc_layer {
 	bool retires;			/* others may read what is given up */
 	bool closed;			/* there may be orphans that nobody has open; racy on purpose */
 	bool torn;			/* half merged: to be loaded anew */
+	bool shares;			/* survey: uses a chunk that another one has wanted before */
 	void *scratch;			/* dxc_record_max() bytes, for records */
 	struct dxc_item *items;		/* DXC_ITEMS_KEPT, of the record that is taken in */
 };

@@ -256,6 +256,25 @@ static void clear_chunk(const struct dxc_volume *vol, dxc_chunk chunk, u32 from)
 		dxc_write_back(at, vol->chunk_size - from);
 }
 
+int dxc_log_clear_end(const struct dxc_volume *vol, struct dxc_log *log, void *buf)
+{
+	u32 rest = vol->chunk_size - log->used;
+	int err;
+
+	err = dxc_region_read(&vol->region, dxc_chunk_offset(vol, log->chunk) + log->used, buf,
+			      rest);
+	if (err)
+		return err;
+	/* Nearly always it is: nothing is written for that. */
+	if (rest && (*(u8 *)buf || memcmp(buf, (u8 *)buf + 1, rest - 1) != 0)) {
+		clear_chunk(vol, log->chunk, log->used);
+		/* What a torn record left is gone before another may look like its end. */
+		dxc_write_fence(vol->region.persistent);
+	}
+	log->cleared = true;
+	return 0;
+}
+
 int dxc_log_extend(const struct dxc_volume *vol, struct dxc_log *log, dxc_off head_at,
 		   dxc_chunk chunk, struct dxc_record *rec)
 {

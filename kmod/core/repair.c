@@ -20,12 +20,22 @@
 #define MARK_TWICE	2u
 #define MARK_RESERVED	4u
 
+/* What the survey has of a branch, besides its node. */
+struct account {
+	dxc_chunk tail;		/* chunk that its log ends in */
+	u32 used;		/* bytes of it */
+	bool cut;		/* records are behind that */
+	bool takes;		/* its log uses a log chunk that is not its own, says the table */
+	bool leaves;		/* and it has one that its log does not use */
+};
+
 struct mender {
 	const struct dxc_volume *vol;
 	const struct dxc_repair *rep;
 	struct checker c;
 	struct dxc_check chk;
-	u8 *marks;
+	u8 *marks;		/* one for each entry of the branch table */
+	struct account *accounts; /* likewise */
 	bool shared_zero;	/* what must be zero in the shared state is not */
 	bool all_read;		/* every branch's log could be read */
 	u64 number;		/* the highest generation or salt */
@@ -36,8 +46,6 @@ enum dxc_remedy dxc_code_remedy(unsigned int code)
 {
 	if (dxc_code_is_leftover(code))
 		return DXC_REMEDY_SAFE;
-	if (code > DXC_SB_SHORT && code <= DXC_SB_DELTA)
-		return DXC_REMEDY_ASKED;
 	switch (code) {
 	case DXC_SB_COPY:
 	case DXC_SS_ZERO:
@@ -49,6 +57,9 @@ enum dxc_remedy dxc_code_remedy(unsigned int code)
 	case DXC_LR_CHAIN:
 	case DXC_LR_BLOCKS:
 		return DXC_REMEDY_SAFE;
+	/* Others have a checksum that is right: somebody made it so. */
+	case DXC_SB_MAGIC:
+	case DXC_SB_CHECKSUM:
 	case DXC_ZERO_AREA:
 	case DXC_BR_TWICE:
 	case DXC_BR_LOST:
@@ -66,6 +77,7 @@ int dxc_repair_begin(const struct dxc_volume *vol, struct dxc_repair *rep, u32 e
 	struct dxc_owner main_id = { DAXFS_MAIN_BRANCH, 1 };
 	dxc_holder holder = 0;
 	struct dxc_branch br;
+	struct dxc_mount mt;
 	u32 i;
 	int err;
 
@@ -81,6 +93,10 @@ int dxc_repair_begin(const struct dxc_volume *vol, struct dxc_repair *rep, u32 e
 	rep->epoch = epoch;
 	rep->me = dxc_holder_of(rep->slot, epoch);
 	err = dxc_lock_take(vol, rep->me, &holder);
+	/* Who only reads holds neither, but a slot. */
+	for (i = 0; !err && i < vol->mount_count; i++)
+		if (i != rep->slot && !dxc_mount_read(vol, i, &mt))
+			err = -EBUSY;
 	for (i = 0; !err && i < vol->branch_count; i++) {
 		holder = 0;
 		if (!dxc_branch_read(vol, i, &br, NULL) &&
@@ -163,6 +179,13 @@ static int mend_zeros(struct mender *m)
 
 /* ---- what the checker says of the tables ---- */
 
+/* One that cannot have been given out says nothing of the counter. */
+static void note_number(struct mender *m, u64 number)
+{
+	if (number < DXC_GEN_LIMIT - 1)
+		m->number = max_t(u64, m->number, number);
+}
+
 static int note(void *priv, const struct dxc_finding *f)
 {
 	struct mender *m = priv;
@@ -174,7 +197,7 @@ static int note(void *priv, const struct dxc_finding *f)
 		m->shared_zero = true;
 		break;
 	case DXC_SS_GEN:
-		m->number = max_t(u64, m->number, f->detail);
+		note_number(m, f->detail);
 		break;
 	case DXC_BR_LOST:
 		m->marks[index] |= MARK_LOST;
@@ -271,22 +294,11 @@ static int mend_entries(struct mender *m)
 
 /* ---- whose the chunks are ---- */
 
-/* The end of a log is where its next record goes: nothing is behind it. */
-static int mend_end(struct mender *m, const struct dxc_layer *layer)
-{
-	const struct dxc_log *log = &layer->log;
-	dxc_off at = 0;
-
-	if (log->chunk == DXC_NO_CHUNK || (layer->behind && !m->rep->asked))
-		return 0;
-	at = dxc_chunk_offset(m->vol, log->chunk);
-	return clear(m, at + log->used, at + m->vol->chunk_size);
-}
-
 static int survey_log(struct delta *d, u32 index)
 {
 	struct branch_node *node = &d->nodes[index];
 	struct mender *m = d->priv;
+	struct account *account = &m->accounts[index];
 	struct dxc_finding f;
 	int err;
 
@@ -296,17 +308,78 @@ static int survey_log(struct delta *d, u32 index)
 	err = dxc_delta_load(d, index, &f);
 	if (err || !node->layer)
 		return err;
-	node->read = true;
+	node->read = !node->layer->shares;
 	m->ino = max_t(dxc_ino, m->ino, node->layer->last_ino);
-	return mend_end(m, node->layer);
+	account->tail = node->layer->log.chunk;
+	account->used = node->layer->log.used;
+	account->cut = node->layer->behind;
+	return 0;
+}
+
+static bool is_in_use(const struct dxc_chunk_use *use)
+{
+	return use->kind == DAXFS_CHUNK_LOG || use->kind == DAXFS_CHUNK_DATA;
+}
+
+/*
+ * A branch whose log is another's, or an old one of its own, reads well and is not what
+ * it was: the word that names its log is damaged, not the table. It shows in
+ * chunks that are another's too, or in log chunks that it takes while it leaves
+ * those that the table says it has.
+ */
+static void doubt(struct mender *m, struct delta *d)
+{
+	u32 count = dxc_chunk_count(m->vol), i;
+	const struct dxc_want *want;
+	struct dxc_chunk_use use;
+
+	for (i = 0; i < count; i++) {
+		want = &d->space.survey[i];
+		if (dxc_chunk_read(m->vol, i, &use))
+			use.kind = DAXFS_CHUNK_FREE;
+		if (want->twice)
+			d->nodes[want->owner.branch].read = false;
+		if (want->owner.generation && want->kind == DAXFS_CHUNK_LOG &&
+		    !(is_in_use(&use) && dxc_owner_is(use.owner, want->owner)))
+			m->accounts[want->owner.branch].takes = true;
+		if (use.kind == DAXFS_CHUNK_LOG && !dxc_owner_is(use.owner, want->owner) &&
+		    dxc_owner_is(use.owner, d->nodes[use.owner.branch].br.id))
+			m->accounts[use.owner.branch].leaves = true;
+	}
+	for (i = 0; i < m->vol->branch_count; i++) {
+		if (m->accounts[i].takes && m->accounts[i].leaves)
+			d->nodes[i].read = false;
+		if (d->nodes[i].bad || (node_is_live(&d->nodes[i]) && !d->nodes[i].read))
+			m->all_read = false;
+	}
+}
+
+/* The end of a log is where its next record goes: nothing is behind it. */
+static int mend_ends(struct mender *m, const struct delta *d)
+{
+	const struct account *account;
+	u32 i;
+	dxc_off at;
+	int err = 0;
+
+	for (i = 0; !err && i < m->vol->branch_count; i++) {
+		account = &m->accounts[i];
+		if (!d->nodes[i].read || account->tail == DXC_NO_CHUNK ||
+		    (account->cut && !m->rep->asked))
+			continue;
+		at = dxc_chunk_offset(m->vol, account->tail);
+		err = clear(m, at + account->used, at + m->vol->chunk_size);
+	}
+	return err;
 }
 
 /* What the word of a chunk should be, in *use, which is what it is; false: that. */
-static bool judge_chunk(const struct delta *d, dxc_chunk chunk, struct dxc_chunk_use *use)
+static bool judge_chunk(const struct mender *m, const struct delta *d, dxc_chunk chunk,
+			struct dxc_chunk_use *use)
 {
 	const struct dxc_want *want = &d->space.survey[chunk];
 	bool bad = dxc_chunk_read(d->c->vol, chunk, use);
-	bool owned = !bad && (use->kind == DAXFS_CHUNK_LOG || use->kind == DAXFS_CHUNK_DATA);
+	bool owned = !bad && is_in_use(use);
 	const struct branch_node *owner = owned ? &d->nodes[use->owner.branch] : NULL;
 
 	if (want->twice)
@@ -325,6 +398,9 @@ static bool judge_chunk(const struct delta *d, dxc_chunk chunk, struct dxc_chunk
 	}
 	if (!bad && !owned && (use->kind == DAXFS_CHUNK_FREE || use->freed_seq <= d->commit_seq))
 		return false;
+	/* It may be of one of those who cannot be asked. */
+	if (bad && !m->all_read)
+		return false;
 	use->kind = DAXFS_CHUNK_FREED;
 	use->freed_seq = d->commit_seq & ~0ull >> 8;
 	return true;
@@ -338,22 +414,23 @@ static int mend_chunks(struct mender *m, const struct delta *d)
 	int err;
 
 	for (i = 0; i < count; i++) {
-		if (judge_chunk(d, i, &use))
+		if (judge_chunk(m, d, i, &use))
 			dxc_chunk_set(m->vol, i, &use);
-		if (dxc_chunk_read(m->vol, i, &use) || use.kind != DAXFS_CHUNK_LOG)
+		/* The heads of those were found to be in order. */
+		if (d->space.survey[i].kind != DAXFS_CHUNK_LOG ||
+		    !d->nodes[d->space.survey[i].owner.branch].read)
 			continue;
 		err = dxc_region_read(&m->vol->region, dxc_chunk_offset(m->vol, i), &raw,
 				      sizeof(raw));
 		if (err)
 			return err;
-		m->number = max_t(u64, m->number, le64_to_cpu(raw.ch_salt));
+		note_number(m, le64_to_cpu(raw.ch_salt));
 	}
 	return 0;
 }
 
 static int survey(struct mender *m, struct delta *d)
 {
-	u32 i;
 	int err = dxc_space_init(&d->space, m->vol);
 
 	if (err)
@@ -364,12 +441,13 @@ static int survey(struct mender *m, struct delta *d)
 		err = -ENOMEM;
 	if (!err)
 		err = dxc_delta_walk(d, survey_log);
-	if (!err)
+	if (!err) {
+		m->all_read = true;
+		doubt(m, d);
 		err = mend_chunks(m, d);
-	m->all_read = !err;
-	for (i = 0; i < m->vol->branch_count; i++)
-		if (d->nodes[i].bad || (node_is_live(&d->nodes[i]) && !d->nodes[i].read))
-			m->all_read = false;
+	}
+	if (!err)
+		err = mend_ends(m, d);
 	dxc_free(d->space.survey);
 	dxc_space_exit(&d->space);
 	return err;
@@ -385,7 +463,7 @@ static void mend_counters(struct mender *m, const struct delta *d)
 	if (next <= DXC_INO_LIMIT &&
 	    (d->next_ino < next || (d->next_ino > DXC_INO_LIMIT && m->all_read)))
 		dxc_word_store(m->vol, SS_AT(m->vol, ss_next_ino), next);
-	if (m->number >= d->next_gen && m->number < DXC_GEN_LIMIT)
+	if (m->number >= d->next_gen)
 		dxc_word_store(m->vol, SS_AT(m->vol, ss_next_gen), m->number + 1);
 	dxc_fence(m->vol);	/* the counters are past the numbers before more are given out */
 }
@@ -396,9 +474,8 @@ static int mend_delta(struct mender *m)
 	int err;
 
 	m->marks = dxc_alloc(m->vol->branch_count, 1);
-	if (!m->marks)
-		return -ENOMEM;
-	err = mend_entries(m);
+	m->accounts = dxc_alloc(m->vol->branch_count, sizeof(*m->accounts));
+	err = m->marks && m->accounts ? mend_entries(m) : -ENOMEM;
 	if (!err) {
 		err = dxc_delta_start(&d, &m->c);
 		if (!err && m->rep->logs && d.nodes[DAXFS_MAIN_BRANCH].live)
@@ -408,13 +485,24 @@ static int mend_delta(struct mender *m)
 		dxc_delta_end(&d);
 	}
 	dxc_free(m->marks);
+	dxc_free(m->accounts);
 	return err;
+}
+
+/* Did nobody think us dead, and take over, since dxc_repair_begin()? */
+static bool is_held(const struct dxc_volume *vol, const struct dxc_repair *rep)
+{
+	return !rep->me || (dxc_holder_is_there(vol, rep->me) &&
+			    dxc_word_load(vol, SS_AT(vol, ss_lock)) == rep->me);
 }
 
 int dxc_repair(const struct dxc_volume *vol, struct dxc_repair *rep)
 {
 	struct mender m = { .vol = vol, .rep = rep };
 	int err;
+
+	if (!is_held(vol, rep))
+		return -EBUSY;
 
 	m.chk.report = note;
 	m.chk.priv = &m;
@@ -497,7 +585,7 @@ int dxc_super_find_copy(const struct dxc_region *rg, struct dxc_volume *vol, dxc
 		if (is_copy(rg, i, sb, &found))
 			consider(&s, &found, i);
 	dxc_free(sb);
-	if (s.same == 1 || (!s.same && (at_end || s.others == 1)))
+	if (s.same == 1 || (!s.same && s.others == 1))
 		return 0;
 	return s.same || s.others ? -ENOTUNIQ : -ENOENT;
 }

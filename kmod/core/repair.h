@@ -45,7 +45,8 @@ int dxc_repair_begin(const struct dxc_volume *vol, struct dxc_repair *rep, u32 e
 /*
  * One round, between begin and end. What is under another finding shows only
  * when that is gone: check again, and come back, until nothing changes any more.
- * Every store leaves the image at least as good as it was. 0, -ENOMEM, -EIO.
+ * Every store leaves the image at least as good as it was. 0, -ENOMEM, -EIO;
+ * -EBUSY: somebody has taken over, and nothing was done.
  */
 int dxc_repair(const struct dxc_volume *vol, struct dxc_repair *rep);
 void dxc_repair_end(const struct dxc_volume *vol, struct dxc_repair *rep);
@@ -53,10 +54,9 @@ void dxc_repair_end(const struct dxc_volume *vol, struct dxc_repair *rep);
 /*
  * Looks for the copy of the superblock of the image that starts with the region,
  * where the superblock itself cannot be: at the end of the region, and at every
- * block. One with the UUID that the superblock still has comes before one at the
- * end, and that before others. *vol is what it says, as dxc_volume_open() would
- * have it; *at where it is. -ENOENT: there is none; -ENOTUNIQ: more than one could
- * be it.
+ * block. One with the UUID that the superblock still has comes before others.
+ * *vol is what it says, as dxc_volume_open() would have it; *at where it is.
+ * -ENOENT: there is none; -ENOTUNIQ: more than one could be it.
  */
 int dxc_super_find_copy(const struct dxc_region *rg, struct dxc_volume *vol, dxc_off *at);
 

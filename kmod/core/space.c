@@ -491,6 +491,7 @@ bool dxc_space_want(struct dxc_layer *layer, dxc_chunk chunk, u32 kind)
 		want->kind = kind;
 	} else if (!dxc_owner_is(want->owner, layer->owner)) {
 		want->twice = true;
+		layer->shares = true;
 	}
 	return !want->twice;
 }

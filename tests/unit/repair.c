@@ -252,6 +252,53 @@ static void test_twice(struct image *img)
 	tap_end("a chunk that two branches use is given to neither");
 }
 
+/* The word that names a log is damaged, and names another that reads as well. */
+static void test_wrong_head(struct image *img)
+{
+	const struct dxc_volume *vol = &img->vol;
+	struct dxc_owner main_id = { DAXFS_MAIN_BRANCH, 1 };
+	static u64 room[DAXFS_CHUNK_MIN / 8];
+	struct dxc_branch br[2];
+	struct dxc_record rec;
+	struct dxc_log log[3];
+	struct dxc_file root;
+	dxc_chunk hint = 0;
+	__le64 *words, before[3];
+	u32 i, k;
+
+	for (k = 0; k < 2; k++) {
+		image_reset(img);
+		words = (__le64 *)(img->base + vol->area[DAXFS_AREA_CHUNKS].offset);
+		CHECK_EQ(dxc_branch_create(vol, main_id, "a", 1, 1000, &br[0]), 0);
+		CHECK_EQ(dxc_branch_create(vol, main_id, "b", 1, 1000, &br[1]), 0);
+		CHECK_EQ(dxc_base_inode(vol, DAXFS_ROOT_INO, &root, NULL), 0);
+		/* The logs of a and b, and one that a had before. */
+		for (i = 0; i < 3; i++) {
+			dxc_record_start(&rec, room, sizeof(room));
+			dxc_record_inode(&rec, &root.attr);
+			CHECK_EQ(dxc_log_open(vol, 0, 1000, &log[i]), 0);
+			CHECK_EQ(dxc_log_append(vol, &log[i], br[i % 2].id,
+						dxc_branch_head_at(vol,
+								   br[i % 2].id.branch),
+						&hint, &rec),
+				 0);
+		}
+		dxc_log_switch(vol, dxc_branch_head_at(vol, br[0].id.branch), &log[0]);
+		CHECK_EQ(dxc_chunk_free(vol, log[2].head, br[0].id, 1), 0);
+		CHECK(!check(vol, &(bool){ 0 }));
+		for (i = 0; i < 3; i++)
+			before[i] = words[log[i].head];
+		dxc_log_switch(vol, dxc_branch_head_at(vol, br[0].id.branch),
+			       &log[1 + k]);
+		CHECK(repair(vol, true) & CODE(DXC_LR_CHAIN));
+		for (i = 0; i < 3; i++)
+			CHECK_EQ(words[log[i].head], before[i]);
+		dxc_log_switch(vol, dxc_branch_head_at(vol, br[0].id.branch), &log[0]);
+		CHECK(!check(vol, &(bool){ 0 }));
+	}
+	tap_end("a branch whose log is named wrongly keeps the chunks of the true one");
+}
+
 static void test_held(struct image *img)
 {
 	struct dxc_owner main_id = { DAXFS_MAIN_BRANCH, 1 };
@@ -273,15 +320,25 @@ static void test_held(struct image *img)
 	CHECK_EQ(dxc_branch_get(&img->vol, main_id, &br), 0);
 	CHECK(br.lease == me && dxc_holder_is_there(&img->vol, me));
 	dxc_lease_drop(&img->vol, main_id, me);
+	/* Who only reads has neither. */
+	CHECK_EQ(dxc_repair_begin(&img->vol, &rep, epoch, "unit"), -EBUSY);
+	dxc_mount_release(&img->vol, slot, 5);
 	CHECK_EQ(dxc_repair_begin(&img->vol, &rep, epoch, "unit"), 0);
 	holder = 0;
 	CHECK_EQ(dxc_lease_take(&img->vol, main_id, me, &holder), -EBUSY);
 	holder = 0;
 	CHECK_EQ(dxc_lock_take(&img->vol, me, &holder), -EBUSY);
+	/* Somebody thought us dead. */
+	holder = rep.me;
+	CHECK_EQ(dxc_lock_take(&img->vol, me, &holder), 0);
+	CHECK_EQ(dxc_repair(&img->vol, &rep), -EBUSY);
 	dxc_repair_end(&img->vol, &rep);
+	holder = me;
+	CHECK_EQ(dxc_lock_take(&img->vol, me, &holder), 0);
+	dxc_lock_drop(&img->vol, me);
 	holder = 0;
 	CHECK_EQ(dxc_lease_take(&img->vol, main_id, me, &holder), 0);
-	CHECK_EQ(dxc_mount_read(&img->vol, slot + 1, &(struct dxc_mount){ 0 }), -ENOENT);
+	CHECK_EQ(dxc_mount_read(&img->vol, slot, &(struct dxc_mount){ 0 }), -ENOENT);
 	tap_end("who repairs holds the lock and every lease, and has them from nobody who is there");
 }
 
@@ -486,7 +543,7 @@ static void test_copy(struct image *img)
 	rg.size = DAXFS_HEADER_SIZE;
 	CHECK_EQ(dxc_super_find_copy(&rg, &vol, &at), -ENOENT);
 	free(rg.base);
-	tap_end("of two copies that could be it that of the same UUID is chosen, or the one at the end, or none");
+	tap_end("of two copies that could be it that of the same UUID is chosen, or none");
 }
 
 void repair_tests(void)
@@ -508,6 +565,7 @@ void repair_tests(void)
 		n);
 	test_chunk_table(rw);
 	test_twice(rw);
+	test_wrong_head(rw);
 	test_held(rw);
 	test_powers(rw);
 	test_copy(ro);
