@@ -198,7 +198,8 @@ static void look_behind(struct dxc_layer *layer)
 
 /*
  * What a record that was written in part left goes now: else whoever looks finds
- * it until something is appended. The caller has the lease.
+ * it until something is appended. The caller has the lease. Only where the chunk
+ * was just read anyhow: it is longer than many an operation.
  */
 static void clear_end(struct dxc_layer *layer)
 {
@@ -296,7 +297,6 @@ void dxc_layer_repair(struct dxc_layer *layer)
 	}
 	dxc_free(known);
 	drop_unused(layer);
-	clear_end(layer);
 }
 
 int dxc_layer_load(struct dxc_layer *layer, const struct dxc_branch *br, bool repair,

@@ -312,12 +312,13 @@ chunk_size() {
 	poke image "$(at chunks 100 8)" 09
 	poke image "$(at branches 2 128 48)" 5a
 	runs 5 -y image
-	grep -q "impossible word of a chunk .*: repaired$" out
 	grep -q "superblock's copy .*: repaired$" out
+	# It may be of the branch whose entry cannot be read.
+	grep -q "impossible word of a chunk .*: left alone$" out
 	grep -q "of a branch.*: left alone$" out
-	grep -q "^image: 2 repaired, 1 left alone$" out
+	grep -q "^image: 1 repaired, 2 left alone$" out
 	runs 4 -y image
-	grep -q "^image: 0 repaired, 1 left alone$" out
+	grep -q "^image: 0 repaired, 2 left alone$" out
 }
 
 @test "--json says of each finding what remedy there is, and whether it was repaired" {
