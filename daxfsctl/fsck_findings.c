@@ -202,7 +202,7 @@ static void print_summary(const struct fsck *fsck, const struct sum *sum, bool r
 		printf("%s: clean, %" PRIu64 " inodes\n", fsck->source,
 		       fsck->vol.inode_count);
 	if (!repaired && sum->leftovers)
-		printf("%s: %zu left behind by a kernel that stopped: no damage, a writable mount clears it up\n",
+		printf("%s: %zu left behind by a kernel that stopped: no damage, whoever writes next clears it up or takes it over\n",
 		       fsck->source, sum->leftovers);
 	if (fsck->partial)
 		printf("%s: branches that these are about were not checked; check again after that\n",

@@ -426,7 +426,7 @@ static int choose_access(struct fs_context *fc, const struct daxfs_volume *vol)
 		return 0;
 	if (wants_writable(fc)) {
 		errorf(fc, !daxfs_has_branches(vol) ? "daxfs: rw: %s is a read-only image" :
-		       !known ? "daxfs: rw: %s is of a later format, which this kernel may only read" :
+		       !known ? "daxfs: rw: %s is of a later format, to be read only" :
 		       "daxfs: rw: %s is on a read-only device", vol->name);
 		return -EROFS;
 	}

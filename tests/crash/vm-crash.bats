@@ -47,6 +47,8 @@ kill_one() {
 		sleep 0.05
 	done
 	sleep "$(printf '%d.%06d' $(($3 / 1000000)) $(($3 % 1000000)))"
+	# It ended by itself: what it found says why.
+	[[ -e $WORK/$1.pid ]] || { cat "$WORK/$1/how" "$WORK/$1/out" && return 1; }
 	pid=$(<"$WORK/$1.pid")
 	kill -KILL "$pid"
 	wait $run

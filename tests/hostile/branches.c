@@ -389,7 +389,9 @@ int main(int argc, char **argv)
 	memcpy(sound, base, size);
 	CHECK_EQ(dxc_volume_open(&was, base, size, NULL), 0);
 	CHECK_EQ(dxc_check(&was, &chk), 0);
-	CHECK_EQ(chk.findings, 0);
+	/* The lease of one branch is held by a mount that is gone: grow.c. */
+	CHECK_EQ(chk.findings, 1);
+	CHECK_EQ(chk.leftovers, 1);
 	use();
 	CHECK_EQ(counts.unloadable, 0);
 	CHECK(counts.loaded >= 6 && counts.wrote >= 2);
