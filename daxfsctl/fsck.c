@@ -88,8 +88,10 @@ static int explain(struct fsck *fsck, int err)
 	const char *words = strerror(-err);
 
 	if (image_error_is_media(err) && fsck->super.code != DXC_OK) {
-		if (fsck_findings_add(&fsck->findings, &fsck->super) == 0)
-			fsck->from_copy = true; /* not "clean" */
+		/* Nothing else is known of it. */
+		memset(&fsck->vol, 0, sizeof(fsck->vol));
+		if (fsck_findings_add(&fsck->findings, &fsck->super) != 0)
+			return FSCK_FAILED;
 		fsck_print(fsck, false);
 		/* A newer format may be sound: this program cannot tell. */
 		return err == -EOPNOTSUPP ? FSCK_FAILED : FSCK_UNCORRECTED;
@@ -141,8 +143,8 @@ static int watch(struct fsck *fsck)
 
 	if (fsck->is_mounted)
 		return FSCK_OK;
-	found = alive_watch(&fsck->alive, &fsck->vol, &fsck->src, &who, say_waiting,
-			    fsck);
+	found = heartbeat_watch(&fsck->beats, &fsck->vol, &fsck->src, &who, say_waiting,
+				fsck);
 	if (found < 0) {
 		message_error("%s: %s", fsck->source, strerror(-found));
 		return FSCK_FAILED;
@@ -151,11 +153,11 @@ static int watch(struct fsck *fsck)
 		return FSCK_OK;
 	fsck->is_mounted = true;
 	if (fsck->verbose && !fsck->as_json)
-		printf("%s: is mounted by %s\n", fsck->source, alive_host(&who));
+		printf("%s: is mounted by %s\n", fsck->source, heartbeat_host(&who));
 	if (fsck->mode == FSCK_CHECK)
 		return FSCK_OK;
 	message_error("%s: is mounted by %s; nothing was changed", fsck->source,
-		      alive_host(&who));
+		      heartbeat_host(&who));
 	return FSCK_FAILED;
 }
 
@@ -285,7 +287,7 @@ int cmd_fsck(int argc, char **argv)
 			"--extract changes nothing: it goes without -p, -a and -y");
 	fault_exits_with(FSCK_FAILED);
 	status = run(&fsck);
-	alive_free(&fsck.alive);
+	heartbeat_free(&fsck.beats);
 	fsck_findings_free(&fsck.findings);
 	if (fsck.src.fd >= 0 || fsck.src.path)
 		source_close(&fsck.src);

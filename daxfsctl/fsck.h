@@ -7,7 +7,7 @@
 #include <stddef.h>
 
 #include "../kmod/core/repair.h"
-#include "alive.h"
+#include "heartbeat.h"
 #include "source.h"
 
 /* As fsck(8) adds them up */
@@ -51,7 +51,7 @@ struct fsck {
 	struct dxc_volume vol;
 	bool from_copy;		/* the superblock cannot be read: vol is what its copy says */
 	struct dxc_finding super; /* what is wrong with it */
-	struct alive alive;
+	struct heartbeats beats;
 	bool is_mounted;	/* somebody is there: nothing is repaired */
 	struct dxc_repair repair;
 	struct fsck_findings findings;
@@ -74,7 +74,5 @@ int fsck_print(const struct fsck *fsck, bool repaired);
 int fsck_check(struct fsck *fsck);
 /* Repairs what was found, as the mode says, and checks again. An exit status likewise. */
 int fsck_repair(struct fsck *fsck);
-/* Leaves an empty line where progress was shown. */
-void fsck_clear_progress(const struct fsck *fsck);
 
 #endif

@@ -179,6 +179,9 @@ static void print_advice(const struct fsck *fsck, const struct sum *sum, bool re
 	size_t more =
 		(repaired ? 0 : sum->safe) + (fsck->mode == FSCK_REPAIR ? 0 : sum->asked);
 
+	/* Without a superblock, and without its copy. */
+	if (!fsck->vol.region.size)
+		return;
 	if (fsck->is_mounted && (sum->damage || sum->leftovers))
 		printf("%s: is mounted; what is there may be an operation under way, check again when it is not\n",
 		       fsck->source);
@@ -198,7 +201,7 @@ static void print_summary(const struct fsck *fsck, const struct sum *sum, bool r
 	else if (sum->damage)
 		printf("%s: %zu finding%s, nothing was changed\n", fsck->source,
 		       sum->damage, sum->damage == 1 ? "" : "s");
-	else if (!fsck->from_copy)
+	else
 		printf("%s: clean, %" PRIu64 " inodes\n", fsck->source,
 		       fsck->vol.inode_count);
 	if (!repaired && sum->leftovers)

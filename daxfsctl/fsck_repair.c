@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "interrupt.h"
 #include "message.h"
 #include "mounted.h"
 
@@ -33,26 +34,22 @@ static void on_signal(int number)
 		_exit(FSCK_CANCELLED);
 }
 
-static void catch_signals(void)
-{
-	struct sigaction action = { .sa_handler = on_signal };
-
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-	sigaction(SIGHUP, &action, NULL);
-}
-
 /* Who stops while he writes is soon thought dead, and somebody else writes, too. */
 static void set_writing(bool writing)
 {
 	static const int stops[] = { SIGTSTP, SIGTTIN, SIGTTOU };
+	static void (*before[3])(int);
 
 	is_writing = writing;
-	for (size_t i = 0; i < sizeof(stops) / sizeof(stops[0]); i++)
-		signal(stops[i], writing ? SIG_IGN : SIG_DFL);
+	for (size_t i = 0; i < sizeof(stops) / sizeof(stops[0]); i++) {
+		if (writing)
+			before[i] = signal(stops[i], SIG_IGN);
+		else
+			signal(stops[i], before[i]);
+	}
 }
 
-void fsck_clear_progress(const struct fsck *fsck)
+static void clear_progress(const struct fsck *fsck)
 {
 	if (fsck->progress)
 		fputs("\r\033[K", stderr);
@@ -80,7 +77,7 @@ static bool is_gone(void *priv, const struct dxc_mount *mt)
 	if (fsck->repair.me && mt->slot == fsck->repair.slot &&
 	    mt->epoch == fsck->repair.epoch)
 		return false;
-	return !fsck->is_mounted && alive_is_gone(&fsck->alive, mt);
+	return !fsck->is_mounted && heartbeat_is_gone(&fsck->beats, mt);
 }
 
 struct collector {
@@ -119,13 +116,13 @@ int fsck_check(struct fsck *fsck)
 	};
 	int err = 0, err2;
 
-	catch_signals();
+	interrupt_catch(on_signal, 0);
 	fsck->percent = 101;
 	if (fsck->from_copy)
 		err = fsck_findings_add(&to.now, &fsck->super);
 	if (!err)
 		err = dxc_check(&fsck->vol, &chk);
-	fsck_clear_progress(fsck);
+	clear_progress(fsck);
 	fsck->partial = chk.partial;
 	fsck->repair.logs = chk.logs;
 	err2 = fsck_findings_merge(&fsck->findings, &to.now);
@@ -313,9 +310,8 @@ static int repair_all(struct fsck *fsck)
 	}
 	if (!err)
 		return status;
-	if (err == -EBUSY)
-		return refuse(fsck, "somebody else has taken over");
-	message_error("%s: not repaired to the end: %s", fsck->source, strerror(-err));
+	message_error("%s: not repaired to the end: %s", fsck->source,
+		      err == -EBUSY ? "somebody else has taken over" : strerror(-err));
 	return FSCK_FAILED;
 }
 
@@ -335,7 +331,7 @@ int fsck_repair(struct fsck *fsck)
 		return FSCK_OK;
 	if (fsck->is_mounted)
 		return refuse(fsck, "is mounted: it is repaired when it is not");
-	if (fsck->vol.ro_compat & ~DAXFS_RO_COMPAT_KNOWN)
+	if (!dxc_volume_may_be_written(&fsck->vol))
 		return refuse(fsck,
 			      "is of a later format, which this version may only read");
 	target = find_mount(fsck);

@@ -14,6 +14,7 @@
 #include "applet.h"
 #include "escape.h"
 #include "fault.h"
+#include "json.h"
 #include "message.h"
 #include "path.h"
 #include "size.h"
@@ -131,6 +132,18 @@ const char *inspect_type(u32 mode)
 		return "socket";
 	}
 	return "unknown";
+}
+
+void inspect_attr_json(struct json *json, const char *type, const struct dxc_attr *attr)
+{
+	json_text(json, type, inspect_type(attr->mode));
+	json_number(json, "mode", attr->mode & 07777);
+	json_number(json, "links", attr->nlink);
+	json_number(json, "uid", attr->uid);
+	json_number(json, "gid", attr->gid);
+	json_number(json, "size", attr->size);
+	json_signed(json, "modified", attr->mtime);
+	json_number(json, "modified_nanoseconds", attr->mtime_nsec);
 }
 
 char *inspect_time(s64 seconds, char *buf, size_t n)

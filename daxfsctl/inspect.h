@@ -8,6 +8,7 @@
 #include "branch_view.h"
 #include "contents.h"
 #include "image.h"
+#include "json.h"
 
 struct inspect {
 	const char *source;	/* as given */
@@ -74,6 +75,8 @@ char *inspect_size(const struct inspect *in, u64 size, char *buf, size_t n);
 void inspect_mode(u32 mode, char text[INSPECT_MODE_LEN]);
 /* "directory", for people and JSON alike */
 const char *inspect_type(u32 mode);
+/* What all verbs say of an inode in JSON; its type under the name type. */
+void inspect_attr_json(struct json *json, const char *type, const struct dxc_attr *attr);
 /* "2026-01-31 12:00:00 +0000", UTC */
 char *inspect_time(s64 seconds, char *buf, size_t n);
 /* A label or name in a form that is fit to be shown; the caller frees. */

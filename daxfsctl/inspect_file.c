@@ -180,18 +180,11 @@ static int stat_json(struct shown *sh)
 	json_number(&json, "inode", attr->ino);
 	json_bool(&json, "in_base", file->in_base);
 	json_bool(&json, "in_log", file->touched);
-	json_text(&json, "type", inspect_type(attr->mode));
-	json_number(&json, "mode", attr->mode & 07777);
-	json_number(&json, "links", attr->nlink);
-	json_number(&json, "uid", attr->uid);
-	json_number(&json, "gid", attr->gid);
-	json_number(&json, "size", attr->size);
+	inspect_attr_json(&json, "type", attr);
 	if (sh->knows_blocks)
 		json_number(&json, "blocks", sh->blocks);
 	json_signed(&json, "accessed", attr->atime);
 	json_number(&json, "accessed_nanoseconds", attr->atime_nsec);
-	json_signed(&json, "modified", attr->mtime);
-	json_number(&json, "modified_nanoseconds", attr->mtime_nsec);
 	json_signed(&json, "changed", attr->ctime);
 	json_number(&json, "changed_nanoseconds", attr->ctime_nsec);
 	if (S_ISDIR(attr->mode)) {

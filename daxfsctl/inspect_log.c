@@ -115,14 +115,7 @@ static void print_item(const struct dxc_item *item)
 
 static void attr_json(struct json *json, const struct dxc_attr *attr)
 {
-	json_text(json, "file_type", inspect_type(attr->mode));
-	json_number(json, "mode", attr->mode & 07777);
-	json_number(json, "links", attr->nlink);
-	json_number(json, "uid", attr->uid);
-	json_number(json, "gid", attr->gid);
-	json_number(json, "size", attr->size);
-	json_signed(json, "modified", attr->mtime);
-	json_number(json, "modified_nanoseconds", attr->mtime_nsec);
+	inspect_attr_json(json, "file_type", attr);
 	if (S_ISDIR(attr->mode))
 		json_number(json, "parent", attr->parent);
 	if (S_ISCHR(attr->mode) || S_ISBLK(attr->mode)) {

@@ -162,14 +162,7 @@ static void entry_json(struct walk *walk, const char *path, const char *name, dx
 	json_bytes(json, "name", name, strlen(name));
 	json_number(json, "inode", ino);
 	if (attr) {
-		json_text(json, "type", inspect_type(attr->mode));
-		json_number(json, "mode", attr->mode & 07777);
-		json_number(json, "links", attr->nlink);
-		json_number(json, "uid", attr->uid);
-		json_number(json, "gid", attr->gid);
-		json_number(json, "size", attr->size);
-		json_signed(json, "modified", attr->mtime);
-		json_number(json, "modified_nanoseconds", attr->mtime_nsec);
+		inspect_attr_json(json, "type", attr);
 		if (target)
 			json_bytes(json, "target", target, strlen(target));
 	}

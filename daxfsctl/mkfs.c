@@ -17,11 +17,12 @@
 #include <unistd.h>
 #include <uuid.h>
 
-#include "alive.h"
 #include "applet.h"
 #include "dedupe.h"
 #include "escape.h"
+#include "heartbeat.h"
 #include "image.h"
+#include "interrupt.h"
 #include "layout.h"
 #include "message.h"
 #include "mount.h"
@@ -102,20 +103,7 @@ static void on_signal(int number)
 
 static void catch_signals(void)
 {
-	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
-	struct sigaction action, before;
-
-	memset(&action, 0, sizeof(action));
-	action.sa_handler = on_signal;
-	/* No SA_RESTART: a read that waits is to be given up. */
-	action.sa_flags = SA_RESETHAND;
-	sigemptyset(&action.sa_mask);
-	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
-		/* nohup and friends stay in force. */
-		if (sigaction(numbers[i], NULL, &before) == 0 &&
-		    before.sa_handler != SIG_IGN)
-			sigaction(numbers[i], &action, NULL);
-	}
+	interrupt_catch(on_signal, SA_RESETHAND);
 	/* Too large a file is then an error like others, not the end. */
 	signal(SIGXFSZ, SIG_IGN);
 }
@@ -575,7 +563,7 @@ static int check_mount_point(const struct mkfs *mk)
 static int refuse_mounted(const struct mkfs *mk)
 {
 	char text[64], buf[64];
-	struct alive alive = { 0 };
+	struct heartbeats beats = { 0 };
 	struct dxc_mount who;
 	struct image img;
 	int found;
@@ -587,8 +575,8 @@ static int refuse_mounted(const struct mkfs *mk)
 		return EXIT_OK;
 	found = img.src.kind == SOURCE_MOUNT ?
 			0 :
-			alive_watch(&alive, &img.vol, &img.src, &who, NULL, NULL);
-	alive_free(&alive);
+			heartbeat_watch(&beats, &img.vol, &img.src, &who, NULL, NULL);
+	heartbeat_free(&beats);
 	image_close(&img);
 	if (found < 0) {
 		message_error("%s: %s", target_name(mk, buf, sizeof(buf)), strerror(-found));
@@ -597,7 +585,7 @@ static int refuse_mounted(const struct mkfs *mk)
 	if (!found)
 		return EXIT_OK;
 	message_error("%s: is mounted by %s", target_name(mk, buf, sizeof(buf)),
-		      alive_host(&who));
+		      heartbeat_host(&who));
 	message_hint("-ff overwrites it all the same");
 	return EXIT_REFUSED;
 }

@@ -420,7 +420,7 @@ static bool wants_writable(const struct fs_context *fc)
  */
 static int choose_access(struct fs_context *fc, const struct daxfs_volume *vol)
 {
-	bool known = !(vol->core.ro_compat & ~DAXFS_RO_COMPAT_KNOWN);
+	bool known = dxc_volume_may_be_written(&vol->core);
 
 	if (daxfs_has_branches(vol) && vol->backing->writable && known)
 		return 0;

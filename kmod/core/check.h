@@ -135,8 +135,6 @@ void dxc_delta_end(struct delta *d);
  * its log cannot be, with the finding in *f; else f->code is DXC_OK.
  */
 int dxc_delta_load(struct delta *d, u32 index, struct dxc_finding *f);
-/* What of a log's last chunk is not zero behind its end; *at 0: nothing. 0 or an error. */
-int dxc_delta_torn(const struct dxc_layer *layer, u8 *buf, dxc_off *at);
 
 /*
  * check_delta.c: shared state, tables, chunks and logs of a writable image,

@@ -403,7 +403,8 @@ static int check_covers(struct delta *d, const struct dxc_layer *layer, u32 inde
 	return 0;
 }
 
-int dxc_delta_torn(const struct dxc_layer *layer, u8 *buf, dxc_off *at)
+/* What of a log's last chunk is not zero behind its end; *at 0: nothing. 0 or an error. */
+static int find_torn(const struct dxc_layer *layer, u8 *buf, dxc_off *at)
 {
 	const struct dxc_volume *vol = layer->vol;
 	const struct dxc_log *log = &layer->log;
@@ -444,7 +445,7 @@ static int check_end(struct delta *d, const struct dxc_layer *layer)
 	if (layer->behind)
 		return found(d->c, DXC_LR_CUT, DAXFS_AREA_DELTA, 0, layer->behind,
 			     layer->log.seq);
-	err = dxc_delta_torn(layer, d->c->buf, &at);
+	err = find_torn(layer, d->c->buf, &at);
 	if (err || !at)
 		return err;
 	return found(d->c, DXC_LR_TORN, DAXFS_AREA_DELTA, 0, at, layer->log.seq);

@@ -201,6 +201,12 @@ static inline bool dxc_volume_is_writable(const struct dxc_volume *vol)
 	return vol->incompat & DAXFS_INCOMPAT_DELTA;
 }
 
+/* Is everything in it known that who writes has to know? */
+static inline bool dxc_volume_may_be_written(const struct dxc_volume *vol)
+{
+	return !(vol->ro_compat & ~DAXFS_RO_COMPAT_KNOWN);
+}
+
 /* ---- region.c ---- */
 
 /* Is [off, off + len) inside [base, base + size)? Overflow-safe. */

@@ -11,17 +11,17 @@ setup_file() {
 
 setup() {
 	cd "$BATS_TEST_TMPDIR" || return
-	mkdir work work/tree "work/a tree" shells
-	touch work/image work/tree/leaf
+	mkdir place place/tree "place/a tree" shells
+	touch place/image place/tree/leaf
 	cp "$project"/completions/* shells/
 }
 
-# offers SHELL WORD...: what the shell offers for the last WORD, one per line, sorted. It runs in work/, and finds no program to run but
+# offers SHELL WORD...: what the shell offers for the last WORD, one per line, sorted. It runs in place/, and finds no program to run but
 # those in $programs, a directory.
 offers() {
 	local shell=$1
 	shift
-	(cd work && "offers_$shell" "$@" || echo "$shell failed:" "$(<"$BATS_TEST_TMPDIR/err")") | sort -u
+	(cd place && "offers_$shell" "$@" || echo "$shell failed:" "$(<"$BATS_TEST_TMPDIR/err")") | sort -u
 }
 
 offers_bash() {
@@ -245,15 +245,15 @@ completes_branch_names() {
 	local verb words
 
 	need "$1"
-	mounted work/tree main feature fix-1
+	mounted place/tree main feature fix-1
 	for verb in show switch diff commit abort rename mount; do
 		same "main feature fix-1" "$(offers "$1" daxfsctl branch "$verb" -m tree '' | sed '/^-/d')"
 	done
 	same "feature fix-1" "$(offers "$1" daxfs-branch switch -m tree f | sed '/^-/d')"
 	[[ $(sort -u calls) == "branch list -rno NAME -m tree" ]]
 	# However the mount is named.
-	for words in "-mtree switch" "--mount tree switch" "--mount=tree switch" "-qm tree switch" "switch -m ~/work/tree" "mount --volume tree" \
-		"mount --volume=tree" "create x -m work --volume tree -p" "create x -m tree --parent" "create x -m tree -qp"; do
+	for words in "-mtree switch" "--mount tree switch" "--mount=tree switch" "-qm tree switch" "switch -m ~/place/tree" "mount --volume tree" \
+		"mount --volume=tree" "create x -m place --volume tree -p" "create x -m tree --parent" "create x -m tree -qp"; do
 		# shellcheck disable=SC2086 # words
 		same "main feature fix-1" "$(offers "$1" daxfsctl branch $words '' | sed '/^-/d')"
 	done
@@ -264,14 +264,14 @@ completes_branch_names() {
 		same "" "$(offers "$1" daxfsctl branch $words '' | sed '/^-/d')"
 	done
 	same "tree/" "$(offers "$1" daxfsctl branch mount --volume tree main '' | slashed)"
-	mounted "work/a tree" main
+	mounted "place/a tree" main
 	same "main" "$(offers "$1" daxfs-branch switch -m 'a\ tree' '' | sed '/^-/d')"
 }
 
 # The one that holds the current directory counts where no mount is named; without one nothing is offered, nor said.
 completes_branch_names_here() {
 	need "$1"
-	mounted work main feature
+	mounted place main feature
 	same "main feature" "$(offers "$1" daxfsctl branch switch '' | sed '/^-/d')"
 	[[ $(sort -u calls) == "branch list -rno NAME" ]]
 	same "" "$(offers "$1" daxfsctl branch switch -m tree '' | sed '/^-/d')"
@@ -291,7 +291,7 @@ completes_branch_names_here() {
 runs_nothing_else() {
 	need "$1"
 	# shellcheck disable=SC2016 # for the shells
-	mounted work/tree main '$(>ran)' '`>ran`' ';>ran'
+	mounted place/tree main '$(>ran)' '`>ran`' ';>ran'
 	offers "$1" daxfsctl branch switch -m tree '' | grep -qx main
 	# shellcheck disable=SC2016
 	offers "$1" daxfsctl branch switch -m '$(>ran)' '' >offered
@@ -356,7 +356,7 @@ branch_verbs="create list show switch diff commit abort rename mount"
 
 @test "bash completes a name with a colon without doubling what stands before it" {
 	need bash
-	touch work/tree/co:lon
+	touch place/tree/co:lon
 	same lon "$(offers bash daxfsctl inspect tree/co:)"
 }
 

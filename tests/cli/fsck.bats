@@ -106,6 +106,18 @@ of_table() {
 	found 4 "2 left behind by a kernel" "$writable"
 }
 
+@test "without a superblock and without its copy nothing is promised" {
+	damaged=$(copy_image)
+	poke "$damaged" 0x70 ff
+	poke "$damaged" "$(stat -c %s "$damaged") - 4096 + 0x70" ff
+	found 4 "bad superblock checksum" "$damaged"
+	run ! grep -q "may repair\|--extract" "$BATS_TEST_TMPDIR/out"
+	status=0
+	fsck.daxfs -y "$damaged" >"$BATS_TEST_TMPDIR/out" || status=$?
+	[[ $status == 4 ]]
+	run ! grep -q "clean\|repaired" "$BATS_TEST_TMPDIR/out"
+}
+
 @test "what cannot be checked exits 8" {
 	fails 8 fsck.daxfs "$BATS_TEST_TMPDIR/missing"
 	fails 8 fsck.daxfs "$BATS_FILE_TMPDIR/tree/hello"

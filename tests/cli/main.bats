@@ -39,21 +39,6 @@ load setup.bash
 	done
 }
 
-@test "each link runs its verb" {
-	mkdir "$BATS_TEST_TMPDIR/bin"
-	daxfsctl --install -s "$BATS_TEST_TMPDIR/bin"
-	while read -r link verb; do
-		"$BATS_TEST_TMPDIR/bin/$link" --help | head -n 1 | grep -q "^Usage: daxfsctl $verb "
-	done <<-END
-		mkdaxfs mkfs
-		mkfs.daxfs mkfs
-		mount.daxfs mount
-		fsck.daxfs fsck
-		daxfs-branch branch
-		daxfs-inspect inspect
-	END
-}
-
 @test "--list prints exactly the links that --install makes and the build has" {
 	mkdir "$BATS_TEST_TMPDIR/bin"
 	daxfsctl --install -s "$BATS_TEST_TMPDIR/bin"

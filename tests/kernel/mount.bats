@@ -94,6 +94,23 @@ with open(path, 'r+b') as f:
 PY
 }
 
+@test "an image of a later format that may only be read is mounted, and neither written to nor repaired" {
+	mkdaxfs -q -f -w -D 2M -d /tmp/one -o /tmp/later.img
+	reseal /tmp/later.img 0x44 '\001'
+	put pmem /tmp/later.img
+	refuse -o rw,branch=main "$DAXFS_PMEM"
+	[[ $output == *"is of a later format, to be read only"* ]]
+	mount -i -t daxfs -o ro,branch=main "$DAXFS_PMEM" "$MNT"
+	umount "$MNT"
+	# Its copy differs from what was sealed.
+	run fsck.daxfs -p "$DAXFS_PMEM"
+	echo "$output"
+	[ "$status" -eq 12 ]
+	[[ $output == *"is of a later format"*"nothing was changed"* ]]
+	run fsck.daxfs -n "$DAXFS_PMEM"
+	[ "$status" -eq 4 ]
+}
+
 @test "a region smaller than the image" {
 	put phys /tmp/one.img
 	refuse -o "phys=$DAXFS_PHYS_ADDR,size=2M" none
