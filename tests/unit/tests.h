@@ -19,5 +19,6 @@ void views_tests(void);
 void layers_tests(void);
 void lies_tests(void);
 void repair_tests(void);
+void races_tests(void);
 
 #endif
