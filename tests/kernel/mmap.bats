@@ -114,6 +114,10 @@ each() {
 wrote_back() {
 	local trace=/sys/kernel/tracing
 
+	# The names of tasks come from a probe in the scheduler. An emulator with several threads may still run the int3 that stands there
+	# while code is patched when the kernel has put the code back already, and the kernel does not survive that.
+	echo 0 >$trace/options/record-cmd
+	[ ! -e /proc/sys/debug/kprobes-optimization ] || echo 0 >/proc/sys/debug/kprobes-optimization
 	echo 'p:daxfs_wb arch_wb_cache_pmem size=%si:u64' >$trace/kprobe_events
 	echo 8192 >$trace/buffer_size_kb
 	echo >$trace/trace
