@@ -31,6 +31,7 @@ teardown_file() {
 
 teardown() {
 	unmount_all
+	rm -f /etc/filesystems /sbin/mount.daxfs
 	losetup -D
 	wipe
 	gone "$BY_UUID"
@@ -89,6 +90,29 @@ property() {
 	[ "$(cat "$MNT/new")" = more ]
 	# It was written through the mount, behind the block device, and is still known.
 	[ "$(lsblk -nr -o FSTYPE,UUID "$DAXFS_PMEM")" = "daxfs $UUID" ]
+}
+
+@test "without -t mount finds it when /etc/filesystems names daxfs, through the helper or not, and others still" {
+	local helper=/sbin/mount.daxfs
+
+	rm -f /etc/filesystems "$helper"
+	write
+	there "$BY_UUID"
+	# The libblkid of this system does not know daxfs, and what needs no block device is not tried.
+	run -32 mount "UUID=$UUID" "$MNT"
+	printf '%s\n' daxfs '*' >/etc/filesystems
+	mount "UUID=$UUID" "$MNT"
+	[ "$(findmnt -no SOURCE,FSTYPE "$MNT")" = "$DAXFS_PMEM daxfs" ]
+	[ "$(cat "$MNT/file")" = hello ]
+	umount "$MNT"
+	ln -s "$BIN/daxfsctl" "$helper"
+	mount LABEL=mylabel "$MNT"
+	[ "$(findmnt -no SOURCE,FSTYPE "$MNT")" = "$DAXFS_PMEM daxfs" ]
+	umount "$MNT"
+	mkfs.ext4 -q -F "$DAXFS_PMEM"
+	mount "$DAXFS_PMEM" "$MNT"
+	[ "$(findmnt -no FSTYPE "$MNT")" = ext4 ]
+	umount "$MNT"
 }
 
 @test "mkfs.ext4 over it makes it disappear, and the other way round" {
