@@ -12,11 +12,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <daxfs/format.h>
@@ -210,6 +212,41 @@ static int open_size(struct source *src)
 	return 0;
 }
 
+static void close_files(struct source *src)
+{
+	close(src->fd);
+	if (src->lock >= 0)
+		close(src->lock);
+	src->fd = -1;
+	src->lock = -1;
+}
+
+#define LOCK_TRIES 100
+#define LOCK_PAUSE_NS 50000000
+
+int source_lock(int fd)
+{
+	const struct timespec pause = { .tv_nsec = LOCK_PAUSE_NS };
+	char path[64] = "/dev/";
+	struct stat st;
+	int lock = -1;
+	dev_t disk;
+
+	/* The lock of a partition is the one of its disk. */
+	if (fstat(fd, &st) < 0 ||
+	    blkid_devno_to_wholedisk(st.st_rdev, path + 5, sizeof(path) - 5, &disk) < 0)
+		return -1;
+	if (disk != st.st_rdev) {
+		lock = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+		if (lock < 0)
+			return -1;
+		fd = lock;
+	}
+	for (int i = 0; i < LOCK_TRIES && flock(fd, LOCK_EX | LOCK_NB) < 0; i++)
+		nanosleep(&pause, NULL);
+	return lock;
+}
+
 int source_open(struct source *src, bool writable)
 {
 	int flags = O_CLOEXEC;
@@ -222,9 +259,12 @@ int source_open(struct source *src, bool writable)
 	/* Not beside a mount of this kernel, or whoever else has it for himself. */
 	if (writable && src->kind == SOURCE_BLOCK)
 		flags |= O_EXCL;
+	src->lock = -1;
 	src->fd = open(src->path, flags);
 	if (src->fd < 0)
 		return errno == ENOENT && src->kind == SOURCE_PHYS ? -ENXIO : -errno;
+	if (flags & O_EXCL)
+		src->lock = source_lock(src->fd);
 	err = open_size(src);
 	if (err)
 		goto close_fd;
@@ -252,8 +292,7 @@ int source_open(struct source *src, bool writable)
 	return 0;
 
 close_fd:
-	close(src->fd);
-	src->fd = -1;
+	close_files(src);
 	return err;
 }
 
@@ -318,8 +357,7 @@ void source_close(struct source *src)
 		munmap(src->map, src->size);
 	src->map = NULL;
 	if (src->fd >= 0)
-		close(src->fd);
-	src->fd = -1;
+		close_files(src);
 	free(src->path);
 	src->path = NULL;
 }

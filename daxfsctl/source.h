@@ -25,6 +25,7 @@ struct source {
 	/* while open: */
 	int fd;
 	unsigned char *map;	/* the region, mapped; of SOURCE_MOUNT by source_map_mount() only */
+	int lock;		/* source_lock() of a block device that is writable, or -1 */
 };
 
 /* Decides what text means; opens nothing but what it must look at. 0 or -errno. */
@@ -49,6 +50,14 @@ bool source_is_memory(const struct source *src);
 /* What was stored in a part of the map of a file or block device is on it. 0 or -errno. */
 int source_sync(struct source *src, uint64_t off, uint64_t len);
 void source_close(struct source *src);
+/*
+ * fd, a block device that is open for writing, is locked as long as it is open, or
+ * what is returned: a descriptor, or -1, to be closed after it. udev then looks at
+ * the device once that is done (systemd's "Locking Block Device Access"); without,
+ * what is written while it is looking can stay unknown to it. Waits for udev, for
+ * some seconds at most: who holds the lock for longer keeps udev away himself.
+ */
+int source_lock(int fd);
 
 /* Words for an error of the functions here; statically allocated. */
 const char *source_strerror(int err);

@@ -103,6 +103,7 @@ int target_look(struct target *target)
 	int err;
 
 	target->fd = -1;
+	target->lock = -1;
 	target->dir_fd = -1;
 	target->memory.fd = -1;
 	if (!target->path) {
@@ -148,6 +149,7 @@ static int take_block_device(struct target *target)
 	if (target->fd < 0)
 		return fail(target, -errno, errno == EBUSY ? "is mounted or in use" :
 							     "cannot be opened");
+	target->lock = source_lock(target->fd);
 	return 0;
 }
 
@@ -399,11 +401,14 @@ void target_close(struct target *target)
 	free(target->real);
 	if (target->fd >= 0)
 		close(target->fd);
+	if (target->lock >= 0)
+		close(target->lock);
 	if (target->dir_fd >= 0)
 		close(target->dir_fd);
 	memory_unmap(&target->memory);
 	target->temporary = NULL;
 	target->real = NULL;
 	target->fd = -1;
+	target->lock = -1;
 	target->dir_fd = -1;
 }

@@ -42,6 +42,7 @@ struct target {
 
 	/* Private. */
 	int fd;
+	int lock;		/* source_lock() of a block device, or -1 */
 	struct memory memory;
 	int dir_fd;		/* of the file's directory */
 	char *real;		/* the file's path without symlinks */

@@ -31,7 +31,7 @@ teardown_file() {
 
 teardown() {
 	unmount_all
-	rm -f /etc/filesystems /sbin/mount.daxfs
+	rm -f /etc/filesystems /sbin/mount.daxfs /run/udev/rules.d/70-slow.rules
 	losetup -D
 	wipe
 	gone "$BY_UUID"
@@ -130,6 +130,36 @@ property() {
 	there "$BY_UUID"
 	gone /dev/disk/by-label/ext
 	[ "$(lsblk -nr -o FSTYPE,LABEL,UUID "$DAXFS_PMEM")" = "daxfs  $UUID" ]
+}
+
+@test "what mkdaxfs and fsck write while udev is busy with the device is seen" {
+	local slow=/run/udev/rules.d/70-slow.rules loop
+
+	write
+	there "$BY_UUID"
+	# It has read the device by then, and does not watch it yet.
+	echo 'KERNEL=="pmem0|loop*", ACTION=="change", PROGRAM="/bin/sleep 3"' >"$slow"
+	udevadm control --reload
+	run -4 mkdaxfs -d /tmp/tree -o "$DAXFS_PMEM"
+	mkdaxfs -q -f -d /tmp/tree -o "$DAXFS_PMEM" -L late
+	there /dev/disk/by-label/late
+	# A small one, so that fsck is done before udev is; and of a partition it is the disk that is locked.
+	truncate -s 16M /tmp/disk
+	dd if=/tmp/image of=/tmp/disk bs=1M seek=1 conv=notrunc status=none
+	loop=$(losetup --show -P -f /tmp/disk)
+	addpart "$loop" 1 2048 $((15 * 2048))
+	there "$BY_UUID"
+	[ "$(realpath "$BY_UUID")" = "${loop}p1" ]
+	printf x | dd of="${loop}p1" bs=1 seek=$((0x70)) conv=notrunc,fsync status=none
+	sleep 0.5
+	run -1 fsck.daxfs -y "${loop}p1"
+	# The link of before may be there until the queue is empty.
+	udevadm settle
+	there "$BY_UUID"
+	rm "$slow"
+	udevadm control --reload
+	losetup -d "$loop"
+	gone "$BY_UUID"
 }
 
 @test "a damaged superblock is announced to nobody" {
