@@ -175,7 +175,7 @@ complete $commands -n '__daxfsctl_at branch' -s m -l mount -x -a '(__fish_comple
 complete $commands -n '__daxfsctl_at branch' -s p -l parent -x -a '(__daxfsctl_branches)' -d 'create: the branch to start from (default: what DIR shows)'
 complete $commands -n '__daxfsctl_at branch' -l stay -d 'create: DIR goes on showing what it shows'
 complete $commands -n '__daxfsctl_at branch' -l volume -x -a '(__fish_complete_directories)' -d 'create, mount: a mount of the image, when DIR is not to be one yet'
-complete $commands -n '__daxfsctl_at branch' -s s -l source -r -F -d 'create: the image, when it is not mounted yet; diff: look there'
+complete $commands -n '__daxfsctl_at branch' -s s -l source -r -F -d 'create: the image, when it is not mounted yet; list, diff: look there'
 complete $commands -n '__daxfsctl_at branch' -l stat -d 'diff, commit --dry-run: print sizes, and a summary at the end'
 complete $commands -n '__daxfsctl_at branch' -l dry-run -d 'commit: print what would happen, change nothing'
 complete $commands -n '__daxfsctl_at branch' -l to-root -d 'commit: level by level, up to main'

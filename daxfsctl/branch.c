@@ -23,7 +23,7 @@ const struct applet_option branch_options[] = {
 	{ OPT_VOLUME, "volume", "DIR",
 	  "create, mount: a mount of the image, when DIR is not to be one yet" },
 	{ 's', "source", "SOURCE",
-	  "create: the image, when it is not mounted yet; diff: look there" },
+	  "create: the image, when it is not mounted yet; list, diff: look there" },
 	{ OPT_STAT, "stat", NULL,
 	  "diff, commit --dry-run: print sizes, and a summary at the end" },
 	{ OPT_DRY_RUN, "dry-run", NULL,
@@ -49,7 +49,7 @@ static const struct branch_verb {
 	const char *letters; /* options it takes besides -m */
 } verbs[] = {
 	{ "create", cmd_branch_create, 1, 1, { "NAME" }, "pqs\1\2" },
-	{ "list", cmd_branch_list, 0, 0, { NULL }, "JoOPrnb" },
+	{ "list", cmd_branch_list, 0, 0, { NULL }, "JoOPrnbs" },
 	{ "show", cmd_branch_show, 0, 1, { "NAME" }, "Jb" },
 	{ "switch", cmd_branch_switch, 1, 1, { "NAME" }, "q" },
 	{ "diff", cmd_branch_diff, 0, 1, { "NAME" }, "Js\3" },
@@ -169,7 +169,7 @@ static int check_options(const struct branch_args *args)
 	if (args->source && args->volume)
 		return applet_wrong_use("branch", EXIT_USAGE,
 					"--source and --volume exclude each other");
-	if (args->source && args->mount && strcmp(args->verb, "diff") == 0)
+	if (args->source && args->mount && strcmp(args->verb, "create") != 0)
 		return applet_wrong_use("branch", EXIT_USAGE,
 					"--source and --mount exclude each other");
 	if ((args->source || args->volume) && !args->mount &&
@@ -239,7 +239,7 @@ int cmd_branch(int argc, char **argv)
 		status = check_new_name(args.names[1]);
 	if (status)
 		return status;
-	/* diff reads a mapped region. */
+	/* diff and list read a mapped region. */
 	fault_exits_with(EXIT_FAILED);
 	return verb->run(&args);
 }

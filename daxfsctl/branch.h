@@ -73,6 +73,19 @@ int branch_call(int fd, unsigned long request, struct daxfs_branch_op *op,
 /* Could it be a branch's name? As the kernel decides it. */
 bool branch_name_is_legal(const char *name);
 
+/* ---- branch_image.c: an image that is read itself ---- */
+
+struct image;
+
+/* Opens a source, having said what is wrong; an exit status, and only with EXIT_OK is it open. */
+int branch_image_open(struct image *img, const char *source);
+/*
+ * As branch_mount_open(), but of an image that need not be mounted: fd is then
+ * -1. Of a mount point in its place the mount is asked. Unless used, di_used of
+ * an image stays 0: that is the part that takes time.
+ */
+int branch_source_open(struct branch_mount *bm, const char *source, bool used);
+
 /* ---- branch_targets.c: the mount table of this machine ---- */
 
 struct branch_targets;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * daxfsctl branch list and show. The tree of branches is as the kernel tells
- * it, which read it from memory that others write: parents are followed only as
+ * daxfsctl branch list and show. The tree of branches is as the kernel or the
+ * image tells it, from memory that others write: parents are followed only as
  * far as there are branches.
  */
 #include "branch.h"
@@ -300,9 +300,13 @@ static int open_listing(struct listing *ls, const struct branch_args *args)
 	memset(ls, 0, sizeof(*ls));
 	ls->args = args;
 	choose_columns(ls);
-	status = branch_mount_open(&ls->bm, args->mount);
+	if (args->source)
+		status = branch_source_open(&ls->bm, args->source,
+					    columns_has(&ls->columns, COL_USED));
+	else
+		status = branch_mount_open(&ls->bm, args->mount);
 	/* Who completes a name does not wait for the mounts of others. */
-	if (!status && columns_has(&ls->columns, COL_TARGETS))
+	if (!status && ls->bm.fd >= 0 && columns_has(&ls->columns, COL_TARGETS))
 		ls->targets = branch_targets_load(ls->bm.fd);
 	return status;
 }

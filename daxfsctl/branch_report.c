@@ -203,19 +203,11 @@ static int diff_mount(const struct branch_args *args, const char *path, struct d
 static int diff_source(const struct branch_args *args, struct diff *diff)
 {
 	struct image img;
-	char *text;
-	int err, status;
+	int status;
 
-	err = image_open(&img, args->source);
-	if (err) {
-		text = image_strerror(&img, err);
-		message_error("%s: %s", args->source, text ? text : strerror(-err));
-		free(text);
-		return err == -ENOENT || img.finding.code == DXC_SB_SHORT ||
-				       img.finding.code == DXC_SB_MAGIC ?
-			       EXIT_NOT_FOUND :
-			       EXIT_FAILED;
-	}
+	status = branch_image_open(&img, args->source);
+	if (status)
+		return status;
 	status = img.src.kind == SOURCE_MOUNT ? diff_mount(args, args->source, diff) :
 						diff_image(&img, args, diff);
 	image_close(&img);

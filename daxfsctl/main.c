@@ -79,6 +79,7 @@ const struct applet applets[] = {
 	  "create NAME -m DIR [-p BRANCH] [--stay]\n"
 	  "create NAME -m EMPTYDIR [-p BRANCH] [--volume DIR|-s SOURCE]\n"
 	  "list|show|switch|diff|commit|abort [-m DIR] [OPTION]... [NAME]\n"
+	  "list -s SOURCE [OPTION]...\n"
 	  "diff -s SOURCE [--stat|--json] [NAME]\n"
 	  "rename OLD NEW [-m DIR]\n"
 	  "mount NAME DIR [--volume DIR]",

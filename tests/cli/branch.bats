@@ -117,6 +117,7 @@ differs() {
 	misused 2 daxfsctl branch list -o ''
 	misused 2 daxfsctl branch diff --stat --json
 	misused 2 daxfsctl branch diff -s "$BATS_FILE_TMPDIR/image" -m "$dir"
+	misused 2 daxfsctl branch list -s "$BATS_FILE_TMPDIR/image" -m "$dir"
 	misused 2 daxfsctl branch create x -m "$dir" -s "$BATS_FILE_TMPDIR/image" --volume "$dir"
 	misused 2 daxfsctl branch create x -s "$BATS_FILE_TMPDIR/image"
 	misused 2 daxfsctl branch create x -m "$dir" --stay
@@ -359,6 +360,42 @@ differs() {
 		name: "b", state: "live", mode: "rw", used: 131072, host: "elsewhere", targets: [], id: "2.3", parent: "main",
 		created: 1700000000, frozen: false, mounts: 2}'
 	faked daxfsctl branch list -m "$dir" -J -o NAME | jq -e '.branches[0] == {name: "main"}'
+}
+
+@test "list --source reads the branches of an image, or asks the mount at a mount point" {
+	grows a branch main
+	grows b branch main
+	grows aa branch a
+	grows aa write /hello changed
+	daxfsctl branch list -s "$image" -o NAME,STATE,MODE,USED,HOST | sed 's/ *$//' | diff -u - <(
+		cat <<-END
+			NAME   STATE  MODE USED HOST
+			main   frozen ro     0B
+			├─a    frozen ro     0B
+			│ └─aa live   ro   128K
+			└─b    live   ro     0B
+		END
+	)
+	[[ $(daxfsctl branch list --source "$image" -rno NAME,USED,TARGETS,PARENT -b | head -n 2) == $'main 0  \na 0  main' ]]
+	faked daxfsctl branch list -s "$dir" | cmp - <(faked daxfsctl branch list -m "$dir")
+}
+
+@test "list --source counts the mounts that have a slot in the image, and names the host of the one that may write" {
+	grows a branch main
+	places=$(daxfsctl inspect -J "$image" | jq '.images[0].areas | map({(.name): .offset}) | add')
+	mounts=$(jq .mounts <<<"$places")
+	# Slot 0 may write to a, which is entry 1 of the table, slot 2 not.
+	poke "$image" "$mounts" 05 00 00 00 00 00 00 80
+	poke "$image" "$mounts + 24" 01 00 00 00 02 00 00 00 01
+	poke "$image" "$mounts + 40" 6f 6e 65
+	poke "$image" "$mounts + 128" 06 00 00 00 00 00 00 80
+	poke "$image" "$mounts + 152" 01 00 00 00 02 00 00 00 00
+	poke "$image" "$mounts + 168" 74 77 6f
+	poke "$image" "$(jq .branches <<<"$places") + 128 + 32" 01 00 00 00 05 00 00 00
+	daxfsctl branch list -s "$image" -J | jq -e '.branches[1] | [.name, .mode, .host, .mounts] == ["a", "rw", "one", 2]'
+	# Who owns no slot any more writes to nothing.
+	poke "$image" "$mounts" 00 00 00 00 00 00 00 00
+	daxfsctl branch list -s "$image" -J | jq -e '.branches[1] | [.name, .mode, .host, .mounts] == ["a", "ro", "two", 1]'
 }
 
 @test "parents in a loop, or that are not there, do not keep list from ending" {

@@ -49,8 +49,10 @@ static bool is_fake(int fd)
 static bool is_fake_path(const char *path)
 {
 	const char *mount = getenv("FAKE_MOUNT");
+	struct stat a, b;
 
-	return mount && path && strcmp(path, mount) == 0;
+	return mount && path && stat(mount, &a) == 0 && stat(path, &b) == 0 &&
+	       a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
 static FILE *open_file(const char *name, const char *path, const char *mode)

@@ -208,7 +208,8 @@ offset_in() {
 	faked daxfsctl branch list --json -m "$dir" >"$out/list"
 	faked daxfsctl branch show -J -m "$dir" >"$out/show"
 	faked daxfsctl branch show main -J -m "$dir" >"$out/main"
-	valid branch-list "$out"/{list,show,main}
+	daxfsctl branch list -J -s grown >"$out/image"
+	valid branch-list "$out"/{list,show,main,image}
 	jq -e '.branches[1].targets == [$dir]' --arg dir "$dir" "$out/list"
 	jq -e '.branches | length == 1 and .[0].name == "x" and .[0].state == "shown"' "$out/show"
 }

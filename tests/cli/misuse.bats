@@ -349,7 +349,7 @@ not_there() {
 		done
 	done <<-END
 		create --stat --dry-run --to-root --json --output=NAME --output-all --pairs --raw --noheadings --bytes
-		list --parent=x --stay --volume=dir --source=image --stat --dry-run --to-root --quiet
+		list --parent=x --stay --volume=dir --stat --dry-run --to-root --quiet
 		show --parent=x --stay --volume=dir --source=image --stat --dry-run --to-root --quiet --output=NAME --output-all --pairs --raw --noheadings
 		switch --parent=x --stay --volume=dir --source=image --stat --dry-run --to-root --json --output=NAME --raw --noheadings --bytes
 		diff --parent=x --stay --volume=dir --dry-run --to-root --output=NAME --output-all --pairs --raw --noheadings --bytes --quiet
@@ -389,6 +389,8 @@ not_there() {
 		daxfsctl list missing | missing: No such file
 		daxfsctl list '' | No such file
 		daxfsctl branch list -m missing | missing: No such file
+		daxfsctl branch list -s missing | missing: No such file
+		daxfsctl branch list -s tree/hello | tree/hello: is no daxfs
 		daxfsctl branch show -m tree/hello | Not a directory
 		daxfsctl branch create a -m missing | missing: No such file
 		daxfsctl branch create a -m dir --volume missing | missing: No such file
@@ -402,6 +404,7 @@ not_there() {
 	END
 	not_there 4 <<-'END'
 		daxfsctl branch diff -s image | no branches
+		daxfsctl branch list -s image | no branches
 		mkdaxfs -d tree -o image | hint holds a filesystem already
 	END
 	not_there 8 <<-'END'

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The branches of an image that no mount speaks for: read from its tables, into
+ * what a mount would say of them. No mount of it is asked whether it lives: who
+ * has a slot counts.
+ */
+#include "branch.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "applet.h"
+#include "image.h"
+#include "message.h"
+#include "usage.h"
+
+int branch_image_open(struct image *img, const char *source)
+{
+	char *text;
+	int err;
+
+	err = image_open(img, source);
+	if (!err)
+		return EXIT_OK;
+	text = image_strerror(img, err);
+	message_error("%s: %s", source, text ? text : strerror(-err));
+	free(text);
+	return err == -ENOENT || img->finding.code == DXC_SB_SHORT ||
+			       img->finding.code == DXC_SB_MAGIC ?
+		       EXIT_NOT_FOUND :
+		       EXIT_FAILED;
+}
+
+static __u64 id_of(struct dxc_owner owner)
+{
+	return owner.branch | (__u64)owner.generation << 32;
+}
+
+static void describe(struct daxfs_branch_info *info, const struct dxc_volume *vol,
+		     const struct dxc_branch *br)
+{
+	__u32 slot = (__u32)br->lease - 1;
+	struct dxc_mount mt;
+
+	memset(info, 0, sizeof(*info));
+	memcpy(info->di_name, br->name, sizeof(info->di_name));
+	info->di_id = id_of(br->id);
+	info->di_parent = id_of(br->parent);
+	info->di_created = br->created;
+	if (dxc_holder_is_there(vol, br->lease) && !dxc_mount_read(vol, slot, &mt)) {
+		info->di_flags = DAXFS_BRANCH_WRITTEN;
+		memcpy(info->di_host, mt.host, sizeof(mt.host));
+	}
+}
+
+static int read_branches(struct branch_mount *bm, const struct dxc_volume *vol)
+{
+	struct dxc_branch br;
+	size_t room = 0;
+	u32 index = 0;
+
+	while (dxc_branch_next(vol, &index, &br) == 0) {
+		if (bm->count == room) {
+			struct daxfs_branch_info *more;
+
+			room = room ? room * 2 : 64;
+			more = reallocarray(bm->branches, room, sizeof(*more));
+			if (!more)
+				return -ENOMEM;
+			bm->branches = more;
+		}
+		describe(&bm->branches[bm->count++], vol, &br);
+	}
+	return 0;
+}
+
+/* What has children is frozen. */
+static void freeze_parents(struct branch_mount *bm)
+{
+	for (size_t i = 0; i < bm->count; i++) {
+		const struct daxfs_branch_info *parent =
+			branch_parent(bm, &bm->branches[i]);
+
+		if (parent)
+			bm->branches[parent - bm->branches].di_flags |=
+				DAXFS_BRANCH_FROZEN;
+	}
+}
+
+static void count_mounts(struct branch_mount *bm, const struct dxc_volume *vol)
+{
+	struct dxc_mount mt;
+
+	for (u32 i = 0; i < vol->mount_count; i++) {
+		const struct daxfs_branch_info *found;
+		struct daxfs_branch_info *br;
+
+		if (dxc_mount_read(vol, i, &mt) != 0)
+			continue;
+		found = branch_with_id(bm, id_of(mt.branch));
+		if (!found)
+			continue;
+		br = &bm->branches[found - bm->branches];
+		br->di_mounts++;
+		if (!br->di_host[0])
+			memcpy(br->di_host, mt.host, sizeof(mt.host));
+	}
+}
+
+static int count_chunks(struct branch_mount *bm, const struct dxc_volume *vol)
+{
+	struct usage us;
+	int err;
+
+	err = usage_read(&us, vol);
+	for (size_t i = 0; !err && i < bm->count; i++) {
+		struct daxfs_branch_info *br = &bm->branches[i];
+		const struct usage_branch *mine = &us.branches[(__u32)br->di_id];
+
+		if (id_of(mine->id) == br->di_id)
+			br->di_used = ((__u64)mine->log_chunks + mine->data_chunks) *
+				      vol->chunk_size;
+	}
+	usage_free(&us);
+	return err;
+}
+
+static int list_image(struct branch_mount *bm, const struct image *img,
+		      const char *source, bool used)
+{
+	int err;
+
+	if (!dxc_volume_is_writable(&img->vol)) {
+		message_error("%s: the image has no branches", source);
+		return EXIT_REFUSED;
+	}
+	bm->path = strdup(source);
+	err = bm->path ? read_branches(bm, &img->vol) : -ENOMEM;
+	if (!err) {
+		freeze_parents(bm);
+		count_mounts(bm, &img->vol);
+	}
+	if (!err && used)
+		err = count_chunks(bm, &img->vol);
+	if (!err)
+		return EXIT_OK;
+	message_error("%s: %s", source, strerror(-err));
+	return EXIT_FAILED;
+}
+
+int branch_source_open(struct branch_mount *bm, const char *source, bool used)
+{
+	struct image img;
+	int status;
+
+	memset(bm, 0, sizeof(*bm));
+	bm->fd = -1;
+	status = branch_image_open(&img, source);
+	if (status)
+		return status;
+	if (img.src.kind == SOURCE_MOUNT)
+		status = branch_mount_open(bm, source);
+	else
+		status = list_image(bm, &img, source, used);
+	image_close(&img);
+	return status;
+}
