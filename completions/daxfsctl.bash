@@ -13,13 +13,14 @@ _daxfsctl_row()
 		;;
 	mount)
 		options='-o --options -t --types -f --fake -s --sloppy -n --no-mtab -N --namespace -v --verbose -h --help'
-		valued=' -o=nothing --options=nothing -t=nothing --types=nothing -N=file --namespace=file '
-		operands+=(file directory)
+		valued=' -o=list --options=list -t=nothing --types=nothing -N=file --namespace=file '
+		operands+=(source directory)
 		;;
 	branch)
 		options='-m --mount -p --parent --stay --volume -s --source --stat --dry-run --to-root -J --json -o --output -O --output-all -P --pairs -r --raw -n --noheadings -b --bytes -q --quiet -h --help'
 		valued=' -m=mount --mount=mount -p=branch --parent=branch --volume=mount -s=source --source=source -o=nothing --output=nothing '
 		operands+=(word)
+		here=1
 		verbs='create list show switch diff commit abort rename mount'
 		;;
 	'branch create')
@@ -36,15 +37,15 @@ _daxfsctl_row()
 		;;
 	inspect)
 		options='-l --long -R --recursive -C --directory --branch -b --bytes -J --json --udev -h --help'
-		valued=' -C=directory --directory=directory --branch=nothing '
-		operands+=(file word)
+		valued=' -C=directory --directory=directory --branch=branch '
+		operands+=(source word)
 		verbs='ls stat cat extents extract log layout'
 		;;
 	'inspect ls' | 'inspect stat' | 'inspect cat' | 'inspect extents' | 'inspect extract')
 		operands+=(nothing)
 		;;
 	'inspect log')
-		operands+=(nothing)
+		operands+=(branch)
 		;;
 	fsck)
 		options='-n --check-only -p --preen -a -y --yes --extract -f --force -A -C --progress -V --verbose -J --json -h --help'
@@ -71,54 +72,65 @@ _daxfsctl_row()
 	esac
 }
 
-# An option and its argument, of which the shell takes no more than a tilde and quotes: nothing is run.
+# A word of kind $1, of which the shell takes no more than a tilde and quotes: nothing is run.
 _daxfsctl_given()
 {
-	local kind=${valued#*" $1="} word=${2//[\\\"\']/}
+	local word=${2//[\\\"\']/}
 
-	case ${kind%% *} in
-	mount)
-		[[ $word != '~' && $word != '~/'* ]] || word=$HOME${word:1}
-		mounts+=("$word")
-		;;
-	source) unmounted=1 ;;
-	esac
+	[[ $1 == mount || $1 == source ]] || return 0
+	here=''
+	[[ $word != '~' && $word != '~/'* ]] || word=$HOME${word:1}
+	# No device is looked at, whatever it is called.
+	if [[ $1 == mount ]] || [[ (-f $word || -d $word) && $word != @(phys:|UUID=|LABEL=)* ]]; then
+		ask+=("--$1=$word")
+	fi
 }
 
-# Puts the option whose argument is the word after $1 into the caller's $option.
+# Puts the kind of an option's argument into the caller's $option, nothing for one that takes none.
+_daxfsctl_kind()
+{
+	option=${valued#*" $1="}
+	option=${option%% *}
+}
+
+# The same for the option whose argument is the word after $1.
 _daxfsctl_option()
 {
 	local letters=${1#-} letter
 
 	if [[ $1 == --*=* ]]; then
-		[[ $valued != *" ${1%%=*}="* ]] || _daxfsctl_given "${1%%=*}" "${1#*=}"
+		_daxfsctl_kind "${1%%=*}"
+		_daxfsctl_given "$option" "${1#*=}"
+		option=''
 		return
 	elif [[ $1 == --* ]]; then
-		[[ $valued != *" $1="* ]] || option=$1
+		_daxfsctl_kind "$1"
 		return
 	fi
 	while [[ $letters ]]; do
 		letter=${letters:0:1}
 		letters=${letters:1}
-		if [[ $valued == *" -$letter="* ]]; then
+		_daxfsctl_kind "-$letter"
+		if [[ $option && $letters ]]; then
 			# More letters are the argument.
-			if [[ $letters ]]; then _daxfsctl_given "-$letter" "$letters"; else option=-$letter; fi
-			return
+			_daxfsctl_given "$option" "$letters"
+			option='' letters=''
 		fi
+		[[ ! $option ]] || return 0
 	done
 }
 
-# The branches of the mounts that were named, else of the one that holds the current directory.
+# The branches of what was named, else of the mount that holds the current directory, that start with $1.
 _daxfsctl_branches()
 {
-	local mount name PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+	local whose name PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
-	[[ ! $unmounted ]] || return 0
-	for mount in "${mounts[@]-}"; do
+	[[ ! $here ]] || ask=('')
+	for whose in "${ask[@]}"; do
 		while read -r name; do
 			# Nothing else can be a branch's name, and these need no quotes.
-			[[ $name != "$cur"* || $name == *[^[:alnum:]._-]* ]] || COMPREPLY+=("$name")
-		done < <(command daxfsctl branch list -rno NAME ${mount:+-m "$mount"} 2>/dev/null)
+			[[ $name != "$1"* || $name == *[^[:alnum:]._-]* ]] || COMPREPLY+=("$name")
+		done < <(command daxfsctl branch list -rno NAME ${whose:+"$whose"} 2>/dev/null)
 	done
 }
 
@@ -126,7 +138,7 @@ _daxfsctl()
 {
 	local cur prev words cword split
 	local verb first=1 n=0 i option='' ended='' kind options='' valued=' ' operands=()
-	local mounts=() unmounted=''
+	local ask=() here=''
 	local verbs='mkfs mount branch inspect fsck list help version'
 
 	# A colon is part of phys:ADDR+SIZE.
@@ -155,15 +167,15 @@ _daxfsctl()
 		elif [[ ! $ended && ${words[i]} == -?* ]]; then
 			_daxfsctl_option "${words[i]}"
 		else
+			_daxfsctl_given "${operands[n]-}" "${words[i]}"
 			[[ ${operands[n]-} != word ]] || _daxfsctl_row "$verb ${words[i]}"
 			n=$((n + 1))
 		fi
 	done
-	[[ $split != true ]] || option=$prev
+	[[ $split != true ]] || _daxfsctl_kind "$prev"
 
-	if [[ $option ]]; then
-		kind=${valued#*" $option="}
-		kind=${kind%% *}
+	if [[ $option || $split == true ]]; then
+		kind=$option
 	elif [[ ! $ended && $cur == -* ]]; then
 		kind=option
 	else
@@ -172,7 +184,9 @@ _daxfsctl()
 	case $kind in
 	file | source) _filedir ;;
 	directory | mount) _filedir -d ;;
-	branch) _daxfsctl_branches ;;
+	branch) _daxfsctl_branches "$cur" ;;
+	# The shell replaces what is behind the equals sign, unless there are quotes.
+	list) [[ ${cur##*,} != branch=* || $cur == [\"\']* ]] || _daxfsctl_branches "${cur##*branch=}" ;;
 	option) mapfile -t COMPREPLY < <(compgen -W "$options" -- "$cur") ;;
 	word) mapfile -t COMPREPLY < <(compgen -W "$verbs" -- "$cur") ;;
 	esac

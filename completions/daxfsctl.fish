@@ -10,6 +10,7 @@ function __daxfsctl_given
 	set -l mounts
 	set -l sources
 	set -l option
+	set -l operands
 	set -l parts
 	set -l ended false
 
@@ -39,6 +40,8 @@ function __daxfsctl_given
 		case mount
 			set letters otN
 			set names --options --types --namespace
+			set mounts
+			set sources 1
 		case branch
 			set letters mpso
 			set names --mount --parent --volume --source --output
@@ -47,6 +50,8 @@ function __daxfsctl_given
 		case inspect
 			set letters C
 			set names --directory --branch
+			set mounts
+			set sources 1
 		case fsck
 			set letters
 			set names --extract
@@ -59,7 +64,8 @@ function __daxfsctl_given
 			set parts $option $word
 		else if $ended; or not string match -q -- '-?*' $word
 			echo operand $word
-			continue
+			set -a operands $word
+			set parts (count $operands) $word
 		else if test $word = --
 			set ended true
 			continue
@@ -78,11 +84,12 @@ function __daxfsctl_given
 			continue
 		end
 		set -e option
+		# Of what stands there a tilde is taken: nothing is run.
+		set word (string replace -r -- '^~(?=/|$)' $HOME $parts[2])
 		if contains -- "$parts[1]" $mounts
-			# Of what stands there a tilde is taken: nothing is run.
-			echo mount (string replace -r -- '^~(?=/|$)' $HOME $parts[2])
+			echo mount $word
 		else if contains -- "$parts[1]" $sources
-			echo source $parts[2]
+			echo source $word
 		end
 	end
 end
@@ -98,20 +105,30 @@ function __daxfsctl_at --argument-names wanted count at word
 	test "$operands[$at]" = $word
 end
 
-# The branches of the mounts that were named, else of the one that holds the current directory.
+# The branches of what was named, else of the mount that holds the current directory.
 function __daxfsctl_branches
 	set -l given (__daxfsctl_given)
-	set -l mounts (string replace -rf '^mount ' '' -- $given)
+	set -l ask (string replace -rf -- '^(mount|source) ' '--$1=' $given)
 	set -lx PATH $PATH /usr/local/sbin /usr/sbin /sbin
-	if string match -qr '^source ' -- $given; or not command -q daxfsctl
-		return
-	end
-	if not set -q mounts[1]
+	command -q daxfsctl; or return
+	if not set -q ask[1]; and contains -- $given[1] branch
 		command daxfsctl branch list -rno NAME 2>/dev/null
 	end
-	for mount in $mounts
-		command daxfsctl branch list -rno NAME -m $mount 2>/dev/null
+	for whose in $ask
+		# No device is looked at, whatever it is called.
+		set -l source (string match -r -- '^--source=(.*)$' $whose)[2]
+		if set -q source[1]
+			string match -qr '^(phys:|UUID=|LABEL=)' -- $source; and continue
+			test -f $source; or test -d $source; or continue
+		end
+		command daxfsctl branch list -rno NAME $whose 2>/dev/null
 	end
+end
+
+# Mount options, of which the last is completed if it is a branch.
+function __daxfsctl_list
+	set -l before (commandline -ct | string match -r -- '^(?:--[^=]*=)?((?:.*,)?branch=)[^,]*$')[2]
+	set -q before[1]; and string join \n -- $before(__daxfsctl_branches)
 end
 
 function __daxfsctl_first
@@ -159,7 +176,7 @@ complete $commands -n '__daxfsctl_at mkfs' -s h -l help -d 'print help and exit'
 complete $commands -n '__daxfsctl_at mkfs 0' -F
 
 set commands -c daxfsctl -c mount.daxfs
-complete $commands -n '__daxfsctl_at mount' -s o -l options -x -d 'mount options, see daxfs(5) and mount(8)'
+complete $commands -n '__daxfsctl_at mount' -s o -l options -x -a '(__daxfsctl_list)' -d 'mount options, see daxfs(5) and mount(8)'
 complete $commands -n '__daxfsctl_at mount' -s t -l types -x -d 'daxfs; taken from mount(8)'
 complete $commands -n '__daxfsctl_at mount' -s f -l fake -d 'check the arguments, mount nothing'
 complete $commands -n '__daxfsctl_at mount' -s s -l sloppy -d 'ignore options that the kernel does not know'
@@ -210,7 +227,7 @@ set commands -c daxfsctl -c daxfs-inspect
 complete $commands -n '__daxfsctl_at inspect' -s l -l long -d 'ls: mode, links, owner, size and time as well'
 complete $commands -n '__daxfsctl_at inspect' -s R -l recursive -d 'ls: what is in the directories below as well'
 complete $commands -n '__daxfsctl_at inspect' -s C -l directory -x -a '(__fish_complete_directories)' -d 'extract: where to'
-complete $commands -n '__daxfsctl_at inspect' -l branch -x -d 'show files of this branch, not of main'
+complete $commands -n '__daxfsctl_at inspect' -l branch -x -a '(__daxfsctl_branches)' -d 'show files of this branch, not of main'
 complete $commands -n '__daxfsctl_at inspect' -s b -l bytes -d 'print sizes in bytes'
 complete $commands -n '__daxfsctl_at inspect' -s J -l json -d 'print JSON'
 complete $commands -n '__daxfsctl_at inspect' -l udev -d 'print what udev wants to know, reading 4 KiB'
@@ -223,6 +240,7 @@ complete $commands -n '__daxfsctl_at inspect 1' -a extents -d 'where the content
 complete $commands -n '__daxfsctl_at inspect 1' -a extract -d 'files, written to a directory'
 complete $commands -n '__daxfsctl_at inspect 1' -a log -d 'the records of a branch\'s log'
 complete $commands -n '__daxfsctl_at inspect 1' -a layout -d 'a picture of the region'
+complete $commands -n '__daxfsctl_at inspect 2 2 log' -a '(__daxfsctl_branches)'
 
 set commands -c daxfsctl -c fsck.daxfs
 complete $commands -n '__daxfsctl_at fsck' -s n -l check-only -d 'change nothing, as without -p, -a and -y'

@@ -32,11 +32,16 @@ struct applet {
 	const struct applet_option *options; /* ended by an all-zero row */
 	/*
 	 * Placeholders in order, one space between them. Where there are words, VERB
-	 * is the last. BRANCH is a branch that is there, of the mount that is named.
+	 * is the last. BRANCH is a branch that is there, of the mount or the SOURCE
+	 * that is named.
 	 */
 	const char *operands;
 	const struct applet_word *words; /* what VERB among them stands for; NULL: an applet */
-	/* Long names of options that name the mount of a BRANCH, likewise; "": no BRANCH. */
+	/*
+	 * Long names of options that name the mount of a BRANCH, likewise; when none
+	 * is given it is the one that holds the current directory. "": no BRANCH, or
+	 * of a SOURCE only.
+	 */
 	const char *mounts;
 };
 

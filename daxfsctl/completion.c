@@ -4,8 +4,9 @@
  * the shells are told; knows nothing of what the applets do. What it writes
  * looks at no device, and runs one program in one case: where a branch is
  * wanted, "daxfsctl branch list" asks the mount that was named, or the one that
- * holds the current directory. That is one call that every user may make;
- * when it fails nothing is offered, and nothing is said.
+ * holds the current directory, or reads the image that was named if it is a
+ * regular file. That is what every user may do who can read the file; when it
+ * fails nothing is offered, and nothing is said.
  */
 #include "completion.h"
 
@@ -36,10 +37,34 @@ static bool placeholder_has(const char *placeholder, size_t len, const char *wor
 	return false;
 }
 
-enum kind completion_kind(const char *placeholder, size_t len)
+/* Is there a branch in what stands for a word? A list is one of mount options. */
+static bool wants_branch(const char *placeholders)
+{
+	size_t len = strlen(placeholders);
+
+	return placeholder_has(placeholders, len, "BRANCH") ||
+	       placeholder_has(placeholders, len, "LIST");
+}
+
+bool completion_has_branches(const struct applet *a)
+{
+	const struct applet_option *o = NULL;
+
+	while ((o = completion_next_option(a, o)))
+		if (o->argument && wants_branch(o->argument))
+			return true;
+	for (const struct applet_word *w = a->words; w && w->name; w++)
+		if (wants_branch(w->operands))
+			return true;
+	return false;
+}
+
+enum kind completion_kind(const struct applet *a, const char *placeholder, size_t len)
 {
 	static const char *const files[] = { "FILE", "DEVICE", "SOURCE", "NS" };
 
+	if (placeholder_has(placeholder, len, "SOURCE") && completion_has_branches(a))
+		return KIND_SOURCE;
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
 		if (placeholder_has(placeholder, len, files[i]))
 			return KIND_FILE;
@@ -49,20 +74,17 @@ enum kind completion_kind(const char *placeholder, size_t len)
 		return KIND_WORD;
 	if (placeholder_has(placeholder, len, "BRANCH"))
 		return KIND_BRANCH;
+	if (placeholder_has(placeholder, len, "LIST"))
+		return KIND_LIST;
 	return KIND_NOTHING;
 }
 
-/* The same of an option's argument, which may say whose branches are meant. */
 enum kind completion_option_kind(const struct applet *a, const struct applet_option *o)
 {
-	size_t len = strlen(o->argument);
-
 	if (*a->mounts && o->long_name &&
 	    placeholder_has(a->mounts, strlen(a->mounts), o->long_name))
 		return KIND_MOUNT;
-	if (*a->mounts && placeholder_has(o->argument, len, "SOURCE"))
-		return KIND_SOURCE;
-	return completion_kind(o->argument, len);
+	return completion_kind(a, o->argument, strlen(o->argument));
 }
 
 const char *completion_kind_name(enum kind kind)
@@ -71,7 +93,7 @@ const char *completion_kind_name(enum kind kind)
 		[KIND_NOTHING] = "nothing",	[KIND_FILE] = "file",
 		[KIND_DIRECTORY] = "directory", [KIND_WORD] = "word",
 		[KIND_BRANCH] = "branch",	[KIND_MOUNT] = "mount",
-		[KIND_SOURCE] = "source",
+		[KIND_SOURCE] = "source",	[KIND_LIST] = "list",
 	};
 
 	return names[kind];
@@ -137,10 +159,12 @@ const char *completion_option_help(const struct applet *a, const struct applet_o
 	return o->help;
 }
 
-/* The names of the options of one kind, a blank before each. */
-void completion_put_options_of(const struct applet *a, enum kind kind)
+/* The names of the options of one kind and the numbers of such operands, a blank before each. */
+void completion_put_all_of(const struct applet *a, enum kind kind)
 {
 	const struct applet_option *o = NULL;
+	const char *operand = a->operands;
+	size_t len = 0;
 
 	while ((o = completion_next_option(a, o))) {
 		if (!o->argument || completion_option_kind(a, o) != kind)
@@ -150,6 +174,9 @@ void completion_put_options_of(const struct applet *a, enum kind kind)
 		if (o->long_name)
 			printf(" --%s", o->long_name);
 	}
+	for (int i = 1; (len = completion_next_operand(&operand, len)) != 0; i++)
+		if (completion_kind(a, operand, len) == kind)
+			printf(" %d", i);
 }
 
 /* Prints what stands between single quotes; each of "special" gets a backslash. */

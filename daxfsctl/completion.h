@@ -15,6 +15,10 @@
 /* Where daxfsctl is, for those who type its whole path, or sudo before it. */
 #define COMPLETION_SBIN ":/usr/local/sbin:/usr/sbin:/sbin"
 
+
+/* What a SOURCE starts with that is no path: the others never name a file. */
+#define COMPLETION_NO_PATH "phys:|UUID=|LABEL="
+
 /* What a shell can offer for a placeholder. */
 enum kind {
 	KIND_NOTHING,
@@ -23,13 +27,17 @@ enum kind {
 	KIND_WORD,
 	KIND_BRANCH,
 	KIND_MOUNT,	/* a directory: branches are those of the daxfs mounted there */
-	KIND_SOURCE,	/* a file: branches are those of an image that is not mounted */
+	KIND_SOURCE,	/* a file: branches are those of this image or mount point */
+	KIND_LIST,	/* of mount options: the value of one is a branch */
 };
 
 /* ---- what the table says ---- */
 
-enum kind completion_kind(const char *placeholder, size_t len);
-/* The same of an option's argument, which may say whose branches are meant. */
+/* Has the row a place where a branch is wanted? */
+bool completion_has_branches(const struct applet *a);
+/* Of a placeholder of an operand, which may say whose branches are meant. */
+enum kind completion_kind(const struct applet *a, const char *placeholder, size_t len);
+/* The same of an option's argument. */
 enum kind completion_option_kind(const struct applet *a, const struct applet_option *o);
 const char *completion_kind_name(enum kind kind);
 /* The next operand of a row: 0 after the last one, else its length. */
@@ -56,8 +64,8 @@ void completion_put_quoted(const char *text, const char *special, const char *qu
 void completion_put_links(const struct applet *a, const char *between);
 void completion_put_all_links(const char *before);
 void completion_put_names(const struct applet *table);
-/* The names of the options of one kind, a blank before each. */
-void completion_put_options_of(const struct applet *a, enum kind kind);
+/* The names of the options of one kind and the numbers of such operands, a blank before each. */
+void completion_put_all_of(const struct applet *a, enum kind kind);
 
 /* ---- the shells ---- */
 

@@ -48,7 +48,7 @@ static void bash_valued(const struct applet *a)
 		puts("'");
 }
 
-static void bash_operands(const char *operand)
+static void bash_operands(const struct applet *a, const char *operand)
 {
 	const char *space = "";
 	size_t len = 0;
@@ -58,7 +58,7 @@ static void bash_operands(const char *operand)
 	printf("\t\toperands+=(");
 	while ((len = completion_next_operand(&operand, len)) != 0) {
 		printf("%s%s", space,
-		       completion_kind_name(completion_kind(operand, len)));
+		       completion_kind_name(completion_kind(a, operand, len)));
 		space = " ";
 	}
 	puts(")");
@@ -82,7 +82,7 @@ static void bash_word(const struct applet *a, const struct applet_word *w)
 		bar = " | ";
 	}
 	puts(")");
-	bash_operands(w->operands);
+	bash_operands(a, w->operands);
 	puts("\t\t;;");
 }
 
@@ -91,7 +91,9 @@ static void bash_row(const struct applet *a)
 	printf("\t%s)\n", a->name);
 	bash_options(a);
 	bash_valued(a);
-	bash_operands(a->operands);
+	bash_operands(a, a->operands);
+	if (*a->mounts)
+		puts("\t\there=1");
 	if (a->words) {
 		printf("\t\tverbs='");
 		for (const struct applet_word *w = a->words; w->name; w++)
@@ -118,54 +120,66 @@ void completion_bash(void)
 	      "\tesac\n"
 	      "}\n"
 	      "\n"
-	      "# An option and its argument, of which the shell takes no more than a tilde and quotes: nothing is run.\n"
+	      "# A word of kind $1, of which the shell takes no more than a tilde and quotes: nothing is run.\n"
 	      "_daxfsctl_given()\n"
 	      "{\n"
-	      "\tlocal kind=${valued#*\" $1=\"} word=${2//[\\\\\\\"\\']/}\n"
+	      "\tlocal word=${2//[\\\\\\\"\\']/}\n"
 	      "\n"
-	      "\tcase ${kind%% *} in\n"
-	      "\tmount)\n"
-	      "\t\t[[ $word != '~' && $word != '~/'* ]] || word=$HOME${word:1}\n"
-	      "\t\tmounts+=(\"$word\")\n"
-	      "\t\t;;\n"
-	      "\tsource) unmounted=1 ;;\n"
-	      "\tesac\n"
+	      "\t[[ $1 == mount || $1 == source ]] || return 0\n"
+	      "\there=''\n"
+	      "\t[[ $word != '~' && $word != '~/'* ]] || word=$HOME${word:1}\n"
+	      "\t# No device is looked at, whatever it is called.\n"
+	      "\tif [[ $1 == mount ]] || [[ (-f $word || -d $word) && $word != @(" COMPLETION_NO_PATH
+	      ")* ]]; then\n"
+	      "\t\task+=(\"--$1=$word\")\n"
+	      "\tfi\n"
 	      "}\n"
 	      "\n"
-	      "# Puts the option whose argument is the word after $1 into the caller's $option.\n"
+	      "# Puts the kind of an option's argument into the caller's $option, nothing for one that takes none.\n"
+	      "_daxfsctl_kind()\n"
+	      "{\n"
+	      "\toption=${valued#*\" $1=\"}\n"
+	      "\toption=${option%% *}\n"
+	      "}\n"
+	      "\n"
+	      "# The same for the option whose argument is the word after $1.\n"
 	      "_daxfsctl_option()\n"
 	      "{\n"
 	      "\tlocal letters=${1#-} letter\n"
 	      "\n"
 	      "\tif [[ $1 == --*=* ]]; then\n"
-	      "\t\t[[ $valued != *\" ${1%%=*}=\"* ]] || _daxfsctl_given \"${1%%=*}\" \"${1#*=}\"\n"
+	      "\t\t_daxfsctl_kind \"${1%%=*}\"\n"
+	      "\t\t_daxfsctl_given \"$option\" \"${1#*=}\"\n"
+	      "\t\toption=''\n"
 	      "\t\treturn\n"
 	      "\telif [[ $1 == --* ]]; then\n"
-	      "\t\t[[ $valued != *\" $1=\"* ]] || option=$1\n"
+	      "\t\t_daxfsctl_kind \"$1\"\n"
 	      "\t\treturn\n"
 	      "\tfi\n"
 	      "\twhile [[ $letters ]]; do\n"
 	      "\t\tletter=${letters:0:1}\n"
 	      "\t\tletters=${letters:1}\n"
-	      "\t\tif [[ $valued == *\" -$letter=\"* ]]; then\n"
+	      "\t\t_daxfsctl_kind \"-$letter\"\n"
+	      "\t\tif [[ $option && $letters ]]; then\n"
 	      "\t\t\t# More letters are the argument.\n"
-	      "\t\t\tif [[ $letters ]]; then _daxfsctl_given \"-$letter\" \"$letters\"; else option=-$letter; fi\n"
-	      "\t\t\treturn\n"
+	      "\t\t\t_daxfsctl_given \"$option\" \"$letters\"\n"
+	      "\t\t\toption='' letters=''\n"
 	      "\t\tfi\n"
+	      "\t\t[[ ! $option ]] || return 0\n"
 	      "\tdone\n"
 	      "}\n"
 	      "\n"
-	      "# The branches of the mounts that were named, else of the one that holds the current directory.\n"
+	      "# The branches of what was named, else of the mount that holds the current directory, that start with $1.\n"
 	      "_daxfsctl_branches()\n"
 	      "{\n"
-	      "\tlocal mount name PATH=$PATH" COMPLETION_SBIN "\n"
+	      "\tlocal whose name PATH=$PATH" COMPLETION_SBIN "\n"
 	      "\n"
-	      "\t[[ ! $unmounted ]] || return 0\n"
-	      "\tfor mount in \"${mounts[@]-}\"; do\n"
+	      "\t[[ ! $here ]] || ask=('')\n"
+	      "\tfor whose in \"${ask[@]}\"; do\n"
 	      "\t\twhile read -r name; do\n"
 	      "\t\t\t# Nothing else can be a branch's name, and these need no quotes.\n"
-	      "\t\t\t[[ $name != \"$cur\"* || $name == *[^[:alnum:]._-]* ]] || COMPREPLY+=(\"$name\")\n"
-	      "\t\tdone < <(command daxfsctl branch list -rno NAME ${mount:+-m \"$mount\"} 2>/dev/null)\n"
+	      "\t\t\t[[ $name != \"$1\"* || $name == *[^[:alnum:]._-]* ]] || COMPREPLY+=(\"$name\")\n"
+	      "\t\tdone < <(command daxfsctl branch list -rno NAME ${whose:+\"$whose\"} 2>/dev/null)\n"
 	      "\tdone\n"
 	      "}\n"
 	      "\n"
@@ -173,7 +187,7 @@ void completion_bash(void)
 	      "{\n"
 	      "\tlocal cur prev words cword split\n"
 	      "\tlocal verb first=1 n=0 i option='' ended='' kind options='' valued=' ' operands=()\n"
-	      "\tlocal mounts=() unmounted=''\n"
+	      "\tlocal ask=() here=''\n"
 	      "\tlocal verbs='",
 	      stdout);
 	completion_put_names(applets);
@@ -211,15 +225,15 @@ void completion_bash(void)
 	      "\t\telif [[ ! $ended && ${words[i]} == -?* ]]; then\n"
 	      "\t\t\t_daxfsctl_option \"${words[i]}\"\n"
 	      "\t\telse\n"
+	      "\t\t\t_daxfsctl_given \"${operands[n]-}\" \"${words[i]}\"\n"
 	      "\t\t\t[[ ${operands[n]-} != word ]] || _daxfsctl_row \"$verb ${words[i]}\"\n"
 	      "\t\t\tn=$((n + 1))\n"
 	      "\t\tfi\n"
 	      "\tdone\n"
-	      "\t[[ $split != true ]] || option=$prev\n"
+	      "\t[[ $split != true ]] || _daxfsctl_kind \"$prev\"\n"
 	      "\n"
-	      "\tif [[ $option ]]; then\n"
-	      "\t\tkind=${valued#*\" $option=\"}\n"
-	      "\t\tkind=${kind%% *}\n"
+	      "\tif [[ $option || $split == true ]]; then\n"
+	      "\t\tkind=$option\n"
 	      "\telif [[ ! $ended && $cur == -* ]]; then\n"
 	      "\t\tkind=option\n"
 	      "\telse\n"
@@ -228,7 +242,9 @@ void completion_bash(void)
 	      "\tcase $kind in\n"
 	      "\tfile | source) _filedir ;;\n"
 	      "\tdirectory | mount) _filedir -d ;;\n"
-	      "\tbranch) _daxfsctl_branches ;;\n"
+	      "\tbranch) _daxfsctl_branches \"$cur\" ;;\n"
+	      "\t# The shell replaces what is behind the equals sign, unless there are quotes.\n"
+	      "\tlist) [[ ${cur##*,} != branch=* || $cur == [\\\"\\']* ]] || _daxfsctl_branches \"${cur##*branch=}\" ;;\n"
 	      "\toption) mapfile -t COMPREPLY < <(compgen -W \"$options\" -- \"$cur\") ;;\n"
 	      "\tword) mapfile -t COMPREPLY < <(compgen -W \"$verbs\" -- \"$cur\") ;;\n"
 	      "\tesac\n"

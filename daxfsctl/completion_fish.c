@@ -34,12 +34,12 @@ static void fish_valued(const struct applet *a)
 		if (o->argument && o->long_name)
 			printf(" --%s", o->long_name);
 	putchar('\n');
-	if (!*a->mounts)
+	if (!completion_has_branches(a))
 		return;
 	printf("\t\t\tset mounts");
-	completion_put_options_of(a, KIND_MOUNT);
+	completion_put_all_of(a, KIND_MOUNT);
 	printf("\n\t\t\tset sources");
-	completion_put_options_of(a, KIND_SOURCE);
+	completion_put_all_of(a, KIND_SOURCE);
 	putchar('\n');
 }
 
@@ -52,6 +52,9 @@ static void fish_kind(const struct applet *a, enum kind kind, bool is_option)
 		return;
 	case KIND_BRANCH:
 		printf(" %s-a '(__daxfsctl_branches)'", is_option ? "-x " : "");
+		return;
+	case KIND_LIST:
+		fputs(" -x -a '(__daxfsctl_list)'", stdout);
 		return;
 	case KIND_DIRECTORY:
 	case KIND_MOUNT:
@@ -96,11 +99,11 @@ static void fish_after(const struct applet *a, const struct applet_word *w, int 
 	size_t len = 0;
 
 	for (int i = at; (len = completion_next_operand(&operand, len)) != 0; i++) {
-		if (completion_kind(operand, len) == KIND_NOTHING)
+		if (completion_kind(a, operand, len) == KIND_NOTHING)
 			continue;
 		printf("complete $commands -n '__daxfsctl_at %s %d %d %s'", a->name, i,
 		       at, w->name);
-		fish_kind(a, completion_kind(operand, len), false);
+		fish_kind(a, completion_kind(a, operand, len), false);
 		putchar('\n');
 	}
 }
@@ -128,8 +131,8 @@ static void fish_row(const struct applet *a)
 		putchar('\n');
 	}
 	for (int i = 0; (len = completion_next_operand(&operand, len)) != 0; i++)
-		if (completion_kind(operand, len) != KIND_NOTHING)
-			fish_operand(a, i, completion_kind(operand, len));
+		if (completion_kind(a, operand, len) != KIND_NOTHING)
+			fish_operand(a, i, completion_kind(a, operand, len));
 	for (const struct applet_word *w = a->words; w && w->name; w++)
 		fish_after(a, w, completion_count_operands(a->operands));
 }
@@ -147,6 +150,7 @@ void completion_fish(void)
 	      "\tset -l mounts\n"
 	      "\tset -l sources\n"
 	      "\tset -l option\n"
+	      "\tset -l operands\n"
 	      "\tset -l parts\n"
 	      "\tset -l ended false\n"
 	      "\n"
@@ -176,7 +180,8 @@ void completion_fish(void)
 	      "\t\t\tset parts $option $word\n"
 	      "\t\telse if $ended; or not string match -q -- '-?*' $word\n"
 	      "\t\t\techo operand $word\n"
-	      "\t\t\tcontinue\n"
+	      "\t\t\tset -a operands $word\n"
+	      "\t\t\tset parts (count $operands) $word\n"
 	      "\t\telse if test $word = --\n"
 	      "\t\t\tset ended true\n"
 	      "\t\t\tcontinue\n"
@@ -195,11 +200,12 @@ void completion_fish(void)
 	      "\t\t\tcontinue\n"
 	      "\t\tend\n"
 	      "\t\tset -e option\n"
+	      "\t\t# Of what stands there a tilde is taken: nothing is run.\n"
+	      "\t\tset word (string replace -r -- '^~(?=/|$)' $HOME $parts[2])\n"
 	      "\t\tif contains -- \"$parts[1]\" $mounts\n"
-	      "\t\t\t# Of what stands there a tilde is taken: nothing is run.\n"
-	      "\t\t\techo mount (string replace -r -- '^~(?=/|$)' $HOME $parts[2])\n"
+	      "\t\t\techo mount $word\n"
 	      "\t\telse if contains -- \"$parts[1]\" $sources\n"
-	      "\t\t\techo source $parts[2]\n"
+	      "\t\t\techo source $word\n"
 	      "\t\tend\n"
 	      "\tend\n"
 	      "end\n"
@@ -215,20 +221,36 @@ void completion_fish(void)
 	      "\ttest \"$operands[$at]\" = $word\n"
 	      "end\n"
 	      "\n"
-	      "# The branches of the mounts that were named, else of the one that holds the current directory.\n"
+	      "# The branches of what was named, else of the mount that holds the current directory.\n"
 	      "function __daxfsctl_branches\n"
 	      "\tset -l given (__daxfsctl_given)\n"
-	      "\tset -l mounts (string replace -rf '^mount ' '' -- $given)\n"
+	      "\tset -l ask (string replace -rf -- '^(mount|source) ' '--$1=' $given)\n"
 	      "\tset -lx PATH $PATH /usr/local/sbin /usr/sbin /sbin\n"
-	      "\tif string match -qr '^source ' -- $given; or not command -q daxfsctl\n"
-	      "\t\treturn\n"
-	      "\tend\n"
-	      "\tif not set -q mounts[1]\n"
+	      "\tcommand -q daxfsctl; or return\n"
+	      "\tif not set -q ask[1]; and contains -- $given[1]",
+	      stdout);
+	for (const struct applet *a = applets; a->name; a++)
+		if (*a->mounts)
+			printf(" %s", a->name);
+	fputs("\n"
 	      "\t\tcommand daxfsctl branch list -rno NAME 2>/dev/null\n"
 	      "\tend\n"
-	      "\tfor mount in $mounts\n"
-	      "\t\tcommand daxfsctl branch list -rno NAME -m $mount 2>/dev/null\n"
+	      "\tfor whose in $ask\n"
+	      "\t\t# No device is looked at, whatever it is called.\n"
+	      "\t\tset -l source (string match -r -- '^--source=(.*)$' $whose)[2]\n"
+	      "\t\tif set -q source[1]\n"
+	      "\t\t\tstring match -qr '^(" COMPLETION_NO_PATH
+	      ")' -- $source; and continue\n"
+	      "\t\t\ttest -f $source; or test -d $source; or continue\n"
+	      "\t\tend\n"
+	      "\t\tcommand daxfsctl branch list -rno NAME $whose 2>/dev/null\n"
 	      "\tend\n"
+	      "end\n"
+	      "\n"
+	      "# Mount options, of which the last is completed if it is a branch.\n"
+	      "function __daxfsctl_list\n"
+	      "\tset -l before (commandline -ct | string match -r -- '^(?:--[^=]*=)?((?:.*,)?branch=)[^,]*$')[2]\n"
+	      "\tset -q before[1]; and string join \\n -- $before(__daxfsctl_branches)\n"
 	      "end\n"
 	      "\n"
 	      "function __daxfsctl_first\n"

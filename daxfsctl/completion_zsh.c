@@ -24,6 +24,9 @@ static void zsh_action(const struct applet *a, enum kind kind)
 	case KIND_BRANCH:
 		printf("_daxfsctl_branches_%s", a->name);
 		return;
+	case KIND_LIST:
+		printf("_daxfsctl_list _daxfsctl_branches_%s", a->name);
+		return;
 	case KIND_WORD:
 		fputs("_daxfsctl_verbs", stdout);
 		if (a->words)
@@ -86,7 +89,7 @@ static void zsh_after(const struct applet *a)
 
 		for (int i = 1; (len = completion_next_operand(&operand, len)) != 0;
 		     i++) {
-			enum kind kind = completion_kind(operand, len);
+			enum kind kind = completion_kind(a, operand, len);
 
 			printf("\t%s-%d) ", w->name, i);
 			printf(kind == KIND_NOTHING ? "_message %.*s" :
@@ -100,36 +103,17 @@ static void zsh_after(const struct applet *a)
 	puts("\tesac\n}\n");
 }
 
-/* The branches of the mounts that options name. */
+/* Where a row has the names of whose branches are meant. */
 static void zsh_branches(const struct applet *a)
 {
 	printf("(( $+functions[_daxfsctl_branches_%s] )) ||\n"
 	       "_daxfsctl_branches_%s() {\n"
-	       "\tlocal -a names mounts\n"
-	       "\tlocal option mount PATH=$PATH" COMPLETION_SBIN "\n"
-	       "\n"
-	       "\tfor option in",
+	       "\tlocal -a mounts=(",
 	       a->name, a->name);
-	completion_put_options_of(a, KIND_SOURCE);
-	fputs("; do\n"
-	      "\t\t(( ! $+opt_args[$option] )) || return\n"
-	      "\tdone\n"
-	      "\tfor option in",
-	      stdout);
-	completion_put_options_of(a, KIND_MOUNT);
-	fputs("; do\n"
-	      "\t\t(( $+opt_args[$option] )) || continue\n"
-	      "\t\t# Of what stands there a tilde and quotes are taken: nothing is run. _arguments adds quotes of its own.\n"
-	      "\t\tmount=${(Q)${(Q)opt_args[$option]}}\n"
-	      "\t\t[[ $mount != '~'(|/*) ]] || mount=$HOME${mount#'~'}\n"
-	      "\t\tmounts+=($mount)\n"
-	      "\tdone\n"
-	      "\tfor mount in \"${mounts[@]:-}\"; do\n"
-	      "\t\tnames+=(${(f)\"$(command daxfsctl branch list -rno NAME ${mount:+-m} $mount 2>/dev/null)\"})\n"
-	      "\tdone\n"
-	      "\tcompadd \"$@\" -a names\n"
-	      "}\n\n",
-	      stdout);
+	completion_put_all_of(a, KIND_MOUNT);
+	printf(" ) sources=(");
+	completion_put_all_of(a, KIND_SOURCE);
+	fputs(" )\n\n\t_daxfsctl_branches \"$@\"\n}\n\n", stdout);
 }
 
 static void zsh_row(const struct applet *a)
@@ -152,7 +136,7 @@ static void zsh_row(const struct applet *a)
 		       a->name);
 		zsh_after(a);
 	}
-	if (*a->mounts)
+	if (completion_has_branches(a))
 		zsh_branches(a);
 	printf("(( $+functions[_daxfsctl-%s] )) ||\n"
 	       "_daxfsctl-%s() {\n"
@@ -162,7 +146,7 @@ static void zsh_row(const struct applet *a)
 		zsh_option(a, o);
 	for (; (len = completion_next_operand(&operand, len)) != 0; i++) {
 		printf(" \\\n\t\t'%d:%.*s:", i, (int)len, operand);
-		zsh_action(a, completion_kind(operand, len));
+		zsh_action(a, completion_kind(a, operand, len));
 		putchar('\'');
 	}
 	for (int after = 1; after <= completion_most_after(a); after++)
@@ -195,6 +179,47 @@ void completion_zsh(void)
 		zsh_list(a->name, a->help);
 	fputs("\t)\n"
 	      "\t_describe -o -t options option options\n"
+	      "}\n"
+	      "\n"
+	      "# The branches of what $mounts and $sources name, options or numbers of operands, else of the mount that holds the current directory.\n"
+	      "(( $+functions[_daxfsctl_branches] )) ||\n"
+	      "_daxfsctl_branches() {\n"
+	      "\tlocal -a names ask\n"
+	      "\tlocal -i here=$#mounts\n"
+	      "\tlocal option word PATH=$PATH" COMPLETION_SBIN "\n"
+	      "\n"
+	      "\tfor option in $mounts $sources; do\n"
+	      "\t\tif [[ $option == <-> ]]; then\n"
+	      "\t\t\tword=$line[option]\n"
+	      "\t\telse\n"
+	      "\t\t\t(( $+opt_args[$option] )) || continue\n"
+	      "\t\t\t# _arguments adds quotes of its own.\n"
+	      "\t\t\tword=${(Q)opt_args[$option]}\n"
+	      "\t\tfi\n"
+	      "\t\there=0\n"
+	      "\t\t# Of what stands there a tilde and quotes are taken: nothing is run.\n"
+	      "\t\tword=${(Q)word}\n"
+	      "\t\t[[ $word != '~'(|/*) ]] || word=$HOME${word#'~'}\n"
+	      "\t\t# No device is looked at, whatever it is called.\n"
+	      "\t\tif (( $mounts[(Ie)$option] )); then\n"
+	      "\t\t\task+=(--mount=$word)\n"
+	      "\t\telif [[ ( -f $word || -d $word ) && $word != (" COMPLETION_NO_PATH
+	      ")* ]]; then\n"
+	      "\t\t\task+=(--source=$word)\n"
+	      "\t\tfi\n"
+	      "\tdone\n"
+	      "\t(( ! here )) || ask=('')\n"
+	      "\tfor word in \"$ask[@]\"; do\n"
+	      "\t\tnames+=(${(f)\"$(command daxfsctl branch list -rno NAME $word 2>/dev/null)\"})\n"
+	      "\tdone\n"
+	      "\tcompadd \"$@\" -a names\n"
+	      "}\n"
+	      "\n"
+	      "# Mount options, of which the last is completed if it is a branch: by the function after the arguments for compadd.\n"
+	      "(( $+functions[_daxfsctl_list] )) ||\n"
+	      "_daxfsctl_list() {\n"
+	      "\tcompset -P '*,'\n"
+	      "\tcompset -P branch= && $@[-1] \"${(@)@[1,-2]}\"\n"
 	      "}\n"
 	      "\n"
 	      "_daxfsctl() {\n"

@@ -25,7 +25,7 @@ const struct applet_option inspect_options[] = {
 	{ 'l', "long", NULL, "ls: mode, links, owner, size and time as well" },
 	{ 'R', "recursive", NULL, "ls: what is in the directories below as well" },
 	{ 'C', "directory", "DIR", "extract: where to" },
-	{ OPTION_BRANCH, "branch", "NAME", "show files of this branch, not of main" },
+	{ OPTION_BRANCH, "branch", "BRANCH", "show files of this branch, not of main" },
 	{ 'b', "bytes", NULL, "print sizes in bytes" },
 	{ 'J', "json", NULL, "print JSON" },
 	{ OPTION_UDEV, "udev", NULL, "print what udev wants to know, reading 4 KiB" },

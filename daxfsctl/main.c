@@ -60,7 +60,7 @@ static const struct applet_word inspect_words[] = {
 	{ "cat", "the contents of a file", "PATH" },
 	{ "extents", "where the contents are", "PATH" },
 	{ "extract", "files, written to a directory", "PATH" },
-	{ "log", "the records of a branch's log", "NAME" },
+	{ "log", "the records of a branch's log", "BRANCH" },
 	{ "layout", "a picture of the region", "" },
 	{ 0 }
 };
@@ -88,7 +88,7 @@ const struct applet applets[] = {
 	{ "inspect", inspect_links, cmd_inspect,
 	  "[OPTION]... SOURCE\n"
 	  "[OPTION]... SOURCE ls|stat|cat|extents PATH\n"
-	  "[--branch NAME] SOURCE extract -C DIR [PATH]\n"
+	  "[--branch BRANCH] SOURCE extract -C DIR [PATH]\n"
 	  "[OPTION]... SOURCE log [BRANCH]\n"
 	  "[OPTION]... SOURCE layout\n"
 	  "--udev DEVICE",

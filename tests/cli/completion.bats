@@ -5,7 +5,9 @@ load setup.bash
 setup_file() {
 	load setup.bash
 	if command -v cc >/dev/null; then
-		cc -O1 -std=gnu11 -D_GNU_SOURCE -I"$project/include" -shared -fPIC -o "$BATS_FILE_TMPDIR/fake.so" "$project/tests/cli/fake.c"
+		local compile=(cc -O1 -std=gnu11 -D_GNU_SOURCE -I"$project/include")
+		"${compile[@]}" -shared -fPIC -o "$BATS_FILE_TMPDIR/fake.so" "$project/tests/cli/fake.c"
+		"${compile[@]}" -o "$BATS_FILE_TMPDIR/grow" "$project/tests/cli/grow.c" "$project"/kmod/core/*.c
 	fi
 }
 
@@ -250,7 +252,7 @@ completes_branch_names() {
 		same "main feature fix-1" "$(offers "$1" daxfsctl branch "$verb" -m tree '' | sed '/^-/d')"
 	done
 	same "feature fix-1" "$(offers "$1" daxfs-branch switch -m tree f | sed '/^-/d')"
-	[[ $(sort -u calls) == "branch list -rno NAME -m tree" ]]
+	[[ $(sort -u calls) == "branch list -rno NAME --mount=tree" ]]
 	# However the mount is named.
 	for words in "-mtree switch" "--mount tree switch" "--mount=tree switch" "-qm tree switch" "switch -m ~/place/tree" "mount --volume tree" \
 		"mount --volume=tree" "create x -m place --volume tree -p" "create x -m tree --parent" "create x -m tree -qp"; do
@@ -276,15 +278,107 @@ completes_branch_names_here() {
 	[[ $(sort -u calls) == "branch list -rno NAME" ]]
 	same "" "$(offers "$1" daxfsctl branch switch -m tree '' | sed '/^-/d')"
 	same "" "$(offers "$1" daxfsctl branch switch -m missing '' | sed '/^-/d')"
-	# An image that is not mounted has to be read for its names.
-	: >calls
-	same "" "$(offers "$1" daxfsctl branch diff -s image '' | sed '/^-/d')"
-	same "" "$(offers "$1" daxfsctl branch diff --source=image '' | sed '/^-/d')"
-	[[ ! -s calls ]]
 	mounted elsewhere main
 	same "" "$(offers "$1" daxfsctl branch switch '' | sed '/^-/d')"
 	rm "$programs/daxfsctl"
 	same "" "$(offers "$1" daxfsctl branch switch '' | sed '/^-/d')"
+}
+
+# names SHELL LINE: the branches that are offered where LINE ends; of a list of mount options, some shells offer what stands there as well.
+names() {
+	local words
+
+	read -ra words <<<"$2"
+	[[ $2 != *' ' ]] || words+=('')
+	offers "$1" "${words[@]}" | sed '/^-[^-]*$/d; /^--[^=]*$/d; s/.*=//'
+}
+
+# written FILE: an image that is not mounted, with the branches main, feature and fix-1.
+written() {
+	mkdaxfs -q -w -D 1M --branches 8 -d place/tree -o "$1"
+	"$BATS_FILE_TMPDIR/grow" "$1" feature branch main
+	"$BATS_FILE_TMPDIR/grow" "$1" fix-1 branch feature
+}
+
+completes_branch_names_of_source() {
+	local line
+
+	need "$1"
+	mounted place/tree one two
+	written place/written
+	while read -r line; do
+		same "main feature fix-1" "$(names "$1" "daxfsctl ${line%.}")"
+	done <<-'END'
+		inspect written log .
+		inspect written --branch .
+		inspect written --branch=
+		inspect -lb -C tree ~/place/written log --branch .
+		inspect -- "written" log .
+		mount written -o branch=
+		mount -v written tree -o ro,branch=
+		mount -fs ~/place/written -o branch=x,ro,branch=
+		mount written --options branch=
+		mount written --options=ro,branch=
+		branch diff -s written .
+		branch diff --source=~/place/written .
+		branch create x -m tree/none -swritten -p .
+	END
+	[[ $(sort -u calls) == *"branch list -rno NAME --source=written" ]]
+	cp place/written "place/a tree/copy"
+	same "main feature fix-1" "$(offers "$1" daxfsctl inspect 'a\ tree/copy' log '' | sed '/^-/d')"
+	same "feature fix-1" "$(names "$1" "daxfs-inspect written log f")"
+	same "feature fix-1" "$(names "$1" "daxfs-inspect written --branch=f")"
+	same "feature fix-1" "$(names "$1" "mount.daxfs written tree -o ro,branch=f")"
+	# A mount point in its place.
+	while read -r line; do
+		same "one two" "$(names "$1" "daxfsctl ${line%.}")"
+	done <<-'END'
+		inspect tree log .
+		mount tree -o branch=
+		mount ~/place/tree -o ro,branch=
+		branch diff -s tree .
+	END
+}
+
+# Nor is anything run: only what is a file or a directory, and cannot be meant for something else, is asked for names.
+completes_no_names_of_device() {
+	local line source
+
+	need "$1"
+	mounted place one two
+	written place/written
+	for source in phys:0x1000+4K UUID=x LABEL=x; do
+		cp place/written "place/$source"
+	done
+	mkfifo place/fifo
+	for source in fifo /dev/null /dev/zero phys:0x1000+4K UUID=x LABEL=x missing; do
+		same "" "$(names "$1" "daxfsctl inspect $source log ")"
+		same "" "$(names "$1" "daxfsctl inspect $source --branch=")"
+		same "" "$(names "$1" "mount.daxfs $source tree -o ro,branch=")"
+		same "" "$(names "$1" "daxfsctl branch diff -s $source ")"
+	done
+	# Where no branch is wanted.
+	while read -r line; do
+		same "" "$(names "$1" "daxfsctl ${line%.}")"
+	done <<-'END'
+		inspect --branch=
+		inspect --branch .
+		inspect written ls .
+		inspect written log main .
+		mount -o branch=
+		mount written -o .
+		mount written -o ro,
+		mount written -o xbranch=
+		mount written -o branch=main,
+		mount written -t branch=
+	END
+	[[ ! -s calls ]]
+	# What has none.
+	mkdaxfs -q -d place/tree -o place/read-only
+	same "" "$(names "$1" "daxfsctl inspect image log ")"
+	same "" "$(names "$1" "daxfsctl inspect read-only --branch=")"
+	same "" "$(names "$1" "daxfsctl mount tree -o branch=")"
+	[[ $(sort -u calls | wc -l) == 3 ]]
 }
 
 # The names come from memory that others write, the directory from somebody who has not pressed Enter yet.
@@ -297,6 +391,18 @@ runs_nothing_else() {
 	offers "$1" daxfsctl branch switch -m '$(>ran)' '' >offered
 	# shellcheck disable=SC2016
 	offers "$1" daxfsctl branch switch -m '"`>ran`"' '' >>offered
+	offers "$1" daxfsctl inspect tree log '' | grep -qx main
+	offers "$1" daxfsctl mount tree -o 'ro,branch=' | grep -q 'main$'
+	# shellcheck disable=SC2016
+	for word in '$(>ran)' '"`>ran`"'; do
+		{
+			offers "$1" daxfsctl inspect "$word" log ''
+			offers "$1" daxfsctl inspect "$word" --branch ''
+			offers "$1" daxfsctl branch diff -s "$word" ''
+			offers "$1" daxfsctl mount "$word" -o branch=
+		} >>offered
+		offers "$1" daxfsctl mount tree -o "$word,branch=" >others
+	done
 	run ! grep -v '^-' offered
 	[[ ! $(find . -name ran) ]]
 }
@@ -372,6 +478,14 @@ branch_verbs="create list show switch diff commit abort rename mount"
 	completes_branch_names_here bash
 }
 
+@test "bash completes the names of branches of the image or mount point that is the source" {
+	completes_branch_names_of_source bash
+}
+
+@test "bash looks for names in no device, and for none where no branch is wanted" {
+	completes_no_names_of_device bash
+}
+
 @test "bash runs nothing that is written in a branch's name or on the line" {
 	runs_nothing_else bash
 }
@@ -408,6 +522,14 @@ branch_verbs="create list show switch diff commit abort rename mount"
 	completes_branch_names_here zsh
 }
 
+@test "zsh completes the names of branches of the image or mount point that is the source" {
+	completes_branch_names_of_source zsh
+}
+
+@test "zsh looks for names in no device, and for none where no branch is wanted" {
+	completes_no_names_of_device zsh
+}
+
 @test "zsh runs nothing that is written in a branch's name or on the line" {
 	runs_nothing_else zsh
 }
@@ -442,6 +564,14 @@ branch_verbs="create list show switch diff commit abort rename mount"
 
 @test "fish completes branches of the current directory's daxfs, and without one offers and says nothing" {
 	completes_branch_names_here fish
+}
+
+@test "fish completes the names of branches of the image or mount point that is the source" {
+	completes_branch_names_of_source fish
+}
+
+@test "fish looks for names in no device, and for none where no branch is wanted" {
+	completes_no_names_of_device fish
 }
 
 @test "fish runs nothing that is written in a branch's name or on the line" {
