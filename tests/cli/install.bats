@@ -160,30 +160,6 @@ man_of_root() {
 	[[ -e root/usr/src/daxfs-$version/include/daxfs/format.h ]]
 }
 
-@test "DKMS adds, builds and installs the module from the installed source, and removes it again" {
-	command -v dkms >/dev/null || skip "dkms is not installed"
-	[[ $(id -u) == 0 ]] || skip "dkms wants root"
-	local kernel release dkms
-	kernel=$("$project/tests/vm/fetch" 6.12) || skip "no kernel can be fetched"
-	release=$(<"$kernel/release")
-	"${make[@]}" install
-	mkdir -p tree "modules/$release"
-	# Nothing of this machine's: neither its modules nor its keys.
-	dkms=(dkms --no-depmod --dkmstree "$PWD/tree" --sourcetree "$root/usr/src" --installtree "$PWD/modules" -m daxfs -v "$version")
-	"${dkms[@]}" add >log 2>&1 || { cat log && return 1; }
-	"${dkms[@]}" build -k "$release" -a x86_64 --kernelsourcedir "$kernel/build" >log 2>&1 || {
-		cat log tree/daxfs/"$version"/build/make.log
-		return 1
-	}
-	"${dkms[@]}" install -k "$release" -a x86_64 --kernelsourcedir "$kernel/build" >log 2>&1 || { cat log && return 1; }
-	local module
-	module=$(find modules -name 'daxfs.ko*')
-	[[ $module == "modules/$release/updates/dkms/daxfs.ko"* ]]
-	[[ $(modinfo -F vermagic "$module") == "$release "* && $(modinfo -F alias "$module") == fs-daxfs ]]
-	"${dkms[@]}" remove --all >log 2>&1 || { cat log && return 1; }
-	[[ ! $(find modules -name 'daxfs.ko*') && ! -e tree/daxfs ]]
-}
-
 @test "DKMS does not try kernels that the module does not build for" {
 	local pattern release
 	pattern=$(sed -n 's/^BUILD_EXCLUSIVE_KERNEL="\(.*\)"$/\1/p' "$project/dkms.conf")
