@@ -48,8 +48,10 @@ static void describe(struct daxfs_branch_info *info, const struct dxc_volume *vo
 	info->di_id = id_of(br->id);
 	info->di_parent = id_of(br->parent);
 	info->di_created = br->created;
+	if (dxc_branch_is_frozen(vol, br->id))
+		info->di_flags |= DAXFS_BRANCH_FROZEN;
 	if (dxc_holder_is_there(vol, br->lease) && !dxc_mount_read(vol, slot, &mt)) {
-		info->di_flags = DAXFS_BRANCH_WRITTEN;
+		info->di_flags |= DAXFS_BRANCH_WRITTEN;
 		memcpy(info->di_host, mt.host, sizeof(mt.host));
 	}
 }
@@ -73,19 +75,6 @@ static int read_branches(struct branch_mount *bm, const struct dxc_volume *vol)
 		describe(&bm->branches[bm->count++], vol, &br);
 	}
 	return 0;
-}
-
-/* What has children is frozen. */
-static void freeze_parents(struct branch_mount *bm)
-{
-	for (size_t i = 0; i < bm->count; i++) {
-		const struct daxfs_branch_info *parent =
-			branch_parent(bm, &bm->branches[i]);
-
-		if (parent)
-			bm->branches[parent - bm->branches].di_flags |=
-				DAXFS_BRANCH_FROZEN;
-	}
 }
 
 static void count_mounts(struct branch_mount *bm, const struct dxc_volume *vol)
@@ -137,10 +126,8 @@ static int list_image(struct branch_mount *bm, const struct image *img,
 	}
 	bm->path = strdup(source);
 	err = bm->path ? read_branches(bm, &img->vol) : -ENOMEM;
-	if (!err) {
-		freeze_parents(bm);
+	if (!err)
 		count_mounts(bm, &img->vol);
-	}
 	if (!err && used)
 		err = count_chunks(bm, &img->vol);
 	if (!err)
