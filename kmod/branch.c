@@ -232,6 +232,11 @@ static int catch_up(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch
 	return err;
 }
 
+int daxfs_branch_catch_up(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch)
+{
+	return catch_up(vol, branch, false);
+}
+
 /* Children that somebody made before we had the lease are there; none can come now. */
 int daxfs_branch_make_current(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch)
 {
@@ -540,6 +545,7 @@ int daxfs_branch_volume_init(struct daxfs_volume *vol, struct fs_context *fc)
 	INIT_LIST_HEAD(&vol->supers);
 	vol->noticed_seq = dxc_commit_seq(&vol->core);
 	vol->seen_seq = vol->noticed_seq;
+	vol->left_seq = vol->noticed_seq;
 	err = init_srcu_struct(&vol->srcu);
 	if (err)
 		goto fail;

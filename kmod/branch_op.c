@@ -620,6 +620,28 @@ static int run(struct op *op, unsigned int cmd)
 	return -ENOTTY;
 }
 
+/*
+ * What others did comes first. Who then is shown another branch than the one
+ * that he asked for has nothing done to that.
+ */
+static int notice(struct op *op)
+{
+	char name[DAXFS_BRANCH_NAME_SIZE];
+	u64 shown = READ_ONCE(op->sbi->shown);
+	int err;
+
+	daxfs_leases_check(op->vol);
+	if (dxc_commit_seq(&op->vol->core) == op->vol->left_seq)
+		return 0;
+	strscpy(name, op->sbi->branch->name, sizeof(name));
+	err = daxfs_notice(op->vol);
+	if (err)
+		return refuse(op, err, "what another kernel did cannot be followed: error %d", err);
+	if (!op->arg->bo_name[0] && READ_ONCE(op->sbi->shown) != shown)
+		return refuse(op, -ESTALE, "branch %s is gone", name);
+	return 0;
+}
+
 /* With ops_lock, inside the backing. */
 static int run_locked(struct op *op, unsigned int cmd)
 {
@@ -636,13 +658,17 @@ static int run_locked(struct op *op, unsigned int cmd)
 	if (recover || !op->vol->recovered)
 		err = dxc_branch_recover(&op->vol->core, &rest);
 	op->vol->recovered = !err;
-	if (err) {
+	if (err)
 		refuse(op, err, "what was begun before cannot be finished: error %d", err);
-	} else {
+	else
+		err = notice(op);
+	if (!err) {
 		/* Blocks that are given up are mapped until daxfs_stale_settle() has told everybody. */
 		srcu = srcu_read_lock(&op->vol->srcu);
 		err = run(op, cmd);
 		srcu_read_unlock(&op->vol->srcu, srcu);
+		/* Nobody else has changed anything meanwhile, and what we have is settled. */
+		op->vol->left_seq = dxc_commit_seq(&op->vol->core);
 	}
 	daxfs_volume_unlock(op->sbi);
 	if (!op->arg->bo_id)

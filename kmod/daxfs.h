@@ -91,7 +91,9 @@ struct daxfs_volume {
 	struct delayed_work beat;	/* heartbeats */
 	struct delayed_work tend;	/* times to log, chunks to reclaim */
 	bool tend_all;			/* also what is not urgent */
+	bool look_again;		/* others may have written what is shown, whatever they say */
 	u64 seen_seq;			/* what our slots say; written by slot.c */
+	u64 left_seq;			/* up to there what is gone is not shown; by ops_lock */
 	u64 noticed_seq;		/* the worker was told of it; racy on purpose */
 	bool recovered;			/* what others left half done; by ops_lock */
 	unsigned int beats;		/* the worker's */

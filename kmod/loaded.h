@@ -52,6 +52,20 @@ void daxfs_lease_drop(struct daxfs_sb_info *sbi, struct dxc_owner branch);
 int daxfs_volume_lock(struct daxfs_sb_info *sbi, char *host, bool *recover);
 void daxfs_volume_unlock(struct daxfs_sb_info *sbi);
 
+/*
+ * Branches whose lease was taken over from a super block of this kernel, which
+ * stood still for too long, have no writer any more. Neither tree nor
+ * branch->lock is held.
+ */
+void daxfs_leases_check(struct daxfs_volume *vol);
+
+/*
+ * What inodes took over from a layer that was read again since is brought up to
+ * date, and unmapped: takes their invalidate_locks. Where somebody else has just
+ * done it, it is done again.
+ */
+void daxfs_super_refresh(struct daxfs_sb_info *sbi);
+
 /* The worker looks after the volume in a moment, not in a few seconds. */
 void daxfs_tend_soon(struct daxfs_volume *vol);
 
@@ -66,8 +80,9 @@ void daxfs_super_put(struct daxfs_sb_info *sbi);
 void daxfs_put_super_work(struct work_struct *work);
 
 /*
- * Calls each() for the inodes of a super block that have one of the states,
- * with a reference and without locks. The caller keeps the super block alive.
+ * Calls each() for the inodes of a super block that have one of the states (0:
+ * all, those too that only the base says something of), with a reference and
+ * without locks. The caller keeps the super block alive.
  */
 void daxfs_sweep(struct super_block *sb, unsigned long states, void (*each)(struct inode *inode));
 
@@ -82,7 +97,12 @@ struct daxfs_loaded_branch *daxfs_branch_in_memory(struct daxfs_volume *vol,
 struct daxfs_loaded_branch *daxfs_branch_obtain(struct daxfs_volume *vol,
 						struct dxc_owner id, bool repair,
 						struct dxc_finding *f);
-/* Undoes it. */
+/*
+ * Reads again what others have added to the log of a branch that is in memory.
+ * Nobody here writes it: tree is held for writing.
+ */
+int daxfs_branch_catch_up(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch);
+/* Undoes daxfs_branch_obtain(). */
 void daxfs_branch_put(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch);
 /* A new branch, not in any list, without a layer. */
 struct daxfs_loaded_branch *daxfs_branch_new(void);
@@ -109,6 +129,16 @@ int daxfs_branch_reload(struct daxfs_volume *vol, struct daxfs_loaded_branch *br
 int daxfs_branch_make_current(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch);
 /* The same, and makes sbi, which shows the branch, its writer. */
 int daxfs_branch_take_over(struct daxfs_sb_info *sbi);
+
+/* ---- notice.c ---- */
+
+/*
+ * Super blocks leave branches that others have committed or discarded, and show
+ * what others have committed to theirs: up to the commit sequence as it is now,
+ * which is in vol->left_seq then. On error (-ENOMEM, -EINTR) some of it is as it
+ * was, and to be tried again. Under ops_lock, inside the backing, tree not held.
+ */
+int daxfs_notice(struct daxfs_volume *vol);
 
 /* ---- stale.c: under ops_lock; tree is held for writing where nothing else is said ---- */
 

@@ -7,6 +7,7 @@
  * Nothing here waits with tree held. Whether somebody is dead is judged by our
  * own clock: we looked at his heartbeat, and looked again DEAD_AFTER later.
  */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 #include <linux/delay.h>
 #include <linux/random.h>
 #include <linux/sched/mm.h>
@@ -47,6 +48,12 @@ void daxfs_branch_module_exit(void)
 static dxc_holder holder_of(const struct daxfs_sb_info *sbi)
 {
 	return dxc_holder_of(sbi->slot, sbi->epoch);
+}
+
+/* Has it a slot that nobody took for a dead one's? tree is held, or s_umount. */
+static bool has_slot(const struct daxfs_sb_info *sbi)
+{
+	return sbi->epoch && dxc_holder_is_there(&sbi->volume->core, holder_of(sbi));
 }
 
 /* ---- who is dead ---- */
@@ -161,6 +168,51 @@ void daxfs_lease_drop(struct daxfs_sb_info *sbi, struct dxc_owner branch)
 	dxc_lease_drop(&sbi->volume->core, branch, holder_of(sbi));
 }
 
+/* Under tree a writer has its lease, unless somebody took us for dead. */
+static bool is_lost(const struct daxfs_loaded_branch *branch)
+{
+	const struct daxfs_sb_info *sbi = branch->writer;
+
+	return sbi && !dxc_lease_is_held(&sbi->volume->core, branch->layer.owner, holder_of(sbi));
+}
+
+static bool any_lost(struct daxfs_volume *vol)
+{
+	struct daxfs_loaded_branch *branch;
+	bool any = false;
+
+	down_read(&vol->tree);
+	list_for_each_entry(branch, &vol->branches, list)
+		any |= is_lost(branch);
+	up_read(&vol->tree);
+	return any;
+}
+
+void daxfs_leases_check(struct daxfs_volume *vol)
+{
+	struct daxfs_loaded_branch *branch;
+	struct daxfs_sb_info *sbi;
+
+	if (!any_lost(vol))
+		return;
+	down_write(&vol->tree);
+	list_for_each_entry(branch, &vol->branches, list) {
+		sbi = branch->writer;
+		if (!is_lost(branch))
+			continue;
+		branch->writer = NULL;
+		pr_notice_ratelimited("%s: branch %s was taken over by another kernel\n",
+				      vol->name, branch->name);
+		/* What was not logged is lost; what is mapped may be another file's soon. */
+		daxfs_forget_all_times(sbi);
+		sbi->sweep++;
+		daxfs_view_changed(sbi);
+	}
+	up_write(&vol->tree);
+	WRITE_ONCE(vol->look_again, true);
+	daxfs_tend_soon(vol);
+}
+
 int daxfs_volume_lock(struct daxfs_sb_info *sbi, char *host, bool *recover)
 {
 	unsigned long end = jiffies + LOCK_PATIENCE;
@@ -253,7 +305,7 @@ void daxfs_slot_release(struct daxfs_sb_info *sbi)
 
 void daxfs_slot_update(struct daxfs_sb_info *sbi, bool writable)
 {
-	if (sbi->epoch)
+	if (has_slot(sbi))
 		dxc_mount_set_branch(&sbi->volume->core, sbi->slot,
 				     daxfs_branch_owner(READ_ONCE(sbi->shown)), writable);
 }
@@ -385,7 +437,7 @@ static int advance_seen(struct daxfs_volume *vol, u64 seq, bool killable)
 		return err;
 	down_read(&vol->tree);
 	list_for_each_entry(sbi, &vol->supers, list) {
-		if (sbi->epoch)
+		if (has_slot(sbi))
 			dxc_mount_set_seen(&vol->core, sbi->slot, seq);
 	}
 	WRITE_ONCE(vol->seen_seq, seq);
@@ -429,7 +481,8 @@ int daxfs_reclaim_now(struct daxfs_volume *vol)
 		mutex_unlock(&vol->ops_lock);
 		return id;
 	}
-	seq = dxc_commit_seq(&vol->core);
+	/* To notice what others did unmaps files, for which the caller may have the locks. */
+	seq = vol->left_seq;
 	mutex_unlock(&vol->ops_lock);
 	err = advance_seen(vol, seq, true);
 	if (!err)
@@ -446,7 +499,7 @@ static void beat(struct daxfs_volume *vol)
 
 	down_read(&vol->tree);
 	list_for_each_entry(sbi, &vol->supers, list) {
-		if (sbi->epoch)
+		if (has_slot(sbi))
 			dxc_mount_beat(&vol->core, sbi->slot);
 	}
 	up_read(&vol->tree);
@@ -463,12 +516,12 @@ static void refresh_one(struct inode *inode)
 }
 
 /* Until it is done names in the base may be taken for true; they are looked at again after it. */
-static void sweep(struct daxfs_sb_info *sbi)
+void daxfs_super_refresh(struct daxfs_sb_info *sbi)
 {
 	struct daxfs_volume *vol = sbi->volume;
 	unsigned int until = READ_ONCE(sbi->sweep);
 
-	daxfs_sweep(sbi->sb, ~0ul, refresh_one);
+	daxfs_sweep(sbi->sb, 0, refresh_one);
 	down_write(&vol->tree);
 	WRITE_ONCE(sbi->swept, until);
 	daxfs_view_changed(sbi);
@@ -481,7 +534,7 @@ static void tend_super(struct daxfs_sb_info *sbi, bool flush)
 	struct super_block *sb = sbi->sb;
 
 	if (READ_ONCE(sbi->sweep) != sbi->swept)
-		sweep(sbi);
+		daxfs_super_refresh(sbi);
 	/* Not while it is frozen: then nothing may change. */
 	if (flush && !list_empty_careful(&sbi->dirty) && sb_start_write_trylock(sb)) {
 		daxfs_flush_all_times(sb);
@@ -513,6 +566,27 @@ static struct daxfs_sb_info *lock_next(struct daxfs_volume *vol, unsigned int *i
 	return NULL;
 }
 
+/*
+ * Who was taken for dead long enough to lose the slot takes another one. What
+ * was freed meanwhile did not wait for him.
+ */
+static void keep_slots(struct daxfs_volume *vol)
+{
+	struct daxfs_sb_info *sbi;
+	unsigned int index = 0;
+
+	while ((sbi = lock_next(vol, &index))) {
+		if (sbi->epoch && !has_slot(sbi)) {
+			pr_notice_ratelimited("%s: another kernel took this one for dead\n",
+					      vol->name);
+			daxfs_slot_claim(sbi, daxfs_branch_owner(READ_ONCE(sbi->shown)),
+					 !sb_rdonly(sbi->sb));
+			WRITE_ONCE(vol->look_again, true);
+		}
+		up_read(&sbi->sb->s_umount);
+	}
+}
+
 /* So that somebody who stops is noticed, not only when he is in the way. */
 static void observe(struct daxfs_volume *vol)
 {
@@ -534,7 +608,7 @@ static void observe(struct daxfs_volume *vol)
 static void tend_work(struct work_struct *work)
 {
 	struct daxfs_volume *vol = container_of(work, struct daxfs_volume, tend.work);
-	bool often = xchg(&vol->tend_all, false);
+	bool often = xchg(&vol->tend_all, false), again;
 	struct daxfs_sb_info *sbi;
 	unsigned int index = 0;
 	u64 seq = 0;
@@ -543,9 +617,14 @@ static void tend_work(struct work_struct *work)
 	id = daxfs_backing_enter(vol->backing);
 	if (id < 0)
 		return;
+	keep_slots(vol);
 	/* An operation in progress calls us again when it is done. */
 	if (mutex_trylock(&vol->ops_lock)) {
-		seq = dxc_commit_seq(&vol->core);
+		again = xchg(&vol->look_again, false);
+		if ((dxc_commit_seq(&vol->core) == vol->left_seq && !again) || !daxfs_notice(vol))
+			seq = vol->left_seq;
+		else if (again)
+			WRITE_ONCE(vol->look_again, true);
 		mutex_unlock(&vol->ops_lock);
 	}
 	while ((sbi = lock_next(vol, &index))) {
@@ -578,6 +657,9 @@ static void beat_work(struct work_struct *work)
 	if (id < 0)
 		return;
 	beat(vol);
+	daxfs_leases_check(vol);
+	if (dxc_commit_seq(&vol->core) != READ_ONCE(vol->seen_seq))
+		daxfs_tend_soon(vol);
 	daxfs_backing_exit(vol->backing, id);
 	if (++vol->beats % FLUSH_BEATS == 0) {
 		vol->tend_all = true;

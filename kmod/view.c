@@ -39,6 +39,17 @@ static int refuse_write(struct daxfs_sb_info *sbi, int err, const char *branch, 
 }
 
 /*
+ * The branch it shows, whose writer it is: nobody took that over, and the inodes
+ * know what it says. tree is held.
+ */
+static bool may_write(const struct daxfs_sb_info *sbi)
+{
+	return sbi->sweep == READ_ONCE(sbi->swept) &&
+	       dxc_lease_is_held(&sbi->volume->core, sbi->branch->layer.owner,
+				 dxc_holder_of(sbi->slot, sbi->epoch));
+}
+
+/*
  * Another super block of this kernel that shows the branch has its lease: the
  * right goes to who writes. tree is held for reading, and given back.
  */
@@ -75,6 +86,19 @@ static int take_from_other(struct daxfs_sb_info *sbi)
 	return err == -EBUSY ? -EROFS : err;
 }
 
+/* Another kernel has committed or discarded the children of the branch: -EAGAIN, or an error. */
+static int thaw(struct daxfs_sb_info *sbi, struct dxc_owner id)
+{
+	struct daxfs_volume *vol = sbi->volume;
+	int err = 0;
+
+	down_write(&vol->tree);
+	if (dxc_owner_is(sbi->branch->layer.owner, id) && sbi->branch->frozen)
+		err = daxfs_branch_catch_up(vol, sbi->branch);
+	up_write(&vol->tree);
+	return err ?: -EAGAIN;
+}
+
 /*
  * tree is held for reading, and given back: the super block is not its
  * branch's writer, or nobody may be. -EAGAIN: look again, it may be by now.
@@ -92,6 +116,14 @@ static noinline int become_writer(struct daxfs_sb_info *sbi)
 		up_read(&vol->tree);
 		return -EROFS;
 	}
+	if (branch->frozen && READ_ONCE(vol->recovered) &&
+	    !dxc_branch_is_frozen(&vol->core, id)) {
+		up_read(&vol->tree);
+		err = thaw(sbi, id);
+		if (err != -EAGAIN)
+			refuse_write(sbi, err, name, "its log cannot be read", "");
+		return err;
+	}
 	if (branch->frozen) {
 		up_read(&vol->tree);
 		return refuse_write(sbi, -EROFS, name, "it has children, commit or abort them", "");
@@ -106,6 +138,9 @@ static noinline int become_writer(struct daxfs_sb_info *sbi)
 		schedule_timeout_killable(1);
 	if (err == -EBUSY)
 		return refuse_write(sbi, -EROFS, name, "it is written by ", host);
+	/* Committed or discarded by another kernel; soon something else is shown. */
+	if (err == -ESTALE)
+		daxfs_tend_soon(vol);
 	if (err)
 		return err;
 	down_write(&vol->tree);
@@ -147,8 +182,18 @@ static struct daxfs_loaded_branch *enter_to_write(struct inode *inode, bool clai
 			up_read(&vol->tree);
 			return ERR_PTR(-ESTALE);
 		}
-		if (likely(!sbi->branch->frozen && sbi->branch->writer == sbi))
-			return sbi->branch;
+		if (likely(!sbi->branch->frozen && sbi->branch->writer == sbi)) {
+			if (likely(may_write(sbi)))
+				return sbi->branch;
+			up_read(&vol->tree);
+			if (!claim)
+				return ERR_PTR(-EAGAIN);
+			daxfs_leases_check(vol);
+			/* What inodes say is written with what is done to them. */
+			if (READ_ONCE(sbi->sweep) != READ_ONCE(sbi->swept))
+				daxfs_super_refresh(sbi);
+			continue;
+		}
 		if (!claim) {
 			up_read(&vol->tree);
 			return ERR_PTR(-EAGAIN);
@@ -210,7 +255,7 @@ struct dxc_layer *daxfs_view_write_if_writer(struct inode *inode, struct daxfs_h
 
 	down_read(&vol->tree);
 	if (!sbi->branch || sbi->branch->frozen || sbi->branch->writer != sbi ||
-	    daxfs_is(DAXFS_I(inode), DAXFS_I_STALE)) {
+	    !may_write(sbi) || daxfs_is(DAXFS_I(inode), DAXFS_I_STALE)) {
 		up_read(&vol->tree);
 		return NULL;
 	}
@@ -377,7 +422,7 @@ void daxfs_sweep(struct super_block *sb, unsigned long states, void (*each)(stru
 	spin_lock(&sb->s_inode_list_lock);
 	list_for_each_entry(inode, &sb->s_inodes, i_sb_list) {
 		if (READ_ONCE(inode->i_state) & I_NEW ||
-		    !(READ_ONCE(DAXFS_I(inode)->state) & states) || !igrab(inode))
+		    (states && !daxfs_is(DAXFS_I(inode), states)) || !igrab(inode))
 			continue;
 		spin_unlock(&sb->s_inode_list_lock);
 		/* The one before keeps our place in the list until now. */

@@ -232,6 +232,11 @@ u64 dxc_mount_seen(const struct dxc_volume *vol,
 int dxc_lease_take(const struct dxc_volume *vol, struct dxc_owner id, dxc_holder me,
 		   dxc_holder *holder);
 void dxc_lease_drop(const struct dxc_volume *vol, struct dxc_owner id, dxc_holder me);
+/*
+ * Does the branch live, and me have its lease still? Two loads, for before each
+ * write: who stood still for too long may have lost either.
+ */
+bool dxc_lease_is_held(const struct dxc_volume *vol, struct dxc_owner id, dxc_holder me);
 int dxc_lock_take(const struct dxc_volume *vol, dxc_holder me, dxc_holder *holder);
 void dxc_lock_drop(const struct dxc_volume *vol, dxc_holder me);
 

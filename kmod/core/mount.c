@@ -254,6 +254,12 @@ void dxc_lease_drop(const struct dxc_volume *vol, struct dxc_owner id, dxc_holde
 		exchange(vol, BR_AT(vol, id.branch, br_lease), me, 0);
 }
 
+bool dxc_lease_is_held(const struct dxc_volume *vol, struct dxc_owner id, dxc_holder me)
+{
+	return dxc_is_live(vol, id) &&
+	       dxc_word_load(vol, BR_AT(vol, id.branch, br_lease)) == me;
+}
+
 int dxc_lock_take(const struct dxc_volume *vol, dxc_holder me, dxc_holder *holder)
 {
 	return take(vol, SS_AT(vol, ss_lock), me, holder);

@@ -1,31 +1,7 @@
 #!/usr/bin/env bats
 # Several kernels on one memory. Runs on the host: each test boots more than one VM.
 
-setup() {
-	TOP=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
-	PATH=$TOP/build:$PATH
-	SHARED=$(mktemp -d -p /dev/shm)
-}
-
-teardown() {
-	rm -rf "$SHARED"
-}
-
-# both GUEST ARG...: an image made with these arguments in the memory of two VMs, which run what GUEST prints, with their number.
-both() {
-	local guest=$1 first
-	shift
-	mkdaxfs -q "$@" -o "$SHARED/memory"
-	truncate -s 256M "$SHARED/memory"
-	mkdir "$SHARED/share"
-	export DAXFS_VM_SHARED_PHYS=$SHARED/memory DAXFS_VM_PHYS=256M DAXFS_VM_PMEM=0 DAXFS_VM_SHARE=$SHARED/share DAXFS_VM_ENV=PATH
-	"$guest" >"$SHARED/share/guest"
-	cd "$TOP" || return
-	tests/vm/run --mem 1G -- bash /mnt/share/guest 1 >"$SHARED/out.1" 2>&1 &
-	first=$!
-	tests/vm/run --mem 1G -- bash /mnt/share/guest 2 >"$SHARED/out.2" 2>&1 || { cat "$SHARED"/out.*; false; }
-	wait "$first" || [[ ${FIRST_DIES:-} ]] || { cat "$SHARED"/out.*; false; }
-}
+load setup
 
 # What each VM runs: mounts, waits until the other one has mounted too, reads everything.
 guest() {

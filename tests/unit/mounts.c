@@ -73,6 +73,7 @@ static void leases(void)
 {
 	dxc_holder me = dxc_holder_of(0, 50), other = dxc_holder_of(1, 51), holder = 0;
 	struct dxc_owner x = family_make(top, "x", 0, 0), stale = { 1, 77 };
+	struct dxc_branch_rest rest = { .tail = DXC_NO_CHUNK };
 	static const dxc_holder nobodies[] = { 0, 1ull << 32, (MOUNTS + 1) | 1ull << 32,
 					       1, ~0ull,      1ull << 63 | 1 };
 
@@ -92,6 +93,11 @@ static void leases(void)
 	holder = 0;
 	CHECK_EQ(dxc_lease_take(&vol, stale, me, &holder), -ESTALE);
 	CHECK_EQ(dxc_lease_take(&vol, top, me, &holder), 0);
+	CHECK(dxc_lease_is_held(&vol, x, me) && dxc_lease_is_held(&vol, top, me));
+	CHECK(!dxc_lease_is_held(&vol, x, other) && !dxc_lease_is_held(&vol, stale, me));
+	/* The entry keeps the lease of a branch that was discarded. */
+	CHECK_EQ(dxc_branch_abort(&vol, x, &rest), 0);
+	CHECK(!dxc_lease_is_held(&vol, x, me));
 
 	holder = 0;
 	CHECK_EQ(dxc_lock_take(&vol, me, &holder), 0);

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What other kernels did to the branches that are shown here. All they say is
+ * the commit sequence; what became of a branch its entry says. Chunks that they
+ * freed carry the sequence that they said it with, so until this was done our
+ * slots do not say that it was seen: nothing is reused that may be read here
+ * (I-8).
+ */
+#include <linux/sched/mm.h>
+#include "loaded.h"
+
+/* Is it no more? If it is there, it may be called otherwise. */
+static bool is_gone(const struct daxfs_volume *vol, struct daxfs_loaded_branch *branch)
+{
+	struct dxc_branch br;
+	int err = dxc_branch_get(&vol->core, branch->layer.owner, &br);
+
+	if (!err)
+		strscpy(branch->name, br.name, sizeof(branch->name));
+	return err == -ESTALE;
+}
+
+/* What is to be shown for a branch: itself, unless it or one below is gone. main stays. */
+static struct daxfs_loaded_branch *what_is_left(const struct daxfs_volume *vol,
+						struct daxfs_loaded_branch *branch)
+{
+	struct daxfs_loaded_branch *left = branch;
+
+	for (; branch->parent; branch = branch->parent) {
+		if (is_gone(vol, branch))
+			left = branch->parent;
+	}
+	return left;
+}
+
+/* A winner's chunks are its parent's; the first one, as long as that has not rewritten its log. */
+static bool was_committed(const struct daxfs_volume *vol, const struct daxfs_loaded_branch *gone)
+{
+	dxc_chunk head = gone->layer.log.head;
+	struct dxc_chunk_use use;
+
+	return head != DXC_NO_CHUNK && !dxc_chunk_read(&vol->core, head, &use) &&
+	       use.kind == DAXFS_CHUNK_LOG && dxc_owner_is(use.owner, gone->parent->layer.owner);
+}
+
+/* left is up to date. */
+static void leave(struct daxfs_stale *st, struct daxfs_sb_info *sbi,
+		  struct daxfs_loaded_branch *left)
+{
+	if (sbi->branch->parent == left && was_committed(st->vol, sbi->branch)) {
+		/* As for a commit here: what is open stays open. The worker looks it through. */
+		daxfs_branch_show(sbi, left, &st->branches);
+		sbi->sweep++;
+		daxfs_view_changed(sbi);
+	} else {
+		daxfs_stale_view(st, sbi, left);
+	}
+	daxfs_slot_update(sbi, !sb_rdonly(sbi->sb));
+}
+
+int daxfs_notice(struct daxfs_volume *vol)
+{
+	/* Whoever sees the sequence sees what was done before it was stored. */
+	u64 seq = dxc_commit_seq(&vol->core);
+	struct daxfs_stale st = { .vol = vol };
+	struct daxfs_loaded_branch *left;
+	struct daxfs_sb_info *sbi;
+	unsigned int nofs;
+	int err = 0, err2;
+
+	INIT_LIST_HEAD(&st.branches);
+	down_write(&vol->tree);
+	nofs = memalloc_nofs_save();
+	list_for_each_entry(sbi, &vol->supers, list) {
+		if (!sbi->branch)
+			continue;
+		left = what_is_left(vol, sbi->branch);
+		err2 = daxfs_branch_catch_up(vol, left);
+		/* Of a log that is damaged more is not to be had later. */
+		if (err2 != -EUCLEAN)
+			err = err ?: err2;
+		if (left != sbi->branch)
+			leave(&st, sbi, left);
+	}
+	memalloc_nofs_restore(nofs);
+	up_write(&vol->tree);
+	daxfs_stale_settle(&st);
+	if (!err)
+		vol->left_seq = seq;
+	return err;
+}
