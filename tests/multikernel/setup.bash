@@ -12,6 +12,7 @@ teardown() {
 }
 
 # both GUEST ARG...: an image made with these arguments in the memory of two VMs, which run what GUEST prints, with their number.
+# DAXFS_TEST_KERNEL: which kernel (6.12).
 # FIRST_QEMU: more arguments for QEMU, for the first one only. FIRST_DIES: how it ends does not count.
 both() {
 	local guest=$1 first
@@ -22,8 +23,8 @@ both() {
 	export DAXFS_VM_SHARED_PHYS=$SHARED/memory DAXFS_VM_PHYS=256M DAXFS_VM_PMEM=0 DAXFS_VM_SHARE=$SHARED/share DAXFS_VM_ENV="PATH FSCK"
 	"$guest" >"$SHARED/share/guest"
 	cd "$TOP" || return
-	DAXFS_VM_QEMU=${FIRST_QEMU:-} tests/vm/run --mem 1G -- bash /mnt/share/guest 1 >"$SHARED/out.1" 2>&1 &
+	DAXFS_VM_QEMU=${FIRST_QEMU:-} tests/vm/run --kernel "${DAXFS_TEST_KERNEL:-6.12}" --mem 1G -- bash /mnt/share/guest 1 >"$SHARED/out.1" 2>&1 &
 	first=$!
-	tests/vm/run --mem 1G -- bash /mnt/share/guest 2 >"$SHARED/out.2" 2>&1 || { cat "$SHARED"/out.*; false; }
+	tests/vm/run --kernel "${DAXFS_TEST_KERNEL:-6.12}" --mem 1G -- bash /mnt/share/guest 2 >"$SHARED/out.2" 2>&1 || { cat "$SHARED"/out.*; false; }
 	wait "$first" || [[ ${FIRST_DIES:-} ]] || { cat "$SHARED"/out.*; false; }
 }
