@@ -120,9 +120,9 @@ static noinline int become_writer(struct daxfs_sb_info *sbi)
 	    !dxc_branch_is_frozen(&vol->core, id)) {
 		up_read(&vol->tree);
 		err = thaw(sbi, id);
-		if (err != -EAGAIN)
-			refuse_write(sbi, err, name, "its log cannot be read", "");
-		return err;
+		if (err == -EAGAIN || err == -EINTR || err == -ENOMEM)
+			return err;
+		return refuse_write(sbi, -EIO, name, "its log cannot be read", "");
 	}
 	if (branch->frozen) {
 		up_read(&vol->tree);
