@@ -48,9 +48,9 @@ _daxfsctl_row()
 		operands+=(branch)
 		;;
 	fsck)
-		options='-n --check-only -p --preen -a -y --yes --extract -f --force -A -C --progress -V --verbose -J --json -h --help'
-		valued=' --extract=directory '
-		operands+=(file)
+		options='-n --check-only -p --preen -a -y --yes --extract --branch -f --force -A -C --progress -V --verbose -J --json -h --help'
+		valued=' --extract=directory --branch=branch '
+		operands+=(source)
 		;;
 	list)
 		options='-o --output -O --output-all -J --json -P --pairs -r --raw -n --noheadings -b --bytes -h --help'

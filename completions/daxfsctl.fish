@@ -54,7 +54,9 @@ function __daxfsctl_given
 			set sources 1
 		case fsck
 			set letters
-			set names --extract
+			set names --extract --branch
+			set mounts
+			set sources 1
 		case list
 			set letters o
 			set names --output
@@ -248,6 +250,7 @@ complete $commands -n '__daxfsctl_at fsck' -s p -l preen -d 'repair what is safe
 complete $commands -n '__daxfsctl_at fsck' -s a -d 'repair what is safe to'
 complete $commands -n '__daxfsctl_at fsck' -s y -l yes -d 'repair everything that can be, also at the price of a part of it'
 complete $commands -n '__daxfsctl_at fsck' -l extract -x -a '(__fish_complete_directories)' -d 'write what can be read of the files to DIR'
+complete $commands -n '__daxfsctl_at fsck' -l branch -x -a '(__daxfsctl_branches)' -d '--extract: the files of this branch, not of main'
 complete $commands -n '__daxfsctl_at fsck' -s f -l force -d 'taken from boot scripts: every check is a full one'
 complete $commands -n '__daxfsctl_at fsck' -s A -d 'taken from boot scripts, means nothing'
 complete $commands -n '__daxfsctl_at fsck' -s C -l progress -d 'show progress on a terminal'

@@ -22,6 +22,7 @@
 
 enum {
 	OPT_EXTRACT = 1,
+	OPT_BRANCH,
 };
 
 const struct applet_option fsck_options[] = {
@@ -31,6 +32,7 @@ const struct applet_option fsck_options[] = {
 	{ 'y', "yes", NULL,
 	  "repair everything that can be, also at the price of a part of it" },
 	{ OPT_EXTRACT, "extract", "DIR", "write what can be read of the files to DIR" },
+	{ OPT_BRANCH, "branch", "BRANCH", "--extract: the files of this branch, not of main" },
 	{ 'f', "force", NULL, "taken from boot scripts: every check is a full one" },
 	{ 'A', NULL, NULL, "taken from boot scripts, means nothing" },
 	{ 'C', "progress", NULL, "show progress on a terminal" },
@@ -168,9 +170,11 @@ static int extract(struct fsck *fsck)
 {
 	struct inspect in = { .source = fsck->source,
 			      .directory = fsck->extract,
+			      .branch = fsck->branch,
 			      .from_copy = fsck->from_copy };
 	int err = fsck->from_copy ? image_open_by_copy(&in.img, fsck->source) :
 				    image_open(&in.img, fsck->source);
+	bool writable;
 	int status;
 
 	if (err) {
@@ -179,7 +183,17 @@ static int extract(struct fsck *fsck)
 		return FSCK_FAILED;
 	}
 	status = inspect_extract(&in, "/");
+	writable = dxc_volume_is_writable(&in.img.vol);
 	image_close(&in.img);
+	if (status == EXIT_NOT_FOUND)
+		return FSCK_FAILED;
+	if (!fsck->as_json)
+		printf("%s: %s%s%s %s in %s%s\n", fsck->source,
+		       status == EXIT_OK ? "all files" : "what can be read",
+		       writable ? " of branch " : "",
+		       !writable ? "" : fsck->branch ? fsck->branch : "main",
+		       status == EXIT_OK ? "are" : "is", fsck->extract,
+		       writable && !fsck->branch ? "; --branch takes another one" : "");
 	return status == EXIT_OK ? FSCK_OK : FSCK_UNCORRECTED;
 }
 
@@ -250,6 +264,9 @@ int cmd_fsck(int argc, char **argv)
 		case OPT_EXTRACT:
 			fsck.extract = optarg;
 			break;
+		case OPT_BRANCH:
+			fsck.branch = optarg;
+			break;
 		case 'C':
 			fsck.progress = isatty(STDERR_FILENO);
 			break;
@@ -285,6 +302,8 @@ int cmd_fsck(int argc, char **argv)
 		return applet_wrong_use(
 			"fsck", FSCK_USAGE,
 			"--extract changes nothing: it goes without -p, -a and -y");
+	if (fsck.branch && !fsck.extract)
+		return applet_wrong_use("fsck", FSCK_USAGE, "--branch is for --extract");
 	fault_exits_with(FSCK_FAILED);
 	status = run(&fsck);
 	heartbeat_free(&fsck.beats);

@@ -45,6 +45,7 @@ struct fsck {
 	bool verbose;
 	bool as_json;
 	const char *extract;	/* DIR, or NULL */
+	const char *branch;	/* --branch; NULL: main */
 	unsigned int percent;	/* shown last */
 
 	struct source src;

@@ -247,6 +247,7 @@ not_there() {
 		-y -a image | only one of
 		-y -n image | only one of
 		-p --extract new image | --extract changes nothing
+		--branch main image | --branch is for --extract
 	END
 }
 

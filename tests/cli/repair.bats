@@ -345,6 +345,27 @@ chunk_size() {
 	[[ $output == "Only in $BATS_FILE_TMPDIR/tree/dir: random" && -p saved/fifo ]]
 }
 
+@test "--extract --branch writes the files of a branch, without superblock as well, and says what it has written" {
+	dd if=/dev/zero of=image bs=4096 count=1 conv=notrunc status=none
+	before=$(hash)
+	runs 4 --extract saved.main image
+	grep -qx "image: what can be read of branch main is in saved.main; --branch takes another one" out
+	runs 4 --extract saved.x --branch x image
+	grep -qx "image: what can be read of branch x is in saved.x" out
+	fsck.daxfs --extract saved.y --branch=y image >out || [[ $? == 4 ]]
+	[[ $(hash) == "$before" ]]
+	for name in x y; do diff -r --no-dereference --exclude=fifo "$BATS_FILE_TMPDIR/$name" saved.$name; done
+	diff -r --no-dereference --exclude=fifo "$BATS_FILE_TMPDIR/tree" saved.main
+	runs 12 --extract none --branch nobody image
+	grep -q "nobody" err
+	[[ ! -e none ]]
+	runs 0 --extract saved.whole --branch x "$BATS_FILE_TMPDIR/grown"
+	grep -q ": all files of branch x are in saved.whole$" out
+	# One without branches.
+	mkdaxfs -q -d "$BATS_FILE_TMPDIR/tree" -o plain
+	[[ $(fsck.daxfs --extract saved.plain plain) == *$'\n'"plain: all files are in saved.plain" ]]
+}
+
 @test "wrong use of repairing exits 16" {
 	misused 16 fsck.daxfs -n -y image
 	misused 16 fsck.daxfs -p -y image
