@@ -192,9 +192,8 @@ int daxfs_branch_reload(struct daxfs_volume *vol, struct daxfs_loaded_branch *br
 	}
 	if (f.code)
 		daxfs_bad(vol, err, &f);
-	/* Whoever wants to write tries again; not a log that cannot be read. */
-	if (err != -EINTR && err != -ENOMEM)
-		branch->frozen = true;
+	/* Not to be added to as it is in memory. Whoever wants to write has it read again. */
+	branch->frozen = true;
 	return err;
 }
 
@@ -207,6 +206,8 @@ static int load_again(struct daxfs_volume *vol, struct daxfs_loaded_branch *bran
 	int err = daxfs_branch_reload(vol, branch, repair);
 	struct daxfs_sb_info *sbi;
 
+	if (err)
+		return err;
 	list_for_each_entry(sbi, &vol->supers, list) {
 		if (lies_on(sbi->branch, branch)) {
 			sbi->sweep++;
@@ -214,7 +215,7 @@ static int load_again(struct daxfs_volume *vol, struct daxfs_loaded_branch *bran
 		}
 	}
 	daxfs_tend_soon(vol);
-	return err;
+	return 0;
 }
 
 /* Nobody writes to the branch meanwhile. tree is held for writing. */
@@ -223,7 +224,9 @@ static int catch_up(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch
 	unsigned int nofs = memalloc_nofs_save();
 	int err = 0;
 
-	branch->frozen = dxc_branch_is_frozen(&vol->core, branch->layer.owner);
+	/* What was frozen because nobody knows how an operation ended stays so until it is known. */
+	branch->frozen = dxc_branch_is_frozen(&vol->core, branch->layer.owner) ||
+			 (branch->frozen && !READ_ONCE(vol->recovered));
 	if (!is_current(vol, branch))
 		err = load_again(vol, branch, repair);
 	else if (repair && !branch->frozen)
@@ -477,6 +480,12 @@ static int make_writable(struct daxfs_sb_info *sbi, struct fs_context *fc)
 	if (!sbi->epoch) {
 		errorf(fc, "daxfs: %s is on a read-only device", vol->name);
 		return -EROFS;
+	}
+	if (!daxfs_slot_is_ours(sbi)) {
+		daxfs_tend_soon(vol);
+		errorf(fc, "daxfs: %s: the mount slot was taken by another kernel; try again",
+		       vol->name);
+		return -EAGAIN;
 	}
 	err = take_lease(sbi, fc, branch->layer.owner, branch->name);
 	if (err)

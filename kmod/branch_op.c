@@ -624,7 +624,7 @@ static int run(struct op *op, unsigned int cmd)
  * What others did comes first. Who then is shown another branch than the one
  * that he asked for has nothing done to that.
  */
-static int notice(struct op *op)
+static int notice(struct op *op, const char *asked)
 {
 	char name[DAXFS_BRANCH_NAME_SIZE];
 	u64 shown = READ_ONCE(op->sbi->shown);
@@ -637,7 +637,7 @@ static int notice(struct op *op)
 	err = daxfs_notice(op->vol);
 	if (err)
 		return refuse(op, err, "what another kernel did cannot be followed: error %d", err);
-	if (!op->arg->bo_name[0] && READ_ONCE(op->sbi->shown) != shown)
+	if (!asked[0] && READ_ONCE(op->sbi->shown) != shown)
 		return refuse(op, -ESTALE, "branch %s is gone", name);
 	return 0;
 }
@@ -650,6 +650,8 @@ static int run_locked(struct op *op, unsigned int cmd)
 	bool recover;
 	int err, srcu;
 
+	if (!daxfs_slot_is_ours(op->sbi))
+		return refuse(op, -EAGAIN, "the mount slot was taken by another kernel; try again");
 	err = daxfs_volume_lock(op->sbi, host, &recover);
 	if (err == -EBUSY)
 		return refuse(op, err, "the branches are being changed by %s", host);
@@ -661,14 +663,18 @@ static int run_locked(struct op *op, unsigned int cmd)
 	if (err)
 		refuse(op, err, "what was begun before cannot be finished: error %d", err);
 	else
-		err = notice(op);
+		err = notice(op, _IOC_NR(cmd) == _IOC_NR(DAXFS_IOC_BRANCH_CREATE) ?
+			     op->arg->bo_other : op->arg->bo_name);
 	if (!err) {
 		/* Blocks that are given up are mapped until daxfs_stale_settle() has told everybody. */
 		srcu = srcu_read_lock(&op->vol->srcu);
 		err = run(op, cmd);
 		srcu_read_unlock(&op->vol->srcu, srcu);
 		/* Nobody else has changed anything meanwhile, and what we have is settled. */
-		op->vol->left_seq = dxc_commit_seq(&op->vol->core);
+		if (daxfs_volume_is_locked(op->sbi))
+			op->vol->left_seq = dxc_commit_seq(&op->vol->core);
+		else
+			WRITE_ONCE(op->vol->look_again, true);
 	}
 	daxfs_volume_unlock(op->sbi);
 	if (!op->arg->bo_id)

@@ -282,7 +282,8 @@ struct inode *daxfs_inode_discard(struct super_block *sb, dxc_ino ino, struct dx
 
 	if (!inode)
 		return NULL;
-	if (inode == d_inode(sb->s_root)) {
+	/* The root is there always, also of a super block that is being mounted. */
+	if (inode->i_mode && ino == DAXFS_ROOT_INO) {
 		daxfs_inode_refresh(inode, now);
 	} else if (inode->i_mode) {
 		daxfs_set(DAXFS_I(inode), DAXFS_I_STALE);

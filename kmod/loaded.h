@@ -33,6 +33,8 @@ void daxfs_slots_exit(struct daxfs_volume *vol);
 
 /* Claims a slot for sbi, which is in vol->supers already. May take seconds. */
 int daxfs_slot_claim(struct daxfs_sb_info *sbi, struct dxc_owner branch, bool writable);
+/* Has it a slot, which nobody took for a dead one's? Under tree, ops_lock or s_umount. */
+bool daxfs_slot_is_ours(const struct daxfs_sb_info *sbi);
 void daxfs_slot_release(struct daxfs_sb_info *sbi);
 void daxfs_slot_update(struct daxfs_sb_info *sbi, bool writable);
 
@@ -51,6 +53,8 @@ void daxfs_lease_drop(struct daxfs_sb_info *sbi, struct dxc_owner branch);
 /* The volume lock, likewise. *recover: it was a dead one's, see dxc_branch_recover(). */
 int daxfs_volume_lock(struct daxfs_sb_info *sbi, char *host, bool *recover);
 void daxfs_volume_unlock(struct daxfs_sb_info *sbi);
+/* false: somebody took us for dead meanwhile. */
+bool daxfs_volume_is_locked(struct daxfs_sb_info *sbi);
 
 /*
  * Branches whose lease was taken over from a super block of this kernel, which

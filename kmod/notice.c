@@ -69,21 +69,23 @@ int daxfs_notice(struct daxfs_volume *vol)
 	int err = 0, err2;
 
 	INIT_LIST_HEAD(&st.branches);
-	down_write(&vol->tree);
-	nofs = memalloc_nofs_save();
+	/* ops_lock keeps the list; between two of them heartbeats go on. */
 	list_for_each_entry(sbi, &vol->supers, list) {
-		if (!sbi->branch)
-			continue;
-		left = what_is_left(vol, sbi->branch);
-		err2 = daxfs_branch_catch_up(vol, left);
-		/* Of a log that is damaged more is not to be had later. */
-		if (err2 != -EUCLEAN)
-			err = err ?: err2;
-		if (left != sbi->branch)
-			leave(&st, sbi, left);
+		down_write(&vol->tree);
+		nofs = memalloc_nofs_save();
+		if (sbi->branch) {
+			left = what_is_left(vol, sbi->branch);
+			err2 = daxfs_branch_catch_up(vol, left);
+			/* Of a log that cannot be read more is not to be had later. */
+			if (err2 == -ENOMEM || err2 == -EINTR)
+				err = err2;
+			if (left != sbi->branch)
+				leave(&st, sbi, left);
+		}
+		memalloc_nofs_restore(nofs);
+		up_write(&vol->tree);
+		cond_resched();
 	}
-	memalloc_nofs_restore(nofs);
-	up_write(&vol->tree);
 	daxfs_stale_settle(&st);
 	if (!err)
 		vol->left_seq = seq;

@@ -50,8 +50,7 @@ static dxc_holder holder_of(const struct daxfs_sb_info *sbi)
 	return dxc_holder_of(sbi->slot, sbi->epoch);
 }
 
-/* Has it a slot that nobody took for a dead one's? tree is held, or s_umount. */
-static bool has_slot(const struct daxfs_sb_info *sbi)
+bool daxfs_slot_is_ours(const struct daxfs_sb_info *sbi)
 {
 	return sbi->epoch && dxc_holder_is_there(&sbi->volume->core, holder_of(sbi));
 }
@@ -254,14 +253,17 @@ void daxfs_volume_unlock(struct daxfs_sb_info *sbi)
 	dxc_lock_drop(&sbi->volume->core, holder_of(sbi));
 }
 
+bool daxfs_volume_is_locked(struct daxfs_sb_info *sbi)
+{
+	return dxc_lock_is_held(&sbi->volume->core, holder_of(sbi));
+}
+
 /* ---- slots ---- */
 
-int daxfs_slot_claim(struct daxfs_sb_info *sbi, struct dxc_owner branch, bool writable)
+static int claim(struct daxfs_sb_info *sbi, struct dxc_owner branch, bool writable,
+		 bool (*dead)(void *priv, const struct dxc_mount *mt))
 {
-	unsigned long end = jiffies + DEAD_AFTER + BEAT_EVERY;
 	struct daxfs_volume *vol = sbi->volume;
-	/* Before anything is read of the tables. */
-	u64 seq = dxc_commit_seq(&vol->core);
 	u32 epoch, slot;
 	int err;
 
@@ -269,24 +271,37 @@ int daxfs_slot_claim(struct daxfs_sb_info *sbi, struct dxc_owner branch, bool wr
 		epoch = get_random_u32() & 0x7fffffff;
 	} while (!epoch);
 	err = dxc_mount_claim(&vol->core, epoch, branch, writable, init_utsname()->nodename,
-			      NULL, NULL, &slot);
-	while (err == -EUSERS && time_before(jiffies, end)) {
-		schedule_timeout_killable(STEP);
-		if (fatal_signal_pending(current))
-			return -EINTR;
-		err = dxc_mount_claim(&vol->core, epoch, branch, writable,
-				      init_utsname()->nodename, daxfs_mount_is_dead, vol, &slot);
-	}
+			      dead, vol, &slot);
 	if (err)
 		return err;
-	dxc_mount_set_seen(&vol->core, slot, seq);
-	dxc_mount_beat(&vol->core, slot);
 	down_write(&vol->tree);
+	/*
+	 * What all mounts of this kernel have seen, which is before anything is read
+	 * of the tables: others may show what was freed since. By tree none raises it
+	 * without us.
+	 */
+	dxc_mount_set_seen(&vol->core, slot, vol->seen_seq);
+	dxc_mount_beat(&vol->core, slot);
 	sbi->slot = slot;
 	sbi->epoch = epoch;
 	up_write(&vol->tree);
 	mod_delayed_work(daxfs_wq, &vol->beat, BEAT_EVERY);
 	return 0;
+}
+
+int daxfs_slot_claim(struct daxfs_sb_info *sbi, struct dxc_owner branch, bool writable)
+{
+	unsigned long end = jiffies + DEAD_AFTER + BEAT_EVERY;
+	int err;
+
+	err = claim(sbi, branch, writable, NULL);
+	while (err == -EUSERS && time_before(jiffies, end)) {
+		schedule_timeout_killable(STEP);
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		err = claim(sbi, branch, writable, daxfs_mount_is_dead);
+	}
+	return err;
 }
 
 void daxfs_slot_release(struct daxfs_sb_info *sbi)
@@ -305,7 +320,7 @@ void daxfs_slot_release(struct daxfs_sb_info *sbi)
 
 void daxfs_slot_update(struct daxfs_sb_info *sbi, bool writable)
 {
-	if (has_slot(sbi))
+	if (daxfs_slot_is_ours(sbi))
 		dxc_mount_set_branch(&sbi->volume->core, sbi->slot,
 				     daxfs_branch_owner(READ_ONCE(sbi->shown)), writable);
 }
@@ -411,6 +426,18 @@ static int wait_for_readers(struct daxfs_volume *vol)
 	return 0;
 }
 
+static bool any_unswept(struct daxfs_volume *vol)
+{
+	struct daxfs_sb_info *sbi;
+	bool any = false;
+
+	down_read(&vol->tree);
+	list_for_each_entry(sbi, &vol->supers, list)
+		any |= sbi->sweep != READ_ONCE(sbi->swept);
+	up_read(&vol->tree);
+	return any;
+}
+
 /*
  * Says in our slots that nothing is read any more that was freed before now.
  * ops_lock: an operation that has freed chunks has unmapped them before it
@@ -421,6 +448,9 @@ static int advance_seen(struct daxfs_volume *vol, u64 seq, bool killable)
 	struct daxfs_sb_info *sbi;
 	int err;
 
+	/* Another time: what was read again may still be mapped as it was before. */
+	if (any_unswept(vol))
+		return 0;
 	err = mutex_lock_killable(&vol->settle_lock);
 	if (err)
 		return err;
@@ -437,7 +467,7 @@ static int advance_seen(struct daxfs_volume *vol, u64 seq, bool killable)
 		return err;
 	down_read(&vol->tree);
 	list_for_each_entry(sbi, &vol->supers, list) {
-		if (has_slot(sbi))
+		if (daxfs_slot_is_ours(sbi))
 			dxc_mount_set_seen(&vol->core, sbi->slot, seq);
 	}
 	WRITE_ONCE(vol->seen_seq, seq);
@@ -448,6 +478,8 @@ static int advance_seen(struct daxfs_volume *vol, u64 seq, bool killable)
 /* The same for what one super block gives up that another may read. */
 static void settle_often(struct daxfs_volume *vol)
 {
+	if (any_unswept(vol))
+		return;
 	mutex_lock(&vol->settle_lock);
 	forget_closed(vol);
 	if (count_retired(vol)) {
@@ -493,16 +525,21 @@ int daxfs_reclaim_now(struct daxfs_volume *vol)
 
 /* ---- the worker ---- */
 
-static void beat(struct daxfs_volume *vol)
+/* false: a slot was lost. */
+static bool beat(struct daxfs_volume *vol)
 {
 	struct daxfs_sb_info *sbi;
+	bool all = true;
 
 	down_read(&vol->tree);
 	list_for_each_entry(sbi, &vol->supers, list) {
-		if (has_slot(sbi))
+		if (daxfs_slot_is_ours(sbi))
 			dxc_mount_beat(&vol->core, sbi->slot);
+		else if (sbi->epoch)
+			all = false;
 	}
 	up_read(&vol->tree);
+	return all;
 }
 
 static void refresh_one(struct inode *inode)
@@ -567,8 +604,9 @@ static struct daxfs_sb_info *lock_next(struct daxfs_volume *vol, unsigned int *i
 }
 
 /*
- * Who was taken for dead long enough to lose the slot takes another one. What
- * was freed meanwhile did not wait for him.
+ * Who was taken for dead long enough to lose the slot takes another one, as soon
+ * as there is one. What was freed meanwhile did not wait for him. Under ops_lock:
+ * no operation holds the volume lock by the old one.
  */
 static void keep_slots(struct daxfs_volume *vol)
 {
@@ -576,11 +614,11 @@ static void keep_slots(struct daxfs_volume *vol)
 	unsigned int index = 0;
 
 	while ((sbi = lock_next(vol, &index))) {
-		if (sbi->epoch && !has_slot(sbi)) {
+		if (sbi->epoch && !daxfs_slot_is_ours(sbi)) {
 			pr_notice_ratelimited("%s: another kernel took this one for dead\n",
 					      vol->name);
-			daxfs_slot_claim(sbi, daxfs_branch_owner(READ_ONCE(sbi->shown)),
-					 !sb_rdonly(sbi->sb));
+			claim(sbi, daxfs_branch_owner(READ_ONCE(sbi->shown)),
+			      !sb_rdonly(sbi->sb), daxfs_mount_is_dead);
 			WRITE_ONCE(vol->look_again, true);
 		}
 		up_read(&sbi->sb->s_umount);
@@ -617,9 +655,9 @@ static void tend_work(struct work_struct *work)
 	id = daxfs_backing_enter(vol->backing);
 	if (id < 0)
 		return;
-	keep_slots(vol);
 	/* An operation in progress calls us again when it is done. */
 	if (mutex_trylock(&vol->ops_lock)) {
+		keep_slots(vol);
 		again = xchg(&vol->look_again, false);
 		if ((dxc_commit_seq(&vol->core) == vol->left_seq && !again) || !daxfs_notice(vol))
 			seq = vol->left_seq;
@@ -635,7 +673,7 @@ static void tend_work(struct work_struct *work)
 		advance_seen(vol, seq, false);
 	else if (often)
 		settle_often(vol);
-	if (seq || often)
+	if ((seq || often) && vol->backing->writable)
 		reclaim(vol);
 	if (often)
 		observe(vol);
@@ -651,14 +689,15 @@ void daxfs_tend_soon(struct daxfs_volume *vol)
 static void beat_work(struct work_struct *work)
 {
 	struct daxfs_volume *vol = container_of(work, struct daxfs_volume, beat.work);
+	bool all;
 	int id;
 
 	id = daxfs_backing_enter(vol->backing);
 	if (id < 0)
 		return;
-	beat(vol);
+	all = beat(vol);
 	daxfs_leases_check(vol);
-	if (dxc_commit_seq(&vol->core) != READ_ONCE(vol->seen_seq))
+	if (!all || dxc_commit_seq(&vol->core) != READ_ONCE(vol->seen_seq))
 		daxfs_tend_soon(vol);
 	daxfs_backing_exit(vol->backing, id);
 	if (++vol->beats % FLUSH_BEATS == 0) {

@@ -58,9 +58,8 @@ static int take_from_other(struct daxfs_sb_info *sbi)
 	struct daxfs_sb_info *other = sbi->branch->writer;
 	struct dxc_owner id = sbi->branch->layer.owner;
 	struct daxfs_volume *vol = sbi->volume;
-	dxc_holder holder;
-	int err = -EAGAIN;
-	bool pinned;
+	dxc_holder me, his, holder;
+	bool pinned, lost = false;
 
 	pinned = atomic_inc_not_zero(&other->sb->s_active);
 	up_read(&vol->tree);
@@ -70,20 +69,25 @@ static int take_from_other(struct daxfs_sb_info *sbi)
 	down_write(&vol->tree);
 	if (dxc_owner_is(sbi->branch->layer.owner, id) && !sbi->branch->frozen && pinned &&
 	    sbi->branch->writer == other) {
-		holder = dxc_holder_of(other->slot, other->epoch);
-		err = dxc_lease_take(&vol->core, id, dxc_holder_of(sbi->slot, sbi->epoch),
-				     &holder);
-		if (!err) {
+		me = dxc_holder_of(sbi->slot, sbi->epoch);
+		his = dxc_holder_of(other->slot, other->epoch);
+		holder = his;
+		/* From him, not from another kernel that gave it back since: it may have written. */
+		if (!dxc_lease_take(&vol->core, id, me, &holder) && holder == his) {
 			sbi->branch->writer = sbi;
-			err = -EAGAIN;
+		} else {
+			dxc_lease_drop(&vol->core, id, me);
+			lost = true;
 		}
 	}
 	up_write(&vol->tree);
+	if (lost)
+		daxfs_leases_check(vol);
 	if (pinned)
 		daxfs_super_put(other);
 	else
 		schedule_timeout_killable(1);
-	return err == -EBUSY ? -EROFS : err;
+	return -EAGAIN;
 }
 
 /* Another kernel has committed or discarded the children of the branch: -EAGAIN, or an error. */
@@ -115,6 +119,11 @@ static noinline int become_writer(struct daxfs_sb_info *sbi)
 	if (sb_rdonly(sbi->sb) || !sbi->epoch) {
 		up_read(&vol->tree);
 		return -EROFS;
+	}
+	if (!daxfs_slot_is_ours(sbi)) {
+		up_read(&vol->tree);
+		daxfs_tend_soon(vol);
+		return refuse_write(sbi, -EROFS, name, "its mount slot was taken by another kernel", "");
 	}
 	if (branch->frozen && READ_ONCE(vol->recovered) &&
 	    !dxc_branch_is_frozen(&vol->core, id)) {
@@ -188,6 +197,8 @@ static struct daxfs_loaded_branch *enter_to_write(struct inode *inode, bool clai
 			up_read(&vol->tree);
 			if (!claim)
 				return ERR_PTR(-EAGAIN);
+			if (fatal_signal_pending(current))
+				return ERR_PTR(-EINTR);
 			daxfs_leases_check(vol);
 			/* What inodes say is written with what is done to them. */
 			if (READ_ONCE(sbi->sweep) != READ_ONCE(sbi->swept))

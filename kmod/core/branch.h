@@ -239,5 +239,6 @@ void dxc_lease_drop(const struct dxc_volume *vol, struct dxc_owner id, dxc_holde
 bool dxc_lease_is_held(const struct dxc_volume *vol, struct dxc_owner id, dxc_holder me);
 int dxc_lock_take(const struct dxc_volume *vol, dxc_holder me, dxc_holder *holder);
 void dxc_lock_drop(const struct dxc_volume *vol, dxc_holder me);
+bool dxc_lock_is_held(const struct dxc_volume *vol, dxc_holder me);
 
 #endif

@@ -265,6 +265,11 @@ int dxc_lock_take(const struct dxc_volume *vol, dxc_holder me, dxc_holder *holde
 	return take(vol, SS_AT(vol, ss_lock), me, holder);
 }
 
+bool dxc_lock_is_held(const struct dxc_volume *vol, dxc_holder me)
+{
+	return dxc_word_load(vol, SS_AT(vol, ss_lock)) == me;
+}
+
 void dxc_lock_drop(const struct dxc_volume *vol, dxc_holder me)
 {
 	/* Orders what was done under the lock before it. */

@@ -131,6 +131,31 @@ fi
 SH
 }
 
+# The same, but the other one has written and is gone when the first goes on, which writes through another mount of the branch at once.
+passing_guest() {
+	guest_start
+	cat <<'SH'
+if ((me == 1)); then
+	show main rw
+	mkdir /mnt/second
+	mount -i -t daxfs -o "rw,$where,branch=main" none /mnt/second
+	echo second >/mnt/second/second
+	echo first >/mnt/main/first
+	sync -f /mnt/main
+	reach shown
+	await going
+	echo late >/mnt/second/late
+	umount /mnt/second /mnt/main
+else
+	await stopped
+	show main rw
+	for i in {1..50}; do echo $i >/mnt/main/passing.$i; done
+	umount /mnt/main
+	reach taken
+fi
+SH
+}
+
 # What happens outside of the machines meanwhile.
 stop_and_go() {
 	local i
@@ -179,4 +204,14 @@ stopped() {
 @test "the same when his mount slot was cleared by fsck" {
 	stopped yes
 	[[ $(<"$SHARED/share/fsck.status") == 1 ]]
+}
+
+@test "what was written by who had the branch meanwhile is there, whichever mount goes on writing" {
+	stop_and_go 3>&- &
+	FIRST_QEMU="-monitor unix:$SHARED/monitor,server=on,wait=off" both passing_guest -w -D 16M -d "$TOP/kmod/core"
+	wait
+	tail -n 12 "$SHARED"/out.*
+	fsck.daxfs -n "$SHARED/memory"
+	for i in {1..50}; do [[ $(daxfsctl inspect "$SHARED/memory" cat "/passing.$i") == "$i" ]]; done
+	for name in first second late; do [[ $(daxfsctl inspect "$SHARED/memory" cat "/$name") == "$name" ]]; done
 }
