@@ -123,7 +123,8 @@ static noinline int become_writer(struct daxfs_sb_info *sbi)
 	if (!daxfs_slot_is_ours(sbi)) {
 		up_read(&vol->tree);
 		daxfs_tend_soon(vol);
-		return refuse_write(sbi, -EROFS, name, "its mount slot was taken by another kernel", "");
+		return refuse_write(sbi, -EROFS, name,
+				    "its mount slot was taken by another kernel", "");
 	}
 	if (branch->frozen && READ_ONCE(vol->recovered) &&
 	    !dxc_branch_is_frozen(&vol->core, id)) {

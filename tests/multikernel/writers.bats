@@ -142,8 +142,10 @@ if ((me == 1)); then
 	echo second >/mnt/second/second
 	echo first >/mnt/main/first
 	sync -f /mnt/main
+	# Stopped and going on between two heartbeats: the next one would notice.
+	read -rt 0.7 <> <(:) || :
 	reach shown
-	await going
+	until [[ -e /mnt/share/going ]]; do :; done
 	echo late >/mnt/second/late
 	umount /mnt/second /mnt/main
 else
