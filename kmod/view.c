@@ -60,6 +60,7 @@ static int take_from_other(struct daxfs_sb_info *sbi)
 	struct daxfs_volume *vol = sbi->volume;
 	dxc_holder me, his, holder;
 	bool pinned, lost = false;
+	int err = 0;
 
 	pinned = atomic_inc_not_zero(&other->sb->s_active);
 	up_read(&vol->tree);
@@ -73,7 +74,8 @@ static int take_from_other(struct daxfs_sb_info *sbi)
 		his = dxc_holder_of(other->slot, other->epoch);
 		holder = his;
 		/* From him, not from another kernel that gave it back since: it may have written. */
-		if (!dxc_lease_take(&vol->core, id, me, &holder) && holder == his) {
+		err = dxc_lease_take(&vol->core, id, me, &holder);
+		if (!err && holder == his) {
 			sbi->branch->writer = sbi;
 		} else {
 			dxc_lease_drop(&vol->core, id, me);
@@ -87,7 +89,8 @@ static int take_from_other(struct daxfs_sb_info *sbi)
 		daxfs_super_put(other);
 	else
 		schedule_timeout_killable(1);
-	return -EAGAIN;
+	/* Only who is in the way changes by itself. */
+	return err && err != -EBUSY ? err : -EAGAIN;
 }
 
 /* Another kernel has committed or discarded the children of the branch: -EAGAIN, or an error. */
