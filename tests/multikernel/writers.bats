@@ -71,7 +71,7 @@ else
 	await left
 	# All there is, until it is full; what was freed is given out when the other one has left it.
 	yes other | head -c 1M >/tmp/other
-	for ((i = 0; i < 6000; i++)); do cat /tmp/other >/mnt/winner/fill.$i 2>/dev/null || break; done
+	for ((i = 0; i < 1000; i++)); do cat /tmp/other >/mnt/winner/fill.$i 2>/dev/null || break; done
 	echo $i >/mnt/share/fills
 	reach filled
 	await read
@@ -137,13 +137,15 @@ passing_guest() {
 	cat <<'SH'
 if ((me == 1)); then
 	show main rw
-	mkdir /mnt/second
-	mount -i -t daxfs -o "rw,$where,branch=main" none /mnt/second
+	# Two super blocks that show one branch; mounting that twice gives one.
+	daxfs-branch create second --stay -m /mnt/main -p main
+	show second rw
+	daxfs-branch abort second -m /mnt/main
 	echo second >/mnt/second/second
 	echo first >/mnt/main/first
 	sync -f /mnt/main
 	# Stopped and going on between two heartbeats: the next one would notice.
-	read -rt 0.7 <> <(:) || :
+	read -rt 0.3 <> <(:) || :
 	reach shown
 	until [[ -e /mnt/share/going ]]; do :; done
 	echo late >/mnt/second/late
