@@ -32,11 +32,6 @@ int branch_image_open(struct image *img, const char *source)
 		       EXIT_FAILED;
 }
 
-static __u64 id_of(struct dxc_owner owner)
-{
-	return owner.branch | (__u64)owner.generation << 32;
-}
-
 static void describe(struct daxfs_branch_info *info, const struct dxc_volume *vol,
 		     const struct dxc_branch *br)
 {
@@ -45,8 +40,8 @@ static void describe(struct daxfs_branch_info *info, const struct dxc_volume *vo
 
 	memset(info, 0, sizeof(*info));
 	memcpy(info->di_name, br->name, sizeof(info->di_name));
-	info->di_id = id_of(br->id);
-	info->di_parent = id_of(br->parent);
+	info->di_id = dxc_id_word(br->id);
+	info->di_parent = dxc_id_word(br->parent);
 	info->di_created = br->created;
 	if (dxc_branch_is_frozen(vol, br->id))
 		info->di_flags |= DAXFS_BRANCH_FROZEN;
@@ -87,7 +82,7 @@ static void count_mounts(struct branch_mount *bm, const struct dxc_volume *vol)
 
 		if (dxc_mount_read(vol, i, &mt) != 0)
 			continue;
-		found = branch_with_id(bm, id_of(mt.branch));
+		found = branch_with_id(bm, dxc_id_word(mt.branch));
 		if (!found)
 			continue;
 		br = &bm->branches[found - bm->branches];
@@ -107,7 +102,7 @@ static int count_chunks(struct branch_mount *bm, const struct dxc_volume *vol)
 		struct daxfs_branch_info *br = &bm->branches[i];
 		const struct usage_branch *mine = &us.branches[(__u32)br->di_id];
 
-		if (id_of(mine->id) == br->di_id)
+		if (dxc_id_word(mine->id) == br->di_id)
 			br->di_used = ((__u64)mine->log_chunks + mine->data_chunks) *
 				      vol->chunk_size;
 	}

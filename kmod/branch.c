@@ -146,7 +146,7 @@ void daxfs_branch_show(struct daxfs_sb_info *sbi, struct daxfs_loaded_branch *to
 		to->layer.retires = to->views > 1;
 	}
 	sbi->branch = to;
-	WRITE_ONCE(sbi->shown, to ? daxfs_branch_id(to->layer.owner) : 0);
+	WRITE_ONCE(sbi->shown, to ? dxc_id_word(to->layer.owner) : 0);
 	if (!from)
 		return;
 	if (from->writer == sbi)
@@ -394,7 +394,7 @@ static int load_and_show(struct daxfs_sb_info *sbi, struct fs_context *fc, struc
 int daxfs_branch_attach(struct super_block *sb, struct fs_context *fc, const char *name)
 {
 	struct daxfs_sb_info *sbi = DAXFS_SB(sb);
-	struct dxc_owner id = daxfs_branch_owner(sbi->shown);
+	struct dxc_owner id = dxc_word_id(sbi->shown);
 	struct daxfs_volume *vol = sbi->volume;
 	bool writable = !sb_rdonly(sb);
 	struct dxc_branch br;
@@ -446,7 +446,7 @@ void daxfs_branch_detach(struct super_block *sb)
 {
 	struct daxfs_sb_info *sbi = DAXFS_SB(sb);
 	struct daxfs_volume *vol = sbi->volume;
-	struct dxc_owner id = daxfs_branch_owner(sbi->shown);
+	struct dxc_owner id = dxc_word_id(sbi->shown);
 	LIST_HEAD(dead);
 	int in;
 

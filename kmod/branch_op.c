@@ -287,7 +287,7 @@ static int create(struct op *op)
 	}
 	if (taken)
 		daxfs_lease_drop(op->sbi, id);
-	op->arg->bo_id = br.id.generation && !err ? daxfs_branch_id(br.id) : 0;
+	op->arg->bo_id = br.id.generation && !err ? dxc_id_word(br.id) : 0;
 	return err;
 }
 
@@ -305,7 +305,7 @@ static int switch_to(struct op *op)
 	err = find(op, op->arg->bo_name, &br);
 	if (err)
 		return err;
-	op->arg->bo_id = daxfs_branch_id(br.id);
+	op->arg->bo_id = dxc_id_word(br.id);
 	if (dxc_owner_is(br.id, sbi->branch->layer.owner))
 		return 0;
 	if (!sb_rdonly(op->sb)) {
@@ -586,7 +586,7 @@ static int rename_branch(struct op *op)
 	err = find(op, op->arg->bo_name, &br);
 	if (err)
 		return err;
-	op->arg->bo_id = daxfs_branch_id(br.id);
+	op->arg->bo_id = dxc_id_word(br.id);
 	err = dxc_branch_rename(&op->vol->core, br.id, name);
 	if (err == -EPERM)
 		return refuse(op, err, "main keeps its name");

@@ -242,8 +242,8 @@ static void describe(struct daxfs_sb_info *sbi, const struct dxc_branch *br,
 
 	memset(info, 0, sizeof(*info));
 	strscpy(info->di_name, br->name, sizeof(info->di_name));
-	info->di_id = daxfs_branch_id(br->id);
-	info->di_parent = daxfs_branch_id(br->parent);
+	info->di_id = dxc_id_word(br->id);
+	info->di_parent = dxc_id_word(br->parent);
 	info->di_created = br->created;
 	info->di_used = (u64)t->chunks * vol->core.chunk_size;
 	info->di_mounts = t->mounts;

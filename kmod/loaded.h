@@ -9,17 +9,6 @@
 
 #include "daxfs.h"
 
-/* An id as the ABI and mount slots have it; no live branch has 0. */
-static inline u64 daxfs_branch_id(struct dxc_owner owner)
-{
-	return owner.branch | (u64)owner.generation << 32;
-}
-
-static inline struct dxc_owner daxfs_branch_owner(u64 id)
-{
-	return (struct dxc_owner){ .branch = (u32)id, .generation = id >> 32 };
-}
-
 /* ---- slot.c ---- */
 
 /* Who is in the way: a host's name, NUL terminated. */

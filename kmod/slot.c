@@ -322,7 +322,7 @@ void daxfs_slot_update(struct daxfs_sb_info *sbi, bool writable)
 {
 	if (daxfs_slot_is_ours(sbi))
 		dxc_mount_set_branch(&sbi->volume->core, sbi->slot,
-				     daxfs_branch_owner(READ_ONCE(sbi->shown)), writable);
+				     dxc_word_id(READ_ONCE(sbi->shown)), writable);
 }
 
 /* ---- chunks that nobody reads any more ---- */
@@ -617,7 +617,7 @@ static void keep_slots(struct daxfs_volume *vol)
 		if (sbi->epoch && !daxfs_slot_is_ours(sbi)) {
 			pr_notice_ratelimited("%s: another kernel took this one for dead\n",
 					      vol->name);
-			claim(sbi, daxfs_branch_owner(READ_ONCE(sbi->shown)),
+			claim(sbi, dxc_word_id(READ_ONCE(sbi->shown)),
 			      !sb_rdonly(sbi->sb), daxfs_mount_is_dead);
 			WRITE_ONCE(vol->look_again, true);
 		}

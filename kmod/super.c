@@ -460,7 +460,7 @@ static int choose_branch(struct fs_context *fc, struct daxfs_sb_info *sbi)
 		       vol->name, name_of_branch(opt), err);
 		return err;
 	}
-	sbi->shown = daxfs_branch_id(br.id);
+	sbi->shown = dxc_id_word(br.id);
 	return 0;
 }
 

@@ -25,6 +25,20 @@
 
 #include "delta.h"
 
+/* A branch as words of the region and the ABI name it; no live one has 0. */
+#define DXC_GEN_SHIFT	32
+static inline u64 dxc_id_word(struct dxc_owner id)
+{
+	return id.branch | (u64)id.generation << DXC_GEN_SHIFT;
+}
+
+static inline struct dxc_owner dxc_word_id(u64 word)
+{
+	struct dxc_owner id = { .branch = (u32)word, .generation = word >> DXC_GEN_SHIFT };
+
+	return id;
+}
+
 /* An entry of the branch table, checked. */
 struct dxc_branch {
 	struct dxc_owner id;		/* its index and generation */

@@ -10,7 +10,6 @@
 #include "branch.h"
 
 #define DXC_STATE_MASK	0xffffffffull
-#define DXC_GEN_SHIFT	32
 
 static inline dxc_off dxc_entry_at(const struct dxc_volume *vol, u32 index)
 {
@@ -51,18 +50,6 @@ static inline void dxc_word_store(const struct dxc_volume *vol, dxc_off at, u64 
 static inline void dxc_fence(const struct dxc_volume *vol)
 {
 	dxc_write_fence(vol->region.persistent);
-}
-
-static inline u64 dxc_id_word(struct dxc_owner id)
-{
-	return id.branch | (u64)id.generation << DXC_GEN_SHIFT;
-}
-
-static inline struct dxc_owner dxc_word_id(u64 word)
-{
-	struct dxc_owner id = { .branch = (u32)word, .generation = word >> DXC_GEN_SHIFT };
-
-	return id;
 }
 
 static inline u64 dxc_state_word(u32 state, u32 generation)
