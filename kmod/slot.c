@@ -374,6 +374,21 @@ static void forget_closed(struct daxfs_volume *vol)
 }
 
 /*
+ * Is there a super block that may have mapped what a branch said before it was
+ * read again? tree is held.
+ */
+static bool any_unswept(struct daxfs_volume *vol)
+{
+	struct daxfs_sb_info *sbi;
+
+	list_for_each_entry(sbi, &vol->supers, list) {
+		if (sbi->sweep != READ_ONCE(sbi->swept))
+			return true;
+	}
+	return false;
+}
+
+/*
  * How many blocks that were given up branches may give out again after a grace
  * period: then they are neither read nor mapped, as whoever gave them up was
  * inside srcu before he let go of the branch, until others had unmapped them.
@@ -381,12 +396,13 @@ static void forget_closed(struct daxfs_volume *vol)
 static bool count_retired(struct daxfs_volume *vol)
 {
 	struct daxfs_loaded_branch *branch;
-	bool any = false;
+	bool any = false, unswept;
 
 	down_read(&vol->tree);
+	unswept = any_unswept(vol);
 	list_for_each_entry(branch, &vol->branches, list) {
 		down_read(&branch->lock);
-		branch->settled = branch->layer.retired_count;
+		branch->settled = unswept ? 0 : branch->layer.retired_count;
 		any |= branch->settled;
 		up_read(&branch->lock);
 	}
@@ -426,18 +442,6 @@ static int wait_for_readers(struct daxfs_volume *vol)
 	return 0;
 }
 
-static bool any_unswept(struct daxfs_volume *vol)
-{
-	struct daxfs_sb_info *sbi;
-	bool any = false;
-
-	down_read(&vol->tree);
-	list_for_each_entry(sbi, &vol->supers, list)
-		any |= sbi->sweep != READ_ONCE(sbi->swept);
-	up_read(&vol->tree);
-	return any;
-}
-
 /*
  * Says in our slots that nothing is read any more that was freed before now.
  * ops_lock: an operation that has freed chunks has unmapped them before it
@@ -448,9 +452,6 @@ static int advance_seen(struct daxfs_volume *vol, u64 seq, bool killable)
 	struct daxfs_sb_info *sbi;
 	int err;
 
-	/* Another time: what was read again may still be mapped as it was before. */
-	if (any_unswept(vol))
-		return 0;
 	err = mutex_lock_killable(&vol->settle_lock);
 	if (err)
 		return err;
@@ -466,11 +467,14 @@ static int advance_seen(struct daxfs_volume *vol, u64 seq, bool killable)
 	if (err)
 		return err;
 	down_read(&vol->tree);
-	list_for_each_entry(sbi, &vol->supers, list) {
-		if (daxfs_slot_is_ours(sbi))
-			dxc_mount_set_seen(&vol->core, sbi->slot, seq);
+	/* Else another time: the next heartbeat finds that it was not said. */
+	if (!any_unswept(vol)) {
+		list_for_each_entry(sbi, &vol->supers, list) {
+			if (daxfs_slot_is_ours(sbi))
+				dxc_mount_set_seen(&vol->core, sbi->slot, seq);
+		}
+		WRITE_ONCE(vol->seen_seq, seq);
 	}
-	WRITE_ONCE(vol->seen_seq, seq);
 	up_read(&vol->tree);
 	return 0;
 }
@@ -478,8 +482,6 @@ static int advance_seen(struct daxfs_volume *vol, u64 seq, bool killable)
 /* The same for what one super block gives up that another may read. */
 static void settle_often(struct daxfs_volume *vol)
 {
-	if (any_unswept(vol))
-		return;
 	mutex_lock(&vol->settle_lock);
 	forget_closed(vol);
 	if (count_retired(vol)) {
