@@ -296,21 +296,44 @@ close_fd:
 	return err;
 }
 
+/*
+ * A dma-buf of the region behind a mount. One that the kernel exports is asked
+ * for reading only. A region that is itself a dma-buf has the mode that its
+ * exporter gave it: a writable one is only handed out as such.
+ */
+static int export_region(int mount)
+{
+	static const __u32 modes[] = { O_RDONLY, O_RDWR };
+
+	for (size_t i = 0; i < sizeof(modes) / sizeof(*modes); i++) {
+		struct daxfs_dmabuf db = { .db_size = sizeof(db),
+					   .db_flags = O_CLOEXEC | modes[i] };
+
+		if (ioctl(mount, DAXFS_IOC_DMABUF, &db) == 0)
+			return db.db_fd;
+		if (errno != EOPNOTSUPP)
+			break;
+	}
+	return -errno;
+}
+
 int source_map_mount(struct source *src)
 {
-	struct daxfs_dmabuf db = { .db_size = sizeof(db),
-				   .db_flags = O_CLOEXEC | O_RDONLY };
-	int err = -EIO;
+	int dmabuf, err = -EIO;
 	void *map;
 	off_t size;
 
-	if (ioctl(src->fd, DAXFS_IOC_DMABUF, &db) < 0)
-		return -errno;
-	size = lseek(db.db_fd, 0, SEEK_END);
+	dmabuf = export_region(src->fd);
+	if (dmabuf < 0)
+		return dmabuf;
+	size = lseek(dmabuf, 0, SEEK_END);
 	if (size <= 0 || (uint64_t)size > SIZE_MAX)
 		goto close_dmabuf;
-	/* The mapping keeps the region; what is mounted changes beneath it. */
-	map = mmap(NULL, (size_t)size, PROT_READ, MAP_SHARED, db.db_fd, 0);
+	/*
+	 * The mapping keeps the region; what is mounted changes beneath it. The
+	 * mount has told a dma-buf's exporter that the processor accesses it.
+	 */
+	map = mmap(NULL, (size_t)size, PROT_READ, MAP_SHARED, dmabuf, 0);
 	err = -errno;
 	if (map == MAP_FAILED)
 		goto close_dmabuf;
@@ -318,7 +341,7 @@ int source_map_mount(struct source *src)
 	src->size = (uint64_t)size;
 	err = 0;
 close_dmabuf:
-	close(db.db_fd);
+	close(dmabuf);
 	return err;
 }
 

@@ -12,6 +12,7 @@ setup_file() {
 
 teardown() {
 	unmount_all
+	[[ ! -e /dev/no-heaps ]] || mv /dev/no-heaps /dev/dma_heap
 }
 
 # The walk of the documents; END is commit or abort.
@@ -70,6 +71,48 @@ walk() {
 	same /tmp/edited "$MNT"
 	daxfs-branch commit -m "$MNT"
 	same /tmp/edited "$MNT"
+}
+
+# reads_all BACKING: what reads the memory behind a writable mount does so, before anybody has written and after.
+reads_all() {
+	start "$1" "${2:-/tmp/base.img}"
+	daxfs-branch create feature -m "$MNT" -p main
+	echo something >"$MNT/created"
+	for command in "daxfs-branch diff -m $MNT" "daxfs-branch diff feature --source $MNT" "daxfs-branch commit --dry-run -m $MNT"; do
+		run $command
+		echo "$command: $output"
+		[[ $status == 0 && $output == *"A /created"* ]]
+	done
+	run daxfsctl inspect "$MNT" log feature
+	echo "$output"
+	[[ $status == 0 && $output == *created* ]]
+	run daxfsctl inspect "$MNT" layout
+	echo "$output"
+	[[ $status == 0 && $output == *feature* ]]
+	run fsck.daxfs -n "$MNT"
+	echo "$output"
+	[[ $status == 0 ]]
+}
+
+@test "phys: diff, commit --dry-run, inspect log and layout, and fsck read the memory behind a writable mount" {
+	reads_all phys
+}
+
+@test "pmem: they do, too" {
+	reads_all pmem
+}
+
+@test "dma-heap: they do, too" {
+	[[ -e /dev/dma_heap/system ]] || skip "this kernel has no dma-heap"
+	reads_all dmabuf
+}
+
+@test "udmabuf: they do, too" {
+	[[ -e /dev/udmabuf ]] || skip "this kernel has no udmabuf"
+	# It lends 64 MiB at most.
+	mkdaxfs -f -q -d /tmp/base -o /tmp/small.img -w -D 16M
+	[[ ! -e /dev/dma_heap ]] || mv /dev/dma_heap /dev/no-heaps
+	reads_all dmabuf /tmp/small.img
 }
 
 @test "edits of main itself, without any branch, last through a remount with validate" {
