@@ -95,7 +95,7 @@ static int explain(struct fsck *fsck, int err)
 		if (fsck_findings_add(&fsck->findings, &fsck->super) != 0)
 			return FSCK_FAILED;
 		fsck_print(fsck, false);
-		/* A newer format may be sound: this program cannot tell. */
+		/* Another format may be sound: this program cannot tell. */
 		return err == -EOPNOTSUPP ? FSCK_FAILED : FSCK_UNCORRECTED;
 	}
 	if (fsck->super.code == DXC_SB_SHORT || fsck->super.code == DXC_SB_MAGIC)

@@ -61,6 +61,7 @@ static const char *detail_format(unsigned int code)
 {
 	switch (code) {
 	case DXC_SB_SHORT:
+	case DXC_SB_OLD:
 	case DXC_SB_VERSION:
 	case DXC_SB_BLOCK_SIZE:
 	case DXC_SB_IMAGE_SIZE:

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The daxfs media format, version 1: what every byte of an image means.
+ * The daxfs media format, version 2: what every byte of an image means.
  *
  * Owns the layout and nothing else: no function here reads or writes memory.
  * Everything is little endian and naturally aligned. Every structure states
@@ -58,12 +58,12 @@
 /* statfs f_type: "daxF" read as a little-endian word */
 #define DAXFS_SUPER_MAGIC	0x46786164
 
-#define DAXFS_VERSION		1
+#define DAXFS_VERSION		2
 #define DAXFS_SB_SIZE		4096
 #define DAXFS_HEADER_SIZE	0x200000	/* no file's bytes below */
 #define DAXFS_TABLES_OFFSET	0x120000	/* where the tables start */
 #define DAXFS_TRAILER_SIZE	0x40000		/* zeros and the superblock copy */
-#define DAXFS_BLOCK_SIZE	4096		/* the only block size of version 1 */
+#define DAXFS_BLOCK_SIZE	4096		/* the only block size of version 2 */
 #define DAXFS_HUGE_SIZE		0x200000	/* alignment of files this long */
 #define DAXFS_LABEL_LEN		64		/* bytes, NUL padded, not terminated when full */
 
@@ -121,7 +121,7 @@ DAXFS_AT(daxfs_area, ar_reserved1, 24);
 struct daxfs_super {
 	__u8   sb_magic[8];	/* DAXFS_SB_MAGIC */
 	__le32 sb_checksum;	/* crc32c of the 4096 bytes, this member as 0 */
-	__le32 sb_version;	/* DAXFS_VERSION; a higher one is not mounted */
+	__le32 sb_version;	/* DAXFS_VERSION; no other is mounted */
 	__le32 sb_block_size;	/* bytes, 4096 */
 	__le32 sb_area_count;	/* DAXFS_AREA_COUNT */
 	__u8   sb_zero0[16];

@@ -13,7 +13,7 @@
  * and nobody writes.
  *
  * Results: 0 or a negative errno. -EUCLEAN is a statement of the media that
- * cannot be, -EBADMSG a wrong checksum, -EOPNOTSUPP a newer format, -EINVAL no
+ * cannot be, -EBADMSG a wrong checksum, -EOPNOTSUPP another version of the format, -EINVAL no
  * daxfs at all, -EIO memory that cannot be read, -ENOMEM. Where a function
  * takes a struct dxc_finding, it is filled in for EUCLEAN, EBADMSG,
  * EOPNOTSUPP and EINVAL; it may be NULL.
@@ -34,7 +34,8 @@ enum dxc_code {
 	/* superblock: checked at every open */
 	DXC_SB_SHORT,		/* region shorter than a superblock; detail: its size */
 	DXC_SB_MAGIC,
-	DXC_SB_VERSION,		/* detail: version */
+	DXC_SB_OLD,		/* an earlier version; detail: version */
+	DXC_SB_VERSION,		/* a later version; detail: version */
 	DXC_SB_CHECKSUM,	/* detail: what it should be */
 	DXC_SB_FEATURE,		/* detail: unknown incompat bits */
 	DXC_SB_BLOCK_SIZE,	/* detail: block size */

@@ -20,6 +20,7 @@ static const char *const texts[DXC_CODES] = {
 	[DXC_OK] = "nothing is wrong",
 	[DXC_SB_SHORT] = "region is too short for a superblock",
 	[DXC_SB_MAGIC] = "no daxfs magic",
+	[DXC_SB_OLD] = "older format version is not read any more: make the image anew with mkdaxfs",
 	[DXC_SB_VERSION] = "newer format version than this program knows",
 	[DXC_SB_CHECKSUM] = "bad superblock checksum",
 	[DXC_SB_FEATURE] = "unknown incompatible features",

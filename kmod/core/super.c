@@ -199,11 +199,12 @@ static int decode(struct dxc_volume *vol, struct daxfs_super *sb,
 	if (memcmp(sb->sb_magic, DAXFS_SB_MAGIC, DAXFS_SB_MAGIC_LEN) != 0)
 		return sb_found(f, -EINVAL, DXC_SB_MAGIC, DAXFS_AREA_COUNT, 0, 0);
 
-	/* Before the checksum: a newer format may compute it in another way. */
+	/* Before the checksum: another format may compute it in another way. */
 	vol->version = le32_to_cpu(sb->sb_version);
 	if (vol->version != DAXFS_VERSION)
-		return sb_found(f, -EOPNOTSUPP, DXC_SB_VERSION, DAXFS_AREA_COUNT,
-				offsetof(struct daxfs_super, sb_version),
+		return sb_found(f, -EOPNOTSUPP,
+				vol->version < DAXFS_VERSION ? DXC_SB_OLD : DXC_SB_VERSION,
+				DAXFS_AREA_COUNT, offsetof(struct daxfs_super, sb_version),
 				vol->version);
 	stored = sb->sb_checksum;
 	sb->sb_checksum = 0;

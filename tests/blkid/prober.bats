@@ -34,7 +34,7 @@ setup() {
 
 @test "blkid shows type, usage, version, UUID, label and block size" {
 	"$patched/blkid" -p -o export "$image" | grep -v ^DEVNAME= | sort | diff - \
-		<(printf '%s\n' BLOCK_SIZE=4096 'LABEL=my\ label' TYPE=daxfs USAGE=filesystem "UUID=$UUID" VERSION=1)
+		<(printf '%s\n' BLOCK_SIZE=4096 'LABEL=my\ label' TYPE=daxfs USAGE=filesystem "UUID=$UUID" VERSION=2)
 	# Without a label there is none.
 	mkdaxfs -q -f -d "$BATS_FILE_TMPDIR/tree" -o "$image"
 	[[ -z $("$patched/blkid" -p -s LABEL -o value "$image") ]]

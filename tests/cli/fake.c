@@ -191,7 +191,7 @@ static int tell(struct daxfs_volume_info *info)
 
 	if (!label)
 		return 0;
-	info->dv_version = 1;
+	info->dv_version = 2;
 	strncpy(info->dv_label, label, sizeof(info->dv_label) - 1);
 	memset(info->dv_uuid, 0x11, sizeof(info->dv_uuid));
 	info->dv_image_size = 64 << 20;

@@ -42,7 +42,7 @@ all='["backing","branches","label","region_size","size","source","targets","use_
 	daxfsctl list writable image >"$BATS_TEST_TMPDIR/out"
 	[[ $(wc -l <"$BATS_TEST_TMPDIR/out") == 3 ]]
 	head -n 1 "$BATS_TEST_TMPDIR/out" | grep -Eq '^SOURCE +BACKING +FSVER +LABEL +UUID +SIZE +USE% +BRANCHES +TARGETS$'
-	sed -n 2p "$BATS_TEST_TMPDIR/out" | grep -Eq '^writable +file +1 +back\\x5cslash +11111111-2222-3333-4444-555555555555 +[0-9.]+M +[0-9]+% +1 *$'
+	sed -n 2p "$BATS_TEST_TMPDIR/out" | grep -Eq '^writable +file +2 +back\\x5cslash +11111111-2222-3333-4444-555555555555 +[0-9.]+M +[0-9]+% +1 *$'
 	sed -n 3p "$BATS_TEST_TMPDIR/out" | grep -Eq '^image +file +1 +testlabel +[0-9a-f-]{36} +[0-9.]+M +100% *$'
 }
 
@@ -50,7 +50,7 @@ all='["backing","branches","label","region_size","size","source","targets","use_
 	for option in -J --json; do
 		daxfsctl list "$option" writable image >"$BATS_TEST_TMPDIR/json"
 		jq -e --argjson all "$all" --argjson size "$(stat -c %s writable)" '.schema == 1 and keys == ["schema", "volumes"] and (.volumes | length) == 2 and
-			(.volumes[0] | keys == $all and .source == "writable" and .backing == "file" and .version == 1 and .label == "back\\x5cslash" and
+			(.volumes[0] | keys == $all and .source == "writable" and .backing == "file" and .version == 2 and .label == "back\\x5cslash" and
 			.uuid == "11111111-2222-3333-4444-555555555555" and .size == $size and .region_size == $size and .branches == 1 and .targets == [] and
 			.used < 8388608 and .use_percent <= 100 and .use_percent > 0) and
 			(.volumes[1] | keys == $all - ["branches"] and .use_percent == 100)' "$BATS_TEST_TMPDIR/json"

@@ -25,7 +25,7 @@ labelled() {
 
 @test "type, usage, version, UUID and label are named as udev names them, and nothing else is said" {
 	uuid=$(daxfsctl inspect --json "$image" | jq -r '.images[0].uuid')
-	daxfsctl inspect --udev "$image" | diff - <(printf '%s\n' ID_FS_TYPE=daxfs ID_FS_USAGE=filesystem ID_FS_VERSION=1 \
+	daxfsctl inspect --udev "$image" | diff - <(printf '%s\n' ID_FS_TYPE=daxfs ID_FS_USAGE=filesystem ID_FS_VERSION=2 \
 		"ID_FS_UUID=$uuid" "ID_FS_UUID_ENC=$uuid" ID_FS_LABEL=testlabel ID_FS_LABEL_ENC=testlabel)
 	daxfs-inspect --udev "$image" | cmp - <(daxfsctl inspect --udev "$image")
 	[[ -z $(labelled '') ]]
@@ -76,9 +76,12 @@ labelled() {
 	fails 1 daxfsctl inspect --udev "$damaged"
 	says checksum
 	damaged=$(copy_image)
-	poke "$damaged" 0xc 02
+	poke "$damaged" 0xc 03
 	fails 1 daxfsctl inspect --udev "$damaged"
 	says 'newer format version'
+	poke "$damaged" 0xc 01
+	fails 1 daxfsctl inspect --udev "$damaged"
+	says 'make the image anew with mkdaxfs'
 	damaged=$(copy_image)
 	truncate -s -4096 "$damaged"
 	fails 1 daxfsctl inspect --udev "$damaged"

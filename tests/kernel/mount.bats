@@ -50,13 +50,16 @@ bad_image() {
 	[[ $output == *"is no size"* ]]
 }
 
-@test "no magic, a newer format, a bad checksum, an unknown feature, another block size" {
+@test "no magic, another format, a bad checksum, an unknown feature, another block size" {
 	bad_image 0 x
 	refuse -o "$OPTS" none
 	[[ $output == *"no daxfs magic"* ]]
-	bad_image 0xc '\002'
+	bad_image 0xc '\003'
 	refuse -o "$OPTS" none
-	[[ $output == *"newer format version than this program knows: 0x2"* ]]
+	[[ $output == *"newer format version than this program knows: 0x3"* ]]
+	bad_image 0xc '\001'
+	refuse -o "$OPTS" none
+	[[ $output == *"older format version is not read any more: make the image anew with mkdaxfs: 0x1"* ]]
 	bad_image 0x70 X
 	refuse -o "$OPTS" none
 	[[ $output == *"bad superblock checksum"* ]]

@@ -60,7 +60,7 @@ property() {
 	lsblk -f "$DAXFS_PMEM" | grep -E "pmem0 +daxfs +1 +mylabel +$UUID"
 	[ "$(property ID_FS_TYPE "$DAXFS_PMEM")" = daxfs ]
 	[ "$(property ID_FS_USAGE "$DAXFS_PMEM")" = filesystem ]
-	[ "$(property ID_FS_VERSION "$DAXFS_PMEM")" = 1 ]
+	[ "$(property ID_FS_VERSION "$DAXFS_PMEM")" = 2 ]
 	[ "$(property ID_FS_UUID "$DAXFS_PMEM")" = "$UUID" ]
 	[ "$(property ID_FS_LABEL "$DAXFS_PMEM")" = mylabel ]
 	# Not from anybody else.

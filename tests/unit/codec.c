@@ -32,7 +32,7 @@ static void test_super(bool writable)
 	CHECK_EQ(vol.incompat, writable);
 	CHECK_EQ(vol.compat, 0);
 	CHECK_EQ(vol.ro_compat, 0);
-	CHECK_EQ(vol.version, 1);
+	CHECK_EQ(vol.version, DAXFS_VERSION);
 	CHECK_EQ(dxc_volume_is_writable(&vol), writable);
 	CHECK(!memcmp(vol.uuid, img->vol.uuid, 16));
 	CHECK(!strcmp(vol.label, "unit test"));

@@ -2,7 +2,7 @@
 /*
  * The media format as literal numbers: a second witness beside the assertions
  * in format.h, which somebody who moves a member would move along. An image
- * made by any version of daxfs with DAXFS_VERSION 1 depends on all of them.
+ * made by any version of daxfs with DAXFS_VERSION 2 depends on all of them.
  */
 #include <stdio.h>
 #include "core.h"
@@ -191,7 +191,7 @@ static const struct {
 #define CONSTANT(name, number) { #name, name, number }
 	CONSTANT(DAXFS_SB_MAGIC_LEN, 8),
 	CONSTANT(DAXFS_SUPER_MAGIC, 0x46786164),
-	CONSTANT(DAXFS_VERSION, 1),
+	CONSTANT(DAXFS_VERSION, 2),
 	CONSTANT(DAXFS_SB_SIZE, 0x1000),
 	CONSTANT(DAXFS_HEADER_SIZE, 0x200000),
 	CONSTANT(DAXFS_TABLES_OFFSET, 0x120000),

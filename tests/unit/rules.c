@@ -23,7 +23,8 @@ DAMAGE(sb_short) { p->size = 4095; }
 DAMAGE(sb_none) { p->size = 0; }
 DAMAGE(sb_magic) { p->sb->sb_magic[7] ^= 1; }
 DAMAGE(sb_blank) { memset(p->sb, 0, sizeof(*p->sb)); }
-DAMAGE(sb_version) { LE32(p->sb->sb_version, 2); }
+DAMAGE(sb_version) { LE32(p->sb->sb_version, 3); }
+DAMAGE(sb_version1) { LE32(p->sb->sb_version, 1); }
 DAMAGE(sb_version0) { LE32(p->sb->sb_version, 0); }
 DAMAGE(sb_checksum) { p->sb->sb_checksum ^= cpu_to_le32(1); }
 DAMAGE(sb_unsealed) { p->sb->sb_uuid[3] ^= 1; }
@@ -371,7 +372,8 @@ static const struct rule base_rules[] = {
 	OPENS(SB_SHORT, sb_short, -EINVAL), OPENS(SB_SHORT, sb_none, -EINVAL),
 	OPENS(SB_MAGIC, sb_magic, -EINVAL), OPENS(SB_MAGIC, sb_blank, -EINVAL),
 	OPENS(SB_VERSION, sb_version, -EOPNOTSUPP),
-	OPENS(SB_VERSION, sb_version0, -EOPNOTSUPP),
+	OPENS(SB_OLD, sb_version1, -EOPNOTSUPP),
+	OPENS(SB_OLD, sb_version0, -EOPNOTSUPP),
 	{ DXC_SB_CHECKSUM, "sb_checksum", sb_checksum, UNSEALED, -EBADMSG, 0, false },
 	{ DXC_SB_CHECKSUM, "sb_unsealed", sb_unsealed, UNSEALED, -EBADMSG, 0, false },
 	OPENS(SB_FEATURE, sb_feature, -EOPNOTSUPP),
