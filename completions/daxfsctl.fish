@@ -157,7 +157,7 @@ complete -c daxfsctl -n __daxfsctl_first -l install -d 'link itself to these nam
 set commands -c daxfsctl -c mkdaxfs -c mkfs.daxfs
 complete $commands -n '__daxfsctl_at mkfs' -s d -l directory -x -a '(__fish_complete_directories)' -d 'the tree to make an image of'
 complete $commands -n '__daxfsctl_at mkfs' -l tar -r -F -d 'the tar archive to make an image of; -: standard input'
-complete $commands -n '__daxfsctl_at mkfs' -s o -l output -r -F -d 'write to a file, a block device or /dev/daxX.Y'
+complete $commands -n '__daxfsctl_at mkfs' -s o -l output -r -F -d 'write to a file, a block device or /dev/daxX.Y; -: standard output'
 complete $commands -n '__daxfsctl_at mkfs' -s H -l heap -x -d 'write to a new buffer of a dma-heap (needs -m)'
 complete $commands -n '__daxfsctl_at mkfs' -s p -l phys -x -d 'write to physical memory, through /dev/mem (needs -s)'
 complete $commands -n '__daxfsctl_at mkfs' -s s -l size -x -d 'size of the file, buffer or range; K, M, G, T'

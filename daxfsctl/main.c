@@ -67,7 +67,7 @@ static const struct applet_word inspect_words[] = {
 
 const struct applet applets[] = {
 	{ "mkfs", mkfs_links, cmd_mkfs,
-	  "[OPTION]... -d DIR|--tar FILE|- -o FILE|DEVICE\n"
+	  "[OPTION]... -d DIR|--tar FILE|- -o FILE|DEVICE|-\n"
 	  "[OPTION]... -d DIR|--tar FILE|- -p ADDR -s SIZE\n"
 	  "[OPTION]... -d DIR|--tar FILE|- -H HEAP [-s SIZE] -m MOUNTPOINT",
 	  "Make a daxfs image from a directory tree or a tar archive.", mkfs_options, "FILE|DEVICE",

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "spool.h"
 #include "tree.h"
 
 void members_init(struct members *members, const char *archive)
@@ -60,34 +61,6 @@ bool members_are_unchanged(const struct members *members)
 
 /* ---- while the archive is read ---- */
 
-/* Not /tmp unless somebody says so: that is memory on many machines. */
-const char *members_spool_dir(void)
-{
-	const char *dir = getenv("TMPDIR");
-
-	return dir && *dir ? dir : "/var/tmp";
-}
-
-static int open_spool(void)
-{
-	char name[PATH_MAX];
-	int fd;
-
-	fd = open(members_spool_dir(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	if (fd >= 0)
-		return fd;
-	if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL)
-		return -errno;
-	if (snprintf(name, sizeof(name), "%s/daxfs.XXXXXX", members_spool_dir()) >=
-	    (int)sizeof(name))
-		return -ENAMETOOLONG;
-	fd = mkostemp(name, O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	unlink(name);
-	return fd;
-}
-
 static int add_part(struct members *members, u64 pos, u64 off, u64 len, bool is_spooled)
 {
 	struct member_part *part, *more;
@@ -125,7 +98,7 @@ int members_spool(struct members *members, u64 pos, const void *bytes, size_t le
 	size_t done = 0;
 
 	if (members->spool < 0) {
-		int fd = open_spool();
+		int fd = spool_open();
 
 		if (fd < 0)
 			return fd;

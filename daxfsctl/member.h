@@ -49,12 +49,10 @@ int members_use_archive(struct members *members, int fd);
 
 /*
  * The next bytes of the member being read, in ascending order: copied to the
- * spool, or left in the archive. 0 or -errno; members_spool_dir() is where the
- * spool is.
+ * spool, or left in the archive. 0 or -errno; spool_dir() is where the spool is.
  */
 int members_spool(struct members *members, u64 pos, const void *bytes, size_t len);
 int members_leave(struct members *members, u64 pos, u64 off, size_t len);
-const char *members_spool_dir(void);
 /* Ends the member being read, in memory of the tree. NULL: no memory. */
 const struct member *members_end(struct members *members, struct tree *tree, u64 size);
 

@@ -43,7 +43,7 @@ enum {
 const struct applet_option mkfs_options[] = {
 	{ 'd', "directory", "DIR", "the tree to make an image of" },
 	{ OPTION_TAR, "tar", "FILE|-", "the tar archive to make an image of; -: standard input" },
-	{ 'o', "output", "FILE|DEVICE", "write to a file, a block device or /dev/daxX.Y" },
+	{ 'o', "output", "FILE|DEVICE", "write to a file, a block device or /dev/daxX.Y; -: standard output" },
 	{ 'H', "heap", "HEAP", "write to a new buffer of a dma-heap (needs -m)" },
 	{ 'p', "phys", "ADDR", "write to physical memory, through /dev/mem (needs -s)" },
 	{ 's', "size", "SIZE", "size of the file, buffer or range; K, M, G, T" },
@@ -110,6 +110,8 @@ static void catch_signals(void)
 
 static const char *target_name(const struct mkfs *mk, char *buf, size_t n)
 {
+	if (mk->target.kind == TARGET_PIPE)
+		return "standard output";
 	if (mk->target.path)
 		return mk->target.path;
 	snprintf(buf, n, "phys:0x%" PRIx64, mk->target.phys);
@@ -312,6 +314,8 @@ static int check_options(const struct mkfs *mk)
 		return wrong_use("-p", "needs -s, the size of the range");
 	if (mk->has_phys && target->phys + target->wanted_size < target->phys)
 		return wrong_use("-s", "the range goes past the end of the address space");
+	if (!target->is_heap && target->path && strcmp(target->path, "-") == 0 && mk->mount_point)
+		return wrong_use("-m", "standard output cannot be mounted");
 	if (target->is_heap && !mk->mount_point && !mk->dry_run)
 		return wrong_use("-H", "needs -m: a buffer is gone when nobody uses it");
 	if (mk->delta.bytes && !mk->delta.wanted)
@@ -367,14 +371,18 @@ static int target_failed(struct mkfs *mk, int err)
 
 	progress_clear(&mk->progress);
 	/* These errors come with words that say all of it. */
-	if (err == -EBUSY || err == -ENODEV || err == -ENOTTY || err == -EISDIR)
+	if (cancelled)
+		message_error("stopped by a signal; no image was made");
+	else if (err == -EBUSY || err == -ENODEV || err == -ENOTTY || err == -EISDIR)
 		message_error("%s: %s", target_name(mk, buf, sizeof(buf)), mk->target.what);
 	else
 		message_error("%s: %s: %s", target_name(mk, buf, sizeof(buf)),
 			      mk->target.what, strerror(-err));
 	if (mk->target.hint)
 		message_hint("%s", mk->target.hint);
-	return err == -EBUSY ? EXIT_REFUSED : EXIT_FAILED;
+	return err == -EBUSY || (err == -ENOTTY && mk->target.kind == TARGET_PIPE) ?
+		       EXIT_REFUSED :
+		       EXIT_FAILED;
 }
 
 /* For errors of tree, dedupe, layout and writer. */
@@ -493,7 +501,7 @@ static int add_summary_row(struct libscols_table *table, const char *name, u64 c
 	return add_row(table, cells, 4);
 }
 
-static int print_summary(const struct mkfs *mk)
+static int print_summary(const struct mkfs *mk, FILE *out)
 {
 	static const char *const columns[] = { "WHAT", "COUNT", "BYTES", "SIZE" };
 	struct libscols_table *table = new_table(columns, 4);
@@ -504,6 +512,7 @@ static int print_summary(const struct mkfs *mk)
 
 	if (!table)
 		return err;
+	scols_table_set_stream(table, out);
 	err = add_summary_row(table, "files", counts[S_IFREG >> 12], mk->tree.file_bytes, true);
 	if (!err)
 		err = add_summary_row(table, "directories", counts[S_IFDIR >> 12], 0, false);
@@ -527,16 +536,18 @@ static int print_summary(const struct mkfs *mk)
 
 static void print_result(const struct mkfs *mk, const unsigned char *uuid)
 {
+	/* Where the image went nothing else goes. */
+	FILE *out = mk->target.kind == TARGET_PIPE ? stderr : stdout;
 	char text[UUID_STR_LEN], size[32], buf[64];
 
 	if (mk->quiet)
 		return;
-	if (mk->verbose && print_summary(mk))
+	if (mk->verbose && print_summary(mk, out))
 		message_error("no memory for the summary");
 	uuid_unparse_lower(uuid, text);
-	escape_print(stdout, target_name(mk, buf, sizeof(buf)));
-	printf(": %" PRIu32 " inodes, %s, UUID %s\n", mk->tree.inode_count,
-	       size_human(mk->layout.image_size, size, sizeof(size)), text);
+	escape_print(out, target_name(mk, buf, sizeof(buf)));
+	fprintf(out, ": %" PRIu32 " inodes, %s, UUID %s\n", mk->tree.inode_count,
+		size_human(mk->layout.image_size, size, sizeof(size)), text);
 }
 
 /* ---- steps ---- */

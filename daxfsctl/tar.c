@@ -26,6 +26,7 @@
 #include "acl.h"
 #include "digest.h"
 #include "member.h"
+#include "spool.h"
 #include "tarfile.h"
 
 struct node;
@@ -378,7 +379,7 @@ static int read_contents(struct tar *tar, struct node *node)
 		} else {
 			err = members_spool(members, pos, bytes, len);
 			if (err)
-				return tree_blame_path(tar->tree, members_spool_dir(),
+				return tree_blame_path(tar->tree, spool_dir(),
 						       "has no place for the archive's files "
 						       "(TMPDIR names another directory)", -err);
 		}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Files, devices and memory as things an image can be written to. Knows
+ * Files, devices, memory and pipes as things an image can be written to. Knows
  * nothing of the image but that its first block makes it one.
  */
 #include "target.h"
@@ -19,6 +19,7 @@
 #include "../kmod/core/core.h"
 #include "signature.h"
 #include "source.h"
+#include "spool.h"
 
 static const u8 zeros[256u << 10];
 
@@ -97,6 +98,19 @@ static int look_at_device(struct target *target, enum target_kind kind)
 	return 0;
 }
 
+/* The image is put together in a file without a name, from where it goes out. */
+static int look_at_pipe(struct target *target)
+{
+	int flags = fcntl(STDOUT_FILENO, F_GETFL);
+
+	target->kind = TARGET_PIPE;
+	target->size = target->wanted_size;
+	target->is_zero = true;
+	if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY)
+		return fail(target, -EBADF, "is not open for writing");
+	return 0;
+}
+
 int target_look(struct target *target)
 {
 	struct stat st;
@@ -117,6 +131,8 @@ int target_look(struct target *target)
 		target->is_zero = true;
 		return 0;
 	}
+	if (strcmp(target->path, "-") == 0)
+		return look_at_pipe(target);
 	if (stat(target->path, &st) < 0) {
 		if (errno != ENOENT)
 			return fail(target, -errno, "cannot be examined");
@@ -159,6 +175,11 @@ int target_find_signature(struct target *target, char *name, size_t n)
 	struct stat st;
 
 	switch (target->kind) {
+	case TARGET_PIPE:
+		if (!isatty(STDOUT_FILENO))
+			return 0;
+		target->hint = "send it to a file or to another program";
+		return fail(target, -ENOTTY, "is a terminal, which an image is not for");
 	case TARGET_FILE:
 		if (!target->exists)
 			return 0;
@@ -242,6 +263,9 @@ int target_sync(struct target *target)
 		memory_fence();
 		return 0;
 	}
+	/* What lies in a file without a name is gone after a crash anyway. */
+	if (target->kind == TARGET_PIPE)
+		return 0;
 	return fsync(target->fd) < 0 ? -errno : 0;
 }
 
@@ -257,6 +281,24 @@ static char *temporary_name(const struct target *target)
 		     (unsigned long long)(number & 0xffffffff)) < 0)
 		return NULL;
 	return name;
+}
+
+static int resize_file(struct target *target, uint64_t size)
+{
+	if (target->size > size)
+		size = target->size;
+	if (ftruncate(target->fd, (off_t)size) < 0)
+		return fail(target, -errno, "cannot be made as large as the image");
+	return 0;
+}
+
+static int create_spool(struct target *target, uint64_t size)
+{
+	target->fd = spool_open();
+	if (target->fd >= 0)
+		return resize_file(target, size);
+	target->hint = "TMPDIR names another directory for it";
+	return fail(target, target->fd, "no temporary file can be had to put it together in");
 }
 
 static int create_file(struct target *target, uint64_t size)
@@ -282,11 +324,7 @@ static int create_file(struct target *target, uint64_t size)
 	}
 	if (target->exists && fchmod(target->fd, target->mode) < 0)
 		return fail(target, -errno, "cannot be given its mode");
-	if (target->size > size)
-		size = target->size;
-	if (ftruncate(target->fd, (off_t)size) < 0)
-		return fail(target, -errno, "cannot be made as large as the image");
-	return 0;
+	return resize_file(target, size);
 }
 
 /* The copy of the superblock of an image that was here must not outlive it. */
@@ -316,6 +354,8 @@ int target_begin(struct target *target, uint64_t size)
 
 	if (target->kind == TARGET_FILE)
 		return create_file(target, size);
+	if (target->kind == TARGET_PIPE)
+		return create_spool(target, size);
 	if (target->kind == TARGET_HEAP) {
 		if (target->size > size)
 			size = target->size;
@@ -359,9 +399,22 @@ static int link_file(struct target *target, const char *name)
 	return 0;
 }
 
+static int send_spool(struct target *target)
+{
+	struct stat st;
+	int err = fstat(target->fd, &st) < 0 ? -errno : 0;
+
+	if (!err)
+		err = spool_send(target->fd, st.st_size, STDOUT_FILENO);
+	return err ? fail(target, err, "cannot be written") : 0;
+}
+
 int target_finish(struct target *target)
 {
 	int err;
+
+	if (target->kind == TARGET_PIPE)
+		return send_spool(target);
 
 	if (target->kind == TARGET_HEAP) {
 		err = memory_end_access(&target->memory);

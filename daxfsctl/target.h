@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Where an image goes: a file, a block device, or memory. A file appears only
- * complete; a device or memory is no filesystem until it is complete.
+ * Where an image goes: a file, a block device, memory, or a pipe. A file appears
+ * only complete; a device or memory is no filesystem until it is complete; a pipe
+ * is given the image when it is complete.
  */
 #ifndef DAXFSCTL_TARGET_H
 #define DAXFSCTL_TARGET_H
@@ -19,11 +20,12 @@ enum target_kind {
 	TARGET_DEVDAX,
 	TARGET_PHYS,
 	TARGET_HEAP,
+	TARGET_PIPE,
 };
 
 struct target {
 	/* What the user said; set before target_look(). */
-	const char *path;	/* file, device or heap; NULL: physical memory */
+	const char *path;	/* file, device or heap; "-": standard output; NULL: physical memory */
 	bool is_heap;
 	uint64_t phys;
 	uint64_t wanted_size;	/* 0: not said */
@@ -71,7 +73,10 @@ int target_sync(struct target *target);
 /* The first size bytes, readable until target_close(). 0 or -errno. */
 int target_map(struct target *target, uint64_t size, void **map);
 void target_unmap(struct target *target, void *map, uint64_t size);
-/* Shows the file under its name; for a heap lets devices see the buffer. 0 or -errno. */
+/*
+ * Shows the file under its name, lets devices see a heap's buffer, sends a pipe its
+ * bytes. 0 or -errno; -EINTR: a signal came while a pipe was waited for.
+ */
 int target_finish(struct target *target);
 /* Without target_finish() before, nothing remains. */
 void target_close(struct target *target);

@@ -184,6 +184,7 @@ not_there() {
 		-d tree -o new -p 0x100000000 -s 16M | there is a target already
 		-d tree -H heap | needs -m
 		-d tree -p 0x100000000 | needs -s
+		-d tree -o - -m dir | standard output cannot be mounted
 		-d tree -o new -D 1M | needs -w
 		-d tree -o new --branches 5 | needs -w
 	END

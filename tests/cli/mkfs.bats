@@ -754,3 +754,34 @@ area_of() {
 		[[ $output == *"--$option"* ]]
 	done
 }
+
+@test "-o - sends the image to standard output, the same bytes as a file has, holes as zeros" {
+	run --separate-stderr mkdaxfs -v -d "$tree" -o -
+	# shellcheck disable=SC2154 # bats sets it
+	[[ $stderr == *"standard output: "*" inodes, "* ]]
+	mkdaxfs -d "$tree" -o - 2>/dev/null | cmp - "$BATS_FILE_TMPDIR/image"
+	mkdaxfs -q -d "$tree" -o - -s 8M | cmp -n "$(stat -c %s "$BATS_FILE_TMPDIR/image")" - "$BATS_FILE_TMPDIR/image"
+	[[ $(mkdaxfs -q -d "$tree" -o - -s 8M | wc -c) == 8388608 ]]
+	tar -C "$tree" -cf - . | mkdaxfs -q --tar - -o - >"$image"
+	fsck.daxfs -n "$image"
+	cd "$out"
+	mkdaxfs -q -d "$tree" -o - >"$image"
+	nothing_in "$out"
+}
+
+@test "-o - is refused on a terminal, and where standard output is closed" {
+	command -v script >/dev/null || skip "no script(1)"
+	run script -qec "mkdaxfs -d '$tree' -o -" /dev/null
+	[[ $status == 4 && $output == *"standard output: is a terminal, which an image is not for"* ]]
+	fails 1 bash -c 'exec >&-; mkdaxfs -d "$0" -o -' "$tree"
+	says "standard output: is not open for writing"
+}
+
+@test "-o -: a temporary file is made in TMPDIR, and nothing is left of it" {
+	TMPDIR=$out mkdaxfs -q -d "$tree" -o - >"$image"
+	nothing_in "$out"
+	fails 1 env TMPDIR="$out/missing" mkdaxfs -d "$tree" -o -
+	says "standard output: no temporary file can be had to put it together in: No such file or directory"
+	TMPDIR=$out mkdaxfs -q -d "$tree" -o - | head -c 8 | grep -qx daxfs.*
+	nothing_in "$out"
+}
