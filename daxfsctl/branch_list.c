@@ -140,7 +140,7 @@ static char *cell(const struct listing *ls, const struct daxfs_branch_info *br,
 
 	switch (column) {
 	case COL_NAME:
-		return escape_line(br->di_name, strlen(br->di_name));
+		return escape_cell(br->di_name, strlen(br->di_name));
 	case COL_STATE:
 		return strdup(state_of(br));
 	case COL_MODE:
@@ -148,14 +148,14 @@ static char *cell(const struct listing *ls, const struct daxfs_branch_info *br,
 	case COL_USED:
 		return strdup(format_size(ls->args, br->di_used, buf, sizeof(buf)));
 	case COL_HOST:
-		return escape_line(br->di_host, strlen(br->di_host));
+		return escape_cell(br->di_host, strlen(br->di_host));
 	case COL_TARGETS:
 		return join_targets(ls, br->di_name);
 	case COL_ID:
 		return strdup(format_id(br->di_id, buf, sizeof(buf)));
 	case COL_PARENT:
 		parent = branch_parent(&ls->bm, br);
-		return parent ? escape_line(parent->di_name, strlen(parent->di_name)) :
+		return parent ? escape_cell(parent->di_name, strlen(parent->di_name)) :
 				strdup("");
 	case COL_CREATED:
 		return strdup(format_time(br->di_created, buf, sizeof(buf)));

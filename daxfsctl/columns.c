@@ -8,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "charset.h"
 #include "escape.h"
 
 void columns_first(struct columns *chosen, size_t count)
@@ -54,7 +55,7 @@ int columns_choose(struct columns *chosen, const struct table_column *all,
 
 char *columns_add_line(char *text, const char *line)
 {
-	char *shown = escape_line(line, strlen(line));
+	char *shown = escape_cell(line, strlen(line));
 	char *longer = NULL;
 
 	if (!shown || asprintf(&longer, "%s%s%s", text, *text ? "\n" : "", shown) < 0)
@@ -64,9 +65,7 @@ char *columns_add_line(char *text, const char *line)
 	return longer;
 }
 
-struct libscols_table *columns_table(const struct columns *chosen,
-				     const struct table_column *all,
-				     const struct table_form *form)
+struct libscols_table *columns_new_table(void)
 {
 	struct libscols_table *table = scols_new_table();
 
@@ -74,6 +73,18 @@ struct libscols_table *columns_table(const struct columns *chosen,
 		return NULL;
 	/* What others chose is escaped already, once. */
 	scols_table_enable_noencoding(table, 1);
+	scols_table_enable_ascii(table, !charset_of_user_is_utf8());
+	return table;
+}
+
+struct libscols_table *columns_table(const struct columns *chosen,
+				     const struct table_column *all,
+				     const struct table_form *form)
+{
+	struct libscols_table *table = columns_new_table();
+
+	if (!table)
+		return NULL;
 	scols_table_enable_noheadings(table, form->no_headings);
 	scols_table_enable_raw(table, form->raw);
 	scols_table_enable_export(table, form->pairs);

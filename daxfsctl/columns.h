@@ -42,9 +42,12 @@ struct table_form {
 };
 
 /*
- * An empty table with these columns, whose cells are fit to be shown already;
- * a cell may have several lines. NULL without memory.
+ * An empty table, whose cells are fit to be shown already (escape_cell()): all
+ * tables start as this. NULL without memory.
  */
+struct libscols_table *columns_new_table(void);
+
+/* The same with these columns; a cell may have several lines. */
 struct libscols_table *columns_table(const struct columns *chosen,
 				     const struct table_column *all,
 				     const struct table_form *form);

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "charset.h"
+
 size_t escape_utf8_length(const unsigned char *p, size_t n)
 {
 	unsigned int code, min;
@@ -62,7 +64,7 @@ static size_t shown_length(const unsigned char *p, size_t n)
 	return len;
 }
 
-char *escape_line(const void *bytes, size_t len)
+static char *escape(const void *bytes, size_t len, bool ascii)
 {
 	static const char digits[] = "0123456789abcdef";
 	const unsigned char *p = bytes;
@@ -75,7 +77,7 @@ char *escape_line(const void *bytes, size_t len)
 	while (len) {
 		size_t n = *p == '\\' ? 0 : shown_length(p, len);
 
-		if (n) {
+		if (n == 1 || (n && !ascii)) {
 			memcpy(out, p, n);
 			out += n;
 		} else {
@@ -90,6 +92,16 @@ char *escape_line(const void *bytes, size_t len)
 	}
 	*out = '\0';
 	return line;
+}
+
+char *escape_line(const void *bytes, size_t len)
+{
+	return escape(bytes, len, false);
+}
+
+char *escape_cell(const void *bytes, size_t len)
+{
+	return escape(bytes, len, !charset_is_utf8());
 }
 
 void escape_print(FILE *out, const char *text)

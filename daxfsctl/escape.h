@@ -16,6 +16,12 @@
  */
 char *escape_line(const void *bytes, size_t len);
 
+/*
+ * The same for the cell of a table: where the libraries cannot decode UTF-8
+ * (charset_is_utf8()) all that is not ASCII is written as \xHH, too.
+ */
+char *escape_cell(const void *bytes, size_t len);
+
 /* Like escape_line(), but backslashes stay: for messages, which are not read back. */
 void escape_print(FILE *out, const char *text);
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "applet.h"
+#include "columns.h"
 #include "escape.h"
 #include "json.h"
 #include "message.h"
@@ -397,15 +398,23 @@ static bool is_in_base(const struct dxc_volume *vol, const struct dxc_extent *ex
 static int set_owner(const struct inspect *in, struct libscols_line *line,
 		     const struct dxc_extent *ex)
 {
-	char text[sizeof("branch ") + DAXFS_BRANCH_NAME_MAX];
 	struct dxc_branch br;
+	char *name, *text;
+	int err = -ENOMEM;
 
 	if (!ex->data)
 		return 0;
 	if (is_in_base(in->from.vol, ex, &br))
 		return scols_line_set_data(line, 3, "base");
-	snprintf(text, sizeof(text), "branch %s", br.name);
-	return scols_line_set_data(line, 3, *br.name ? text : "no branch");
+	if (!*br.name)
+		return scols_line_set_data(line, 3, "no branch");
+	name = escape_cell(br.name, strlen(br.name));
+	if (name && asprintf(&text, "branch %s", name) >= 0) {
+		err = scols_line_set_data(line, 3, text);
+		free(text);
+	}
+	free(name);
+	return err;
 }
 
 static int extent_line(const struct inspect *in, struct libscols_table *table,
@@ -450,7 +459,7 @@ static void extent_json(const struct inspect *in, struct json *json,
 
 static struct libscols_table *new_table(const struct inspect *in)
 {
-	struct libscols_table *table = scols_new_table();
+	struct libscols_table *table = columns_new_table();
 
 	if (!table)
 		return NULL;

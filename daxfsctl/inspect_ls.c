@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "applet.h"
+#include "columns.h"
 #include "escape.h"
 #include "json.h"
 #include "message.h"
@@ -191,8 +192,8 @@ static int set_size(const struct inspect *in, struct libscols_line *line,
 
 static int set_name(struct libscols_line *line, const char *name, const char *target)
 {
-	char *shown = escape_line(name, strlen(name));
-	char *shown_target = target ? escape_line(target, strlen(target)) : NULL;
+	char *shown = escape_cell(name, strlen(name));
+	char *shown_target = target ? escape_cell(target, strlen(target)) : NULL;
 	char *text = NULL;
 	int err = -ENOMEM;
 
@@ -240,12 +241,10 @@ static int entry_line(struct walk *walk, struct libscols_table *table, const cha
 
 static struct libscols_table *new_table(void)
 {
-	struct libscols_table *table = scols_new_table();
+	struct libscols_table *table = columns_new_table();
 
 	if (!table)
 		return NULL;
-	/* Names are escaped already, once. */
-	scols_table_enable_noencoding(table, 1);
 	scols_table_enable_noheadings(table, 1);
 	for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++) {
 		if (scols_table_new_column(table, columns[i].name, 0, columns[i].flags))

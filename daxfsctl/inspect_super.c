@@ -12,6 +12,7 @@
 
 #include "../kmod/core/branch.h"
 #include "applet.h"
+#include "columns.h"
 #include "json.h"
 #include "message.h"
 #include "mounted.h"
@@ -161,7 +162,7 @@ static int print_areas(struct inspect *in)
 	struct libscols_table *table;
 	int err;
 
-	table = scols_new_table();
+	table = columns_new_table();
 	if (!table)
 		return -ENOMEM;
 	err = fill_areas(in, table);

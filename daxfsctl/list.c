@@ -135,13 +135,13 @@ static char *cell(const struct listing *ls, const struct seen *seen,
 		return strdup("");
 	switch (column) {
 	case COL_SOURCE:
-		return escape_line(seen->source, strlen(seen->source));
+		return escape_cell(seen->source, strlen(seen->source));
 	case COL_BACKING:
 		return strdup(seen->backing);
 	case COL_FSVER:
 		return number_cell(seen->version, "");
 	case COL_LABEL:
-		return escape_line(seen->label, strlen(seen->label));
+		return escape_cell(seen->label, strlen(seen->label));
 	case COL_UUID:
 		uuid_unparse_lower(seen->uuid, uuid);
 		return strdup(uuid);

@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
-#include <locale.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +19,7 @@
 #include <daxfs/format.h>
 
 #include "applet.h"
+#include "charset.h"
 #include "message.h"
 
 #ifndef DAXFS_RELEASE
@@ -466,7 +466,7 @@ int main(int argc, char **argv)
 	const char *name;
 	int status;
 
-	setlocale(LC_ALL, "");
+	charset_init();
 	name = argc && argv[0] ? strrchr(argv[0], '/') : NULL;
 	name = name ? name + 1 : argc ? argv[0] : "daxfsctl";
 	a = find_by_link(name);

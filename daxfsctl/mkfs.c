@@ -18,6 +18,7 @@
 #include <uuid.h>
 
 #include "applet.h"
+#include "columns.h"
 #include "dedupe.h"
 #include "escape.h"
 #include "heartbeat.h"
@@ -430,7 +431,7 @@ static void scan_tick(void *priv, u64 inodes)
 /* A table with one right-aligned column of numbers after the first; NULL: no memory. */
 static struct libscols_table *new_table(const char *const *columns, size_t count)
 {
-	struct libscols_table *table = scols_new_table();
+	struct libscols_table *table = columns_new_table();
 
 	for (size_t i = 0; table && i < count; i++)
 		if (!scols_table_new_column(table, columns[i], 0, i ? SCOLS_FL_RIGHT : 0)) {

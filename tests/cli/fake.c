@@ -12,6 +12,7 @@
  *	$FAKE_CALLS	file to which calls that change something are appended
  *	$FAKE_MOUNTINFO	file that is read as /proc/self/mountinfo
  *	$FAKE_LABEL	label of the volume
+ *	$FAKE_NO_UTF8	there is no locale C.UTF-8
  *	$FAKE_FS	words of mount options that its fsopen() and friends know:
  *			what is asked of them is appended to $FAKE_CALLS, and what
  *			was mounted is $FAKE_MOUNT
@@ -24,6 +25,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <locale.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -73,6 +75,15 @@ FILE *fopen(const char *path, const char *mode)
 FILE *fopen64(const char *path, const char *mode)
 {
 	return open_file("fopen64", path, mode);
+}
+
+char *setlocale(int category, const char *name)
+{
+	char *(*real)(int, const char *) = dlsym(RTLD_NEXT, "setlocale");
+
+	if (name && strcmp(name, "C.UTF-8") == 0 && getenv("FAKE_NO_UTF8"))
+		return NULL;
+	return real(category, name);
 }
 
 static void meddle(const char *variable)
