@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * daxfsctl branch diff: what a branch changed, for people and as JSON. Names in
- * an image are anybody's bytes: to a terminal they go escaped.
+ * an image are anybody's bytes: they are escaped, so that a change is one line.
  */
 #include "branch.h"
 
@@ -35,34 +35,31 @@ static const char *kind_name(enum diff_kind kind)
 	return "unknown";
 }
 
-static void print_path(const char *path, bool escapes)
+static void print_path(const char *path)
 {
-	char *line = escapes ? escape_line(path, strlen(path)) : NULL;
+	char *line = escape_line(path, strlen(path));
 
-	if (escapes)
-		fputs(line ? line : "?", stdout);
-	else
-		fputs(path, stdout);
+	fputs(line ? line : "?", stdout);
 	free(line);
 }
 
-static void print_change(const struct diff_change *ch, bool stat, bool escapes)
+static void print_change(const struct diff_change *ch, bool stat)
 {
 	printf("%c ", ch->kind);
 	if (stat)
 		printf("%12" PRIu64 " %12" PRIu64 " ", ch->old_size, ch->size);
 	if (ch->old_path) {
-		print_path(ch->old_path, escapes);
+		print_path(ch->old_path);
 		fputs(" -> ", stdout);
 	}
-	print_path(ch->path, escapes);
+	print_path(ch->path);
 	putchar('\n');
 	if (ch->kind == DIFF_RENAMED && ch->modified) {
 		struct diff_change also = *ch;
 
 		also.kind = DIFF_MODIFIED;
 		also.old_path = NULL;
-		print_change(&also, stat, escapes);
+		print_change(&also, stat);
 	}
 }
 
@@ -107,10 +104,8 @@ void branch_diff_json(struct json *json, const struct diff *diff)
 
 void branch_diff_print(const struct diff *diff, bool stat)
 {
-	bool escapes = isatty(STDOUT_FILENO);
-
 	for (size_t i = 0; i < diff->count; i++)
-		print_change(&diff->changes[i], stat, escapes);
+		print_change(&diff->changes[i], stat);
 	if (stat)
 		print_summary(diff);
 }

@@ -318,6 +318,19 @@ differs() {
 	daxfsctl branch diff x -s "$image" -J | jq -e '.changes[0].path == "/a\\x0ab\\x1b[2J\""'
 }
 
+@test "a name cannot break a line of diff and commit --dry-run, to a terminal or a pipe" {
+	grows x branch main
+	grows x create $'/a\nA b\e[2J\\ä'
+	grows x rename /hello $'/\nhello'
+	branches=$BATS_TEST_TMPDIR/branches
+	printf '%s\n' "main 0 1 0 1 2 0 0 -" "x 1 2 0 1 1 1 0 -" >"$branches"
+	printf '%s\n' 'R /hello -> /\x0ahello' 'A /a\x0aA b\x1b[2J\x5cä' >"$BATS_TEST_TMPDIR/want"
+	daxfsctl branch diff x -s "$image" | diff -u "$BATS_TEST_TMPDIR/want" -
+	FAKE_IMAGE=$image faked daxfsctl branch commit --dry-run -m "$dir" | diff -u "$BATS_TEST_TMPDIR/want" -
+	script -qec "daxfsctl branch diff x -s '$image'" /dev/null </dev/null | tr -d '\r' | diff -u "$BATS_TEST_TMPDIR/want" -
+	[[ $(daxfsctl branch diff x -s "$image" --stat | wc -l) == 3 ]]
+}
+
 @test "a log that lies is an error, whatever it says" {
 	grows x branch main
 	grows x create /new text
