@@ -330,17 +330,19 @@ static int change_size(struct mnt_idmap *idmap, struct inode *inode, struct iatt
 	struct dxc_finding f = {};
 	struct daxfs_hold hold;
 	struct dxc_layer *layer;
-	loff_t shorter;
+	loff_t before, shorter;
 	int err;
 
 	/*
-	 * No page is mapped that the file may lose: before its blocks are given
-	 * out again. The last one may become a copy.
+	 * No page of the region is mapped that the file may lose: before its
+	 * blocks are given out again. The last one may become a copy. They come
+	 * back by a fault if nothing is changed; private copies, which would not,
+	 * go when it is.
 	 */
 	filemap_invalidate_lock(mapping);
-	shorter = min_t(loff_t, iattr->ia_size, i_size_read(inode));
-	unmap_mapping_range(mapping, round_up(shorter, PAGE_SIZE), 0, 1);
-	unmap_mapping_range(mapping, round_down(shorter, PAGE_SIZE), PAGE_SIZE, 0);
+	before = i_size_read(inode);
+	shorter = min_t(loff_t, iattr->ia_size, before);
+	unmap_mapping_range(mapping, round_down(shorter, PAGE_SIZE), 0, 0);
 	daxfs_disown(inode, shorter >> PAGE_SHIFT, ULONG_MAX);
 	layer = daxfs_view_replace(inode, &hold);
 	err = PTR_ERR_OR_ZERO(layer);
@@ -348,6 +350,8 @@ static int change_size(struct mnt_idmap *idmap, struct inode *inode, struct iatt
 		err = log_attr(idmap, inode, iattr, layer, &f);
 		daxfs_view_replace_end(inode->i_sb, &hold, changed);
 	}
+	if (!err && shorter < before)
+		unmap_mapping_range(mapping, daxfs_block_end(shorter), 0, 1);
 	filemap_invalidate_unlock(mapping);
 	daxfs_view_told(inode->i_sb, &hold);
 	daxfs_bad(daxfs_volume_of(inode), err, &f);

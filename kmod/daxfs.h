@@ -174,6 +174,12 @@ static inline void daxfs_clear(struct daxfs_inode_info *info, unsigned long stat
 		;
 }
 
+/* pos rounded up to a block; no loff_t, as the last block of the longest file ends behind it. */
+static inline u64 daxfs_block_end(loff_t pos)
+{
+	return round_up((u64)pos, PAGE_SIZE);
+}
+
 /* What the base says of it, or NULL. */
 static inline const struct dxc_inode *daxfs_base_of(const struct daxfs_inode_info *info)
 {

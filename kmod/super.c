@@ -371,7 +371,7 @@ static int fill_super(struct super_block *sb, struct fs_context *fc)
 	sb->s_magic = DAXFS_SUPER_MAGIC;
 	sb->s_blocksize = DAXFS_BLOCK_SIZE;
 	sb->s_blocksize_bits = PAGE_SHIFT;
-	sb->s_maxbytes = MAX_LFS_FILESIZE;
+	sb->s_maxbytes = DXC_SIZE_MAX;
 	sb->s_time_gran = 1;
 	sb->s_op = &daxfs_super_ops;
 	sb->s_xattr = daxfs_xattr_handlers;

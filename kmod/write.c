@@ -120,16 +120,20 @@ static void done_writing(struct inode *inode, const struct dxc_attr *attr)
 	daxfs_attr_done(inode, attr, 0);
 }
 
-/* Own blocks: in place. A longer file is a record. */
+/* Own blocks: in place. A longer file is a record, of what comes behind the end alone. */
 static ssize_t overwrite(struct writing *wr, struct dxc_layer *layer, size_t len,
 			 const struct dxc_part *part)
 {
+	dxc_off off = part->ex.data + (wr->pos - part->ex.pos);
+	loff_t size = i_size_read(wr->inode);
 	struct dxc_attr attr;
 	size_t done;
 	int err;
 
-	done = copy_in(wr->vol->backing, part->ex.data + (wr->pos - part->ex.pos), len, wr->from);
-	if (!done || wr->pos + done <= i_size_read(wr->inode)) {
+	if (wr->pos < size)
+		len = min_t(u64, len, size - wr->pos);
+	done = copy_in(wr->vol->backing, off, len, wr->from);
+	if (!done || wr->pos < size) {
 		if (done)
 			daxfs_touch(wr->inode);
 		return done;
@@ -137,6 +141,8 @@ static ssize_t overwrite(struct writing *wr, struct dxc_layer *layer, size_t len
 	attr_after(wr->inode, &attr, wr->pos + done);
 	err = dxc_op_setattr(layer, &attr);
 	if (err) {
+		/* Mappings show the last block to its end. */
+		zero(wr->vol->backing, off, done);
 		iov_iter_revert(wr->from, done);
 		return err;
 	}
@@ -289,8 +295,7 @@ static ssize_t write_piece(struct writing *wr)
 		unmap_end(wr->inode, size);
 	if (done > 0 && mapping_mapped(mapping))
 		unmap_mapping_range(mapping, round_down(wr->pos, PAGE_SIZE),
-				    round_up(wr->pos + done, PAGE_SIZE) -
-				    round_down(wr->pos, PAGE_SIZE), 0);
+				    round_up(offset_in_page(wr->pos) + done, PAGE_SIZE), 0);
 	filemap_invalidate_unlock(mapping);
 	daxfs_view_told(wr->inode->i_sb, &hold);
 	return done;

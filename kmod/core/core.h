@@ -28,6 +28,14 @@ typedef u64 dxc_off;	/* byte offset in the region */
 typedef u64 dxc_pos;	/* byte offset in a file */
 typedef u64 dxc_ino;	/* inode number, 1 is the root */
 
+/*
+ * The largest size of a file: what the VFS can count, so that each size which
+ * it lets through can be had, and each offset lies in a block below
+ * DXC_BLOCKS_MAX. The end of the last block is 2^63: no loff_t, but a dxc_pos.
+ */
+#define DXC_SIZE_MAX	((u64)LLONG_MAX)
+#define DXC_BLOCKS_MAX	(DXC_SIZE_MAX / DAXFS_BLOCK_SIZE + 1)
+
 /* What is wrong; dxc_code_text() says it in words. */
 enum dxc_code {
 	DXC_OK = 0,

@@ -19,8 +19,7 @@ static int check_regular(const struct dxc_volume *vol, dxc_off at,
 {
 	u64 bytes;
 
-	/* The VFS counts in loff_t; a page past the end must still fit. */
-	if (inode->size > LLONG_MAX - DAXFS_BLOCK_SIZE)
+	if (inode->size > DXC_SIZE_MAX)
 		return INODE_BAD(DXC_INO_SIZE, inode->size);
 	if (inode->flags & DAXFS_IN_EXTENTS) {
 		bytes = (u64)inode->count * sizeof(struct daxfs_extent);

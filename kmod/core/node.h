@@ -12,8 +12,6 @@
 
 #include "layer.h"
 
-/* Blocks of files are numbered below this, so that byte positions fit an s64. */
-#define DXC_BLOCKS_MAX	((u64)LLONG_MAX / DAXFS_BLOCK_SIZE)
 #define DXC_NO_INDEX	0xffffffffu
 /* Positions in a directory of names that layers made; those of the base are below. */
 #define DXC_COOKIE_FIRST	0x100000000ull

@@ -159,7 +159,7 @@ static int decode_inode(const struct daxfs_item_inode *raw, struct dxc_attr *att
 		return -EUCLEAN;
 	if (attr->uid == (u32)-1 || attr->gid == (u32)-1 || raw->ii_reserved0)
 		return -EUCLEAN;
-	if (attr->size > LLONG_MAX - DAXFS_BLOCK_SIZE)
+	if (attr->size > DXC_SIZE_MAX)
 		return -EUCLEAN;
 	/* A target is read into a buffer of that size. Other kinds have no contents at all. */
 	if (S_ISLNK(attr->mode) ? !attr->size || attr->size > DAXFS_SYMLINK_MAX :
@@ -186,11 +186,11 @@ static int decode_range(const struct dxc_volume *vol, const struct daxfs_item_ra
 	item->count = le64_to_cpu(raw->ra_count);
 	item->data = le64_to_cpu(raw->ra_data);
 	if (!item->count || check_add_overflow(item->block, item->count, &end) ||
-	    end > LLONG_MAX / DAXFS_BLOCK_SIZE)
+	    end > DXC_BLOCKS_MAX)
 		return -EUCLEAN;
 	if (item->type == DAXFS_ITEM_UNMAP)
 		return item->data ? -EUCLEAN : 0;
-	/* count is below 2^51, so the product cannot overflow. */
+	/* count is at most 2^51, so the product cannot overflow. */
 	if (item->data % DAXFS_BLOCK_SIZE ||
 	    !dxc_range_ok(item->data, item->count * DAXFS_BLOCK_SIZE, delta->offset,
 			  delta->length))

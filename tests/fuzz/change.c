@@ -342,7 +342,7 @@ static int do_resize(struct changing *ch)
 	if (err)
 		return err;
 	size = some_block(ch->how[2], at.file.attr.size) * DAXFS_BLOCK_SIZE + ch->how[3];
-	if (size > LLONG_MAX - DAXFS_BLOCK_SIZE)
+	if (size > DXC_SIZE_MAX)
 		return 0;
 	touch(ch, &at.file.attr);
 	return dxc_op_resize(ch->layer, &at.file.attr, visit_base(&at.file), size, NULL);

@@ -149,12 +149,12 @@ static u64 some_size(struct splicer *sp)
 	case 4:
 		return some(sp, 200000);
 	}
-	return some(sp, 4) ? 1ull << some(sp, 64) : LLONG_MAX - DAXFS_BLOCK_SIZE;
+	return some(sp, 4) ? 1ull << some(sp, 64) : DXC_SIZE_MAX;
 }
 
 static u64 some_block(struct splicer *sp)
 {
-	u64 last = LLONG_MAX / DAXFS_BLOCK_SIZE;
+	u64 last = DXC_BLOCKS_MAX;
 
 	return some(sp, 12) ? some(sp, 32) : last - some(sp, 40);
 }

@@ -225,7 +225,7 @@ static void visit_inode(struct visitor *vi)
 
 	MUST(at->nlink && at->atime_nsec < 1000000000 && at->mtime_nsec < 1000000000 &&
 	     at->ctime_nsec < 1000000000);
-	MUST(at->size <= LLONG_MAX - DAXFS_BLOCK_SIZE);
+	MUST(at->size <= DXC_SIZE_MAX);
 	note(vi, "inode", at->ino, at->mode, at->nlink, at->size);
 	note(vi, "owner", at->ino, at->uid, at->gid, at->parent);
 	note(vi, "device", at->ino, at->rdev_major, at->rdev_minor, at->atime_nsec);

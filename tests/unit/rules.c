@@ -150,7 +150,7 @@ DAMAGE(nlink_more) { LE32(RAW("hard1")->in_nlink, 4); }
 DAMAGE(nlink_dir) { LE32(RAW("sub")->in_nlink, 2); }
 DAMAGE(nlink_root) { PLUS32(image_raw(p->img, 1)->in_nlink, 1); }
 DAMAGE(size_huge) { LE64(RAW("sparse")->in_size, 1ull << 63); }
-DAMAGE(size_edge) { LE64(RAW("allhole")->in_size, INT64_MAX - 4095); }
+DAMAGE(size_edge) { LE64(RAW("allhole")->in_size, DXC_SIZE_MAX + 1); }
 DAMAGE(dir_size) { PLUS64(RAW("many")->in_size, 64); }
 DAMAGE(dir_count) { PLUS32(RAW("many")->in_count, 1); }
 DAMAGE(dir_unit0) { LE16(RAW("emptydir")->in_unit, 0); }
