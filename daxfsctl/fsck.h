@@ -69,6 +69,16 @@ void fsck_findings_free(struct fsck_findings *findings);
 /* All of them, to stdout, and a line or two that sum them up; returns the exit status. */
 int fsck_print(const struct fsck *fsck, bool repaired);
 
+/* fsck_paths.c */
+
+struct fsck_paths;
+
+/* Reads all directories of the base. NULL: no memory. */
+struct fsck_paths *fsck_paths_new(const struct dxc_volume *vol);
+void fsck_paths_free(struct fsck_paths *paths);
+/* The first path of what a finding is about, which the caller frees; NULL: none, or not known. */
+char *fsck_path_of(const struct fsck_paths *paths, const struct dxc_finding *f);
+
 /* fsck_repair.c */
 
 /* A full check; its findings are what is left. An exit status, FSCK_FAILED with a message. */

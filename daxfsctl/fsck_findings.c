@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "json.h"
 #include "message.h"
@@ -117,7 +118,7 @@ static const char *remedy_name(unsigned int code)
 	return "none";
 }
 
-static void print_json(struct json *json, const struct fsck_finding *finding)
+static void print_json(struct json *json, const struct fsck_finding *finding, const char *path)
 {
 	const struct dxc_finding *f = &finding->f;
 
@@ -128,6 +129,8 @@ static void print_json(struct json *json, const struct fsck_finding *finding)
 	json_bool(json, "leftover", dxc_code_is_leftover(f->code));
 	if (f->ino)
 		json_number(json, "inode", f->ino);
+	if (path)
+		json_bytes(json, "path", path, strlen(path));
 	json_number(json, "offset", f->offset);
 	json_number(json, "detail", f->detail);
 	json_text(json, "remedy", remedy_name(f->code));
@@ -135,9 +138,9 @@ static void print_json(struct json *json, const struct fsck_finding *finding)
 	json_close(json, '}');
 }
 
-static void print_finding(const struct fsck_finding *finding, bool repaired)
+static void print_finding(const struct fsck_finding *finding, const char *path, bool repaired)
 {
-	message_finding(stdout, &finding->f);
+	message_finding(stdout, &finding->f, path);
 	if (dxc_code_is_leftover(finding->f.code))
 		fputs(", left behind", stdout);
 	if (repaired)
@@ -217,16 +220,24 @@ int fsck_print(const struct fsck *fsck, bool repaired)
 {
 	const struct fsck_findings *findings = &fsck->findings;
 	struct sum sum = add_up(findings);
+	struct fsck_paths *paths = NULL;
 	struct json json;
+
+	if (findings->count && fsck->vol.region.size)
+		paths = fsck_paths_new(&fsck->vol);
 
 	if (fsck->as_json)
 		json_begin(&json, stdout, "findings");
 	for (size_t i = 0; i < findings->count; i++) {
+		char *path = paths ? fsck_path_of(paths, &findings->list[i].f) : NULL;
+
 		if (fsck->as_json)
-			print_json(&json, &findings->list[i]);
+			print_json(&json, &findings->list[i], path);
 		else
-			print_finding(&findings->list[i], repaired);
+			print_finding(&findings->list[i], path, repaired);
+		free(path);
 	}
+	fsck_paths_free(paths);
 	if (fsck->as_json)
 		json_end(&json);
 	else

@@ -87,7 +87,7 @@ char *image_strerror(const struct image *img, int err)
 	out = open_memstream(&text, &size);
 	if (!out)
 		return NULL;
-	message_finding(out, &img->finding);
+	message_finding(out, &img->finding, NULL);
 	if (fclose(out) != 0) {
 		free(text);
 		return NULL;

@@ -202,6 +202,8 @@ static int stat_json(struct shown *sh)
 	}
 	if (has_place(file))
 		json_number(&json, "offset", file->base.data);
+	if (has_place(file) && S_ISREG(attr->mode))
+		json_number(&json, "checksum", file->base.checksum);
 	if (sh->target)
 		json_bytes(&json, "target", sh->target, strlen(sh->target));
 	json_open_array(&json, "xattrs");
@@ -238,6 +240,8 @@ static void print_kind(const struct shown *sh)
 		printf("%-14s %u,%u\n", "Device:", attr->rdev_major, attr->rdev_minor);
 	if (!has_place(file))
 		return;
+	if (S_ISREG(attr->mode))
+		printf("%-14s 0x%08x\n", "Checksum:", file->base.checksum);
 	if (file->base.flags & DAXFS_IN_EXTENTS)
 		printf("%-14s %u at 0x%" PRIx64 "\n", "Extents:", file->base.count,
 		       file->base.data);

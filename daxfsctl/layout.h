@@ -12,6 +12,7 @@ struct layout_piece {
 	dxc_pos pos;
 	dxc_off off;		/* block aligned */
 	u64 len;		/* bytes of the file; zeros follow up to the block's end */
+	u32 checksum;		/* of these bytes: the writer's */
 };
 
 /* Bytes of the image that nothing is stored in. */

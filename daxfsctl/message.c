@@ -99,6 +99,7 @@ static const char *detail_format(unsigned int code)
 		return " (0%llo)";
 	case DXC_SB_CHECKSUM:
 	case DXC_AREA_CHECKSUM:
+	case DXC_FILE_CHECKSUM:
 		return " (0x%08llx would be right)";
 	case DXC_SB_FEATURE:
 	case DXC_SB_AREA_BOUNDS:
@@ -122,7 +123,7 @@ static const char *detail_format(unsigned int code)
 	return NULL;
 }
 
-void message_finding(FILE *out, const struct dxc_finding *f)
+void message_finding(FILE *out, const struct dxc_finding *f, const char *path)
 {
 	const char *format = detail_format(f->code);
 
@@ -130,6 +131,10 @@ void message_finding(FILE *out, const struct dxc_finding *f)
 		fprintf(out, "inode %llu", (unsigned long long)f->ino);
 	else
 		fputs(dxc_area_name(f->area), out);
+	if (path) {
+		fputs(", ", out);
+		escape_print(out, path);
+	}
 	fprintf(out, ": %s", dxc_code_text(f->code));
 	if (format) {
 #pragma GCC diagnostic push

@@ -11,7 +11,10 @@ struct dxc_finding;
 void message_set_verb(const char *verb);
 void message_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void message_hint(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* A finding of the core as a sentence without newline, e.g. "inode 7: size cannot be (123), at 0x200180" */
-void message_finding(FILE *out, const struct dxc_finding *f);
+/*
+ * A finding of the core as a sentence without newline, e.g. "inode 7, /etc/fstab: impossible
+ * size (123), at 0x200180". path: of the inode, or NULL.
+ */
+void message_finding(FILE *out, const struct dxc_finding *f, const char *path);
 
 #endif

@@ -41,6 +41,7 @@ struct tree_content {
 	struct dxc_extent whole;
 	dxc_off extents;	/* where the extent array is, sparse files */
 	u32 part_count;
+	u32 checksum;		/* as in_checksum; known when the contents are written */
 	bool sparse;
 };
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "../kmod/core/branch.h"
+#include "checksum.h"
 #include "digest.h"
 #include "parallel.h"
 
@@ -90,7 +91,7 @@ static void add_digest(struct tree_content *content, struct digest *digest)
 }
 
 /* Reads len bytes of a piece to buf, and zeros up to the end of the block. */
-static int read_part(struct writer *writer, const struct layout_piece *piece, int fd,
+static int read_part(struct writer *writer, struct layout_piece *piece, int fd,
 		     u8 *buf, u64 from, u64 len, struct digest *digest)
 {
 	int err = tree_read_file(writer->tree, piece->content->owner, fd, buf, len,
@@ -99,13 +100,14 @@ static int read_part(struct writer *writer, const struct layout_piece *piece, in
 	if (err)
 		return err;
 	memset(buf + len, 0, round_up(len) - len);
+	piece->checksum = dxc_crc32c(piece->checksum, buf, len);
 	if (writer->derive_uuid)
 		digest_add(digest, buf, len);
 	return 0;
 }
 
 /* A piece that is longer than the buffer. */
-static int copy_long(struct writer *writer, const struct layout_piece *piece, int fd,
+static int copy_long(struct writer *writer, struct layout_piece *piece, int fd,
 		     u8 *buf, struct digest *digest)
 {
 	int err = 0;
@@ -127,7 +129,7 @@ static int copy_long(struct writer *writer, const struct layout_piece *piece, in
 
 /* A piece that fits the buffer is left in it, a longer one is written. */
 static int copy_piece(struct writer *writer, struct copier *copier,
-		      const struct layout_piece *piece, u8 *buf)
+		      struct layout_piece *piece, u8 *buf)
 {
 	const struct tree_inode *owner = piece->content->owner;
 	struct digest digest;
@@ -155,7 +157,7 @@ static int run_job(void *priv, void *local, size_t index)
 	struct copy *copy = priv;
 	struct writer *writer = copy->writer;
 	const struct copy_job *job = &copy->jobs[index];
-	const struct layout_piece *pieces = &writer->layout->pieces[job->first];
+	struct layout_piece *pieces = &writer->layout->pieces[job->first];
 	struct copier *copier = local;
 	int err = 0;
 
@@ -198,6 +200,37 @@ static int make_jobs(struct copy *copy)
 	return 0;
 }
 
+static int order_pieces(const void *a, const void *b)
+{
+	const struct layout_piece *x = *(struct layout_piece *const *)a;
+	const struct layout_piece *y = *(struct layout_piece *const *)b;
+
+	if (x->content != y->content)
+		return x->content->owner->number < y->content->owner->number ? -1 : 1;
+	return x->pos < y->pos ? -1 : x->pos > y->pos;
+}
+
+/* Of files, from those of their pieces, which were read in any order. */
+static int join_checksums(const struct layout *layout)
+{
+	struct layout_piece **sorted;
+
+	if (!layout->piece_count)
+		return 0;
+	sorted = calloc(layout->piece_count, sizeof(*sorted));
+	if (!sorted)
+		return -ENOMEM;
+	for (size_t i = 0; i < layout->piece_count; i++)
+		sorted[i] = &layout->pieces[i];
+	qsort(sorted, layout->piece_count, sizeof(*sorted), order_pieces);
+	for (size_t i = 0; i < layout->piece_count; i++)
+		sorted[i]->content->checksum = checksum_join(sorted[i]->content->checksum,
+							     sorted[i]->checksum,
+							     sorted[i]->len);
+	free(sorted);
+	return 0;
+}
+
 static int write_contents(struct writer *writer)
 {
 	struct copy copy = { .writer = writer };
@@ -217,7 +250,7 @@ static int write_contents(struct writer *writer)
 	if (!err)
 		err = parallel_run(&work);
 	free(copy.jobs);
-	return err;
+	return err ? err : join_checksums(writer->layout);
 }
 
 static int zero_gaps(struct writer *writer)
@@ -355,6 +388,8 @@ static void encode_inode(const struct writer *writer, const struct tree_inode *i
 		} else if (content) {
 			out.data = content->whole.data;
 		}
+		if (content)
+			out.checksum = content->checksum;
 		break;
 	case S_IFDIR:
 		out.parent = inode->parent->number;

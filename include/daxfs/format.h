@@ -202,6 +202,11 @@ DAXFS_AT(daxfs_super, sb_zero4, 0x600);
  *   symlink      in_data  offset of the target in LINKS; in_size its length
  *   char, block  in_data  major << 32 | minor
  *   fifo, socket in_data  0
+ *
+ * in_checksum of a regular file: of its contents up to in_size; of one with
+ * DAXFS_IN_EXTENTS, of the bytes of its extents, one after the other, up to
+ * in_size. So holes cost nothing, and the extents say where they are. It is
+ * for those who check an image: reading a file does not look at it.
  */
 struct daxfs_inode {
 	__le16 in_mode;		/* type and permissions as in stat(2) */
@@ -218,7 +223,7 @@ struct daxfs_inode {
 	__le32 in_parent;	/* directory: number of its parent (root: itself); else 0 */
 	__le16 in_unit;		/* directory: 1 to 5; else 0 */
 	__le16 in_reserved0;	/* 0 */
-	__le32 in_reserved1;	/* 0 */
+	__le32 in_checksum;	/* regular: crc32c of the contents, see above; else 0 */
 };
 DAXFS_SIZE(daxfs_inode, 64);
 DAXFS_AT(daxfs_inode, in_mode, 0);
@@ -235,7 +240,7 @@ DAXFS_AT(daxfs_inode, in_count, 48);
 DAXFS_AT(daxfs_inode, in_parent, 52);
 DAXFS_AT(daxfs_inode, in_unit, 56);
 DAXFS_AT(daxfs_inode, in_reserved0, 58);
-DAXFS_AT(daxfs_inode, in_reserved1, 60);
+DAXFS_AT(daxfs_inode, in_checksum, 60);
 
 /* ---- base: directories ---- */
 

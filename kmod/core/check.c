@@ -7,7 +7,8 @@
  * checksums hold, that the directories are one tree and count the links right,
  * that names are sorted (so that every lookup finds what readdir shows), that
  * no two files share a part of their blocks, that nothing hides after the end
- * of a file. What writable images have besides is in check_delta.c.
+ * of a file. The contents of files are in check_contents.c, what writable images
+ * have besides in check_delta.c.
  */
 #include "check.h"
 
@@ -98,7 +99,8 @@ static int check_checksum(struct checker *c, unsigned int area)
 
 /* ---- pieces of areas ---- */
 
-static int remember(struct pieces *p, dxc_off start, u64 len, u64 size, dxc_ino ino)
+static int remember(struct pieces *p, dxc_off start, u64 len, u64 size,
+		    const struct dxc_inode *inode)
 {
 	struct piece *bigger;
 	u64 room;
@@ -119,7 +121,8 @@ static int remember(struct pieces *p, dxc_off start, u64 len, u64 size, dxc_ino 
 	p->list[p->count].start = start;
 	p->list[p->count].len = len;
 	p->list[p->count].size = size;
-	p->list[p->count++].ino = ino;
+	p->list[p->count].checksum = inode->checksum;
+	p->list[p->count++].ino = inode->ino;
 	return 0;
 }
 
@@ -138,9 +141,10 @@ static int piece_cmp(const void *a, const void *b)
 
 /*
  * Equal files are stored once, so the same piece may be used many times; a
- * part of one may not. Directories share nothing. What is walked afterwards is
- * only what does not overlap, so that many inodes that claim one long array
- * cannot make the check as long as the square of the image.
+ * part of one may not. They share the whole array of extents, if they have one,
+ * so an extent is in one array only. Directories share nothing. What is walked
+ * afterwards is only what does not overlap, so that many inodes that claim one
+ * long array cannot make the check as long as the square of the image.
  */
 static int check_overlap(struct checker *c, struct pieces *p, unsigned int code,
 			 unsigned int area, bool may_share)
@@ -152,10 +156,9 @@ static int check_overlap(struct checker *c, struct pieces *p, unsigned int code,
 	dxc_sort(p->list, p->count, sizeof(*p->list), piece_cmp);
 	for (i = 0; i < p->count; i++) {
 		const struct piece *me = &p->list[i];
-		bool same = i && me->start == me[-1].start &&
-			    me->len == me[-1].len && me->size == me[-1].size;
+		bool same = i && dxc_piece_is_same(me, me - 1);
 
-		if (me->start < end && !(same && may_share)) {
+		if (me->start < end && !(same && may_share && me->size)) {
 			if (area == DAXFS_AREA_DIRS)
 				c->seen[me->ino - 1].overlaps = true;
 			err = found(c, code, area, me->ino, me->start, me->start);
@@ -210,7 +213,7 @@ static int check_extents(struct checker *c, const struct dxc_inode *inode)
 			return found(c, DXC_EX_ORDER, DAXFS_AREA_EXTENTS,
 				     inode->ino, inode->data, ex.pos);
 		end = ex.pos + ex.len;
-		err = remember(&c->data, ex.data, ex.len, 0, inode->ino);
+		err = remember(&c->data, ex.data, ex.len, 0, inode);
 		if (!err)
 			err = check_tail(c, inode, &ex);
 		if (err)
@@ -255,16 +258,22 @@ static int check_file(struct checker *c, const struct dxc_inode *inode)
 	struct dxc_extent ex;
 	int err;
 
+	/* Of nothing it is 0. */
+	if (inode->checksum && !inode->data) {
+		err = found(c, DXC_FILE_CHECKSUM, DAXFS_AREA_INODES, inode->ino, 0, 0);
+		if (err)
+			return err;
+	}
 	if (inode->flags & DAXFS_IN_EXTENTS)
 		return remember(&c->arrays, inode->data,
 				(u64)inode->count * sizeof(struct daxfs_extent),
-				inode->size, inode->ino);
+				inode->size, inode);
 	if (!inode->size)
 		return 0;
 	err = dxc_extent_map(c->vol, inode, 0, &ex, &f);
 	if (err)
 		return decoded(c, err, &f);
-	err = remember(&c->data, ex.data, ex.len, 0, inode->ino);
+	err = remember(&c->data, ex.data, ex.len, inode->size, inode);
 	return err ? err : check_tail(c, inode, &ex);
 }
 
@@ -387,7 +396,7 @@ static int check_inode(struct checker *c, dxc_ino ino)
 	if (S_ISLNK(inode.mode))
 		return check_symlink(c, &inode);
 	if (S_ISDIR(inode.mode))
-		return remember(&c->dirs, inode.data, inode.size, 0, ino);
+		return remember(&c->dirs, inode.data, inode.size, 0, &inode);
 	return 0;
 }
 
@@ -566,6 +575,9 @@ static int check_all(struct checker *c)
 	}
 	if (!err && dxc_volume_is_writable(vol))
 		err = dxc_check_delta(c);
+	/* Last: whether logs can be read does not depend on what is in files. */
+	if (!err)
+		err = dxc_check_contents(c);
 	return err;
 }
 

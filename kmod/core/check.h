@@ -23,9 +23,16 @@ struct seen {
 struct piece {
 	dxc_off start;
 	u64 len;
-	u64 size;	/* EXTENTS: of the file */
+	u64 size;	/* of the file; DATA: 0 when it is an extent */
 	u32 ino;
+	u32 checksum;	/* of the file */
 };
+
+/* The same bytes, for files of the same size? */
+static inline bool dxc_piece_is_same(const struct piece *a, const struct piece *b)
+{
+	return a->start == b->start && a->len == b->len && a->size == b->size;
+}
 
 struct pieces {
 	struct piece *list;
@@ -135,6 +142,12 @@ void dxc_delta_end(struct delta *d);
  * its log cannot be, with the finding in *f; else f->code is DXC_OK.
  */
 int dxc_delta_load(struct delta *d, u32 index, struct dxc_finding *f);
+
+/*
+ * check_contents.c: that files hold what their checksums say, after pieces were
+ * sorted and looked at for overlaps. Results as dxc_check().
+ */
+int dxc_check_contents(struct checker *c);
 
 /*
  * check_delta.c: shared state, tables, chunks and logs of a writable image,

@@ -97,6 +97,7 @@ enum dxc_code {
 	DXC_ZERO_AREA,		/* bytes that other filesystems probe are not zero */
 	DXC_FILE_TAIL,		/* last block not zero after the end of the file */
 	DXC_FILE_OVERLAP,	/* two files share blocks or extents, not all; detail: offset */
+	DXC_FILE_CHECKSUM,	/* contents are not what they were made as; detail: what it should be */
 	DXC_DIR_OVERLAP,	/* two directories share entries; detail: offset */
 	DXC_DIR_LOOP,		/* directory that no path from the root leads to */
 	DXC_DIR_PARENT,		/* is entered in another than its parent; detail: it */
@@ -304,6 +305,7 @@ struct dxc_inode {
 	dxc_off data;		/* see struct daxfs_inode; not for devices */
 	dxc_ino parent;		/* directories */
 	u32 entry_size;		/* directories: bytes of an entry */
+	u32 checksum;		/* regular files: as in_checksum */
 	u32 rdev_major;		/* devices */
 	u32 rdev_minor;
 };

@@ -93,8 +93,9 @@ int dxc_inode_read(const struct dxc_volume *vol, dxc_ino ino,
 	inode->entry_size = unit * DAXFS_DIRENT_UNIT;
 	inode->rdev_major = 0;
 	inode->rdev_minor = 0;
+	inode->checksum = le32_to_cpu(raw.in_checksum);
 
-	if (raw.in_reserved0 || raw.in_reserved1)
+	if (raw.in_reserved0)
 		return INODE_BAD(DXC_INO_RESERVED, 0);
 	if (inode->mtime_nsec > 999999999)
 		return INODE_BAD(DXC_INO_NSEC, inode->mtime_nsec);
@@ -111,6 +112,10 @@ int dxc_inode_read(const struct dxc_volume *vol, dxc_ino ino,
 		return INODE_BAD(DXC_INO_XATTR, inode->xattr);
 	if (!S_ISDIR(inode->mode) && (inode->parent || unit))
 		return INODE_BAD(DXC_INO_RESERVED, unit);
+
+	if (inode->checksum && !S_ISREG(inode->mode) &&
+	    DXC_DIRENT_TYPES >> dxc_type_of_mode(inode->mode) & 1)
+		return INODE_BAD(DXC_INO_RESERVED, inode->checksum);
 
 	switch (inode->mode & S_IFMT) {
 	case S_IFREG:
@@ -171,4 +176,6 @@ void dxc_inode_encode(const struct dxc_inode *inode, struct daxfs_inode *raw)
 		raw->in_parent = cpu_to_le32(inode->parent);
 		raw->in_unit = cpu_to_le16(inode->entry_size / DAXFS_DIRENT_UNIT);
 	}
+	if (S_ISREG(inode->mode))
+		raw->in_checksum = cpu_to_le32(inode->checksum);
 }

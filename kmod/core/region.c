@@ -69,6 +69,7 @@ static const char *const texts[DXC_CODES] = {
 	[DXC_ZERO_AREA] = "bytes that must be zero are not",
 	[DXC_FILE_TAIL] = "bytes after the end of the file are not zero",
 	[DXC_FILE_OVERLAP] = "file shares a part of another file's blocks",
+	[DXC_FILE_CHECKSUM] = "contents of the file have changed: bad checksum",
 	[DXC_DIR_OVERLAP] = "directory shares entries with another",
 	[DXC_DIR_LOOP] = "no path from the root leads to the directory",
 	[DXC_DIR_PARENT] = "directory is entered in one that is not its parent",

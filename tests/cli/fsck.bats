@@ -72,7 +72,41 @@ found() {
 	offset=$(daxfsctl inspect --json "$image" extents /hello | jq '.extents[0].offset')
 	inode=$(daxfsctl inspect --json "$image" stat /hello | jq '.inodes[0].inode')
 	poke "$damaged" "$offset + 13" 78
-	found 4 "inode $inode: bytes after the end of the file are not zero" "$damaged"
+	found 4 "inode $inode, /hello: bytes after the end of the file are not zero" "$damaged"
+}
+
+@test "contents of a file that changed are found, and the file is named, exit 4" {
+	for file in /dir/random /sparse; do
+		damaged=$(copy_image)
+		offset=$(daxfsctl inspect --json "$image" extents "$file" | jq '[.extents[] | select(.hole == false)][0].offset')
+		byte=$(od -An -tx1 -j $((offset + 777)) -N1 "$damaged" | tr -d ' ')
+		poke "$damaged" "$offset + 777" "$(printf '%02x' $((0x$byte ^ 0x10)))"
+		found 4 ", $file: contents of the file have changed: bad checksum" "$damaged"
+		found 4 "1 finding, nothing was changed" "$damaged"
+		status=0
+		fsck.daxfs --json "$damaged" >"$BATS_TEST_TMPDIR/json" || status=$?
+		[[ $status == 4 ]]
+		jq -e --arg file "$file" '.findings | length == 1 and .[0].path == $file and .[0].area != "inodes"' "$BATS_TEST_TMPDIR/json"
+	done
+}
+
+@test "the path of a finding is shown without its control characters" {
+	damaged=$(copy_image)
+	name=$(printf '/dir/sub/a\nb\e[31m\\c\xff')
+	offset=$(daxfsctl inspect --json "$image" extents "$name" | jq '.extents[0].offset')
+	poke "$damaged" "$offset" 58
+	found 4 ', /dir/sub/a\x0ab\x1b[31m\c\xff: contents of the file have changed' "$damaged"
+}
+
+@test "the checksum of a file is that of its bytes, of a long one, too, and stat shows it" {
+	mkdir "$BATS_TEST_TMPDIR/tree"
+	head -c 20000001 /dev/urandom >"$BATS_TEST_TMPDIR/tree/long"
+	printf 123456789 >"$BATS_TEST_TMPDIR/tree/nine"
+	mkdaxfs -q -d "$BATS_TEST_TMPDIR/tree" -o "$BATS_TEST_TMPDIR/image"
+	fsck.daxfs "$BATS_TEST_TMPDIR/image"
+	# The value that is published for these digits.
+	daxfsctl inspect "$BATS_TEST_TMPDIR/image" stat /nine | grep -q '^Checksum: *0xe3069283$'
+	daxfsctl inspect --json "$BATS_TEST_TMPDIR/image" stat /nine | jq -e '.inodes[0].checksum == 3808858755'
 }
 
 @test "--json has each finding, and an empty array for a clean image" {

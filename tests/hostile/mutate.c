@@ -131,7 +131,7 @@ static const struct mutate_member inode_members[] = {
 	MEMBER(daxfs_inode, in_xattr), MEMBER(daxfs_inode, in_data),
 	MEMBER(daxfs_inode, in_count), MEMBER(daxfs_inode, in_parent),
 	MEMBER(daxfs_inode, in_unit), MEMBER(daxfs_inode, in_reserved0),
-	MEMBER(daxfs_inode, in_reserved1),
+	MEMBER(daxfs_inode, in_checksum),
 };
 
 static const struct mutate_member dirent_members[] = {

@@ -259,14 +259,15 @@ static void measure(struct image *img, u64 *len)
 	len[DAXFS_AREA_DATA] += img->spare_data;
 }
 
-static void write_bytes(struct image *img, const struct image_inode *n,
-			const struct dxc_extent *ex)
+static void write_bytes(struct image *img, struct image_inode *n, const struct dxc_extent *ex)
 {
 	u32 who = n->share ? n->share : n->inode.ino;
 	dxc_pos pos;
 
 	for (pos = ex->pos; pos < ex->pos + ex->len && pos < n->inode.size; pos++)
 		img->base[ex->data + (pos - ex->pos)] = image_byte(who, pos);
+	n->inode.checksum =
+		dxc_crc32c(n->inode.checksum, img->base + ex->data, pos - ex->pos);
 }
 
 static void write_names(struct image *img, const struct image_inode *n)

@@ -67,7 +67,7 @@ static const struct {
 	MEMBER(daxfs_inode, in_parent, 52, 4),
 	MEMBER(daxfs_inode, in_unit, 56, 2),
 	MEMBER(daxfs_inode, in_reserved0, 58, 2),
-	MEMBER(daxfs_inode, in_reserved1, 60, 4),
+	MEMBER(daxfs_inode, in_checksum, 60, 4),
 
 	MEMBER(daxfs_dirent, de_hash, 0, 4),
 	MEMBER(daxfs_dirent, de_ino, 4, 4),

@@ -136,7 +136,7 @@ DAMAGE(flag_high) { LE16(RAW("sparse")->in_flags, 0x8001); }
 DAMAGE(flag_dir) { LE16(RAW("sub")->in_flags, DAXFS_IN_EXTENTS); }
 DAMAGE(nsec) { LE32(RAW("sock")->in_mtime_nsec, 1000000000); }
 DAMAGE(in_reserved0) { LE16(RAW("sock")->in_reserved0, 1); }
-DAMAGE(in_reserved1) { LE32(RAW("sock")->in_reserved1, 1u << 31); }
+DAMAGE(in_checksum) { LE32(RAW("sock")->in_checksum, 1u << 31); }
 DAMAGE(no_uid) { LE32(RAW("sock")->in_uid, -1); }
 DAMAGE(no_gid) { LE32(RAW("sock")->in_gid, -1); }
 DAMAGE(file_parent) { LE32(RAW("block")->in_parent, 1); }
@@ -326,6 +326,16 @@ DAMAGE(tail_whole) { p->img->base[le64_to_cpu(RAW("hello")->in_data) + 13] = 1; 
 DAMAGE(tail_last) { p->img->base[le64_to_cpu(RAW("twoblocks")->in_data) + 8191] = 1; }
 DAMAGE(tail_sparse) { p->img->base[le64_to_cpu(EX(3)->ex_data) + 4095] = 1; }
 DAMAGE(tail_shared) { LE64(RAW("twin")->in_size, 4999); }
+DAMAGE(sum_wrong) { LE32(RAW("hello")->in_checksum, 0); }
+DAMAGE(sum_empty) { LE32(RAW("empty")->in_checksum, 1); }
+DAMAGE(sum_hole) { LE32(RAW("allhole")->in_checksum, 1); }
+DAMAGE(sum_array) { PLUS32(RAW("sparse")->in_checksum, 1); }
+DAMAGE(sum_twin) { PLUS32(RAW("twin")->in_checksum, 1); }
+DAMAGE(byte_first) { p->img->base[le64_to_cpu(RAW("hello")->in_data)] ^= 1; }
+DAMAGE(byte_last) { p->img->base[le64_to_cpu(RAW("nine")->in_data) + 9 * 4096 - 2] ^= 0x80; }
+DAMAGE(byte_shared) { p->img->base[le64_to_cpu(RAW("twin")->in_data) + 4999] ^= 2; }
+DAMAGE(byte_sparse) { p->img->base[le64_to_cpu(EX(1)->ex_data) + 8191] ^= 4; }
+DAMAGE(byte_sparse_last) { p->img->base[le64_to_cpu(EX(3)->ex_data) + 100000 - 98304 - 1] ^= 8; }
 DAMAGE(overlap_part) { LE64(RAW("block")->in_data, le64_to_cpu(RAW("nine")->in_data) + 4096); }
 DAMAGE(overlap_start) { LE64(RAW("block")->in_data, le64_to_cpu(RAW("nine")->in_data)); }
 DAMAGE(overlap_extent) { LE64(EX(0)->ex_data, le64_to_cpu(RAW("nine")->in_data) + 8192); }
@@ -420,7 +430,7 @@ static const struct rule base_rules[] = {
 	/* A directory that cannot be read has entries that are not counted. */
 	FOUND(INO_FLAGS, flag_dir, ALSO(INO_NLINK) | ALSO(DIR_NAMES)),
 	FOUND(INO_NSEC, nsec, 0),
-	FOUND(INO_RESERVED, in_reserved0, 0), FOUND(INO_RESERVED, in_reserved1, 0),
+	FOUND(INO_RESERVED, in_reserved0, 0), FOUND(INO_RESERVED, in_checksum, 0),
 	FOUND(INO_RESERVED, no_uid, 0), FOUND(INO_RESERVED, no_gid, 0),
 	FOUND(INO_RESERVED, file_parent, 0), FOUND(INO_RESERVED, file_unit, 0),
 	FOUND(INO_RESERVED, file_count, 0), FOUND(INO_RESERVED, link_count, 0),
@@ -469,7 +479,7 @@ static const struct rule base_rules[] = {
 	FOUND(DE_ORDER, de_order, 0), FOUND(DE_ORDER, de_twice, ALSO(INO_NLINK)),
 	FOUND(EX_ALIGN, ex_pos_odd, 0), FOUND(EX_ALIGN, ex_len_odd, 0),
 	FOUND(EX_ALIGN, ex_len_zero, 0), FOUND(EX_ALIGN, ex_data_odd, 0),
-	FOUND(EX_ORDER, ex_overlap, 0), FOUND(EX_ORDER, ex_swapped, 0),
+	FOUND(EX_ORDER, ex_overlap, 0), FOUND(EX_ORDER, ex_swapped, ALSO(FILE_CHECKSUM)),
 	FOUND(EX_BOUNDS, ex_data_low, 0), FOUND(EX_BOUNDS, ex_data_high, 0),
 	FOUND(EX_BOUNDS, ex_data_zero, 0), FOUND(EX_BOUNDS, ex_after, 0),
 	FOUND(EX_BOUNDS, ex_wraps, 0), FOUND(EX_BOUNDS, ex_len_huge, 0),
@@ -498,10 +508,16 @@ static const struct rule base_rules[] = {
 	{ DXC_ZERO_AREA, "zero_second", zero_second, CHECK_, 0, 0, true },
 	{ DXC_ZERO_AREA, "zero_tables", zero_tables, CHECK_, 0, 0, true },
 	FOUND(FILE_TAIL, tail_whole, 0), FOUND(FILE_TAIL, tail_last, 0),
-	FOUND(FILE_TAIL, tail_sparse, 0), FOUND(FILE_TAIL, tail_shared, 0),
-	FOUND(FILE_OVERLAP, overlap_part, 0), FOUND(FILE_OVERLAP, overlap_start, 0),
-	FOUND(FILE_OVERLAP, overlap_extent, 0),
-	FOUND(FILE_OVERLAP, array_part, 0), FOUND(FILE_OVERLAP, array_twice, 0),
+	FOUND(FILE_TAIL, tail_sparse, 0), FOUND(FILE_TAIL, tail_shared, ALSO(FILE_OVERLAP) | ALSO(FILE_CHECKSUM)),
+	FOUND(FILE_OVERLAP, overlap_part, 0), FOUND(FILE_OVERLAP, overlap_start, ALSO(FILE_CHECKSUM)),
+	FOUND(FILE_OVERLAP, overlap_extent, ALSO(FILE_CHECKSUM)),
+	FOUND_RAW(FILE_CHECKSUM, byte_first), FOUND_RAW(FILE_CHECKSUM, byte_last),
+	FOUND_RAW(FILE_CHECKSUM, byte_shared), FOUND_RAW(FILE_CHECKSUM, byte_sparse),
+	FOUND_RAW(FILE_CHECKSUM, byte_sparse_last),
+	FOUND(FILE_CHECKSUM, sum_wrong, 0), FOUND(FILE_CHECKSUM, sum_empty, 0),
+	FOUND(FILE_CHECKSUM, sum_hole, 0), FOUND(FILE_CHECKSUM, sum_array, 0),
+	FOUND(FILE_CHECKSUM, sum_twin, 0),
+	FOUND(FILE_OVERLAP, array_part, ALSO(FILE_CHECKSUM)), FOUND(FILE_OVERLAP, array_twice, 0),
 	/* Neither its own entries nor the other's are counted for it. */
 	FOUND(DIR_OVERLAP, overlap_dirs,
 	      ALSO(INO_NLINK) | ALSO(DIR_NAMES) | ALSO(DE_ORDER)),
