@@ -35,6 +35,30 @@ setup() {
 	[ -n "$(tail -n 1 run)" ]
 }
 
+@test "a folder below /tmp is shown that contains the source tree, is in it, or is beside it" {
+	outer=$(mktemp -d /tmp/daxfs-selftest.XXXXXX)
+	mkdir -p "$outer/tree/tests" "$outer/beside"
+	cp -r "$BATS_TEST_DIRNAME" "$outer/tree/tests/vm"
+	for folder in . tree tree/tests beside; do
+		echo "$folder" >"$outer/$folder/here"
+	done
+	seen='' want=''
+	for folder in . tree/tests beside; do
+		cd "$outer/$folder"
+		run "$outer/tree/tests/vm/run" --no-module -- bash -c 'cat here; echo new >new; ls "$1/tree/tests/vm/run"; cat "$1/tree/here"' sh "$outer"
+		seen+="$status $output;"
+	done
+	there=$(ls "$outer")
+	cd /
+	rm -r "$outer"
+	echo "$seen"
+	for folder in . tree/tests beside; do
+		want+="0 $folder"$'\n'"$outer/tree/tests/vm/run"$'\n'"tree;"
+	done
+	[ "$seen" = "$want" ]
+	[ "$there" = $'beside\nhere\ntree' ]
+}
+
 @test "the reserved range, the pmem, the heaps, the share and the kernel's modules are there" {
 	mkdir "$BATS_TEST_TMPDIR/share"
 	DAXFS_VM_SHARE=$BATS_TEST_TMPDIR/share DAXFS_VM_PHYS=256M DAXFS_VM_PMEM=128M run "$vm" --no-module -- bash -ec '
