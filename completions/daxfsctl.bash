@@ -52,6 +52,10 @@ _daxfsctl_row()
 		valued=' --extract=directory --branch=branch '
 		operands+=(source)
 		;;
+	save)
+		options='-f --force -q --quiet -h --help'
+		operands+=(file file)
+		;;
 	list)
 		options='-o --output -O --output-all -J --json -P --pairs -r --raw -n --noheadings -b --bytes -h --help'
 		valued=' -o=nothing --output=nothing '
@@ -139,7 +143,7 @@ _daxfsctl()
 	local cur prev words cword split
 	local verb first=1 n=0 i option='' ended='' kind options='' valued=' ' operands=()
 	local ask=() here=''
-	local verbs='mkfs mount branch inspect fsck list help version'
+	local verbs='mkfs mount branch inspect fsck save list help version'
 
 	# A colon is part of phys:ADDR+SIZE.
 	_init_completion -s -n : || return
@@ -149,6 +153,7 @@ _daxfsctl()
 	daxfs-branch) verb=branch ;;
 	daxfs-inspect) verb=inspect ;;
 	fsck.daxfs) verb=fsck ;;
+	daxfs-save) verb=save ;;
 	*) verb=${words[1]-} first=2 ;;
 	esac
 	if ((cword < first)); then
@@ -192,4 +197,4 @@ _daxfsctl()
 	esac
 	__ltrim_colon_completions "$cur"
 } &&
-	complete -F _daxfsctl daxfsctl mkdaxfs mkfs.daxfs mount.daxfs daxfs-branch daxfs-inspect fsck.daxfs
+	complete -F _daxfsctl daxfsctl mkdaxfs mkfs.daxfs mount.daxfs daxfs-branch daxfs-inspect fsck.daxfs daxfs-save

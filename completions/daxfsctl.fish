@@ -25,6 +25,8 @@ function __daxfsctl_given
 			set verb inspect
 		case fsck.daxfs
 			set verb fsck
+		case daxfs-save
+			set verb save
 		case '*'
 			set -q words[2]; or return
 			set verb $words[2]
@@ -138,7 +140,7 @@ function __daxfsctl_first
 	not set -q words[2]
 end
 
-set -l commands -c daxfsctl -c mkdaxfs -c mkfs.daxfs -c mount.daxfs -c daxfs-branch -c daxfs-inspect -c fsck.daxfs
+set -l commands -c daxfsctl -c mkdaxfs -c mkfs.daxfs -c mount.daxfs -c daxfs-branch -c daxfs-inspect -c fsck.daxfs -c daxfs-save
 complete $commands -f
 
 complete -c daxfsctl -n __daxfsctl_first -a mkfs -d 'Make a daxfs image from a directory tree or a tar archive.'
@@ -146,6 +148,7 @@ complete -c daxfsctl -n __daxfsctl_first -a mount -d 'Mount a daxfs: a device, a
 complete -c daxfsctl -n __daxfsctl_first -a branch -d 'Make, show, commit and discard the branches of a mounted daxfs.'
 complete -c daxfsctl -n __daxfsctl_first -a inspect -d 'Show what an image holds, without mounting it.'
 complete -c daxfsctl -n __daxfsctl_first -a fsck -d 'Check an image completely.'
+complete -c daxfsctl -n __daxfsctl_first -a save -d 'Save what is in a region, mounted or not, to an image file.'
 complete -c daxfsctl -n __daxfsctl_first -a list -d 'List every daxfs that can be seen: on devices, in files, mounted.'
 complete -c daxfsctl -n __daxfsctl_first -a help -d 'Explain a verb, or list all.'
 complete -c daxfsctl -n __daxfsctl_first -a version -d 'Print the version.'
@@ -259,6 +262,13 @@ complete $commands -n '__daxfsctl_at fsck' -s J -l json -d 'print JSON'
 complete $commands -n '__daxfsctl_at fsck' -s h -l help -d 'print help and exit'
 complete $commands -n '__daxfsctl_at fsck 0' -F
 
+set commands -c daxfsctl -c daxfs-save
+complete $commands -n '__daxfsctl_at save' -s f -l force -d 'replace FILE if it is there'
+complete $commands -n '__daxfsctl_at save' -s q -l quiet -d 'print nothing but errors'
+complete $commands -n '__daxfsctl_at save' -s h -l help -d 'print help and exit'
+complete $commands -n '__daxfsctl_at save 0' -F
+complete $commands -n '__daxfsctl_at save 1' -F
+
 set commands -c daxfsctl
 complete $commands -n '__daxfsctl_at list' -s o -l output -x -d 'these columns, separated by commas'
 complete $commands -n '__daxfsctl_at list' -s O -l output-all -d 'all columns'
@@ -272,7 +282,7 @@ complete $commands -n '__daxfsctl_at list 0' -F
 
 set commands -c daxfsctl
 complete $commands -n '__daxfsctl_at help' -l help -d 'print help and exit'
-complete $commands -n '__daxfsctl_at help 0' -a 'mkfs mount branch inspect fsck list help version'
+complete $commands -n '__daxfsctl_at help 0' -a 'mkfs mount branch inspect fsck save list help version'
 
 set commands -c daxfsctl
 complete $commands -n '__daxfsctl_at version' -l help -d 'print help and exit'

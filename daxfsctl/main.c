@@ -35,6 +35,7 @@ static const char *const mkfs_links[] = { "mkdaxfs", "mkfs.daxfs", NULL };
 static const char *const mount_links[] = { "mount.daxfs", NULL };
 static const char *const branch_links[] = { "daxfs-branch", NULL };
 static const char *const inspect_links[] = { "daxfs-inspect", NULL };
+static const char *const save_links[] = { "daxfs-save", NULL };
 static const char *const fsck_links[] = { "fsck.daxfs", NULL };
 static const char *const no_links[] = { NULL };
 static const struct applet_option no_options[] = { { 0 } };
@@ -96,6 +97,9 @@ const struct applet applets[] = {
 	  "SOURCE VERB", inspect_words, "" },
 	{ "fsck", fsck_links, cmd_fsck, "[OPTION]... SOURCE",
 	  "Check an image completely.", fsck_options, "SOURCE", NULL, "" },
+	{ "save", save_links, cmd_save, "[OPTION]... SOURCE FILE|-",
+	  "Save what is in a region, mounted or not, to an image file.", save_options,
+	  "SOURCE FILE", NULL, "" },
 	{ "list", no_links, cmd_list, "[OPTION]... [SOURCE]...",
 	  "List every daxfs that can be seen: on devices, in files, mounted.",
 	  list_options, "SOURCE", NULL, "" },

@@ -301,11 +301,11 @@ close_fd:
  * for reading only. A region that is itself a dma-buf has the mode that its
  * exporter gave it: a writable one is only handed out as such.
  */
-static int export_region(int mount)
+static int export_region(int mount, bool writable)
 {
 	static const __u32 modes[] = { O_RDONLY, O_RDWR };
 
-	for (size_t i = 0; i < sizeof(modes) / sizeof(*modes); i++) {
+	for (size_t i = writable; i < sizeof(modes) / sizeof(*modes); i++) {
 		struct daxfs_dmabuf db = { .db_size = sizeof(db),
 					   .db_flags = O_CLOEXEC | modes[i] };
 
@@ -317,13 +317,13 @@ static int export_region(int mount)
 	return -errno;
 }
 
-int source_map_mount(struct source *src)
+static int map_mount(struct source *src, bool writable)
 {
 	int dmabuf, err = -EIO;
 	void *map;
 	off_t size;
 
-	dmabuf = export_region(src->fd);
+	dmabuf = export_region(src->fd, writable);
 	if (dmabuf < 0)
 		return dmabuf;
 	size = lseek(dmabuf, 0, SEEK_END);
@@ -333,7 +333,8 @@ int source_map_mount(struct source *src)
 	 * The mapping keeps the region; what is mounted changes beneath it. The
 	 * mount has told a dma-buf's exporter that the processor accesses it.
 	 */
-	map = mmap(NULL, (size_t)size, PROT_READ, MAP_SHARED, dmabuf, 0);
+	map = mmap(NULL, (size_t)size, PROT_READ | (writable ? PROT_WRITE : 0), MAP_SHARED,
+		   dmabuf, 0);
 	err = -errno;
 	if (map == MAP_FAILED)
 		goto close_dmabuf;
@@ -343,6 +344,16 @@ int source_map_mount(struct source *src)
 close_dmabuf:
 	close(dmabuf);
 	return err;
+}
+
+int source_map_mount(struct source *src)
+{
+	return map_mount(src, false);
+}
+
+int source_map_mount_writable(struct source *src)
+{
+	return map_mount(src, true);
 }
 
 void source_refresh(struct source *src, uint64_t off, uint64_t len)

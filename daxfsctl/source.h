@@ -40,6 +40,8 @@ int source_open(struct source *src, bool writable);
  * -errno, -EPERM for who is not root of the whole machine.
  */
 int source_map_mount(struct source *src);
+/* The same for who takes part in what kernels say to each other there. */
+int source_map_mount_writable(struct source *src);
 /*
  * A mounted block device changes behind its page cache: the bytes from off on
  * are read anew from here on, if nobody has written them through the map.

@@ -257,6 +257,34 @@ int target_zero(struct target *target, uint64_t off, uint64_t n)
 	return err;
 }
 
+int target_read(struct target *target, uint64_t off, void *buf, size_t n)
+{
+	u8 *to = buf;
+
+	while (n) {
+		ssize_t done = pread(target->fd, to, n, (off_t)off);
+
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done < 0)
+			return -errno;
+		if (!done)
+			return -EIO;
+		to += done;
+		off += done;
+		n -= done;
+	}
+	return 0;
+}
+
+int target_punch(struct target *target, uint64_t off, uint64_t n)
+{
+	if (fallocate(target->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)off,
+		      (off_t)n) == 0)
+		return 0;
+	return target_zero(target, off, n);
+}
+
 int target_sync(struct target *target)
 {
 	if (is_memory(target)) {
@@ -379,6 +407,12 @@ int target_map(struct target *target, uint64_t size, void **map)
 		return 0;
 	}
 	*map = mmap(NULL, size, PROT_READ, MAP_SHARED, target->fd, 0);
+	return *map == MAP_FAILED ? -errno : 0;
+}
+
+int target_map_writable(struct target *target, uint64_t size, void **map)
+{
+	*map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, target->fd, 0);
 	return *map == MAP_FAILED ? -errno : 0;
 }
 

@@ -68,10 +68,16 @@ int target_begin(struct target *target, uint64_t size);
 /* Any thread. 0 or -errno. */
 int target_write(struct target *target, uint64_t off, const void *buf, size_t n);
 int target_zero(struct target *target, uint64_t off, uint64_t n);
+/* What was written of a file or pipe, -EIO past its end. 0 or -errno. */
+int target_read(struct target *target, uint64_t off, void *buf, size_t n);
+/* A range of a file or pipe reads as zeros, and takes no space if that can be. 0 or -errno. */
+int target_punch(struct target *target, uint64_t off, uint64_t n);
 /* What was written is stored. 0 or -errno. */
 int target_sync(struct target *target);
 /* The first size bytes, readable until target_close(). 0 or -errno. */
 int target_map(struct target *target, uint64_t size, void **map);
+/* The same of a file or pipe, to be written to. */
+int target_map_writable(struct target *target, uint64_t size, void **map);
 void target_unmap(struct target *target, void *map, uint64_t size);
 /*
  * Shows the file under its name, lets devices see a heap's buffer, sends a pipe its

@@ -21,7 +21,7 @@ teardown() {
 	find . -printf '%p %s %T@\n' | sort | diff "$BATS_TEST_TMPDIR/before" -
 }
 
-declare -gA usage=([mkfs]=2 [mount]=1 [branch]=2 [inspect]=2 [fsck]=16 [list]=2)
+declare -gA usage=([mkfs]=2 [mount]=1 [branch]=2 [inspect]=2 [fsck]=16 [list]=2 [save]=2)
 
 # applets: those that have options.
 applets() {
@@ -220,6 +220,15 @@ not_there() {
 		-d tree -o new -U 12345678-9abc-def0-1234-56789abcdef | not a UUID
 		-d tree -o new -U 12345678-9abc-def0-1234-56789abcdef01 | not a UUID
 		-d tree -o new -L $'a\tb' | no control characters
+	END
+}
+
+@test "save: operands" {
+	all_wrong save <<-'END'
+		| no SOURCE given
+		image | no FILE given
+		image new more | unexpected argument "more"
+		image '' | FILE: an empty name
 	END
 }
 
@@ -447,8 +456,9 @@ not_there() {
 		fsck.daxfs fsck
 		daxfs-branch branch
 		daxfs-inspect inspect
+		daxfs-save save
 	END
-	diff <(daxfsctl --list | sort) <(printf '%s\n' mkdaxfs mkfs.daxfs mount.daxfs fsck.daxfs daxfs-branch daxfs-inspect | sort)
+	diff <(daxfsctl --list | sort) <(printf '%s\n' mkdaxfs mkfs.daxfs mount.daxfs fsck.daxfs daxfs-branch daxfs-inspect daxfs-save | sort)
 	# Any other name is that of the program itself.
 	(exec -a mkdaxfs2 daxfsctl --help) | cmp - <(daxfsctl --help)
 	(exec -a mkdax daxfsctl version) | cmp - <(daxfsctl version)

@@ -1,0 +1,111 @@
+#!/usr/bin/env bats
+# daxfsctl save of images that nobody has mounted: what is in the file, and what is refused. What is mounted is tests/kernel/save.bats.
+# shellcheck disable=SC2154 # setup.bash sets project and build
+
+load setup
+
+setup_file() {
+	load setup
+	make_image
+	cd "$BATS_FILE_TMPDIR" || return
+	mkdaxfs -q -w -D 8M -d tree -o writable
+	command -v cc >/dev/null || return 0
+	cc -O1 -std=gnu11 -D_GNU_SOURCE -I"$project/include" -o grow "$project/tests/cli/grow.c" "$project"/kmod/core/*.c
+	./grow writable x branch main
+	./grow writable x write /hello changed
+	./grow writable y branch main
+}
+
+setup() {
+	cd "$BATS_FILE_TMPDIR" || return
+	out=$BATS_TEST_TMPDIR/files
+	mkdir "$out"
+	export ASAN_OPTIONS=detect_leaks=0
+}
+
+nothing_in() {
+	[[ -z $(ls -A "$1") ]] || {
+		ls -lA "$1"
+		return 1
+	}
+}
+
+grown() { [[ -e grow ]] || skip "no C compiler"; }
+
+@test "an image without branches is saved byte by byte, and sparse" {
+	truncate -s 4G "$out/large"
+	cp --sparse=always image "$out/copy"
+	daxfsctl save image "$out/saved"
+	cmp image "$out/saved"
+	(($(stat -c %b "$out/saved") <= $(stat -c %b "$out/copy") + 16))
+	daxfs-save -q image - | cmp image -
+}
+
+@test "branches are saved, what is free is a hole, and the result is clean" {
+	grown
+	run -0 daxfsctl save writable "$out/saved"
+	[[ $output == "$out/saved: "*" saved, "*" in use" ]]
+	[[ $(stat -c %s "$out/saved") == "$(stat -c %s writable)" ]]
+	fsck.daxfs -n "$out/saved"
+	[[ $(daxfsctl inspect --branch x "$out/saved" cat /hello) == changed ]]
+	diff <(daxfs-branch list -s writable -nr -o NAME,STATE) <(daxfs-branch list -s "$out/saved" -nr -o NAME,STATE)
+	./grow "$out/saved" y write /hello again
+	fsck.daxfs -n "$out/saved"
+	run -0 daxfsctl save --quiet writable "$out/again"
+	[[ -z $output ]]
+}
+
+@test "a file that is there is replaced with -f only" {
+	echo mine >"$out/saved"
+	chmod 640 "$out/saved"
+	fails 4 daxfsctl save image "$out/saved"
+	says "$out/saved: is there already"
+	[[ $(cat "$out/saved") == mine ]]
+	daxfsctl save --force --quiet image "$out/saved"
+	cmp image "$out/saved"
+	[[ $(stat -c %a "$out/saved") == 640 ]]
+	daxfsctl save -f -q "$out/saved" "$out/saved"
+	cmp image "$out/saved"
+}
+
+@test "what is no file, no daxfs or not there is refused, and nothing is left" {
+	fails 1 daxfsctl save image "$out/missing/saved"
+	fails 1 daxfsctl save image "$out"
+	fails 3 daxfsctl save tree/hello "$out/saved"
+	says "tree/hello: is no daxfs image"
+	fails 3 daxfsctl save missing "$out/saved"
+	fails 3 daxfsctl save tree "$out/saved"
+	nothing_in "$out"
+	command -v script >/dev/null || skip "no script(1)"
+	run script -qec "daxfsctl save image -" /dev/null
+	[[ $status == 4 && $output == *"standard output: is a terminal"* ]]
+}
+
+@test "without space, and after a signal, nothing is left" {
+	fails 1 bash -c 'ulimit -f 1000; daxfsctl save "$0" "$1"' writable "$out/saved"
+	says "File too large"
+	nothing_in "$out"
+	command -v strace >/dev/null || skip "no strace"
+	strace -f -qq -o /dev/null -e trace=none true 2>/dev/null || skip "strace may not trace"
+	for signal in TERM INT; do
+		run env --default-signal=INT strace -f -qq -o /dev/null -e "inject=pwrite64:signal=SIG$signal:when=1" daxfsctl save writable "$out/saved"
+		((status > 128))
+		[[ $output == *"stopped by a signal; nothing was saved"* ]]
+		nothing_in "$out"
+	done
+}
+
+@test "what is damaged is saved as it is, and it is said" {
+	cp writable "$out/damaged"
+	# The mode of the second inode.
+	poke "$out/damaged" "$(($(area inodes) + 64))" ff ff
+	fails 1 daxfsctl save -q "$out/damaged" "$out/saved"
+	says "$out/damaged: is damaged, and so is what was saved"
+	[[ -e $out/saved ]]
+	run ! fsck.daxfs -n "$out/saved"
+}
+
+# area NAME: of the writable image, other than that of setup.bash.
+area() {
+	daxfsctl inspect --json writable | jq -e --arg name "$1" '.images[0].areas[] | select(.name == $name).offset'
+}

@@ -1,0 +1,194 @@
+#!/usr/bin/env bats
+# daxfsctl save: an image file of what is mounted, while others write it.
+load setup
+
+setup_file() {
+	load setup
+	make_base /tmp/base
+	mkdaxfs -f -q -d /tmp/base -o /tmp/base.img -w -D 64M
+}
+
+setup() {
+	rm -rf /tmp/out
+	mkdir -p /tmp/out /mnt/saved /mnt/other
+}
+
+teardown() {
+	[[ -z ${writer:-} ]] || kill "$writer" 2>/dev/null || :
+	wait
+	unmount_all
+}
+
+# write_files DIR: one after another files 0, 1, ... of 5,000 bytes that say their number, each a copy that is renamed; for ever.
+write_files() {
+	python3 -c 'import itertools, os, sys
+os.chdir(sys.argv[1])
+for i in itertools.count():
+    with open(".new", "w") as f:
+        f.write("%-5000d" % i)
+    os.rename(".new", "n%d" % i)' "$1"
+}
+
+last_of() { find "$1" -maxdepth 1 -name 'n*' | wc -l; }
+
+# whole DIR: what write_files wrote there is there from the first to some last file, each complete.
+whole() {
+	python3 -c 'import os, sys
+os.chdir(sys.argv[1])
+count = sum(name[0] == "n" for name in os.listdir("."))
+sys.exit([i for i in range(count) if open("n%d" % i).read() != "%-5000d" % i] or not count)' "$1"
+}
+
+# clean FILE: it is an image in which nothing is wrong and nothing was left behind.
+clean() {
+	run fsck.daxfs -n "$1"
+	echo "$output"
+	[[ $status == 0 && $output != *"left behind"* ]]
+}
+
+source_of() {
+	case $1 in
+	phys) echo "phys:$DAXFS_PHYS_ADDR+$DAXFS_PHYS_SIZE" ;;
+	pmem) echo "$DAXFS_PMEM" ;;
+	dmabuf) echo "$MNT" ;;
+	esac
+}
+
+# try BACKING: three times while one process writes in one branch and another one in a second.
+try() {
+	local before i next=20
+
+	start "$1" /tmp/base.img
+	daxfs-branch create one -m "$MNT"
+	daxfs-branch create two -m /mnt/other --volume "$MNT" -p main
+	write_files "$MNT/work" &
+	writer=$!
+	write_files /mnt/other/work &
+	for i in 1 2 3; do
+		until [[ -e $MNT/work/n$next ]]; do :; done
+		before=$(last_of "$MNT/work")
+		next=$((before + 50))
+		if ((i == 3)); then
+			daxfs-save -f -q "$(source_of "$1")" /tmp/out/saved
+		else
+			daxfsctl save --force --quiet "$MNT" /tmp/out/saved
+		fi
+		clean /tmp/out/saved
+		[[ $(ls -A /tmp/out) == saved ]]
+		daxfsctl mount -o rw,branch=one /tmp/out/saved /mnt/saved
+		whole /mnt/saved/work
+		(($(last_of /mnt/saved/work) >= before))
+		rm /mnt/saved/kept
+		umount /mnt/saved
+		daxfsctl mount -o ro,branch=two /tmp/out/saved /mnt/saved
+		whole /mnt/saved/work
+		umount /mnt/saved
+	done
+	# They went on after it.
+	before=$(last_of "$MNT/work")
+	until [[ -e $MNT/work/n$((before + 5)) ]]; do :; done
+	kill %1 %2 && writer= && wait
+	# When nobody writes it is the same tree.
+	daxfsctl save -f -q "$MNT" /tmp/out/saved
+	daxfsctl mount -o ro,branch=one /tmp/out/saved /mnt/saved
+	same "$MNT" /mnt/saved
+	unmount_all
+}
+
+@test "a saved image is clean, mounts and holds what was written, while writers of two branches go on: phys" {
+	try phys
+	is_clean
+	# Not mounted.
+	daxfsctl save -f -q "$(source_of phys)" /tmp/out/saved
+	clean /tmp/out/saved
+	daxfsctl save -q "$(source_of phys)" - | cmp - /tmp/out/saved
+}
+
+@test "the same on pmem" {
+	try pmem
+	is_clean
+}
+
+@test "the same on a dma-buf" {
+	have_dmabuf || skip "this kernel has neither dma-heap nor udmabuf"
+	try dmabuf
+}
+
+@test "branches are made, committed and aborted while it is saved" {
+	start phys /tmp/base.img
+	mkdir -p /mnt/o1 /mnt/o2
+	daxfs-branch create o1 -m /mnt/o1 -p main --volume "$MNT"
+	daxfs-branch create o2 -m /mnt/o2 -p main --volume "$MNT"
+	daxfs-branch create work -m "$MNT" -p main
+	stress 12 7 "$MNT" /mnt/o1 /mnt/o2 >/tmp/out/stress 2>&1 &
+	writer=$!
+	for i in 1 2 3 4; do
+		daxfsctl save -f -q "$MNT" /tmp/out/saved
+		clean /tmp/out/saved
+	done
+	wait "$writer" && writer=
+}
+
+@test "free chunks and blocks of zeros take no space, and neither does what was deleted" {
+	start phys /tmp/base.img
+	head -c 30M /dev/urandom >"$MNT/large"
+	head -c 30M /dev/zero >"$MNT/zeros"
+	daxfsctl save -q "$MNT" /tmp/out/full
+	(($(stat -c %b /tmp/out/full) * 512 < 40 << 20))
+	rm "$MNT/large"
+	daxfsctl save -q "$MNT" /tmp/out/less
+	clean /tmp/out/less
+	(($(stat -c %b /tmp/out/less) * 512 < 10 << 20))
+	[[ $(stat -c %s /tmp/out/full) == "$(stat -c %s /tmp/base.img)" ]]
+}
+
+@test "a signal in the middle leaves no file, and nothing frozen" {
+	start phys /tmp/base.img
+	head -c 40M /dev/urandom >"$MNT/large"
+	# Each of its first system calls of these kinds: copying, freezing, thawing, and after it.
+	for signal in TERM INT KILL; do
+		for call in pwrite64:when=2 ioctl:when=8 ioctl:when=12 ioctl:when=14 ioctl:when=16 pread64:when=3 fsync:when=1; do
+			run env --default-signal=INT strace -f -qq -o /dev/null -e "inject=${call%:*}:signal=$signal:${call#*:}" \
+				daxfsctl save "$MNT" /tmp/out/saved
+			if [[ $status != 0 ]]; then
+				[[ -z $(ls -A /tmp/out) ]]
+			else
+				clean /tmp/out/saved
+				rm /tmp/out/saved
+			fi
+			timeout 60 touch "$MNT/after"
+			timeout 60 daxfs-branch create "after" -m "$MNT" && timeout 60 daxfs-branch abort after -m "$MNT"
+		done
+	done
+	daxfsctl save -q "$MNT" /tmp/out/saved
+	clean /tmp/out/saved
+}
+
+@test "what cannot be kept still is refused, and what lies in what is saved" {
+	start phys /tmp/base.img
+	run daxfsctl save "$MNT" "$MNT/saved"
+	[[ $status == 4 && $output == *"$MNT/saved: lies in what is to be saved"* ]]
+	run ls -A "$MNT/saved"
+	[ "$status" -ne 0 ]
+	TMPDIR=$MNT run daxfsctl save "$MNT" -
+	[[ $status == 4 && $output == *"standard output: lies in what is to be saved"* ]]
+	fsfreeze -f "$MNT"
+	run daxfsctl save "$MNT" /tmp/out/saved
+	[[ $status == 4 && $output == *"$MNT: has been frozen by somebody else"*"fsfreeze -u"* ]]
+	# It is not thawed either.
+	run fsfreeze -f "$MNT"
+	[ "$status" -ne 0 ]
+	fsfreeze -u "$MNT"
+	[[ -z $(ls -A /tmp/out) ]]
+	# A mount that only another namespace shows.
+	mkfifo /tmp/out/go
+	unshare -m bash -c "mkdir -p /mnt/hidden; daxfs-branch mount main /mnt/hidden --volume $MNT >/dev/null
+		daxfs-branch create hidden -m /mnt/hidden >/dev/null; echo >/tmp/out/go; cat /tmp/out/go >/dev/null" &
+	read -r </tmp/out/go
+	run daxfsctl save "$MNT" /tmp/out/saved
+	echo >/tmp/out/go
+	wait
+	rm /tmp/out/go
+	[[ $status == 4 && $output == *"is mounted for writing by "*", where it cannot be kept still"* ]]
+	[[ -z $(ls -A /tmp/out) ]]
+}
