@@ -78,7 +78,7 @@ int applet_wrong_option(const char *verb, int status, int letter, char **argv);
 /* Option tables and functions, each in the file of its applet. */
 extern const struct applet_option mkfs_options[], mount_options[],
 	branch_options[], inspect_options[], fsck_options[],
-	list_options[], save_options[];
+	list_options[], save_options[], umount_options[];
 int cmd_mkfs(int argc, char **argv);
 int cmd_mount(int argc, char **argv);
 int cmd_branch(int argc, char **argv);
@@ -86,6 +86,7 @@ int cmd_inspect(int argc, char **argv);
 int cmd_fsck(int argc, char **argv);
 int cmd_list(int argc, char **argv);
 int cmd_save(int argc, char **argv);
+int cmd_umount(int argc, char **argv);
 
 /* completion.c: "--completions SHELL", which is not in the table: packagers know it. */
 int cmd_completions(int argc, char **argv);

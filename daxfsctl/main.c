@@ -33,6 +33,7 @@ static int cmd_version(int argc, char **argv);
 
 static const char *const mkfs_links[] = { "mkdaxfs", "mkfs.daxfs", NULL };
 static const char *const mount_links[] = { "mount.daxfs", NULL };
+static const char *const umount_links[] = { "umount.daxfs", NULL };
 static const char *const branch_links[] = { "daxfs-branch", NULL };
 static const char *const inspect_links[] = { "daxfs-inspect", NULL };
 static const char *const save_links[] = { "daxfs-save", NULL };
@@ -76,6 +77,9 @@ const struct applet applets[] = {
 	{ "mount", mount_links, cmd_mount, "[OPTION]... SOURCE DIR",
 	  "Mount a daxfs: a device, a physical range, or an image file loaded into memory.",
 	  mount_options, "SOURCE DIR", NULL, "" },
+	{ "umount", umount_links, cmd_umount, "[OPTION]... DIR",
+	  "Unmount a daxfs, and write its memory back to its image file if that was asked for.",
+	  umount_options, "DIR", NULL, "" },
 	{ "branch", branch_links, cmd_branch,
 	  "create NAME -m DIR [-p BRANCH] [--stay]\n"
 	  "create NAME -m EMPTYDIR [-p BRANCH] [--volume DIR|-s SOURCE]\n"

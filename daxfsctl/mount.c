@@ -22,14 +22,10 @@
 #include "mount.h"
 #include "mount_context.h"
 #include "mount_optstr.h"
+#include "mounted.h"
+#include "writeback.h"
 
-/* What mount(8) expects of its helpers */
-enum {
-	MOUNT_OK = 0,
-	MOUNT_USAGE = 1, /* or no permission */
-	MOUNT_SYSTEM = 2,
-	MOUNT_FAILED = 32,
-};
+enum { OPTION_WRITE_BACK = 1 };
 
 const struct applet_option mount_options[] = {
 	{ 'o', "options", "LIST", "mount options, see daxfs(5) and mount(8)" },
@@ -40,6 +36,8 @@ const struct applet_option mount_options[] = {
 	{ 'N', "namespace", "NS",
 	  "mount in the mount namespace of this process or file" },
 	{ 'v', "verbose", NULL, "say what was mounted" },
+	{ OPTION_WRITE_BACK, "write-back", NULL,
+	  "write what changes back to the image file when it is unmounted" },
 	{ 0 }
 };
 
@@ -52,10 +50,12 @@ struct mount_job {
 	struct mount_optstr opts;
 	bool fake, sloppy, verbose;
 	bool is_helper; /* mount(8) made the arguments */
+	bool write_back;
 	/* found out on the way: */
 	char name[SOURCE_NAME_LEN]; /* what findmnt shows as SOURCE */
 	int dmabuf; /* -1: none */
 	char *volume; /* a mount of the region, or NULL; owned */
+	char *file; /* where to write back to, or NULL; owned */
 	int *root; /* instead of dir: where to put an fd of the root directory */
 };
 
@@ -200,6 +200,50 @@ static bool is_mounted_at(const char *dir, const __u8 uuid[16])
 	return same;
 }
 
+/* Is a mount of this machine written back to that file already? */
+static bool is_written_back(const char *path)
+{
+	struct libmnt_iter *iter = mnt_new_iter(MNT_ITER_FORWARD);
+	struct libmnt_table *table = mounted_table();
+	struct libmnt_fs *fs;
+	bool found = false;
+
+	while (iter && table && !found && mnt_table_next_fs(table, iter, &fs) == 0) {
+		char *other = mounted_is_daxfs(fs) ? writeback_path(mnt_fs_get_target(fs)) :
+						     NULL;
+
+		found = other && strcmp(other, path) == 0;
+		free(other);
+	}
+	mnt_free_iter(iter);
+	mnt_unref_table(table);
+	return found;
+}
+
+/* Said before it is mounted, what would come to light when it is unmounted. An exit status. */
+static int prepare_write_back(struct mount_job *job, const struct image *img)
+{
+	const char *why = NULL;
+
+	job->file = realpath(job->spec, NULL);
+	if (!job->file)
+		why = strerror(errno);
+	else if (!dxc_volume_is_writable(&img->vol))
+		why = "has no branches, so that nothing in it can change";
+	else if (job->opts.attributes & MOUNT_ATTR_RDONLY)
+		why = "is mounted read-only, so that nothing in it can change";
+	else if (!writeback_can_keep(job->file))
+		why = "has a name that cannot be kept as a mount option";
+	else if (access(job->file, W_OK) < 0)
+		why = "may not be written to";
+	else if (is_written_back(job->file))
+		why = "is mounted with --write-back already";
+	if (!why)
+		return MOUNT_OK;
+	message_error("%s: %s", job->spec, why);
+	return MOUNT_FAILED;
+}
+
 static int prepare_file(struct mount_job *job)
 {
 	struct image img;
@@ -218,7 +262,9 @@ static int prepare_file(struct mount_job *job)
 		message_error("%s: is mounted on %s already", job->spec, job->dir);
 		status = MOUNT_FAILED;
 	} else {
-		status = job->fake ? MOUNT_OK : load_image(job, &img);
+		status = job->write_back ? prepare_write_back(job, &img) : MOUNT_OK;
+		if (!status && !job->fake)
+			status = load_image(job, &img);
 	}
 	image_close(&img);
 	return status;
@@ -266,6 +312,10 @@ static int prepare(struct mount_job *job)
 	struct source src;
 	int err, status = MOUNT_OK;
 
+	if (job->write_back && (volume || mount_optstr_find(&job->opts, "phys"))) {
+		message_error("%s: is no image file, which --write-back is for", job->spec);
+		return MOUNT_FAILED;
+	}
 	if (volume && volume->value)
 		return prepare_volume(job, volume->value);
 	if (mount_optstr_find(&job->opts, "phys"))
@@ -278,6 +328,11 @@ static int prepare(struct mount_job *job)
 	if (err) {
 		message_error("%s: %s", job->spec, source_strerror(err));
 		return status_of(err);
+	}
+	if (job->write_back && src.kind != SOURCE_FILE) {
+		message_error("%s: is no image file, which --write-back is for", job->spec);
+		source_close(&src);
+		return MOUNT_FAILED;
 	}
 	switch (src.kind) {
 	case SOURCE_FILE:
@@ -353,6 +408,24 @@ static void say_mounted(const struct mount_job *job, int root)
 	free(branch);
 }
 
+/* What is mounted on dir is written back, or is not whatever was there before; an exit status. */
+static int keep_write_back(const struct mount_job *job)
+{
+	char *dir = realpath(job->dir, NULL);
+	int err = dir ? 0 : -errno;
+
+	if (!err && job->file)
+		err = writeback_set(dir, job->name, job->file);
+	else if (!err)
+		writeback_forget(dir);
+	free(dir);
+	if (!err || !job->file)
+		return MOUNT_OK;
+	message_error("%s: cannot be noted in /run/mount/utab: %s", job->spec, strerror(-err));
+	umount2(job->dir, MNT_DETACH);
+	return MOUNT_SYSTEM;
+}
+
 /* Puts the mount where the job wants it; an exit status. */
 static int finish_mount(struct mount_job *job, struct mount_context *ctx)
 {
@@ -376,7 +449,7 @@ static int finish_mount(struct mount_job *job, struct mount_context *ctx)
 		say_mounted(job, root);
 	if (root >= 0)
 		close(root);
-	return err ? status_of(err) : MOUNT_OK;
+	return err ? status_of(err) : keep_write_back(job);
 }
 
 /* Everything from fsopen() to move_mount(); an exit status. */
@@ -604,6 +677,9 @@ static int take_option(struct mount_job *job, int letter, char **argv)
 	case 'v':
 		job->verbose = true;
 		return MOUNT_OK;
+	case OPTION_WRITE_BACK:
+		job->write_back = true;
+		return MOUNT_OK;
 	}
 	return applet_wrong_option("mount", MOUNT_USAGE, letter, argv);
 }
@@ -619,6 +695,9 @@ static int take_operands(struct mount_job *job, int argc, char **argv)
 	if (argc < 2)
 		return applet_wrong_use("mount", MOUNT_USAGE, "no %s given",
 					argc ? "DIR" : "SOURCE");
+	if (job->write_back && job->opts.remount)
+		return applet_wrong_use("mount", MOUNT_USAGE,
+					"--write-back goes with no remount");
 	if (argc > 2)
 		return applet_wrong_use("mount", MOUNT_USAGE,
 					"unexpected argument \"%s\"", argv[2]);
@@ -650,5 +729,6 @@ int cmd_mount(int argc, char **argv)
 out:
 	mount_optstr_free(&job.opts);
 	free(job.volume);
+	free(job.file);
 	return status;
 }

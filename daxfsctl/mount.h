@@ -5,6 +5,14 @@
 
 #include <stdint.h>
 
+/* What mount(8) and umount(8) expect of their helpers */
+enum {
+	MOUNT_OK = 0,
+	MOUNT_USAGE = 1, /* or no permission */
+	MOUNT_SYSTEM = 2,
+	MOUNT_FAILED = 32,
+};
+
 struct mount_request {
 	const char *target;	/* directory to mount on */
 	const char *source;	/* image file or device; NULL: phys, dmabuf_fd or volume */

@@ -28,6 +28,7 @@
 #include "message.h"
 #include "mounted.h"
 #include "progress.h"
+#include "save.h"
 #include "size.h"
 #include "target.h"
 
@@ -489,14 +490,13 @@ static int run(struct save *save)
 	return status;
 }
 
-int cmd_save(int argc, char **argv)
+static struct save *new_save(void)
 {
 	struct save *save = calloc(1, sizeof(*save));
-	int status;
 
 	if (!save) {
 		message_error("%s", strerror(ENOMEM));
-		return EXIT_FAILED;
+		return NULL;
 	}
 	save->img.src.fd = -1;
 	save->freeze.guard = -1;
@@ -504,6 +504,48 @@ int cmd_save(int argc, char **argv)
 	save->target.dir_fd = -1;
 	save->target.lock = -1;
 	save->target.memory.fd = -1;
+	return save;
+}
+
+int save_memory(void *map, uint64_t size, const char *name, const char *path)
+{
+	struct save *save = new_save();
+	int status = EXIT_OK, err;
+
+	if (!save)
+		return EXIT_FAILED;
+	save->source = name;
+	save->target.path = path;
+	save->force = true;
+	save->quiet = true;
+	save->img.src.kind = SOURCE_MOUNT;
+	save->img.src.map = map;
+	save->img.src.size = size;
+	progress_init(&save->progress, false);
+	err = dxc_volume_open(&save->img.vol, map, size, &save->img.finding);
+	if (err)
+		status = source_failed(save, err);
+	if (!status)
+		status = look_at_target(save);
+	if (!status)
+		status = begin_target(save);
+	if (!status)
+		status = copy_region(save);
+	if (!status)
+		status = finish(save);
+	hold_free(&save->hold);
+	target_close(&save->target);
+	free(save);
+	return status;
+}
+
+int cmd_save(int argc, char **argv)
+{
+	struct save *save = new_save();
+	int status;
+
+	if (!save)
+		return EXIT_FAILED;
 	status = parse_arguments(save, argc, argv);
 	if (status < 0) {
 		progress_init(&save->progress, save->quiet);

@@ -301,7 +301,7 @@ close_fd:
  * for reading only. A region that is itself a dma-buf has the mode that its
  * exporter gave it: a writable one is only handed out as such.
  */
-static int export_region(int mount, bool writable)
+int source_export_mount(int mount, bool writable)
 {
 	static const __u32 modes[] = { O_RDONLY, O_RDWR };
 
@@ -323,7 +323,7 @@ static int map_mount(struct source *src, bool writable)
 	void *map;
 	off_t size;
 
-	dmabuf = export_region(src->fd, writable);
+	dmabuf = source_export_mount(src->fd, writable);
 	if (dmabuf < 0)
 		return dmabuf;
 	size = lseek(dmabuf, 0, SEEK_END);

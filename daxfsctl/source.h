@@ -40,6 +40,8 @@ int source_open(struct source *src, bool writable);
  * -errno, -EPERM for who is not root of the whole machine.
  */
 int source_map_mount(struct source *src);
+/* A dma-buf of the region behind the root directory mount, which must allow writing or not. */
+int source_export_mount(int mount, bool writable);
 /* The same for who takes part in what kernels say to each other there. */
 int source_map_mount_writable(struct source *src);
 /*
