@@ -12,9 +12,14 @@ _daxfsctl_row()
 		operands+=(file)
 		;;
 	mount)
-		options='-o --options -t --types -f --fake -s --sloppy -n --no-mtab -N --namespace -v --verbose -h --help'
+		options='-o --options -t --types -f --fake -s --sloppy -n --no-mtab -N --namespace -v --verbose --write-back -h --help'
 		valued=' -o=list --options=list -t=nothing --types=nothing -N=file --namespace=file '
 		operands+=(source directory)
+		;;
+	umount)
+		options='-f --force -l --lazy -n --no-mtab -r --read-only -v --verbose -N --namespace -t --types -h --help'
+		valued=' -N=file --namespace=file -t=nothing --types=nothing '
+		operands+=(directory)
 		;;
 	branch)
 		options='-m --mount -p --parent --stay --volume -s --source --stat --dry-run --to-root -J --json -o --output -O --output-all -P --pairs -r --raw -n --noheadings -b --bytes -q --quiet -h --help'
@@ -53,8 +58,9 @@ _daxfsctl_row()
 		operands+=(source)
 		;;
 	save)
-		options='-f --force -q --quiet -h --help'
-		operands+=(file file)
+		options='--branch --flat -f --force -q --quiet -h --help'
+		valued=' --branch=branch '
+		operands+=(source file)
 		;;
 	list)
 		options='-o --output -O --output-all -J --json -P --pairs -r --raw -n --noheadings -b --bytes -h --help'
@@ -143,13 +149,14 @@ _daxfsctl()
 	local cur prev words cword split
 	local verb first=1 n=0 i option='' ended='' kind options='' valued=' ' operands=()
 	local ask=() here=''
-	local verbs='mkfs mount branch inspect fsck save list help version'
+	local verbs='mkfs mount umount branch inspect fsck save list help version'
 
 	# A colon is part of phys:ADDR+SIZE.
 	_init_completion -s -n : || return
 	case ${words[0]##*/} in
 	mkdaxfs | mkfs.daxfs) verb=mkfs ;;
 	mount.daxfs) verb=mount ;;
+	umount.daxfs) verb=umount ;;
 	daxfs-branch) verb=branch ;;
 	daxfs-inspect) verb=inspect ;;
 	fsck.daxfs) verb=fsck ;;
@@ -197,4 +204,4 @@ _daxfsctl()
 	esac
 	__ltrim_colon_completions "$cur"
 } &&
-	complete -F _daxfsctl daxfsctl mkdaxfs mkfs.daxfs mount.daxfs daxfs-branch daxfs-inspect fsck.daxfs daxfs-save
+	complete -F _daxfsctl daxfsctl mkdaxfs mkfs.daxfs mount.daxfs umount.daxfs daxfs-branch daxfs-inspect fsck.daxfs daxfs-save

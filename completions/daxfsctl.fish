@@ -19,6 +19,8 @@ function __daxfsctl_given
 			set verb mkfs
 		case mount.daxfs
 			set verb mount
+		case umount.daxfs
+			set verb umount
 		case daxfs-branch
 			set verb branch
 		case daxfs-inspect
@@ -44,6 +46,9 @@ function __daxfsctl_given
 			set names --options --types --namespace
 			set mounts
 			set sources 1
+		case umount
+			set letters Nt
+			set names --namespace --types
 		case branch
 			set letters mpso
 			set names --mount --parent --volume --source --output
@@ -57,6 +62,11 @@ function __daxfsctl_given
 		case fsck
 			set letters
 			set names --extract --branch
+			set mounts
+			set sources 1
+		case save
+			set letters
+			set names --branch
 			set mounts
 			set sources 1
 		case list
@@ -140,11 +150,12 @@ function __daxfsctl_first
 	not set -q words[2]
 end
 
-set -l commands -c daxfsctl -c mkdaxfs -c mkfs.daxfs -c mount.daxfs -c daxfs-branch -c daxfs-inspect -c fsck.daxfs -c daxfs-save
+set -l commands -c daxfsctl -c mkdaxfs -c mkfs.daxfs -c mount.daxfs -c umount.daxfs -c daxfs-branch -c daxfs-inspect -c fsck.daxfs -c daxfs-save
 complete $commands -f
 
 complete -c daxfsctl -n __daxfsctl_first -a mkfs -d 'Make a daxfs image from a directory tree or a tar archive.'
 complete -c daxfsctl -n __daxfsctl_first -a mount -d 'Mount a daxfs: a device, a physical range, or an image file loaded into memory.'
+complete -c daxfsctl -n __daxfsctl_first -a umount -d 'Unmount a daxfs, and write its memory back to its image file if that was asked for.'
 complete -c daxfsctl -n __daxfsctl_first -a branch -d 'Make, show, commit and discard the branches of a mounted daxfs.'
 complete -c daxfsctl -n __daxfsctl_first -a inspect -d 'Show what an image holds, without mounting it.'
 complete -c daxfsctl -n __daxfsctl_first -a fsck -d 'Check an image completely.'
@@ -188,9 +199,21 @@ complete $commands -n '__daxfsctl_at mount' -s s -l sloppy -d 'ignore options th
 complete $commands -n '__daxfsctl_at mount' -s n -l no-mtab -d 'taken from mount(8), means nothing'
 complete $commands -n '__daxfsctl_at mount' -s N -l namespace -r -F -d 'mount in the mount namespace of this process or file'
 complete $commands -n '__daxfsctl_at mount' -s v -l verbose -d 'say what was mounted'
+complete $commands -n '__daxfsctl_at mount' -l write-back -d 'write what changes back to the image file when it is unmounted'
 complete $commands -n '__daxfsctl_at mount' -s h -l help -d 'print help and exit'
 complete $commands -n '__daxfsctl_at mount 0' -F
 complete $commands -n '__daxfsctl_at mount 1' -a '(__fish_complete_directories)'
+
+set commands -c daxfsctl -c umount.daxfs
+complete $commands -n '__daxfsctl_at umount' -s f -l force -d 'taken from umount(8): do not wait'
+complete $commands -n '__daxfsctl_at umount' -s l -l lazy -d 'take it out of the tree now, and down when nobody uses it'
+complete $commands -n '__daxfsctl_at umount' -s n -l no-mtab -d 'taken from umount(8), means nothing'
+complete $commands -n '__daxfsctl_at umount' -s r -l read-only -d 'taken from umount(8), means nothing'
+complete $commands -n '__daxfsctl_at umount' -s v -l verbose -d 'say what was unmounted, and where it was written to'
+complete $commands -n '__daxfsctl_at umount' -s N -l namespace -r -F -d 'unmount in the mount namespace of this process or file'
+complete $commands -n '__daxfsctl_at umount' -s t -l types -x -d 'daxfs; taken from umount(8)'
+complete $commands -n '__daxfsctl_at umount' -s h -l help -d 'print help and exit'
+complete $commands -n '__daxfsctl_at umount 0' -a '(__fish_complete_directories)'
 
 set commands -c daxfsctl -c daxfs-branch
 complete $commands -n '__daxfsctl_at branch' -s m -l mount -x -a '(__fish_complete_directories)' -d 'the mounted daxfs (default: the one that holds the current directory)'
@@ -263,6 +286,8 @@ complete $commands -n '__daxfsctl_at fsck' -s h -l help -d 'print help and exit'
 complete $commands -n '__daxfsctl_at fsck 0' -F
 
 set commands -c daxfsctl -c daxfs-save
+complete $commands -n '__daxfsctl_at save' -l branch -x -a '(__daxfsctl_branches)' -d 'the branch to be made flat (default: main)'
+complete $commands -n '__daxfsctl_at save' -l flat -d 'save what one branch shows, as an image without branches'
 complete $commands -n '__daxfsctl_at save' -s f -l force -d 'replace FILE if it is there'
 complete $commands -n '__daxfsctl_at save' -s q -l quiet -d 'print nothing but errors'
 complete $commands -n '__daxfsctl_at save' -s h -l help -d 'print help and exit'
@@ -282,7 +307,7 @@ complete $commands -n '__daxfsctl_at list 0' -F
 
 set commands -c daxfsctl
 complete $commands -n '__daxfsctl_at help' -l help -d 'print help and exit'
-complete $commands -n '__daxfsctl_at help 0' -a 'mkfs mount branch inspect fsck save list help version'
+complete $commands -n '__daxfsctl_at help 0' -a 'mkfs mount umount branch inspect fsck save list help version'
 
 set commands -c daxfsctl
 complete $commands -n '__daxfsctl_at version' -l help -d 'print help and exit'

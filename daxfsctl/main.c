@@ -101,7 +101,8 @@ const struct applet applets[] = {
 	  "SOURCE VERB", inspect_words, "" },
 	{ "fsck", fsck_links, cmd_fsck, "[OPTION]... SOURCE",
 	  "Check an image completely.", fsck_options, "SOURCE", NULL, "" },
-	{ "save", save_links, cmd_save, "[OPTION]... SOURCE FILE|-",
+	{ "save", save_links, cmd_save, "[OPTION]... SOURCE FILE|-\n"
+	  "[OPTION]... [--branch BRANCH] --flat SOURCE FILE|-",
 	  "Save what is in a region, mounted or not, to an image file.", save_options,
 	  "SOURCE FILE", NULL, "" },
 	{ "list", no_links, cmd_list, "[OPTION]... [SOURCE]...",

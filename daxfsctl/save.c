@@ -21,6 +21,7 @@
 #include "copy.h"
 #include "escape.h"
 #include "fault.h"
+#include "flatten.h"
 #include "freeze.h"
 #include "hold.h"
 #include "image.h"
@@ -32,7 +33,11 @@
 #include "size.h"
 #include "target.h"
 
+enum { OPTION_BRANCH = 1, OPTION_FLAT };
+
 const struct applet_option save_options[] = {
+	{ OPTION_BRANCH, "branch", "BRANCH", "the branch to be made flat (default: main)" },
+	{ OPTION_FLAT, "flat", NULL, "save what one branch shows, as an image without branches" },
 	{ 'f', "force", NULL, "replace FILE if it is there" },
 	{ 'q', "quiet", NULL, "print nothing but errors" },
 	{ 0 }
@@ -43,7 +48,8 @@ const struct applet_option save_options[] = {
 
 struct save {
 	const char *source;	/* as the user named it */
-	bool force, quiet;
+	const char *branch;	/* NULL: all of them */
+	bool force, quiet, flat;
 	struct image img;
 	struct freeze freeze;
 	struct hold hold;
@@ -172,12 +178,11 @@ static void print_result(const struct save *save)
 
 	if (save->quiet)
 		return;
+	if (fstat(save->target.fd, &st) < 0)
+		return;
 	escape_print(out, target_name(save));
-	fprintf(out, ": %s saved",
-		size_human(save->img.vol.region.size, size, sizeof(size)));
-	if (fstat(save->target.fd, &st) == 0)
-		fprintf(out, ", %s in use", size_human(st.st_blocks * 512ull, used, sizeof(used)));
-	fputc('\n', out);
+	fprintf(out, ": %s saved, %s in use\n", size_human(st.st_size, size, sizeof(size)),
+		size_human(st.st_blocks * 512ull, used, sizeof(used)));
 }
 
 /* ---- options ---- */
@@ -203,6 +208,12 @@ static int parse_arguments(struct save *save, int argc, char **argv)
 		case 'f':
 			save->force = true;
 			break;
+		case OPTION_BRANCH:
+			save->branch = optarg;
+			break;
+		case OPTION_FLAT:
+			save->flat = true;
+			break;
 		case 'q':
 			save->quiet = true;
 			break;
@@ -220,6 +231,8 @@ static int parse_arguments(struct save *save, int argc, char **argv)
 	save->target.path = argv[optind + 1];
 	if (!*save->target.path)
 		return wrong_use("FILE", "an empty name");
+	if (save->branch && !save->flat)
+		return wrong_use("--branch", "needs --flat: otherwise all branches are saved");
 	return -1;
 }
 
@@ -475,12 +488,108 @@ static int finish(struct save *save)
 	return EXIT_FAILED;
 }
 
+/* ---- one branch, flat ---- */
+
+static int flatten_failed(struct save *save, const struct flatten *flat, int err)
+{
+	if (cancelled)
+		return stopped(save);
+	if (flat->target_failed)
+		return target_failed(save, err);
+	progress_clear(&save->progress);
+	if (err == -ENOENT && !flat->what) {
+		message_error("%s: there is no branch \"%s\"", save->source, flat->branch);
+		return EXIT_NOT_FOUND;
+	}
+	if (err == -EROFS && !flat->what) {
+		message_error("%s: has no branches", save->source);
+		return EXIT_NOT_FOUND;
+	}
+	if (flat->path)
+		message_error("%s: %s: %s", flat->path, flat->what, strerror(-err));
+	else if (err == -EUCLEAN)
+		message_error("%s: branch \"%s\" is damaged", save->source, flat->branch);
+	else
+		message_error("%s: %s: %s", target_name(save),
+			      flat->what ? flat->what : "cannot be saved", strerror(-err));
+	return EXIT_FAILED;
+}
+
+/* Of an image that nobody writes, in size bytes at map; an exit status. */
+static int flatten(struct save *save, void *map, u64 size)
+{
+	struct flatten flat = {
+		.map = map,
+		.size = size,
+		.branch = save->branch ? save->branch : "main",
+		.name = save->source,
+		.target = &save->target,
+		.progress = &save->progress,
+		.cancelled = &cancelled,
+	};
+	int err = flatten_run(&flat);
+	int status = err ? flatten_failed(save, &flat, err) : EXIT_OK;
+
+	progress_clear(&save->progress);
+	flatten_free(&flat);
+	return status;
+}
+
+/* What others may write is first copied, whole, to a file without a name. */
+static int flatten_copy(struct save *save)
+{
+	struct target wanted = save->target;
+	u64 size = save->img.vol.region.size;
+	void *map = NULL;
+	int status, err;
+
+	memset(&save->target, 0, sizeof(save->target));
+	save->target.path = "-";
+	err = target_look(&save->target);
+	status = err ? target_failed(save, err) : begin_target(save);
+	if (!status)
+		status = copy_region(save);
+	if (!status) {
+		err = target_map(&save->target, size, &map);
+		if (err) {
+			save->copy.what = "cannot be mapped";
+			status = copy_failed(save, err);
+		}
+	}
+	if (!status) {
+		struct target spool = save->target;
+
+		save->target = wanted;
+		status = flatten(save, map, size);
+		wanted = save->target;
+		save->target = spool;
+		target_unmap(&save->target, map, size);
+	}
+	target_close(&save->target);
+	save->target = wanted;
+	/* Other branches may be damaged; of this one it would have been said. */
+	save->copy.damaged = false;
+	return status;
+}
+
+static int run_flat(struct save *save)
+{
+	bool is_still = save->img.src.kind == SOURCE_FILE ||
+			!dxc_volume_is_writable(&save->img.vol);
+	int status = is_still ? flatten(save, save->img.src.map, save->img.vol.region.size) :
+				flatten_copy(save);
+
+	return status ? status : finish(save);
+}
+
 static int run(struct save *save)
 {
 	int status = look_at_target(save);
 
 	if (!status)
 		status = open_source(save);
+	if (!status && save->flat)
+		return run_flat(save);
 	if (!status)
 		status = begin_target(save);
 	if (!status)

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "member.h"
+#include "viewtree.h"
 
 #define ARENA_CHUNK	(1u << 20)
 #define DENTS_BUFFER	(64u << 10)
@@ -200,6 +201,11 @@ int tree_open_file(struct tree *tree, struct tree_cursor *cursor,
 {
 	int dir, fd;
 
+	/* A descriptor that stands for what is in memory. */
+	if (tree->view) {
+		fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+		return fd < 0 ? tree_blame(tree, inode, "cannot be opened", errno) : fd;
+	}
 	if (tree->members) {
 		fd = members_open(tree->members);
 		return fd < 0 ? tree_blame(tree, inode, "cannot be opened", -fd) : fd;
@@ -219,6 +225,8 @@ int tree_confirm_file(struct tree *tree, const struct tree_inode *inode, int fd)
 {
 	struct stat st;
 
+	if (tree->view)
+		return 0;
 	if (tree->members) {
 		if (!members_are_unchanged(tree->members))
 			return tree_blame_path(tree, tree->members->archive,
@@ -244,7 +252,9 @@ int tree_read_file(struct tree *tree, const struct tree_inode *inode, int fd,
 	while (done < len) {
 		ssize_t n;
 
-		if (tree->members)
+		if (tree->view)
+			n = viewtree_read(tree, inode, (u8 *)buf + done, len - done, pos + done);
+		else if (tree->members)
 			n = members_read(tree->members, inode->member, (u8 *)buf + done,
 					 len - done, pos + done);
 		else
@@ -266,6 +276,8 @@ int tree_next_data(struct tree *tree, const struct tree_inode *inode, int fd, u6
 {
 	off_t at;
 
+	if (tree->view)
+		return viewtree_next_data(tree, inode, from, data, hole);
 	if (tree->members)
 		return member_next_data(inode->member, from, data, hole);
 	at = lseek(fd, (off_t)from, SEEK_DATA);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What mkfs makes an image of, in memory: a directory, or what unpacking an
- * archive would give. Holds names, attributes and symlink targets; the bytes of
+ * What an image is made of, in memory: a directory, what unpacking an archive
+ * would give, or what a branch shows. Holds names, attributes and symlink targets; the bytes of
  * files stay where they are and are read when needed, through tree_open_file().
  */
 #ifndef DAXFSCTL_TREE_H
@@ -16,6 +16,7 @@
 #include "../kmod/core/core.h"
 #include "xattrs.h"
 
+struct contents;
 struct member;
 struct members;
 struct tree_inode;
@@ -117,6 +118,7 @@ struct tree {
 	const char *root_path;	/* what names in messages begin with */
 	int root_fd;		/* -1: not a directory */
 	struct members *members; /* of an archive, else NULL; freed with the tree */
+	const struct contents *view; /* of a branch, else NULL: viewtree.h */
 	struct tree_inode **inodes; /* by number - 1 */
 	u32 inode_count;
 	u32 inode_room;

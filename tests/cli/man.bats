@@ -26,7 +26,7 @@ listed() {
 	daxfsctl "$1" --help | sed -n '/^Options:/,$p' | grep -oE '^  (-[A-Za-z](, )?|    )(--[a-z-]+)?' | grep -oE -e '--[a-z-]+|-[A-Za-z]' | sort -u
 }
 
-applets="mkfs:mkdaxfs.8 mount:mount.daxfs.8 branch:daxfs-branch.8 inspect:daxfs-inspect.8 fsck:fsck.daxfs.8 list:daxfs-list.8 save:daxfs-save.8"
+applets="mkfs:mkdaxfs.8 mount:mount.daxfs.8 branch:daxfs-branch.8 inspect:daxfs-inspect.8 fsck:fsck.daxfs.8 list:daxfs-list.8 save:daxfs-save.8 umount:umount.daxfs.8"
 
 @test "every page passes mandoc -Tlint" {
 	# Pages that are not installed yet cannot be found by mandoc.

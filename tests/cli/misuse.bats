@@ -21,7 +21,7 @@ teardown() {
 	find . -printf '%p %s %T@\n' | sort | diff "$BATS_TEST_TMPDIR/before" -
 }
 
-declare -gA usage=([mkfs]=2 [mount]=1 [branch]=2 [inspect]=2 [fsck]=16 [list]=2 [save]=2)
+declare -gA usage=([mkfs]=2 [mount]=1 [branch]=2 [inspect]=2 [fsck]=16 [list]=2 [save]=2 [umount]=1)
 
 # applets: those that have options.
 applets() {
@@ -223,12 +223,25 @@ not_there() {
 	END
 }
 
+@test "umount: operands and types" {
+	all_wrong umount <<-'END'
+		| no DIR given
+		a b | unexpected argument "b"
+		-t ext4 a | the type is daxfs, not "ext4"
+	END
+	fails 32 daxfsctl umount tree
+	says "tree: is not where a daxfs is mounted"
+	fails 32 umount.daxfs -f -l -n -r -v -t daxfs.x -N $$ /missing
+	says "/missing: is not where a daxfs is mounted"
+}
+
 @test "save: operands" {
 	all_wrong save <<-'END'
 		| no SOURCE given
 		image | no FILE given
 		image new more | unexpected argument "more"
 		image '' | FILE: an empty name
+		--branch x image new | needs --flat
 	END
 }
 
@@ -242,6 +255,7 @@ not_there() {
 		-f -t ext4 image dir | the type is daxfs, not "ext4"
 		-f -t daxfsx image dir | the type is daxfs, not "daxfsx"
 		-f -t '' image dir | the type is daxfs, not ""
+		--write-back -o remount image dir | --write-back goes with no remount
 		-f -o 'context="a' image dir | is no list of options
 	END
 }
@@ -453,12 +467,13 @@ not_there() {
 		mkdaxfs mkfs
 		mkfs.daxfs mkfs
 		mount.daxfs mount
+		umount.daxfs umount
 		fsck.daxfs fsck
 		daxfs-branch branch
 		daxfs-inspect inspect
 		daxfs-save save
 	END
-	diff <(daxfsctl --list | sort) <(printf '%s\n' mkdaxfs mkfs.daxfs mount.daxfs fsck.daxfs daxfs-branch daxfs-inspect daxfs-save | sort)
+	diff <(daxfsctl --list | sort) <(printf '%s\n' mkdaxfs mkfs.daxfs mount.daxfs umount.daxfs fsck.daxfs daxfs-branch daxfs-inspect daxfs-save | sort)
 	# Any other name is that of the program itself.
 	(exec -a mkdaxfs2 daxfsctl --help) | cmp - <(daxfsctl --help)
 	(exec -a mkdax daxfsctl version) | cmp - <(daxfsctl version)

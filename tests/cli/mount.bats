@@ -71,3 +71,22 @@ setup() {
 	says 'the kernel does not know daxfs'
 	says 'modprobe daxfs'
 }
+
+@test "mount --write-back is for image files with branches that can be replaced, and says so before it mounts" {
+	cd "$BATS_TEST_TMPDIR"
+	mkdir tree
+	mkdaxfs -q -d tree -o plain
+	mkdaxfs -q -w -D 1M -d tree -o writable
+	cp writable "with,comma"
+	fails 32 daxfsctl mount --write-back -f plain dir
+	says "plain: has no branches, so that nothing in it can change"
+	fails 32 daxfsctl mount --write-back -f -o ro writable dir
+	says "writable: is mounted read-only"
+	fails 32 daxfsctl mount --write-back -f with,comma dir
+	says "with,comma: has a name that cannot be kept as a mount option"
+	fails 32 daxfsctl mount --write-back -f phys:0x100000000+1M dir
+	says "is no image file, which --write-back is for"
+	fails 32 daxfsctl mount --write-back -f -o phys=0x100000000,size=1M none dir
+	says "is no image file, which --write-back is for"
+	daxfsctl mount --write-back -f writable dir
+}

@@ -95,6 +95,36 @@ grown() { [[ -e grow ]] || skip "no C compiler"; }
 	done
 }
 
+# shown IMAGE [BRANCH]: what a branch shows, but for where its contents are.
+shown() {
+	local to
+	to=$(mktemp -d "$BATS_TEST_TMPDIR/shown.XXXXXX")
+	daxfsctl inspect "$1" ${2:+--branch "$2"} ls -lR /
+	daxfsctl inspect "$1" ${2:+--branch "$2"} extract -C "$to"
+	(cd "$to" && find . ! -type d -printf '%P %s %n\n' | sort && find . -type f -exec sha256sum {} + | sort)
+}
+
+@test "--flat: a branch as an image without branches, which shows the same" {
+	grown
+	run -0 daxfsctl save --flat --branch x writable "$out/flat"
+	fsck.daxfs -n "$out/flat"
+	diff <(shown writable x) <(shown "$out/flat")
+	[[ $(daxfsctl inspect "$out/flat" cat /hello) == changed ]]
+	[[ $(daxfsctl inspect --json "$out/flat" | jq '[.images[0].areas[].name] | index("delta")') == null ]]
+	[[ $(daxfsctl inspect --json "$out/flat" | jq -r '.images[0].uuid') != "$(daxfsctl inspect --json writable | jq -r '.images[0].uuid')" ]]
+	# main, and what has no branches.
+	daxfsctl save -q --flat writable - >"$out/main"
+	diff <(shown writable main) <(shown "$out/main")
+	daxfsctl save -q --flat image "$out/image"
+	diff <(shown image) <(shown "$out/image")
+	(($(stat -c %b "$out/image") < $(stat -c %b image) + 64))
+	fails 3 daxfsctl save --flat --branch nobody writable "$out/new"
+	says 'there is no branch "nobody"'
+	fails 3 daxfsctl save --flat --branch x image "$out/new"
+	says "image: has no branches"
+	[[ ! -e $out/new ]]
+}
+
 @test "what is damaged is saved as it is, and it is said" {
 	cp writable "$out/damaged"
 	# The mode of the second inode.
