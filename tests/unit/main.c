@@ -17,7 +17,7 @@ static const struct {
 	{ "crashes", crashes_tests }, { "mounts", mounts_tests },
 	{ "views", views_tests },     { "layers", layers_tests },
 	{ "lies", lies_tests },	      { "repair", repair_tests },
-	{ "races", races_tests },
+	{ "races", races_tests },     { "extremes", extremes_tests },
 };
 
 int main(int argc, char **argv)

@@ -20,5 +20,6 @@ void layers_tests(void);
 void lies_tests(void);
 void repair_tests(void);
 void races_tests(void);
+void extremes_tests(void);
 
 #endif
