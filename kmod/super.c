@@ -188,7 +188,7 @@ static int check_options(struct fs_context *fc, const struct daxfs_mount_options
 /* A number of inodes that nothing but space keeps from being made. */
 #define MANY_FILES BIT_ULL(40)
 
-/* What can be written: chunks that nobody has, and the rest of the branch's own. */
+/* What the branch that is shown could write. */
 static void count_space(struct super_block *sb, struct kstatfs *buf)
 {
 	const struct daxfs_volume *vol = DAXFS_SB(sb)->volume;
@@ -204,10 +204,9 @@ static void count_space(struct super_block *sb, struct kstatfs *buf)
 	id = daxfs_backing_enter(vol->backing);
 	if (id < 0)
 		return;
-	buf->f_bfree = dxc_space_free_chunks(core) * (core->chunk_size / DAXFS_BLOCK_SIZE);
 	layer = daxfs_view_read(sb, &hold);
 	/* What others may still read is had by whoever runs out of space: he waits for them. */
-	buf->f_bfree += layer->free_blocks + layer->retired_blocks;
+	buf->f_bfree = dxc_space_left(layer, true);
 	daxfs_view_read_end(sb, &hold);
 	buf->f_bfree = min(buf->f_bfree, buf->f_blocks);
 	buf->f_bavail = buf->f_bfree;

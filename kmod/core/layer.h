@@ -371,6 +371,13 @@ void dxc_orphan_closed(struct dxc_layer *layer, dxc_ino ino);
 void dxc_layer_forget_closed(struct dxc_layer *layer, bool (*is_open)(void *priv, dxc_ino ino),
 			     void *priv);
 
+/*
+ * Blocks that could be given to files of the layer's: free chunks but for those
+ * that are kept for making room, and what is free in the layer's own. later: also
+ * what is free when those who may still read it are done.
+ */
+u64 dxc_space_left(const struct dxc_layer *layer, bool later);
+
 /* Chunks that are free, or will be; blocks free in the layers' own are not counted. */
 u64 dxc_space_free_chunks(const struct dxc_volume *vol);
 

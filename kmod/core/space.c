@@ -184,18 +184,40 @@ static u32 compaction_needs(const struct dxc_layer *layer)
 	return min_t(u64, need + need / 3 + 2, dxc_chunk_count(layer->vol) / 4);
 }
 
+/* Free chunks that may not be taken for this. */
+static u32 reserved(const struct dxc_layer *layer, enum dxc_purpose purpose)
+{
+	u32 reserve = compaction_needs(layer);
+
+	if (purpose == DXC_GROWS)
+		reserve += min_t(u32, RESERVE, dxc_chunk_count(layer->vol) / 16);
+	return reserve;
+}
+
+u64 dxc_space_left(const struct dxc_layer *layer, bool later)
+{
+	u32 count = dxc_chunk_count(layer->vol), reserve = reserved(layer, DXC_GROWS), i;
+	struct dxc_chunk_use use;
+	u64 n = 0;
+
+	for (i = 0; i < count; i++)
+		if (!dxc_chunk_read(layer->vol, i, &use))
+			n += use.kind == DAXFS_CHUNK_FREE ||
+			     (later && use.kind == DAXFS_CHUNK_FREED);
+	n = n > reserve ? n - reserve : 0;
+	return n * layer->space->chunk_blocks + layer->free_blocks +
+	       (later ? layer->retired_blocks : 0);
+}
+
 /* May one more be taken for this? Counts only when few are left. */
 static bool has_plenty(struct dxc_layer *layer, enum dxc_purpose purpose)
 {
 	struct dxc_space *space = layer->space;
-	u32 total = dxc_chunk_count(layer->vol);
-	u32 reserve = compaction_needs(layer);
+	u32 reserve = reserved(layer, purpose);
 	u32 left = READ_ONCE(space->free);
 
 	if (purpose == DXC_COMPACTS)
 		return true;
-	if (purpose == DXC_GROWS)
-		reserve += min_t(u32, RESERVE, total / 16);
 	if (left <= reserve + 3 * RESERVE) {
 		left = count_free(layer->vol);
 		if (left <= reserve) {
