@@ -297,7 +297,7 @@ static int log_attr(struct mnt_idmap *idmap, struct inode *inode, struct iattr *
 	if (err) {
 		restore(inode, &old);
 	} else {
-		/* In this order, see done_writing(). */
+		/* In this order, see daxfs_done_writing(). */
 		daxfs_set(info, DAXFS_I_TOUCHED);
 		i_size_write(inode, attr.size);
 		daxfs_attr_done(inode, &attr, 0);
@@ -358,10 +358,25 @@ static int change_size(struct mnt_idmap *idmap, struct inode *inode, struct iatt
 	return err;
 }
 
+static int change(struct mnt_idmap *idmap, struct inode *inode, struct iattr *iattr)
+{
+	int err;
+
+	if (!(iattr->ia_valid & ATTR_SIZE))
+		return change_attr(idmap, inode, iattr);
+	while ((err = change_size(idmap, inode, iattr)) == -EAGAIN) {
+		err = daxfs_view_claim(inode);
+		if (err)
+			break;
+	}
+	return err;
+}
+
 int daxfs_setattr(struct mnt_idmap *idmap, struct dentry *dentry, struct iattr *iattr)
 {
 	struct inode *inode = d_inode(dentry);
 	struct daxfs_volume *vol = daxfs_volume_of(inode);
+	bool waited = false;
 	int err, id;
 
 	err = setattr_prepare(idmap, dentry, iattr);
@@ -370,17 +385,11 @@ int daxfs_setattr(struct mnt_idmap *idmap, struct dentry *dentry, struct iattr *
 	id = daxfs_backing_enter(vol->backing);
 	if (id < 0)
 		return id;
-	if (iattr->ia_valid & ATTR_SIZE) {
-		if (iattr->ia_size != i_size_read(inode))
-			iattr->ia_valid |= ATTR_MTIME | ATTR_CTIME;
-		while ((err = change_size(idmap, inode, iattr)) == -EAGAIN) {
-			err = daxfs_view_claim(inode);
-			if (err)
-				break;
-		}
-	} else {
-		err = change_attr(idmap, inode, iattr);
-	}
+	if (iattr->ia_valid & ATTR_SIZE && iattr->ia_size != i_size_read(inode))
+		iattr->ia_valid |= ATTR_MTIME | ATTR_CTIME;
+	do {
+		err = change(idmap, inode, iattr);
+	} while (daxfs_space_came(vol, err, &waited));
 	daxfs_backing_exit(vol->backing, id);
 	if (!err && iattr->ia_valid & ATTR_MODE)
 		err = posix_acl_chmod(idmap, daxfs_acl_of(dentry), inode->i_mode);

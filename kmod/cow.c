@@ -91,43 +91,48 @@ static int copy_block(struct dxc_layer *layer, const struct daxfs_backing *backi
 	return err;
 }
 
-/*
- * The branch's own block of the page at pos. *fresh: it was not its own before.
- * Ends with daxfs_view_told() on hold.
- */
-static int own_block(struct inode *inode, loff_t pos, struct daxfs_hold *hold, dxc_off *off,
-		     bool *fresh)
+int daxfs_own_block(struct dxc_layer *layer, struct inode *inode, loff_t pos, dxc_off *off,
+		    bool *fresh)
 {
-	struct inode *const changed[] = { inode, NULL };
-	struct daxfs_volume *vol = daxfs_volume_of(inode);
-	struct dxc_layer *layer;
+	const struct daxfs_backing *backing = daxfs_volume_of(inode)->backing;
 	struct dxc_attr attr;
 	struct dxc_part part;
 	int err;
 
 	*fresh = false;
-	layer = daxfs_view_replace(inode, hold);
-	if (IS_ERR(layer))
-		return PTR_ERR(layer);
 	err = dxc_view_map(layer, inode->i_ino, daxfs_base_of(DAXFS_I(inode)), pos, &part, NULL);
 	if (err)
-		goto out;
+		return err;
 	if (part.own) {
 		*off = part.ex.data + (pos - part.ex.pos);
-		goto out;
+		return 0;
 	}
-	err = copy_block(layer, vol->backing, &part, pos, off);
+	err = copy_block(layer, backing, &part, pos, off);
 	if (err)
-		goto out;
+		return err;
 	daxfs_attr_of(inode, &attr);
 	err = dxc_op_map(layer, &attr, pos >> PAGE_SHIFT, 1, *off);
 	if (err) {
 		dxc_blocks_give_back(layer, *off, 1);
-	} else {
-		daxfs_attr_done(inode, &attr, 0);
-		*fresh = true;
+		return err;
 	}
-out:
+	daxfs_attr_done(inode, &attr, 0);
+	*fresh = true;
+	return 0;
+}
+
+/* The same with the hold around it. Ends with daxfs_view_told() on hold. */
+static int own_block(struct inode *inode, loff_t pos, struct daxfs_hold *hold, dxc_off *off,
+		     bool *fresh)
+{
+	struct inode *const changed[] = { inode, NULL };
+	struct dxc_layer *layer;
+	int err;
+
+	layer = daxfs_view_replace(inode, hold);
+	if (IS_ERR(layer))
+		return PTR_ERR(layer);
+	err = daxfs_own_block(layer, inode, pos, off, fresh);
 	daxfs_view_replace_end(inode->i_sb, hold, *fresh ? changed : NULL);
 	return err;
 }
@@ -193,7 +198,7 @@ static vm_fault_t write_fault(struct vm_fault *vmf, struct inode *inode)
 	loff_t pos = (loff_t)vmf->pgoff << PAGE_SHIFT;
 	vm_fault_t ret = VM_FAULT_SIGBUS;
 	struct daxfs_hold hold = {};
-	bool fresh;
+	bool fresh = false;
 	dxc_off off;
 	int err = 0;
 

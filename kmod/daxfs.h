@@ -340,11 +340,13 @@ int daxfs_branch_set_writable(struct super_block *sb, struct fs_context *fc, boo
 int daxfs_branch_op(struct super_block *sb, unsigned int cmd, struct daxfs_branch_op *op);
 
 /*
- * slot.c: after -ENOSPC, makes free what was given up and that nobody reads or
- * maps any more: chunks, and blocks of branches. No lock of ours but i_rwsem and
- * mmap_lock, and not srcu, is held. Waits (killable) for readers of this kernel.
+ * slot.c: an operation has ended with err. Is it to be tried again, as space was
+ * given up and may be free now? Once: *waited is false at first. Makes free what
+ * nobody reads or maps any more, chunks, and blocks of branches; waits (killable,
+ * some seconds) for readers of this kernel. No lock of ours but i_rwsem and
+ * mmap_lock, and not srcu, is held.
  */
-int daxfs_reclaim_now(struct daxfs_volume *vol);
+bool daxfs_space_came(struct daxfs_volume *vol, int err, bool *waited);
 
 /*
  * view.c: an inode that was changed by others or discarded, if it is in memory
@@ -443,7 +445,30 @@ void daxfs_write_back_all(struct super_block *sb);
 /* To an inode that is being evicted. */
 void daxfs_write_back_last(struct inode *inode);
 
+/* write.c: also for fallocate.c */
+/* Bytes of the region become zero; in persistent memory with the next fence. */
+void daxfs_zero(const struct daxfs_backing *backing, dxc_off off, size_t len);
+/* How the inode is after writing up to end, for the record that says so. */
+void daxfs_attr_after(struct inode *inode, struct dxc_attr *attr, loff_t end);
+/* After it. */
+void daxfs_done_writing(struct inode *inode, const struct dxc_attr *attr);
+/*
+ * The file is about to become longer: what its last block has behind the end
+ * becomes zero. Under i_rwsem alone.
+ */
+int daxfs_prepare_longer(struct inode *inode);
+
+/* fallocate.c */
+long daxfs_fallocate(struct file *file, int mode, loff_t pos, loff_t len);
+
 /* cow.c */
+/*
+ * The block of the file at pos, a multiple of its size, becomes the branch's own:
+ * where it is. *fresh: it was not before, and what maps the old one is the
+ * caller's. Under daxfs_view_replace().
+ */
+int daxfs_own_block(struct dxc_layer *layer, struct inode *inode, loff_t pos, dxc_off *off,
+		    bool *fresh);
 /* A page of a shared mapping is written to: it becomes the branch's own, and writable. */
 vm_fault_t daxfs_write_fault(struct vm_fault *vmf);
 /* The file's pages first to last name it no longer. Under invalidate_lock, or at its end. */

@@ -320,7 +320,7 @@ void daxfs_inode_refresh(struct inode *inode, struct dxc_layer *layer)
 		return;
 	}
 	/*
-	 * First, see done_writing(). Where no layer says anything any more, asking
+	 * First, see daxfs_done_writing(). Where no layer says anything any more, asking
 	 * the view is right too.
 	 */
 	daxfs_set(info, (states_of(&file) & ~DAXFS_I_NEW) | DAXFS_I_TOUCHED |

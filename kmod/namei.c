@@ -163,7 +163,7 @@ static void dir_done(struct inode *dir, const struct dxc_attr *attr)
 }
 
 /* The operation itself; target and dentry may be NULL. */
-static int log_child(struct inode *dir, struct dentry *dentry, struct inode *inode,
+static int try_child(struct inode *dir, struct dentry *dentry, struct inode *inode,
 		     const char *target, const struct born_with *born)
 {
 	struct inode *const changed[] = { dir, NULL };
@@ -192,6 +192,18 @@ static int log_child(struct inode *dir, struct dentry *dentry, struct inode *ino
 	if (!err && born->count)
 		daxfs_set(DAXFS_I(inode), DAXFS_I_XATTRS);
 	daxfs_view_write_end(dir->i_sb, &hold, changed);
+	return err;
+}
+
+static int log_child(struct inode *dir, struct dentry *dentry, struct inode *inode,
+		     const char *target, const struct born_with *born)
+{
+	bool waited = false;
+	int err;
+
+	do {
+		err = try_child(dir, dentry, inode, target, born);
+	} while (daxfs_space_came(daxfs_volume_of(dir), err, &waited));
 	return err;
 }
 
@@ -305,29 +317,18 @@ exit:
 	return finish_open_simple(file, err);
 }
 
-static int daxfs_link(struct dentry *old, struct inode *dir, struct dentry *dentry)
+static int try_link(struct inode *inode, struct inode *dir, struct dentry *dentry)
 {
-	struct daxfs_volume *vol = daxfs_volume_of(dir);
-	struct inode *inode = d_inode(old);
 	struct inode *const changed[] = { dir, inode, NULL };
 	struct dxc_attr dir_attr, attr;
 	struct daxfs_hold hold;
 	struct dxc_layer *layer;
 	struct timespec64 now;
-	int err, id;
+	int err;
 
-	if (dentry->d_name.len > DAXFS_NAME_MAX)
-		return -ENAMETOOLONG;
-	if (inode->i_nlink == U32_MAX)
-		return -EMLINK;
-	id = daxfs_backing_enter(vol->backing);
-	if (id < 0)
-		return id;
 	layer = daxfs_view_write(dir, &hold);
-	if (IS_ERR(layer)) {
-		err = PTR_ERR(layer);
-		goto exit;
-	}
+	if (IS_ERR(layer))
+		return PTR_ERR(layer);
 	now = current_time(inode);
 	daxfs_attr_of(dir, &dir_attr);
 	daxfs_set_times(&dir_attr, now, true);
@@ -346,19 +347,37 @@ static int daxfs_link(struct dentry *old, struct inode *dir, struct dentry *dent
 		daxfs_attr_done(inode, &attr, 0);
 	}
 	daxfs_view_write_end(dir->i_sb, &hold, changed);
+	return err;
+}
+
+static int daxfs_link(struct dentry *old, struct inode *dir, struct dentry *dentry)
+{
+	struct daxfs_volume *vol = daxfs_volume_of(dir);
+	struct inode *inode = d_inode(old);
+	bool waited = false;
+	int err, id;
+
+	if (dentry->d_name.len > DAXFS_NAME_MAX)
+		return -ENAMETOOLONG;
+	if (inode->i_nlink == U32_MAX)
+		return -EMLINK;
+	id = daxfs_backing_enter(vol->backing);
+	if (id < 0)
+		return id;
+	do {
+		err = try_link(inode, dir, dentry);
+	} while (daxfs_space_came(vol, err, &waited));
 	if (!err) {
 		ihold(inode);
 		d_instantiate(dentry, inode);
 	}
-exit:
 	daxfs_backing_exit(vol->backing, id);
 	return err;
 }
 
 /* The name goes; must_be_empty: it is a directory's. */
-static int take_away(struct inode *dir, struct dentry *dentry, bool must_be_empty)
+static int try_take_away(struct inode *dir, struct dentry *dentry, bool must_be_empty)
 {
-	struct daxfs_volume *vol = daxfs_volume_of(dir);
 	struct inode *inode = d_inode(dentry);
 	struct inode *const changed[] = { dir, inode, NULL };
 	struct dxc_attr dir_attr, attr;
@@ -366,16 +385,11 @@ static int take_away(struct inode *dir, struct dentry *dentry, bool must_be_empt
 	struct daxfs_hold hold;
 	struct dxc_layer *layer;
 	struct timespec64 now;
-	int err, id;
+	int err;
 
-	id = daxfs_backing_enter(vol->backing);
-	if (id < 0)
-		return id;
 	layer = daxfs_view_write(dir, &hold);
-	if (IS_ERR(layer)) {
-		err = PTR_ERR(layer);
-		goto exit;
-	}
+	if (IS_ERR(layer))
+		return PTR_ERR(layer);
 	err = daxfs_name_holds(layer, dir, dentry) ? 0 : -ESTALE;
 	if (!err && must_be_empty)
 		err = dxc_view_dir_empty(layer, inode->i_ino, daxfs_base_of(DAXFS_I(inode)), &f);
@@ -393,8 +407,22 @@ static int take_away(struct inode *dir, struct dentry *dentry, bool must_be_empt
 		daxfs_attr_done(inode, &attr, 0);
 	}
 	daxfs_view_write_end(dir->i_sb, &hold, changed);
-	daxfs_bad(vol, err, &f);
-exit:
+	daxfs_bad(daxfs_volume_of(dir), err, &f);
+	return err;
+}
+
+static int take_away(struct inode *dir, struct dentry *dentry, bool must_be_empty)
+{
+	struct daxfs_volume *vol = daxfs_volume_of(dir);
+	bool waited = false;
+	int err, id;
+
+	id = daxfs_backing_enter(vol->backing);
+	if (id < 0)
+		return id;
+	do {
+		err = try_take_away(dir, dentry, must_be_empty);
+	} while (daxfs_space_came(vol, err, &waited));
 	daxfs_backing_exit(vol->backing, id);
 	return err;
 }
@@ -501,21 +529,16 @@ static int check_rename(struct dxc_layer *layer, struct renaming *rn, struct den
 				  f);
 }
 
-static int daxfs_rename(struct mnt_idmap *idmap, struct inode *old_dir, struct dentry *old,
-			struct inode *new_dir, struct dentry *new, unsigned int flags)
+static int try_rename(struct inode *old_dir, struct dentry *old, struct inode *new_dir,
+		      struct dentry *new, unsigned int flags)
 {
-	struct daxfs_volume *vol = daxfs_volume_of(old_dir);
 	struct renaming rn dxc_uninitialized;
 	struct inode *changed[5] = {};
 	struct dxc_finding f = {};
 	struct daxfs_hold hold;
 	struct dxc_layer *layer;
-	int err, id;
+	int err;
 
-	if (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT))
-		return -EINVAL;
-	if (new->d_name.len > DAXFS_NAME_MAX)
-		return -ENAMETOOLONG;
 	rn.old_dir = old_dir;
 	rn.new_dir = new_dir;
 	rn.inode = d_inode(old);
@@ -524,14 +547,9 @@ static int daxfs_rename(struct mnt_idmap *idmap, struct inode *old_dir, struct d
 	changed[1] = new_dir;
 	changed[2] = rn.inode;
 	changed[3] = rn.target;
-	id = daxfs_backing_enter(vol->backing);
-	if (id < 0)
-		return id;
 	layer = daxfs_view_write(old_dir, &hold);
-	if (IS_ERR(layer)) {
-		err = PTR_ERR(layer);
-		goto exit;
-	}
+	if (IS_ERR(layer))
+		return PTR_ERR(layer);
 	err = check_rename(layer, &rn, old, new, flags, &f);
 	if (!err)
 		err = log_rename(layer, &rn, old, new, flags);
@@ -544,8 +562,27 @@ static int daxfs_rename(struct mnt_idmap *idmap, struct inode *old_dir, struct d
 			daxfs_attr_done(rn.target, &rn.target_attr, 0);
 	}
 	daxfs_view_write_end(old_dir->i_sb, &hold, changed);
-	daxfs_bad(vol, err, &f);
-exit:
+	daxfs_bad(daxfs_volume_of(old_dir), err, &f);
+	return err;
+}
+
+static int daxfs_rename(struct mnt_idmap *idmap, struct inode *old_dir, struct dentry *old,
+			struct inode *new_dir, struct dentry *new, unsigned int flags)
+{
+	struct daxfs_volume *vol = daxfs_volume_of(old_dir);
+	bool waited = false;
+	int err, id;
+
+	if (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT))
+		return -EINVAL;
+	if (new->d_name.len > DAXFS_NAME_MAX)
+		return -ENAMETOOLONG;
+	id = daxfs_backing_enter(vol->backing);
+	if (id < 0)
+		return id;
+	do {
+		err = try_rename(old_dir, old, new_dir, new, flags);
+	} while (daxfs_space_came(vol, err, &waited));
 	daxfs_backing_exit(vol->backing, id);
 	return err;
 }

@@ -23,6 +23,7 @@
 #define STEP		(HZ / 8)
 #define TEND_AFTER	(HZ / 20)
 #define LOCK_PATIENCE	(30 * HZ)
+#define SPACE_PATIENCE	(5 * HZ)	/* with directories locked: not for ever */
 #define TAKE_OVERS	8	/* tries: each round somebody else may be faster; not for ever */
 
 /* What a slot looked like, and since when. */
@@ -426,11 +427,24 @@ static void settle_retired(struct daxfs_volume *vol)
 	up_read(&vol->tree);
 }
 
+/* For who wants space before end; can be killed. */
+static int lock_until(struct mutex *lock, unsigned long end)
+{
+	while (!mutex_trylock(lock)) {
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		if (time_after(jiffies, end))
+			return -EBUSY;
+		schedule_timeout_killable(1);
+	}
+	return 0;
+}
+
 /*
  * Until all who read from blocks when this was called are done. They may copy
- * to memory that is slow to come, so who writes and wants space can be killed.
+ * to memory that is slow to come, so this ends then, too, and can be killed.
  */
-static int wait_for_readers(struct daxfs_volume *vol)
+static int wait_for_readers(struct daxfs_volume *vol, unsigned long end)
 {
 	unsigned long cookie = start_poll_synchronize_srcu(&vol->srcu);
 
@@ -438,6 +452,8 @@ static int wait_for_readers(struct daxfs_volume *vol)
 		schedule_timeout_killable(1);
 		if (fatal_signal_pending(current))
 			return -EINTR;
+		if (time_after(jiffies, end))
+			return -EBUSY;
 	}
 	return 0;
 }
@@ -445,20 +461,24 @@ static int wait_for_readers(struct daxfs_volume *vol)
 /*
  * Says in our slots that nothing is read any more that was freed before now.
  * ops_lock: an operation that has freed chunks has unmapped them before it
- * gives the lock back. srcu: whoever copied from them is done.
+ * gives the lock back. srcu: whoever copied from them is done. end: as above,
+ * else NULL.
  */
-static int advance_seen(struct daxfs_volume *vol, u64 seq, bool killable)
+static int advance_seen(struct daxfs_volume *vol, u64 seq, const unsigned long *end)
 {
 	struct daxfs_sb_info *sbi;
-	int err;
+	int err = 0;
 
-	err = mutex_lock_killable(&vol->settle_lock);
+	if (end)
+		err = lock_until(&vol->settle_lock, *end);
+	else
+		mutex_lock(&vol->settle_lock);
 	if (err)
 		return err;
 	forget_closed(vol);
 	count_retired(vol);
-	if (killable)
-		err = wait_for_readers(vol);
+	if (end)
+		err = wait_for_readers(vol, *end);
 	else
 		synchronize_srcu(&vol->srcu);
 	if (!err)
@@ -503,13 +523,15 @@ static void reclaim(struct daxfs_volume *vol)
 	}
 }
 
-int daxfs_reclaim_now(struct daxfs_volume *vol)
+static int reclaim_now(struct daxfs_volume *vol)
 {
+	unsigned long end = jiffies + SPACE_PATIENCE;
 	int err, id;
 	u64 seq;
 
-	if (mutex_lock_killable(&vol->ops_lock))
-		return -EINTR;
+	err = lock_until(&vol->ops_lock, end);
+	if (err)
+		return err;
 	id = daxfs_backing_enter(vol->backing);
 	if (id < 0) {
 		mutex_unlock(&vol->ops_lock);
@@ -518,11 +540,23 @@ int daxfs_reclaim_now(struct daxfs_volume *vol)
 	/* To notice what others did unmaps files, for which the caller may have the locks. */
 	seq = vol->left_seq;
 	mutex_unlock(&vol->ops_lock);
-	err = advance_seen(vol, seq, true);
+	err = advance_seen(vol, seq, &end);
 	if (!err)
 		reclaim(vol);
 	daxfs_backing_exit(vol->backing, id);
 	return err;
+}
+
+bool daxfs_space_came(struct daxfs_volume *vol, int err, bool *waited)
+{
+	if (err != -ENOSPC || *waited)
+		return false;
+	/*
+	 * What was given up may wait for its readers. Another task that waited may
+	 * have made it free just now, so the caller looks in any case.
+	 */
+	*waited = true;
+	return !reclaim_now(vol);
 }
 
 /* ---- the worker ---- */
@@ -672,7 +706,7 @@ static void tend_work(struct work_struct *work)
 		up_read(&sbi->sb->s_umount);
 	}
 	if (seq && seq != vol->seen_seq)
-		advance_seen(vol, seq, false);
+		advance_seen(vol, seq, NULL);
 	else if (often)
 		settle_often(vol);
 	if ((seq || often) && vol->backing->writable)

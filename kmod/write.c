@@ -9,7 +9,6 @@
  * (a fault of a mapping takes it), and the rest is tried again.
  */
 #include <linux/fs.h>
-#include <linux/falloc.h>
 #include <linux/fiemap.h>
 #include <linux/splice.h>
 #include <linux/uio.h>
@@ -46,7 +45,7 @@ static size_t copy_in(const struct daxfs_backing *backing, dxc_off off, size_t l
 	return done;
 }
 
-static void zero(const struct daxfs_backing *backing, dxc_off off, size_t len)
+void daxfs_zero(const struct daxfs_backing *backing, dxc_off off, size_t len)
 {
 	memset(backing->base + off, 0, len);
 	if (backing->persistent)
@@ -61,7 +60,7 @@ static int copy_old(struct daxfs_volume *vol, dxc_off from, dxc_off to, size_t l
 	if (!len)
 		return 0;
 	if (!from) {
-		zero(vol->backing, to, len);
+		daxfs_zero(vol->backing, to, len);
 		return 0;
 	}
 	err = dxc_region_read(&vol->core.region, from, vol->backing->base + to, len);
@@ -102,8 +101,7 @@ static ssize_t fill(struct writing *wr, dxc_off off, size_t len, const struct dx
 	return err ? err : done;
 }
 
-/* The time of the write and the new size, for the record that says so. */
-static void attr_after(struct inode *inode, struct dxc_attr *attr, loff_t end)
+void daxfs_attr_after(struct inode *inode, struct dxc_attr *attr, loff_t end)
 {
 	daxfs_attr_of(inode, attr);
 	attr->size = max_t(u64, attr->size, end);
@@ -111,7 +109,7 @@ static void attr_after(struct inode *inode, struct dxc_attr *attr, loff_t end)
 		daxfs_set_times(attr, current_time(inode), true);
 }
 
-static void done_writing(struct inode *inode, const struct dxc_attr *attr)
+void daxfs_done_writing(struct inode *inode, const struct dxc_attr *attr)
 {
 	/* Whoever sees a size that is not the base's asks the view; pairs with i_size_read(). */
 	daxfs_set(DAXFS_I(inode), DAXFS_I_TOUCHED);
@@ -138,15 +136,15 @@ static ssize_t overwrite(struct writing *wr, struct dxc_layer *layer, size_t len
 			daxfs_touch(wr->inode);
 		return done;
 	}
-	attr_after(wr->inode, &attr, wr->pos + done);
+	daxfs_attr_after(wr->inode, &attr, wr->pos + done);
 	err = dxc_op_setattr(layer, &attr);
 	if (err) {
 		/* Mappings show the last block to its end. */
-		zero(wr->vol->backing, off, done);
+		daxfs_zero(wr->vol->backing, off, done);
 		iov_iter_revert(wr->from, done);
 		return err;
 	}
-	done_writing(wr->inode, &attr);
+	daxfs_done_writing(wr->inode, &attr);
 	return done;
 }
 
@@ -177,14 +175,14 @@ static ssize_t write_new(struct writing *wr, struct dxc_layer *layer, size_t len
 		dxc_blocks_give_back(layer, off + (used << PAGE_SHIFT), got - used);
 	if (done <= 0)
 		return done;
-	attr_after(wr->inode, &attr, wr->pos + done);
+	daxfs_attr_after(wr->inode, &attr, wr->pos + done);
 	err = dxc_op_map(layer, &attr, block, used, off);
 	if (err) {
 		dxc_blocks_give_back(layer, off, used);
 		iov_iter_revert(wr->from, done);
 		return err;
 	}
-	done_writing(wr->inode, &attr);
+	daxfs_done_writing(wr->inode, &attr);
 	return done;
 }
 
@@ -206,6 +204,45 @@ static void unmap_end(struct inode *inode, loff_t size)
 {
 	unmap_mapping_range(inode->i_mapping, round_down(size, PAGE_SIZE), PAGE_SIZE, 0);
 	daxfs_disown(inode, size >> PAGE_SHIFT, size >> PAGE_SHIFT);
+}
+
+/* -EAGAIN as in write_piece(). */
+static int try_prepare_longer(struct inode *inode)
+{
+	struct inode *const changed[] = { inode, NULL };
+	struct address_space *mapping = inode->i_mapping;
+	struct daxfs_hold hold;
+	struct dxc_layer *layer;
+	bool moved = false;
+	loff_t old;
+	int err;
+
+	filemap_invalidate_lock(mapping);
+	layer = daxfs_view_replace(inode, &hold);
+	if (IS_ERR(layer)) {
+		filemap_invalidate_unlock(mapping);
+		return PTR_ERR(layer);
+	}
+	old = i_size_read(inode);
+	err = clean_end(inode, layer, &moved);
+	daxfs_view_replace_end(inode->i_sb, &hold, moved ? changed : NULL);
+	if (moved)
+		unmap_end(inode, old);
+	filemap_invalidate_unlock(mapping);
+	daxfs_view_told(inode->i_sb, &hold);
+	return err;
+}
+
+int daxfs_prepare_longer(struct inode *inode)
+{
+	int err;
+
+	while ((err = try_prepare_longer(inode)) == -EAGAIN) {
+		err = daxfs_view_claim(inode);
+		if (err)
+			break;
+	}
+	return err;
 }
 
 /*
@@ -320,7 +357,7 @@ static int bring_in(struct writing *wr, bool again)
 
 static ssize_t write_pieces(struct writing *wr)
 {
-	bool reclaimed = false, stuck = false;
+	bool waited = false, stuck = false;
 	loff_t start = wr->pos;
 	ssize_t done = 0;
 
@@ -345,15 +382,7 @@ static ssize_t write_pieces(struct writing *wr)
 			done = daxfs_view_claim(wr->inode);
 			if (done)
 				break;
-		} else if (done == -ENOSPC && !reclaimed) {
-			/*
-			 * What was given up may wait for its readers. Somebody else who
-			 * waited may have made it free just now, so look in any case.
-			 */
-			reclaimed = true;
-			if (daxfs_reclaim_now(wr->vol))
-				break;
-		} else {
+		} else if (!daxfs_space_came(wr->vol, done, &waited)) {
 			break;
 		}
 	}
@@ -392,248 +421,6 @@ static ssize_t daxfs_write_iter(struct kiocb *iocb, struct iov_iter *from)
 	inode_unlock(inode);
 	daxfs_backing_exit(wr.vol->backing, id);
 	return done > 0 ? generic_write_sync(iocb, done) : done;
-}
-
-/* ---- fallocate ---- */
-
-/* Bytes that stay in their block become zero, like bytes that are written. */
-static int zero_bytes(struct inode *inode, loff_t pos, loff_t len)
-{
-	struct iov_iter from;
-	struct writing wr = { .inode = inode, .vol = daxfs_volume_of(inode), .from = &from,
-			      .pos = pos };
-	struct kvec zeros = { .iov_base = page_address(ZERO_PAGE(0)), .iov_len = len };
-	ssize_t done;
-
-	len = min_t(loff_t, len, i_size_read(inode) - pos);
-	if (len <= 0)
-		return 0;
-	zeros.iov_len = len;
-	iov_iter_kvec(&from, ITER_SOURCE, &zeros, 1, len);
-	done = write_pieces(&wr);
-	return done < 0 ? done : 0;
-}
-
-/* Whole blocks become a hole. Nothing maps them any more. -EAGAIN as in write_piece(). */
-static int try_punch(struct inode *inode, u64 block, u64 count)
-{
-	struct inode *const changed[] = { inode, NULL };
-	struct address_space *mapping = inode->i_mapping;
-	struct daxfs_hold hold;
-	struct dxc_layer *layer;
-	struct dxc_attr attr;
-	int err;
-
-	filemap_invalidate_lock(mapping);
-	/* Not private copies: those are lost with the end of the file only. */
-	unmap_mapping_range(mapping, block << PAGE_SHIFT, count << PAGE_SHIFT, 0);
-	daxfs_disown(inode, block, block + count - 1);
-	layer = daxfs_view_replace(inode, &hold);
-	err = PTR_ERR_OR_ZERO(layer);
-	if (!err) {
-		attr_after(inode, &attr, 0);
-		err = dxc_op_punch(layer, &attr, block, count);
-		if (!err)
-			done_writing(inode, &attr);
-		daxfs_view_replace_end(inode->i_sb, &hold, changed);
-	}
-	filemap_invalidate_unlock(mapping);
-	daxfs_view_told(inode->i_sb, &hold);
-	return err;
-}
-
-static int punch_blocks(struct inode *inode, u64 block, u64 count)
-{
-	int err;
-
-	while ((err = try_punch(inode, block, count)) == -EAGAIN) {
-		err = daxfs_view_claim(inode);
-		if (err)
-			break;
-	}
-	return err;
-}
-
-/* A hole as far as whole blocks go, zeros around it. */
-static int punch(struct inode *inode, loff_t pos, loff_t len)
-{
-	loff_t end = pos + len, first = round_up(pos, PAGE_SIZE), last = round_down(end, PAGE_SIZE);
-	int err;
-
-	if (first >= last && round_down(pos, PAGE_SIZE) == last)
-		return zero_bytes(inode, pos, len);
-	err = zero_bytes(inode, pos, first - pos);
-	if (!err && last > first)
-		err = punch_blocks(inode, first >> PAGE_SHIFT, (last - first) >> PAGE_SHIFT);
-	if (!err && end > last)
-		err = zero_bytes(inode, last, end - last);
-	return err;
-}
-
-/* Zeroed blocks for the hole that holds block, no further than end: how many. -EAGAIN as above. */
-static s64 allocate_some(struct inode *inode, u64 block, u64 end, loff_t size)
-{
-	struct inode *const changed[] = { inode, NULL };
-	struct daxfs_inode_info *info = DAXFS_I(inode);
-	struct daxfs_volume *vol = daxfs_volume_of(inode);
-	struct address_space *mapping = inode->i_mapping;
-	struct daxfs_hold hold;
-	struct dxc_layer *layer;
-	struct dxc_attr attr;
-	struct dxc_part part;
-	u64 got = 0;
-	dxc_off off;
-	int err;
-
-	filemap_invalidate_lock(mapping);
-	layer = daxfs_view_replace(inode, &hold);
-	if (IS_ERR(layer)) {
-		filemap_invalidate_unlock(mapping);
-		return PTR_ERR(layer);
-	}
-	err = dxc_view_map(layer, inode->i_ino, daxfs_base_of(info), block << PAGE_SHIFT, &part,
-			   NULL);
-	if (err)
-		goto out;
-	end = min_t(u64, end, (part.ex.pos + part.ex.len) >> PAGE_SHIFT);
-	/* Blocks of the base are as good as own ones: nothing is lost by copying them later. */
-	if (part.ex.data) {
-		got = end - block;
-		goto out;
-	}
-	err = dxc_blocks_take(layer, 0, min_t(u64, end - block, PIECE_MAX >> PAGE_SHIFT), &off,
-			      &got);
-	if (err)
-		goto out;
-	zero(vol->backing, off, got << PAGE_SHIFT);
-	attr_after(inode, &attr, min_t(loff_t, size, (block + got) << PAGE_SHIFT));
-	err = dxc_op_map(layer, &attr, block, got, off);
-	if (err)
-		dxc_blocks_give_back(layer, off, got);
-	else
-		done_writing(inode, &attr);
-out:
-	daxfs_view_replace_end(inode->i_sb, &hold, changed);
-	/* Pages of zeros that stood for holes. */
-	if (!err)
-		unmap_mapping_range(mapping, block << PAGE_SHIFT, got << PAGE_SHIFT, 0);
-	filemap_invalidate_unlock(mapping);
-	daxfs_view_told(inode->i_sb, &hold);
-	return err ? err : (s64)got;
-}
-
-/* The file is about to become longer. -EAGAIN as above. */
-static int prepare_longer(struct inode *inode)
-{
-	struct inode *const changed[] = { inode, NULL };
-	struct address_space *mapping = inode->i_mapping;
-	struct daxfs_hold hold;
-	struct dxc_layer *layer;
-	bool moved = false;
-	loff_t old;
-	int err;
-
-	filemap_invalidate_lock(mapping);
-	layer = daxfs_view_replace(inode, &hold);
-	if (IS_ERR(layer)) {
-		filemap_invalidate_unlock(mapping);
-		return PTR_ERR(layer);
-	}
-	old = i_size_read(inode);
-	err = clean_end(inode, layer, &moved);
-	daxfs_view_replace_end(inode->i_sb, &hold, moved ? changed : NULL);
-	if (moved)
-		unmap_end(inode, old);
-	filemap_invalidate_unlock(mapping);
-	daxfs_view_told(inode->i_sb, &hold);
-	return err;
-}
-
-/* What blocks that were there already have left to do. */
-static int make_longer(struct inode *inode, loff_t size)
-{
-	struct inode *const changed[] = { inode, NULL };
-	struct daxfs_hold hold;
-	struct dxc_layer *layer;
-	struct dxc_attr attr;
-	int err;
-
-	layer = daxfs_view_write(inode, &hold);
-	if (IS_ERR(layer))
-		return PTR_ERR(layer);
-	attr_after(inode, &attr, size);
-	err = dxc_op_setattr(layer, &attr);
-	if (!err)
-		done_writing(inode, &attr);
-	daxfs_view_write_end(inode->i_sb, &hold, changed);
-	return err;
-}
-
-static int try_allocate(struct inode *inode, loff_t pos, loff_t len, loff_t size)
-{
-	u64 block = pos >> PAGE_SHIFT, end = DIV_ROUND_UP_ULL(pos + len, PAGE_SIZE);
-	s64 got;
-	int err;
-
-	/* The old end's block is made zero behind it before it is inside. */
-	while (size > i_size_read(inode) && (err = prepare_longer(inode))) {
-		if (err == -EAGAIN)
-			err = daxfs_view_claim(inode);
-		if (err)
-			return err;
-	}
-	while (block < end) {
-		got = allocate_some(inode, block, end, size);
-		if (got == -EAGAIN)
-			got = daxfs_view_claim(inode);
-		if (got < 0)
-			return got;
-		block += got;
-		if (dxc_pause())
-			return -EINTR;
-	}
-	return size > i_size_read(inode) ? make_longer(inode, size) : 0;
-}
-
-/*
- * No hole is left in the range. size: what the file has afterwards at least;
- * when there is no space for all of it, no more than has blocks.
- */
-static int allocate(struct inode *inode, loff_t pos, loff_t len, loff_t size)
-{
-	int err = try_allocate(inode, pos, len, size);
-
-	/* As in write_pieces(). */
-	if (err == -ENOSPC && !daxfs_reclaim_now(daxfs_volume_of(inode)))
-		err = try_allocate(inode, pos, len, size);
-	return err;
-}
-
-static long daxfs_fallocate(struct file *file, int mode, loff_t pos, loff_t len)
-{
-	struct inode *inode = file_inode(file);
-	struct daxfs_volume *vol = daxfs_volume_of(inode);
-	loff_t size = mode & FALLOC_FL_KEEP_SIZE ? 0 : pos + len;
-	int err, id;
-
-	if (mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
-		return -EOPNOTSUPP;
-	id = daxfs_backing_enter(vol->backing);
-	if (id < 0)
-		return id;
-	inode_lock(inode);
-	err = size ? inode_newsize_ok(inode, size) : 0;
-	if (!err)
-		err = file_remove_privs(file);
-	if (!err && mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
-		err = punch(inode, pos, len);
-	if (!err && !(mode & FALLOC_FL_PUNCH_HOLE))
-		err = allocate(inode, pos, len, size);
-	if (!err)
-		daxfs_touch(inode);
-	inode_unlock(inode);
-	daxfs_backing_exit(vol->backing, id);
-	return err;
 }
 
 static int daxfs_branch_open(struct inode *inode, struct file *file)

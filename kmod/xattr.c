@@ -110,14 +110,33 @@ static int log_xattr(struct inode *inode, struct dxc_attr *attr, struct dxc_laye
 }
 
 /* mode: what an ACL makes of it; NULL: it stays. */
-static int set_value(struct inode *inode, const umode_t *mode, u32 prefix, const char *name,
+static int try_value(struct inode *inode, const umode_t *mode, u32 prefix, const char *name,
 		     const void *value, size_t size, int flags)
 {
 	struct inode *const changed[] = { inode, NULL };
-	struct daxfs_volume *vol = daxfs_volume_of(inode);
 	struct daxfs_hold hold;
 	struct dxc_layer *layer;
 	struct dxc_attr attr;
+	int err;
+
+	layer = daxfs_view_write(inode, &hold);
+	if (IS_ERR(layer))
+		return PTR_ERR(layer);
+	daxfs_attr_of(inode, &attr);
+	if (mode)
+		attr.mode = *mode;
+	err = log_xattr(inode, &attr, layer, prefix, name, value, size, flags);
+	if (!err)
+		inode->i_mode = attr.mode;
+	daxfs_view_write_end(inode->i_sb, &hold, changed);
+	return err;
+}
+
+static int set_value(struct inode *inode, const umode_t *mode, u32 prefix, const char *name,
+		     const void *value, size_t size, int flags)
+{
+	struct daxfs_volume *vol = daxfs_volume_of(inode);
+	bool waited = false;
 	int err, id;
 
 	if (!daxfs_has_branches(vol))
@@ -127,46 +146,48 @@ static int set_value(struct inode *inode, const umode_t *mode, u32 prefix, const
 	id = daxfs_backing_enter(vol->backing);
 	if (id < 0)
 		return id;
-	layer = daxfs_view_write(inode, &hold);
-	err = PTR_ERR_OR_ZERO(layer);
-	if (!err) {
-		daxfs_attr_of(inode, &attr);
-		if (mode)
-			attr.mode = *mode;
-		err = log_xattr(inode, &attr, layer, prefix, name, value, size, flags);
-		if (!err)
-			inode->i_mode = attr.mode;
-		daxfs_view_write_end(inode->i_sb, &hold, changed);
-	}
+	do {
+		err = try_value(inode, mode, prefix, name, value, size, flags);
+	} while (daxfs_space_came(vol, err, &waited));
 	daxfs_backing_exit(vol->backing, id);
+	return err;
+}
+
+static int try_mode(struct inode *inode, umode_t mode)
+{
+	struct inode *const changed[] = { inode, NULL };
+	struct daxfs_hold hold;
+	struct dxc_layer *layer;
+	struct dxc_attr attr;
+	int err;
+
+	layer = daxfs_view_write(inode, &hold);
+	if (IS_ERR(layer))
+		return PTR_ERR(layer);
+	daxfs_attr_of(inode, &attr);
+	attr.mode = mode;
+	daxfs_set_times(&attr, current_time(inode), false);
+	err = dxc_op_setattr(layer, &attr);
+	if (!err) {
+		inode->i_mode = mode;
+		daxfs_attr_done(inode, &attr, 0);
+	}
+	daxfs_view_write_end(inode->i_sb, &hold, changed);
 	return err;
 }
 
 static int set_mode(struct inode *inode, umode_t mode)
 {
-	struct inode *const changed[] = { inode, NULL };
 	struct daxfs_volume *vol = daxfs_volume_of(inode);
-	struct daxfs_hold hold;
-	struct dxc_layer *layer;
-	struct dxc_attr attr;
+	bool waited = false;
 	int err, id;
 
 	id = daxfs_backing_enter(vol->backing);
 	if (id < 0)
 		return id;
-	layer = daxfs_view_write(inode, &hold);
-	err = PTR_ERR_OR_ZERO(layer);
-	if (!err) {
-		daxfs_attr_of(inode, &attr);
-		attr.mode = mode;
-		daxfs_set_times(&attr, current_time(inode), false);
-		err = dxc_op_setattr(layer, &attr);
-		if (!err) {
-			inode->i_mode = mode;
-			daxfs_attr_done(inode, &attr, 0);
-		}
-		daxfs_view_write_end(inode->i_sb, &hold, changed);
-	}
+	do {
+		err = try_mode(inode, mode);
+	} while (daxfs_space_came(vol, err, &waited));
 	daxfs_backing_exit(vol->backing, id);
 	return err;
 }

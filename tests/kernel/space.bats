@@ -9,6 +9,7 @@ setup_file() {
 	mkdir /tmp/base/many
 	for i in {0..399}; do : >"/tmp/base/many/$i"; done
 	mkdaxfs -f -q -d /tmp/base -o /tmp/base.img -w -D 16M
+	mkdaxfs -f -q -d /tmp/base -o /tmp/small.img -w -D 6M
 }
 
 teardown() {
@@ -53,4 +54,74 @@ try() {
 	truncate -s 3000000 "$MNT/big"
 	cmp /tmp/base/big "$MNT/big"
 	is_clean
+}
+@test "fallocate is all or nothing: without space for all of it size, times, blocks, contents and free space stay" {
+	local free=$((64 << 20)) mode
+
+	for backing in $(backings); do
+		start "$backing" /tmp/base.img
+		for file in new kept own; do
+			[[ $file != new ]] || : >"$MNT/new"
+			[[ $file != own ]] || cp /tmp/base/kept "$MNT/own"
+			# Plain, with KEEP_SIZE, ZERO_RANGE and both.
+			for mode in 0 1 0x10 0x11; do
+				try too-much "$MNT/$file" $mode 0 $free
+				try too-much "$MNT/$file" $mode 1000 $free
+				try too-much "$MNT/$file" $mode 123456 $free
+			done
+		done
+		cmp /tmp/base/kept "$MNT/kept"
+		cmp /tmp/base/kept "$MNT/own"
+		[[ $backing == dmabuf ]] || is_clean
+		unmount_all
+	done
+}
+
+@test "fallocate finds at the last block that there is no space, and takes back what it has taken" {
+	for backing in $(backings); do
+		start "$backing" /tmp/base.img
+		truncate -s 20M "$MNT/holes"
+		printf x | dd of="$MNT/holes" bs=1 seek=1000000 conv=notrunc status=none
+		cp "$MNT/holes" /tmp/holes
+		# Blocks enough, but none for the log of so many pieces: as many as there are, and a few less.
+		left=$(stat -f -c %f "$MNT")
+		for less in 0 1 2 3 5 8 13 21 34 55; do
+			run fallocate -l $(((left - less) * 4096)) "$MNT/holes"
+			[[ $status != 0 ]] || break
+			[ "$(stat -c '%s %b' "$MNT/holes")" = "20971520 8" ]
+			(($(stat -f -c %f "$MNT") + 48 >= left))
+		done
+		echo "$backing: $left blocks, $less less could be had"
+		[ "$status" -eq 0 ]
+		cmp /tmp/holes "$MNT/holes"
+		[[ $backing == dmabuf ]] || is_clean
+		unmount_all
+	done
+}
+
+@test "punch and zero range: zeros in the range, the rest and what is mapped as it was" {
+	local at
+
+	for backing in $(backings); do
+		start "$backing" /tmp/base.img
+		for file in changed own; do
+			[[ $file != own ]] || cp /tmp/base/changed "$MNT/own"
+			cp /tmp/base/changed /tmp/want
+			for at in "10 20" "4000 200" "8192 4096" "12000 30000" "0 5000" "90000 10000" "99999 1"; do
+				set -- $at
+				fallocate --punch-hole -o "$1" -l "$2" "$MNT/$file"
+				dd if=/dev/zero of=/tmp/want bs=1 seek="$1" count="$2" conv=notrunc status=none
+				cmp /tmp/want "$MNT/$file"
+				fallocate --zero-range -o $(($1 / 2 + 7)) -l "$2" "$MNT/$file"
+				dd if=/dev/zero of=/tmp/want bs=1 seek=$(($1 / 2 + 7)) count="$2" conv=notrunc status=none
+				cmp /tmp/want "$MNT/$file"
+			done
+			fallocate --zero-range -o 99000 -l 5000 "$MNT/$file"
+			truncate -s 104000 /tmp/want
+			dd if=/dev/zero of=/tmp/want bs=1 seek=99000 count=5000 conv=notrunc status=none
+			cmp /tmp/want "$MNT/$file"
+		done
+		[[ $backing == dmabuf ]] || is_clean
+		unmount_all
+	done
 }

@@ -138,12 +138,25 @@ static void gone(int fd)
 
 	fstat(fd, &st);
 	printf(", size %#llx", (long long)st.st_size);
+	/* What a tmpfs has in the last page of all it does not find. */
+	if (st.st_size > LAST - PAGE + 1) {
+		off_t hole = lseek(fd, 0, SEEK_HOLE), data = lseek(fd, st.st_size - 1, SEEK_DATA);
+		char c = 0;
+
+		if (hole < 0 || (data < 0 ? errno != ENXIO : data != st.st_size - 1))
+			printf(", hole %lld, data %lld", (long long)hole, (long long)data);
+		if (pread(fd, &c, 1, st.st_size - 1) != 1)
+			printf(", the last byte cannot be read");
+		printf(", last %d\n", c);
+		goto out;
+	}
 	say(", hole", 0, 0, lseek(fd, 0, SEEK_HOLE));
 	say(", data", 0, 0, lseek(fd, 0, SEEK_DATA));
 	say(", hole", st.st_size - 1, 0, lseek(fd, st.st_size - 1, SEEK_HOLE));
 	say(", data", st.st_size - 1, 0, lseek(fd, st.st_size - 1, SEEK_DATA));
 	say(", end", 0, 0, lseek(fd, 0, SEEK_END));
 	printf("\n");
+out:
 	close(fd);
 	unlink(path_in(dir, "limits"));
 }
@@ -259,7 +272,7 @@ static void limits_more(char **arg)
 
 /* ---- space that is about to come back ---- */
 
-#define AGAIN 400
+#define AGAIN 300
 
 static char long_name[220];
 
