@@ -57,6 +57,14 @@ static int add(struct freeze *fz, struct libmnt_fs *fs, int fd)
 	return 0;
 }
 
+/* Is the super block read-only, not this one mount of it? */
+static bool is_read_only(struct libmnt_fs *fs)
+{
+	const char *options = mnt_fs_get_fs_options(fs);
+
+	return options && mnt_optstr_get_option(options, "ro", NULL, NULL) == 0;
+}
+
 /* Takes over what it keeps of a mount; 0 too when it has nothing to freeze. */
 static int consider(struct freeze *fz, struct libmnt_fs *fs, const struct mounted *volume)
 {
@@ -65,7 +73,7 @@ static int consider(struct freeze *fz, struct libmnt_fs *fs, const struct mounte
 	bool same;
 
 	if (!mounted_is_daxfs(fs) || freeze_has(fz, mnt_fs_get_devno(fs)) ||
-	    mnt_fs_get_option(fs, "ro", NULL, NULL) == 0)
+	    is_read_only(fs))
 		return 0;
 	fd = mounted_open(fs);
 	if (fd < 0)

@@ -139,3 +139,30 @@ shown() {
 area() {
 	daxfsctl inspect --json writable | jq -e --arg name "$1" '.images[0].areas[] | select(.name == $name).offset'
 }
+
+@test "an image that is written meanwhile is refused, and nothing is left" {
+	grown
+	command -v strace >/dev/null || skip "no strace"
+	strace -f -qq -o /dev/null -e trace=none true 2>/dev/null || skip "strace may not trace"
+	cp writable "$out/../written"
+	# It stops itself when all was copied, before it looks again; the dynamic linker has read before.
+	before=$(strace -f -qq -e trace=pread64 daxfsctl version 2>&1 >/dev/null | grep -c pread64) || :
+	strace -f -qq -o /dev/null -e inject=pread64:signal=SIGSTOP:when=$((before + 1)) \
+		daxfsctl save "$out/../written" "$out/saved" >"$BATS_TEST_TMPDIR/said" 2>&1 3>&- &
+	tracer=$!
+	until pid=$(pgrep -P "$tracer" daxfsctl) && is_stopped "$pid"; do :; done
+	./grow "$out/../written" x write /nothing more
+	kill -CONT "$pid"
+	status=0
+	wait "$tracer" || status=$?
+	cat "$BATS_TEST_TMPDIR/said"
+	[[ $status == 4 ]]
+	grep -q 'was written while it was being saved; nothing was saved' "$BATS_TEST_TMPDIR/said"
+	nothing_in "$out"
+}
+
+# is_stopped PID: and stays so, rather than for a look of strace at a system call.
+is_stopped() {
+	local i
+	for ((i = 0; i < 100; i++)); do grep -q '^State:[[:space:]]*[tT]' "/proc/$1/status" || return 1; done
+}

@@ -129,6 +129,27 @@ try() {
 	wait "$writer" && writer=
 }
 
+@test "--flat: what a branch shows while it is written is the base of an image, in all attributes" {
+	make_tree /tmp/tree
+	mkdaxfs -f -q -d /tmp/tree -o /tmp/tree.img -w -D 64M
+	start phys /tmp/tree.img
+	daxfs-branch create work -m "$MNT"
+	rm -r "$MNT/many"
+	ln "$MNT/page" "$MNT/names/page"
+	printf X | dd of="$MNT/big" bs=1 seek=1000000 conv=notrunc status=none
+	chown 7:8 "$MNT/char"
+	setfattr -n trusted.new -v x "$MNT/zero"
+	touch -d '2003-04-05 06:07:08.9 UTC' "$MNT/names"
+	daxfsctl save -q --flat --branch work "$MNT" /tmp/out/flat
+	clean /tmp/out/flat
+	daxfsctl mount /tmp/out/flat /mnt/saved
+	same "$MNT" /mnt/saved
+	umount /mnt/saved
+	daxfsctl save -q --flat "$(source_of phys)" - >/tmp/out/main
+	daxfsctl mount /tmp/out/main /mnt/saved
+	same /tmp/tree /mnt/saved
+}
+
 @test "free chunks and blocks of zeros take no space, and neither does what was deleted" {
 	start phys /tmp/base.img
 	head -c 30M /dev/urandom >"$MNT/large"
