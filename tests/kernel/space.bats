@@ -125,3 +125,25 @@ try() {
 		unmount_all
 	done
 }
+
+@test "df in a branch says what can be written there" {
+	local free wrote branch
+
+	for backing in $(backings); do
+		start "$backing" /tmp/base.img
+		for branch in a b; do
+			daxfs-branch create $branch -m "$MNT"
+			dd if=/dev/urandom of="$MNT/some" bs=100K count=20 status=none
+			free=$(stat -f -c %a "$MNT")
+			[ "$free" -eq "$(stat -f -c %f "$MNT")" ]
+			wrote=$(space write-all "$MNT/all")
+			echo "$backing, $branch: df said $free blocks, $wrote could be written"
+			# The log of it takes some, and deletes have their reserve.
+			((wrote <= free && wrote + 64 + free / 50 >= free))
+			(($(stat -f -c %a "$MNT") <= 16))
+			rm "$MNT/all"
+			(($(stat -f -c %a "$MNT") + 64 >= free))
+		done
+		unmount_all
+	done
+}

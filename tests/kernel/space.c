@@ -126,13 +126,13 @@ static void say(const char *what, long long pos, long long len, long long got)
 		printf("%#llx", got);
 }
 
-/* A new file, which says how long it is and where its data are when it goes. */
 static int new_file(void)
 {
 	return open_or_fail(path_in(dir, "limits"), O_RDWR | O_CREAT | O_TRUNC);
 }
 
-static void gone(int fd)
+/* The file goes: how long it is, and with seeks where its data are. */
+static void gone(int fd, int seeks)
 {
 	struct stat st;
 
@@ -147,16 +147,18 @@ static void gone(int fd)
 			printf(", hole %lld, data %lld", (long long)hole, (long long)data);
 		if (pread(fd, &c, 1, st.st_size - 1) != 1)
 			printf(", the last byte cannot be read");
-		printf(", last %d\n", c);
+		printf(", last %d", c);
 		goto out;
 	}
+	if (!seeks)
+		goto out;
 	say(", hole", 0, 0, lseek(fd, 0, SEEK_HOLE));
 	say(", data", 0, 0, lseek(fd, 0, SEEK_DATA));
 	say(", hole", st.st_size - 1, 0, lseek(fd, st.st_size - 1, SEEK_HOLE));
 	say(", data", st.st_size - 1, 0, lseek(fd, st.st_size - 1, SEEK_DATA));
 	say(", end", 0, 0, lseek(fd, 0, SEEK_END));
-	printf("\n");
 out:
+	printf("\n");
 	close(fd);
 	unlink(path_in(dir, "limits"));
 }
@@ -196,17 +198,17 @@ static void limits(char **arg)
 		say("truncate", ends[i], 0, ftruncate(fd, ends[i]));
 		map_last(fd, (ends[i] - 1) & -PAGE);
 		map_last(fd, (ends[i] - 1 - PAGE) & -PAGE);
-		gone(fd);
+		gone(fd, 1);
 		fd = new_file();
 		say("truncate", ends[i], 0, ftruncate(fd, ends[i]));
 		say(", shorter", ends[i] - 5000, 0, ftruncate(fd, ends[i] - 5000));
 		say(", longer", ends[i], 0, ftruncate(fd, ends[i]));
-		gone(fd);
+		gone(fd, 1);
 		for (size_t k = 0; k < 3; k++) {
 			fd = new_file();
 			say("pwrite", ends[i], k, pwrite(fd, "xy", k, ends[i]));
 			say(", pread", ends[i], 1, pread(fd, &c, 1, ends[i]));
-			gone(fd);
+			gone(fd, 1);
 		}
 		fd = new_file();
 		off_t to = ends[i], from = 0;
@@ -214,7 +216,7 @@ static void limits(char **arg)
 		from = ends[i];
 		to = 0;
 		say(", copy from", from, 10, copy_file_range(small, &from, fd, &to, 10, 0));
-		gone(fd);
+		gone(fd, 1);
 	}
 	for (size_t m = 0; m < 3; m++)
 		for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++)
@@ -228,7 +230,8 @@ static void limits(char **arg)
 					printf("mode %d of %#llx ", modes[m], (long long)size);
 					say("fallocate", starts[i], lengths[k],
 					    fallocate(fd, modes[m], starts[i], lengths[k]));
-					gone(fd);
+					/* Blocks that nothing was written to are data here, holes of a tmpfs. */
+					gone(fd, modes[m] & FALLOC_FL_PUNCH_HOLE);
 				}
 	unlink(path_in(dir, "small"));
 }
@@ -301,17 +304,18 @@ static int do_symlink(int i)
 
 static int do_link(int i)
 {
-	return link(path_in(dir, "old"), numbered(i));
+	char old[4200];
+
+	snprintf(old, sizeof(old), "%s/old", dir);
+	return link(old, numbered(i));
 }
 
 static int do_rename(int i)
 {
 	char from[4200];
 
-	if (!i)
-		return 0;
-	strcpy(from, numbered(i - 1));
-	return rename(i == 1 ? path_in(dir, "old") : from, numbered(i));
+	strcpy(from, i ? numbered(i - 1) : path_in(dir, "old"));
+	return rename(from, numbered(i));
 }
 
 static int do_setxattr(int i)
