@@ -43,7 +43,7 @@ all='["backing","branches","label","region_size","size","source","targets","use_
 	[[ $(wc -l <"$BATS_TEST_TMPDIR/out") == 3 ]]
 	head -n 1 "$BATS_TEST_TMPDIR/out" | grep -Eq '^SOURCE +BACKING +FSVER +LABEL +UUID +SIZE +USE% +BRANCHES +TARGETS$'
 	sed -n 2p "$BATS_TEST_TMPDIR/out" | grep -Eq '^writable +file +2 +back\\x5cslash +11111111-2222-3333-4444-555555555555 +[0-9.]+M +[0-9]+% +1 *$'
-	sed -n 3p "$BATS_TEST_TMPDIR/out" | grep -Eq '^image +file +1 +testlabel +[0-9a-f-]{36} +[0-9.]+M +100% *$'
+	sed -n 3p "$BATS_TEST_TMPDIR/out" | grep -Eq '^image +file +2 +testlabel +[0-9a-f-]{36} +[0-9.]+M +100% *$'
 }
 
 @test "--json has all columns, in bytes, and a schema" {

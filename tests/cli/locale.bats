@@ -95,7 +95,7 @@ faked() {
 @test "where there is no UTF-8 at all, tables hold \\xHH in place of what is not ASCII" {
 	export FAKE_NO_UTF8=1
 	LC_ALL=C faked timeout 60 daxfsctl inspect image ls -l /ä | grep -qF ' /\xc3\xa4'
-	LC_ALL=C faked timeout 60 daxfsctl list -no LABEL image | diff - <(echo 'Gr\xc3\xb6\xc3\x9fe \xe5\x90\x8d')
+	LC_ALL=C faked timeout 60 daxfsctl list -no LABEL image | diff - <(printf '%s\n' 'Gr\xc3\xb6\xc3\x9fe \xe5\x90\x8d')
 	LC_ALL=C faked timeout 60 daxfsctl branch list -no HOST -m "$dir" | grep -qF 'h\xc3\xb4te'
 	LC_ALL=C faked daxfsctl inspect --json image | jq -e '.images[0].label == "Größe 名"'
 }

@@ -9,6 +9,25 @@ build=$(cd "$project" && realpath "${DAXFSCTL_BUILD:-build}")
 PATH=$build:$PATH
 export LC_ALL=C.UTF-8
 
+# in_all_locales: commands go through locales.c, which runs them in other locales, too. Made once for a run of bats.
+in_all_locales() {
+	local bin=$BATS_RUN_TMPDIR/locales name
+
+	if [[ ! -e $bin/daxfsctl ]]; then
+		mkdir -p "$bin.new"
+		cc -O1 -Wall -Wextra -Werror -std=gnu11 -D_GNU_SOURCE -DBUILD="\"$build\"" -o "$bin.new/locales" "$project/tests/cli/locales.c" || return
+		for name in $("$build/daxfsctl" --list); do
+			ln -s locales "$bin.new/$name"
+		done
+		ln -sf locales "$bin.new/daxfsctl"
+		mv "$bin.new" "$bin"
+	fi
+	PATH=$bin:$PATH
+	# The sanitizers take their time.
+	[[ ${DAXFSCTL_BUILD-} != *san ]] || export DAXFS_ONE_LOCALE=1
+}
+! command -v cc >/dev/null || in_all_locales
+
 # A tree with every kind of thing that needs no root: in $BATS_FILE_TMPDIR/tree.
 make_tree() {
 	local tree=$BATS_FILE_TMPDIR/tree
