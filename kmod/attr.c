@@ -99,7 +99,7 @@ void daxfs_touch(struct inode *inode)
 		return;
 	inode_set_mtime_to_ts(inode, now);
 	inode_set_ctime_to_ts(inode, now);
-	if (daxfs_is(info, DAXFS_I_TIMES | DAXFS_I_STALE))
+	if (daxfs_is_stale_or(inode, DAXFS_I_TIMES))
 		return;
 	spin_lock(&sbi->dirty_lock);
 	if (!daxfs_is(info, DAXFS_I_TIMES)) {
@@ -235,9 +235,12 @@ int daxfs_getattr(struct mnt_idmap *idmap, const struct path *path,
 	struct daxfs_inode_info *info = DAXFS_I(inode);
 	u64 blocks;
 
-	if (unlikely(daxfs_is(info, DAXFS_I_STALE)))
+	/* The root's go on to be told, by which a dead mount is found and taken down. */
+	if (unlikely(daxfs_is_stale(inode)) && !daxfs_is_root(inode))
 		return -ESTALE;
 	daxfs_fillattr(idmap, mask, inode, stat);
+	if (daxfs_has_branches(daxfs_volume_of(inode)))
+		stat->dev = READ_ONCE(DAXFS_SB(inode->i_sb)->dev);
 	if (unlikely(daxfs_is(info, DAXFS_I_TOUCHED)) && S_ISREG(inode->i_mode)) {
 		stat->blocks = count_view_blocks(inode);
 	} else if (info->core.flags & DAXFS_IN_EXTENTS && !daxfs_is(info, DAXFS_I_NEW)) {

@@ -139,21 +139,12 @@ void daxfs_branch_show(struct daxfs_sb_info *sbi, struct daxfs_loaded_branch *to
 {
 	struct daxfs_loaded_branch *from = sbi->branch;
 
-	if (to) {
+	if (to)
 		to->users++;
-		to->views++;
-		/* What one gives up, the other may be reading. */
-		to->layer.retires = to->views > 1;
-	}
 	sbi->branch = to;
-	WRITE_ONCE(sbi->shown, to ? dxc_id_word(to->layer.owner) : 0);
-	if (!from)
-		return;
-	if (from->writer == sbi)
-		from->writer = NULL;
-	from->views--;
-	from->layer.retires = from->views > 1;
-	daxfs_branch_unuse(from, dead);
+	daxfs_home_shown(sbi, from);
+	if (from)
+		daxfs_branch_unuse(from, dead);
 }
 
 /* Is the layer all that the log says? branch->lock is ours: tree is held for writing. */
@@ -301,6 +292,8 @@ int daxfs_branch_take_over(struct daxfs_sb_info *sbi)
 
 	if (branch->writer)
 		return branch->writer == sbi ? 0 : -EBUSY;
+	if (!daxfs_home_may_write(sbi))
+		return -EROFS;
 	err = daxfs_branch_make_current(sbi->volume, branch);
 	if (!err)
 		branch->writer = sbi;
@@ -380,6 +373,7 @@ static int load_and_show(struct daxfs_sb_info *sbi, struct fs_context *fc, struc
 		return err;
 	}
 	down_write(&vol->tree);
+	daxfs_home_set(sbi, id, writable);
 	daxfs_branch_show(sbi, branch, &dead);
 	if (writable)
 		err = daxfs_branch_take_over(sbi);
@@ -466,6 +460,8 @@ void daxfs_branch_detach(struct super_block *sb)
 	down_write(&vol->tree);
 	list_del_init(&sbi->list);
 	up_write(&vol->tree);
+	/* Another one that shows the branch may write it now. */
+	daxfs_home_reflect_all(vol);
 	mutex_unlock(&vol->ops_lock);
 	if (in >= 0)
 		daxfs_backing_exit(vol->backing, in);
@@ -475,8 +471,20 @@ static int make_writable(struct daxfs_sb_info *sbi, struct fs_context *fc)
 {
 	struct daxfs_loaded_branch *branch = sbi->branch;
 	struct daxfs_volume *vol = sbi->volume;
+	struct dxc_owner home = sbi->home;
+	bool home_rw = sbi->home_rw;
 	int err;
 
+	if (sbi->dead) {
+		errorf(fc, "daxfs: branch %s is discarded; 'daxfsctl branch switch' shows another one",
+		       sbi->lost);
+		return -ESTALE;
+	}
+	if (daxfs_home_is_led(branch, sbi)) {
+		errorf(fc, "daxfs: branch %s is mounted writable elsewhere on this machine, and one mount may write it; mount --bind that",
+		       branch->name);
+		return -EBUSY;
+	}
 	if (!sbi->epoch) {
 		errorf(fc, "daxfs: %s is on a read-only device", vol->name);
 		return -EROFS;
@@ -491,7 +499,11 @@ static int make_writable(struct daxfs_sb_info *sbi, struct fs_context *fc)
 	if (err)
 		return err;
 	down_write(&vol->tree);
+	/* Who asks for it has his home here from now on. */
+	daxfs_home_set(sbi, branch->layer.owner, true);
 	err = daxfs_branch_take_over(sbi);
+	if (err)
+		daxfs_home_set(sbi, home, home_rw);
 	up_write(&vol->tree);
 	if (err) {
 		daxfs_lease_drop(sbi, branch->layer.owner);
@@ -508,12 +520,17 @@ static void make_readonly(struct super_block *sb)
 	struct daxfs_loaded_branch *branch = sbi->branch;
 	struct daxfs_volume *vol = sbi->volume;
 
-	if (branch->writer != sbi)
-		return;
-	daxfs_flush_all_times(sb);
+	bool was_writer = branch->writer == sbi;
+
+	if (was_writer)
+		daxfs_flush_all_times(sb);
 	down_write(&vol->tree);
-	branch->writer = NULL;
+	if (was_writer)
+		branch->writer = NULL;
+	daxfs_home_set(sbi, sbi->home, false);
 	up_write(&vol->tree);
+	if (!was_writer)
+		return;
 	daxfs_lease_drop(sbi, branch->layer.owner);
 	daxfs_slot_update(sbi, false);
 }
@@ -536,6 +553,7 @@ int daxfs_branch_set_writable(struct super_block *sb, struct fs_context *fc, boo
 		else
 			make_readonly(sb);
 		daxfs_backing_exit(vol->backing, id);
+		daxfs_home_reflect_all(vol);
 	}
 	mutex_unlock(&vol->ops_lock);
 	return err;

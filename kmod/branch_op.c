@@ -80,6 +80,9 @@ static int find(struct op *op, const char *name, struct dxc_branch *br)
 
 	if (name[0])
 		return explain(op, dxc_branch_find(core, name, br), name);
+	if (op->sbi->dead)
+		return refuse(op, -ESTALE, "branch %s is discarded, switch to another one",
+			      op->sbi->lost);
 	err = dxc_branch_get(core, op->sbi->branch->layer.owner, br);
 	return explain(op, err, op->sbi->branch->name);
 }
@@ -174,7 +177,7 @@ static void inherit_lease(struct daxfs_sb_info *sbi)
 {
 	dxc_holder nobody = 0;
 
-	if (!sbi->branch->writer && sbi->epoch &&
+	if (!sbi->branch->writer && daxfs_home_may_write(sbi) &&
 	    !dxc_lease_take(&sbi->volume->core, sbi->branch->layer.owner,
 			    dxc_holder_of(sbi->slot, sbi->epoch), &nobody))
 		sbi->branch->writer = sbi;
@@ -209,7 +212,7 @@ static int show_new(struct op *op, struct daxfs_loaded_branch *parent,
 	branch->parent = parent;
 	parent->users++;
 	list_add(&branch->list, &vol->branches);
-	daxfs_stale_view(&op->stale, op->sbi, branch);
+	daxfs_home_move(&op->stale, op->sbi, branch);
 	inherit_lease(op->sbi);
 	return 0;
 }
@@ -298,17 +301,21 @@ static int switch_to(struct op *op)
 	struct daxfs_sb_info *sbi = op->sbi;
 	struct daxfs_loaded_branch *to;
 	struct dxc_owner left = {};
+	bool taken = false, writes;
 	struct dxc_branch br;
-	bool taken = false;
 	int err;
 
 	err = find(op, op->arg->bo_name, &br);
 	if (err)
 		return err;
 	op->arg->bo_id = dxc_id_word(br.id);
-	if (dxc_owner_is(br.id, sbi->branch->layer.owner))
+	to = daxfs_branch_in_memory(op->vol, br.id);
+	/* Where another mount writes it, this one only looks on. */
+	writes = sbi->home_rw && !(to && daxfs_home_is_led(to, sbi));
+	/* To what it shows: so that it is at home there. */
+	if (!sbi->dead && to == sbi->branch && !sbi->visiting)
 		return 0;
-	if (!sb_rdonly(op->sb)) {
+	if (writes) {
 		err = hold_lease(op, &br, &taken);
 		if (err)
 			return err;
@@ -324,7 +331,7 @@ static int switch_to(struct op *op)
 		left = sbi->branch->layer.owner;
 	}
 	lock_tree(op);
-	daxfs_stale_view(&op->stale, sbi, to);
+	daxfs_home_move(&op->stale, sbi, to);
 	err = taken ? daxfs_branch_take_over(sbi) : 0;
 	unlock_tree(op);
 	daxfs_stale_settle(&op->stale);
@@ -349,7 +356,11 @@ static int merge(struct op *op, struct daxfs_loaded_branch *parent,
 	return daxfs_branch_reload(op->vol, parent, false);
 }
 
-/* Everybody who showed what is gone shows parent. */
+/*
+ * Who showed the winner shows parent, which is now the same, and so does the super
+ * block through which the operation is done. Others that showed what is gone have
+ * lost it.
+ */
 static void show_parent(struct op *op, struct daxfs_loaded_branch *parent,
 			struct daxfs_loaded_branch *gone, struct daxfs_loaded_branch *winner)
 {
@@ -366,7 +377,10 @@ static void show_parent(struct op *op, struct daxfs_loaded_branch *parent,
 		} else if (daxfs_branch_common(branch, gone) != gone) {
 			continue;
 		}
-		daxfs_branch_show(sbi, parent, &op->stale.branches);
+		if (sbi->dead || (sbi != op->sbi && branch != winner))
+			daxfs_home_lose(&op->stale, sbi, parent);
+		else
+			daxfs_branch_show(sbi, parent, &op->stale.branches);
 		daxfs_slot_update(sbi, !sb_rdonly(sbi->sb));
 	}
 	if (heir && heir->branch == parent)
@@ -429,14 +443,29 @@ static int commit_now(struct op *op, const struct dxc_branch *br,
 		      br->name, err);
 }
 
-/* The joined log grows with each commit, and its branch may never be written itself. */
+/*
+ * The joined log grows with each commit, and its branch may never be written
+ * itself: then its lease is ours for as long as this takes.
+ */
 static void compact_parent(struct op *op, struct daxfs_loaded_branch *parent)
 {
+	dxc_holder me = dxc_holder_of(op->sbi->slot, op->sbi->epoch), nobody = 0;
+	struct dxc_owner id = parent->layer.owner;
+	bool borrowed = false;
 	unsigned int nofs;
 
+	if (!parent->writer && !parent->frozen && dxc_layer_wants_compaction(&parent->layer) &&
+	    !dxc_lease_take(&op->vol->core, id, me, &nobody)) {
+		lock_tree(op);
+		borrowed = !daxfs_branch_make_current(op->vol, parent);
+		unlock_tree(op);
+		if (!borrowed)
+			dxc_lease_drop(&op->vol->core, id, me);
+	}
 	down_read(&op->vol->tree);
 	/* Not through a super block that is frozen. */
-	if (parent->writer && parent->writer->sb->s_writers.frozen == SB_UNFROZEN &&
+	if ((borrowed ||
+	     (parent->writer && parent->writer->sb->s_writers.frozen == SB_UNFROZEN)) &&
 	    !parent->frozen && dxc_layer_wants_compaction(&parent->layer)) {
 		nofs = memalloc_nofs_save();
 		down_write(&parent->lock);
@@ -445,6 +474,8 @@ static void compact_parent(struct op *op, struct daxfs_loaded_branch *parent)
 		memalloc_nofs_restore(nofs);
 	}
 	up_read(&op->vol->tree);
+	if (borrowed)
+		dxc_lease_drop(&op->vol->core, id, me);
 }
 
 static int commit_one(struct op *op, const struct dxc_branch *br)
@@ -526,7 +557,8 @@ static int abort_now(struct op *op, const struct dxc_branch *br, struct daxfs_lo
 		goto out;
 	if (gone) {
 		list_for_each_entry(sbi, &op->vol->supers, list) {
-			if (!sbi->branch || daxfs_branch_common(sbi->branch, gone) != gone)
+			if (sbi != op->sbi || sbi->dead ||
+			    daxfs_branch_common(sbi->branch, gone) != gone)
 				continue;
 			for (branch = sbi->branch; branch != parent; branch = branch->parent)
 				daxfs_stale_layer(&op->stale, sbi, &branch->layer, &parent->layer);
@@ -633,7 +665,7 @@ static int notice(struct op *op, const char *asked)
 	daxfs_leases_check(op->vol);
 	if (dxc_commit_seq(&op->vol->core) == op->vol->left_seq)
 		return 0;
-	strscpy(name, op->sbi->branch->name, sizeof(name));
+	strscpy(name, op->sbi->dead ? op->sbi->lost : op->sbi->branch->name, sizeof(name));
 	err = daxfs_notice(op->vol);
 	if (err)
 		return refuse(op, err, "what another kernel did cannot be followed: error %d", err);
@@ -677,7 +709,7 @@ static int run_locked(struct op *op, unsigned int cmd)
 			WRITE_ONCE(op->vol->look_again, true);
 	}
 	daxfs_volume_unlock(op->sbi);
-	if (!op->arg->bo_id)
+	if (!op->arg->bo_id && !op->sbi->dead)
 		op->arg->bo_id = READ_ONCE(op->sbi->shown);
 	return err;
 }
@@ -703,7 +735,7 @@ int daxfs_branch_op(struct super_block *sb, unsigned int cmd, struct daxfs_branc
 		return refuse(&op, -EROFS, "the image has no branches: it was made without -w");
 	if (!sbi->epoch)
 		return refuse(&op, -EROFS, "the device is read-only");
-	if (sb_rdonly(sb) && _IOC_NR(cmd) != _IOC_NR(DAXFS_IOC_BRANCH_SWITCH))
+	if (!READ_ONCE(sbi->home_rw) && _IOC_NR(cmd) != _IOC_NR(DAXFS_IOC_BRANCH_SWITCH))
 		return refuse(&op, -EROFS, "the mount is read-only; mount -o remount,rw makes it writable");
 	if (!has_end(arg->bo_name) || !has_end(arg->bo_other))
 		return refuse(&op, -EINVAL, "a name of a branch has at most %u bytes",
@@ -719,7 +751,12 @@ int daxfs_branch_op(struct super_block *sb, unsigned int cmd, struct daxfs_branc
 	} else {
 		err = id;
 	}
+	daxfs_home_reflect_all(vol);
 	mutex_unlock(&vol->ops_lock);
+	/* This one at once: whoever asked for it goes on with it. */
+	down_read(&sb->s_umount);
+	daxfs_home_reflect(sbi);
+	up_read(&sb->s_umount);
 	daxfs_tend_soon(vol);
 	return err;
 }

@@ -116,6 +116,19 @@ typedef const struct xattr_handler *daxfs_xattr_handler;
 typedef const struct xattr_handler *const daxfs_xattr_handler;
 #endif
 
+/* ---- locks of files ---- */
+
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
+#include <linux/filelock.h>
+#endif
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 9, 0)
+static inline bool lock_is_unlock(const struct file_lock *fl)
+{
+	return fl->fl_type == F_UNLCK;
+}
+#endif
+
 /* ---- super blocks ---- */
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 9, 0)

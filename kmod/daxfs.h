@@ -58,6 +58,7 @@ struct daxfs_loaded_branch {
 	struct daxfs_loaded_branch *parent;	/* NULL: main; guarded by tree */
 	unsigned int users;		/* super blocks, children, operations; by tree */
 	unsigned int views;		/* super blocks that show it; guarded by tree */
+	struct daxfs_sb_info *lead;	/* the one of them that may write, see home.c; by tree */
 	bool frozen;			/* it has live children (I-6); guarded by tree */
 	struct daxfs_sb_info *writer;	/* holds the lease, or NULL; guarded by tree */
 	u64 compact_at;			/* log bytes after which to try again; by lock */
@@ -79,6 +80,7 @@ struct daxfs_volume {
 	struct mutex validate_lock;	/* one full check at a time */
 	bool validated;			/* set under validate_lock */
 	char name[64];			/* label or UUID, for messages */
+	u64 instance;			/* never another one's in this kernel */
 
 	/* Images with branches: */
 	struct mutex ops_lock;
@@ -118,6 +120,17 @@ struct daxfs_sb_info {
 	 */
 	unsigned long view;
 	u64 shown;			/* id of branch, for those without tree; 0: none */
+	/* home.c; guarded by tree, and read without it where a moment does not matter: */
+	struct dxc_owner home;		/* may be written, and what lies below it, */
+	bool home_rw;			/* if so */
+	bool visiting;			/* home_rw, but shows what it may not write */
+	bool counted;			/* in branch->views */
+	bool dead;			/* the branch is discarded: ESTALE; shown is still its id */
+	bool closing;			/* what is mapped writable is to be unmapped; guarded by ops_lock */
+	bool dying;			/* dead, and its inodes are to be forgotten; guarded by ops_lock */
+	unsigned int life;		/* inodes of another one are stale */
+	dev_t dev;			/* st_dev: the device number of branch->lead */
+	char lost[DAXFS_BRANCH_NAME_SIZE];	/* dead: what the branch was called */
 	bool mapped;			/* set with DAXFS_I_MAPPED of any inode, stays */
 	unsigned int sweep;		/* grows when everything cached may be old; by tree */
 	unsigned int swept;		/* until then the worker has seen to it; by tree */
@@ -142,6 +155,7 @@ struct daxfs_inode_info {
 	u64 blocks;			/* 512-byte units + 1; 0: not counted yet */
 	unsigned long state;		/* DAXFS_I_*; changed by set_bit and friends of its masks */
 	dxc_ino parent;			/* directories; guarded by i_rwsem of the parent */
+	unsigned int life;		/* of the super block when it was read */
 	struct list_head dirty;		/* guarded by dirty_lock */
 	struct inode *stale_next;	/* branch operations'; guarded by ops_lock */
 	/*
@@ -230,6 +244,26 @@ static inline struct daxfs_inode_info *DAXFS_I(struct inode *inode)
 static inline struct daxfs_volume *daxfs_volume_of(struct inode *inode)
 {
 	return DAXFS_SB(inode->i_sb)->volume;
+}
+
+static inline bool daxfs_is_root(const struct inode *inode)
+{
+	return inode->i_ino == DAXFS_ROOT_INO;
+}
+
+/*
+ * Is the inode of a discarded view, or in one of the states? Under tree the
+ * answer stays true.
+ */
+static inline bool daxfs_is_stale_or(struct inode *inode, unsigned long states)
+{
+	return daxfs_is(DAXFS_I(inode), states | DAXFS_I_STALE) ||
+		READ_ONCE(DAXFS_I(inode)->life) != READ_ONCE(DAXFS_SB(inode->i_sb)->life);
+}
+
+static inline bool daxfs_is_stale(struct inode *inode)
+{
+	return daxfs_is_stale_or(inode, 0);
 }
 
 /* message.c: each message names the volume; media-triggered ones are limited */
@@ -482,6 +516,10 @@ ssize_t daxfs_listxattr(struct dentry *dentry, char *list, size_t size);
 struct posix_acl *daxfs_get_inode_acl(struct inode *inode, int type, bool rcu);
 int daxfs_set_acl(struct mnt_idmap *idmap, DAXFS_ACL_OBJECT *object, struct posix_acl *acl,
 		  int type);
+
+/* home.c */
+int daxfs_flock(struct file *file, int cmd, struct file_lock *fl);
+int daxfs_lock(struct file *file, int cmd, struct file_lock *fl);
 
 /* ioctl.c */
 long daxfs_ioctl(struct file *file, unsigned int cmd, unsigned long arg);

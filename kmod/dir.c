@@ -53,13 +53,11 @@ static int look(struct inode *dir, const struct qstr *name, struct dxc_dirent *d
 	struct dxc_layer *layer;
 	int err;
 
-	if (likely(!daxfs_is(info, DAXFS_I_NAMES | DAXFS_I_NEW | DAXFS_I_STALE)))
+	if (likely(!daxfs_is_stale_or(dir, DAXFS_I_NAMES | DAXFS_I_NEW)))
 		return dxc_dir_lookup(&daxfs_volume_of(dir)->core, &info->core, name->name,
 				      name->len, de, f);
-	if (daxfs_is(info, DAXFS_I_STALE))
-		return -ESTALE;
 	layer = daxfs_view_read(dir->i_sb, &hold);
-	err = look_into_view(layer, dir, name, de, f);
+	err = daxfs_is_stale(dir) ? -ESTALE : look_into_view(layer, dir, name, de, f);
 	daxfs_view_read_end(dir->i_sb, &hold);
 	return err;
 }
@@ -106,7 +104,7 @@ static bool says_the_same(struct inode *inode, int err, const struct dxc_dirent 
 {
 	if (err || !inode)
 		return err == -ENOENT && !inode;
-	return inode->i_ino == de->ino && !daxfs_is(DAXFS_I(inode), DAXFS_I_STALE);
+	return inode->i_ino == de->ino && !daxfs_is_stale(inode);
 }
 
 bool daxfs_name_holds(struct dxc_layer *layer, struct inode *dir, struct dentry *dentry)
@@ -138,7 +136,7 @@ static noinline int look_again(struct dentry *dentry, unsigned int flags, unsign
 
 	if (flags & LOOKUP_RCU)
 		return -ECHILD;
-	if (inode && daxfs_is(DAXFS_I(inode), DAXFS_I_STALE))
+	if (inode && daxfs_is_stale(inode))
 		return 0;
 	/* In no directory: overlayfs keeps the dentry of the O_TMPFILE that it linked. */
 	if (d_unhashed(dentry))
@@ -167,13 +165,22 @@ static int daxfs_revalidate(DAXFS_REVALIDATE_ARGS struct dentry *dentry, unsigne
 	struct inode *inode = d_inode_rcu(dentry);
 
 	if (likely(READ_ONCE(dentry->d_time) == view &&
-		   !(inode && daxfs_is(DAXFS_I(inode), DAXFS_I_STALE))))
+		   !(inode && daxfs_is_stale(inode))))
 		return 1;
 	return look_again(dentry, flags, view);
 }
 
+/* Where a path ends without a name being looked up: at ".", or at an open file. */
+static int daxfs_weak_revalidate(struct dentry *dentry, unsigned int flags)
+{
+	struct inode *inode = d_inode(dentry);
+
+	return !inode || daxfs_is_root(inode) || !daxfs_is_stale(inode);
+}
+
 const struct dentry_operations daxfs_dentry_ops = {
 	.d_revalidate = daxfs_revalidate,
+	.d_weak_revalidate = daxfs_weak_revalidate,
 };
 
 /* ---- readdir ---- */
@@ -225,6 +232,10 @@ static int collect(struct file *file, u64 *pos, void *buf, u32 room, struct dxc_
 	int err = 0;
 
 	layer = daxfs_view_read(dir->i_sb, &hold);
+	if (daxfs_is_stale(dir)) {
+		daxfs_view_read_end(dir->i_sb, &hold);
+		return -ESTALE;
+	}
 	if (!file->private_data)
 		file->private_data = (void *)layer->next_cookie;
 	while (!(err = dxc_view_next(layer, dir->i_ino, base, pos, &de, f)) &&
@@ -277,7 +288,7 @@ static int daxfs_iterate(struct file *file, struct dir_context *ctx)
 	struct daxfs_volume *vol = daxfs_volume_of(dir);
 	int err, id;
 
-	if (unlikely(daxfs_is(DAXFS_I(dir), DAXFS_I_STALE)))
+	if (unlikely(daxfs_is_stale(dir)))
 		return -ESTALE;
 	/* Where the names end is found anew. */
 	if (!ctx->pos)
@@ -312,6 +323,7 @@ const struct file_operations daxfs_dir_fops = {
 	.llseek = generic_file_llseek,
 	.read = generic_read_dir,
 	.iterate_shared = daxfs_iterate,
+	.flock = daxfs_flock,
 	.fsync = daxfs_dir_fsync,
 	.unlocked_ioctl = daxfs_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,

@@ -73,7 +73,7 @@ static ssize_t read_view_part(struct inode *inode, loff_t pos, loff_t size, stru
 	int err;
 
 	layer = daxfs_view_read(inode->i_sb, &hold);
-	err = daxfs_is(info, DAXFS_I_STALE) ? -ESTALE :
+	err = daxfs_is_stale(inode) ? -ESTALE :
 		dxc_view_map(layer, inode->i_ino, daxfs_base_of(info), pos, &part, &f);
 	daxfs_view_read_end(inode->i_sb, &hold);
 	if (err) {
@@ -102,7 +102,7 @@ static ssize_t read_touched(struct kiocb *iocb, struct iov_iter *to)
 		return id;
 	inode_lock_shared(inode);
 	srcu = srcu_read_lock(&vol->srcu);
-	if (daxfs_is(DAXFS_I(inode), DAXFS_I_STALE))
+	if (daxfs_is_stale(inode))
 		done = -ESTALE;
 	size = i_size_read(inode);
 	while (done >= 0 && iov_iter_count(to) && pos < size) {
@@ -128,7 +128,7 @@ ssize_t daxfs_read_iter(struct kiocb *iocb, struct iov_iter *to)
 	ssize_t done = 0;
 	int id;
 
-	if (unlikely(daxfs_is(DAXFS_I(inode), ~0ul)))
+	if (unlikely(daxfs_is_stale_or(inode, ~0ul)))
 		return read_touched(iocb, to);
 	/* Not i_size: a branch may make the file longer meanwhile, the base stays as it is. */
 	size = DAXFS_I(inode)->core.size;

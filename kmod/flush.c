@@ -37,7 +37,7 @@ static int write_back(struct inode *inode, loff_t pos, loff_t end, bool killable
 
 	for (pos = round_down(pos, PAGE_SIZE); pos < end && !err; pos += len) {
 		layer = daxfs_view_read(inode->i_sb, &hold);
-		err = daxfs_is(info, DAXFS_I_STALE) ? -ESTALE :
+		err = daxfs_is_stale(inode) ? -ESTALE :
 			dxc_view_map(layer, inode->i_ino, daxfs_base_of(info), pos, &part, NULL);
 		if (!err)
 			len = min_t(u64, end, part.ex.pos + part.ex.len) - pos;
@@ -163,7 +163,7 @@ int daxfs_fsync(struct file *file, loff_t start, loff_t end, int datasync)
 	struct daxfs_volume *vol = daxfs_volume_of(inode);
 	int err = 0, id;
 
-	if (daxfs_is(DAXFS_I(inode), DAXFS_I_STALE))
+	if (daxfs_is_stale(inode))
 		return -ESTALE;
 	id = daxfs_backing_enter(vol->backing);
 	if (id < 0)

@@ -19,6 +19,7 @@ struct inode *daxfs_alloc_inode(struct super_block *sb)
 	info->blocks = 0;
 	info->state = 0;
 	info->parent = 0;
+	info->life = READ_ONCE(DAXFS_SB(sb)->life);
 	/* The VFS leaves the last owner's there; for us 0 means not filled in yet. */
 	info->vfs.i_mode = 0;
 	return &info->vfs;
@@ -149,6 +150,7 @@ static int fill_inode(struct inode *inode, const struct dxc_file *file, struct d
 	else
 		memset(&info->core, 0, sizeof(info->core));
 	info->state = states_of(file);
+	info->life = DAXFS_SB(inode->i_sb)->life;
 	info->parent = file->attr.parent;
 	take_attr(inode, &file->attr);
 	if (!(file->in_base && file->base.xattr) && !file->has_xattrs)
@@ -174,7 +176,8 @@ static int read_inode(struct inode *inode, struct dxc_finding *f)
 		return err ? err : fill_inode(inode, &file, NULL, f);
 	}
 	layer = daxfs_view_read(inode->i_sb, &hold);
-	err = dxc_view_inode(layer, inode->i_ino, &file, f);
+	err = DAXFS_SB(inode->i_sb)->dead ? -ESTALE :
+		dxc_view_inode(layer, inode->i_ino, &file, f);
 	/* Filled in before the layers change: later changes find it in memory. */
 	if (!err)
 		err = fill_inode(inode, &file, layer, f);
@@ -192,11 +195,18 @@ struct inode *daxfs_iget_inside(struct super_block *sb, dxc_ino ino)
 	struct inode *inode;
 	int err;
 
-	inode = iget_locked(sb, ino);
-	if (!inode)
-		return ERR_PTR(-ENOMEM);
-	if (!(inode->i_state & I_NEW))
-		return inode;
+	for (;;) {
+		inode = iget_locked(sb, ino);
+		if (!inode)
+			return ERR_PTR(-ENOMEM);
+		if (inode->i_state & I_NEW)
+			break;
+		if (likely(!daxfs_is_stale(inode)) || daxfs_is_root(inode))
+			return inode;
+		/* Of a life that is over, and not buried yet. */
+		remove_inode_hash(inode);
+		iput(inode);
+	}
 	err = read_inode(inode, &f);
 	if (err) {
 		daxfs_bad(DAXFS_SB(sb)->volume, err, &f);
@@ -262,12 +272,13 @@ void daxfs_evict_inode(struct inode *inode)
 	if (daxfs_has_branches(daxfs_volume_of(inode)) && !is_bad_inode(inode)) {
 		if (!xa_empty(&info->owned))
 			daxfs_disown(inode, 0, ULONG_MAX);
-		if (!daxfs_is(info, DAXFS_I_STALE) && inode->i_nlink)
+		if (!daxfs_is_stale(inode) && inode->i_nlink)
 			daxfs_write_back_last(inode);
-		if (daxfs_is(info, DAXFS_I_STALE) || !inode->i_nlink)
+		if (daxfs_is_stale(inode) || !inode->i_nlink)
 			daxfs_forget_times(inode);
 		else if (daxfs_is(info, DAXFS_I_TIMES))
 			daxfs_inode_flush_times(inode);
+		/* Of a mount that died a moment ago, too: its branch's parents may have it. */
 		if (!inode->i_nlink && !daxfs_is(info, DAXFS_I_STALE))
 			forget_inode(inode);
 		/* What could not be logged is lost with the inode. */
@@ -304,7 +315,7 @@ void daxfs_inode_unmap(struct inode *inode)
 		return;
 	filemap_invalidate_lock(mapping);
 	/* Private copies stay, unless the file they are of is gone. */
-	unmap_mapping_range(mapping, 0, 0, daxfs_is(DAXFS_I(inode), DAXFS_I_STALE));
+	unmap_mapping_range(mapping, 0, 0, daxfs_is_stale(inode));
 	daxfs_disown(inode, 0, ULONG_MAX);
 	filemap_invalidate_unlock(mapping);
 }

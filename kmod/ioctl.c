@@ -11,8 +11,9 @@
 #include "loaded.h"
 #include "backing/backing.h"
 
-static void fill_info(const struct daxfs_volume *vol, struct daxfs_volume_info *info)
+static void fill_info(struct daxfs_sb_info *sbi, struct daxfs_volume_info *info)
 {
+	const struct daxfs_volume *vol = sbi->volume;
 	const struct dxc_volume *core = &vol->core;
 
 	info->dv_version = core->version;
@@ -32,6 +33,8 @@ static void fill_info(const struct daxfs_volume *vol, struct daxfs_volume_info *
 	info->dv_flags = READ_ONCE(vol->validated) ? DAXFS_VOLUME_VALIDATED : 0;
 	if (daxfs_has_branches(vol))
 		info->dv_flags |= DAXFS_VOLUME_BRANCHES;
+	info->dv_flags |= daxfs_home_flags(sbi);
+	info->dv_instance = vol->instance;
 }
 
 /*
@@ -66,7 +69,7 @@ static long volume_info(struct inode *root, void __user *arg)
 	if (err)
 		return err;
 	memset(&info, 0, sizeof(info));
-	fill_info(daxfs_volume_of(root), &info);
+	fill_info(DAXFS_SB(root->i_sb), &info);
 	info.dv_size = size;
 	return copy_to_user(arg, &info, size) ? -EFAULT : 0;
 }
@@ -101,22 +104,19 @@ static long branch_op(struct file *file, unsigned int nr, void __user *arg)
 		return -EINVAL;
 	if (!may_change_branches(file))
 		return -EPERM;
-	/* A read-only super block is told why by daxfs_branch_op(). */
-	if (writes && !sb_rdonly(sb)) {
-		err = mnt_want_write_file(file);
-		if (err) {
-			strscpy(op.bo_reason, "this mount is read-only", sizeof(op.bo_reason));
-			goto out;
-		}
-		err = daxfs_branch_op(sb, nr, &op);
-		mnt_drop_write_file(file);
+	/*
+	 * Not mnt_want_write_file(): a super block that is read-only because it was
+	 * made for another branch may do all of it. Of others daxfs_branch_op() knows.
+	 */
+	if (writes && file->f_path.mnt->mnt_flags & MNT_READONLY) {
+		strscpy(op.bo_reason, "this mount is read-only", sizeof(op.bo_reason));
+		err = -EROFS;
 	} else {
 		/* It logs times of the branch that is left, which waits while that is frozen. */
 		sb_start_write(sb);
 		err = daxfs_branch_op(sb, nr, &op);
 		sb_end_write(sb);
 	}
-out:
 	op.bo_size = size;
 	if (copy_to_user(arg, &op, size))
 		return -EFAULT;

@@ -149,13 +149,18 @@ struct daxfs_loaded_branch *daxfs_branch_common(struct daxfs_loaded_branch *a,
 bool daxfs_branch_is_discarded(const struct daxfs_loaded_branch *branch,
 			       const struct daxfs_loaded_branch *parent,
 			       const struct daxfs_loaded_branch *winner);
+/* Are the inodes of sbi there to be told, and will they be until daxfs_stale_settle()? */
+bool daxfs_stale_pin(struct daxfs_stale *st, struct daxfs_sb_info *sbi);
 /* What sbi holds of the inodes in layer was discarded; now it shows now. */
 void daxfs_stale_layer(struct daxfs_stale *st, struct daxfs_sb_info *sbi,
 		       const struct dxc_layer *layer, struct dxc_layer *now);
 /* The super block leaves its view for another. */
 void daxfs_stale_view(struct daxfs_stale *st, struct daxfs_sb_info *sbi,
 		      struct daxfs_loaded_branch *to);
-/* The child is committed: for parent and its other children; what shows child keeps it. */
+/*
+ * The child is committed: for parent, and for ours if it shows another child of
+ * that or what lies on one; others that do are lost. What shows child keeps it.
+ */
 void daxfs_stale_commit(struct daxfs_stale *st, struct daxfs_loaded_branch *parent,
 			struct daxfs_loaded_branch *child);
 /* Files without a name in a layer whose log is to be read anew: it will not have them. */
@@ -165,5 +170,32 @@ void daxfs_stale_orphans(struct daxfs_stale *st, struct daxfs_loaded_branch *par
 void daxfs_stale_settle(struct daxfs_stale *st);
 /* Likewise: pages of the branch that were mapped writable are its children's to read now. */
 void daxfs_stale_mappings(struct daxfs_stale *st, struct daxfs_loaded_branch *branch);
+
+/* ---- home.c: under ops_lock, tree held for writing where nothing else is said ---- */
+
+/* By what it shows, its mode and others that show the same. tree is held. */
+bool daxfs_home_may_write(const struct daxfs_sb_info *sbi);
+/* Another super block than sbi may write the branch, so that sbi, coming to it, may not. */
+bool daxfs_home_is_led(const struct daxfs_loaded_branch *branch, const struct daxfs_sb_info *sbi);
+/* DAXFS_VOLUME_* of include/daxfs/ioctl.h. tree is not held. */
+u32 daxfs_home_flags(struct daxfs_sb_info *sbi);
+/* sbi->branch is another than it was. */
+void daxfs_home_shown(struct daxfs_sb_info *sbi, struct daxfs_loaded_branch *from);
+/* At mount, and when it is remounted. */
+void daxfs_home_set(struct daxfs_sb_info *sbi, struct dxc_owner home, bool writable);
+/* Its branch was discarded elsewhere, and left is the nearest below that was not. */
+void daxfs_home_lose(struct daxfs_stale *st, struct daxfs_sb_info *sbi,
+		     struct daxfs_loaded_branch *left);
+/* Created or switched to: daxfs_stale_view() for one that may have been dead. */
+void daxfs_home_move(struct daxfs_stale *st, struct daxfs_sb_info *sbi,
+		     struct daxfs_loaded_branch *to);
+/* Without tree: forgets inodes of dead super blocks, and unmaps from visitors what was writable. */
+void daxfs_home_settle(struct daxfs_volume *vol);
+/*
+ * Tells the VFS whether it is writable: needs not ops_lock but s_umount, held for
+ * reading. Without it, for all super blocks that can be locked at once.
+ */
+void daxfs_home_reflect(struct daxfs_sb_info *sbi);
+void daxfs_home_reflect_all(struct daxfs_volume *vol);
 
 #endif

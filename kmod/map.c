@@ -23,12 +23,11 @@ static int find_extent(struct inode *inode, loff_t pos, struct dxc_extent *ex,
 	struct dxc_part part;
 	int err;
 
-	if (likely(!info->state))
+	if (likely(!daxfs_is_stale_or(inode, ~0ul)))
 		return dxc_extent_map(&daxfs_volume_of(inode)->core, &info->core, pos, ex, f);
-	if (daxfs_is(info, DAXFS_I_STALE))
-		return -ESTALE;
 	layer = daxfs_view_read(inode->i_sb, &hold);
-	err = dxc_view_map(layer, inode->i_ino, daxfs_base_of(info), pos, &part, f);
+	err = daxfs_is_stale(inode) ? -ESTALE :
+		dxc_view_map(layer, inode->i_ino, daxfs_base_of(info), pos, &part, f);
 	daxfs_view_read_end(inode->i_sb, &hold);
 	*ex = part.ex;
 	return err;
@@ -321,7 +320,7 @@ int daxfs_mmap(struct file *file, struct vm_area_struct *vma)
 
 	vma->vm_ops = &daxfs_vm_ops;
 	if (daxfs_has_branches(daxfs_volume_of(inode))) {
-		if (daxfs_is(DAXFS_I(inode), DAXFS_I_STALE))
+		if (daxfs_is_stale(inode))
 			return -ESTALE;
 		vma->vm_ops = &daxfs_branch_vm_ops;
 		if (vma->vm_flags & VM_SHARED && vma->vm_flags & VM_MAYWRITE) {

@@ -334,7 +334,7 @@ static int try_link(struct inode *inode, struct inode *dir, struct dentry *dentr
 	daxfs_set_times(&dir_attr, now, true);
 	daxfs_attr_of(inode, &attr);
 	daxfs_set_times(&attr, now, false);
-	if (!daxfs_name_holds(layer, dir, dentry) || daxfs_is(DAXFS_I(inode), DAXFS_I_STALE))
+	if (!daxfs_name_holds(layer, dir, dentry) || daxfs_is_stale(inode))
 		err = -ESTALE;
 	/* Made by O_TMPFILE, and a branch over it since: what it is made of will not last. */
 	else if (!inode->i_nlink && dxc_orphan_is_lent(layer, inode->i_ino))
@@ -514,7 +514,7 @@ static int check_rename(struct dxc_layer *layer, struct renaming *rn, struct den
 
 	if (!daxfs_name_holds(layer, rn->old_dir, old) ||
 	    !daxfs_name_holds(layer, rn->new_dir, new) ||
-	    daxfs_is(DAXFS_I(rn->new_dir), DAXFS_I_STALE))
+	    daxfs_is_stale(rn->new_dir))
 		return -ESTALE;
 	if (rn->old_dir != rn->new_dir) {
 		err = check_move(layer, rn->inode, rn->new_dir, f);

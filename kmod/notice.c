@@ -47,13 +47,13 @@ static bool was_committed(const struct daxfs_volume *vol, const struct daxfs_loa
 static void leave(struct daxfs_stale *st, struct daxfs_sb_info *sbi,
 		  struct daxfs_loaded_branch *left)
 {
-	if (sbi->branch->parent == left && was_committed(st->vol, sbi->branch)) {
+	if (!sbi->dead && sbi->branch->parent == left && was_committed(st->vol, sbi->branch)) {
 		/* As for a commit here: what is open stays open. The worker looks it through. */
 		daxfs_branch_show(sbi, left, &st->branches);
 		sbi->sweep++;
 		daxfs_view_changed(sbi);
 	} else {
-		daxfs_stale_view(st, sbi, left);
+		daxfs_home_lose(st, sbi, left);
 	}
 	daxfs_slot_update(sbi, !sb_rdonly(sbi->sb));
 }

@@ -335,7 +335,7 @@ static int match_open(struct inode *inode, unsigned long ino, void *found)
 		return 0;
 	spin_lock(&inode->i_lock);
 	*(bool *)found = !(inode->i_state & (I_FREEING | I_WILL_FREE)) &&
-			 !daxfs_is(DAXFS_I(inode), DAXFS_I_STALE);
+			 !daxfs_is_stale(inode);
 	spin_unlock(&inode->i_lock);
 	return -1;
 }
@@ -606,6 +606,7 @@ static void tend_super(struct daxfs_sb_info *sbi, bool flush)
 {
 	struct super_block *sb = sbi->sb;
 
+	daxfs_home_reflect(sbi);
 	if (READ_ONCE(sbi->sweep) != sbi->swept)
 		daxfs_super_refresh(sbi);
 	/* Not while it is frozen: then nothing may change. */

@@ -8,8 +8,7 @@
  */
 #include "loaded.h"
 
-/* Are its inodes there to be told, and will they be until daxfs_stale_settle()? */
-static bool pin(struct daxfs_stale *st, struct daxfs_sb_info *sbi)
+bool daxfs_stale_pin(struct daxfs_stale *st, struct daxfs_sb_info *sbi)
 {
 	/* Ours is kept alive by the file of the ioctl. */
 	if (sbi == st->ours || sbi->pinned)
@@ -34,7 +33,7 @@ void daxfs_stale_layer(struct daxfs_stale *st, struct daxfs_sb_info *sbi,
 	struct inode *inode;
 	dxc_ino ino;
 
-	if (dxc_layer_is_empty(layer) || !pin(st, sbi))
+	if (dxc_layer_is_empty(layer) || !daxfs_stale_pin(st, sbi))
 		return;
 	while (!dxc_layer_next_ino(layer, &bucket, &skip, &ino)) {
 		inode = daxfs_inode_discard(sbi->sb, ino, now);
@@ -56,7 +55,7 @@ static void refresh_layer(struct daxfs_stale *st, struct daxfs_sb_info *sbi,
 	struct inode *inode;
 	dxc_ino ino;
 
-	if (dxc_layer_is_empty(layer) || !pin(st, sbi))
+	if (dxc_layer_is_empty(layer) || !daxfs_stale_pin(st, sbi))
 		return;
 	while (!dxc_layer_next_ino(layer, &bucket, &skip, &ino)) {
 		inode = daxfs_find_inode(sbi->sb, ino);
@@ -125,6 +124,7 @@ void daxfs_stale_settle(struct daxfs_stale *st)
 		daxfs_inode_unmap(inode);
 		iput(inode);
 	}
+	daxfs_home_settle(st->vol);
 	daxfs_branch_free_list(&st->branches);
 	INIT_LIST_HEAD(&st->branches);
 	/* ops_lock keeps them in the list. */
@@ -179,11 +179,11 @@ void daxfs_stale_commit(struct daxfs_stale *st, struct daxfs_loaded_branch *pare
 	struct daxfs_sb_info *sbi;
 
 	list_for_each_entry(sbi, &st->vol->supers, list) {
-		if (!sbi->branch || sbi->branch == child)
+		if (!sbi->branch || sbi->branch == child || sbi->dead)
 			continue;
 		if (sbi->branch == parent) {
 			refresh_layer(st, sbi, &child->layer, &child->layer);
-		} else if (daxfs_branch_is_discarded(sbi->branch, parent, child)) {
+		} else if (sbi == st->ours && daxfs_branch_is_discarded(sbi->branch, parent, child)) {
 			for (branch = sbi->branch; branch != parent; branch = branch->parent)
 				daxfs_stale_layer(st, sbi, &branch->layer, &child->layer);
 			daxfs_stale_layer(st, sbi, &child->layer, &child->layer);
@@ -205,8 +205,8 @@ void daxfs_stale_orphans(struct daxfs_stale *st, struct daxfs_loaded_branch *par
 		if (!dxc_layer_has_orphan(layer, ino))
 			continue;
 		list_for_each_entry(sbi, &st->vol->supers, list) {
-			if (!sbi->branch || daxfs_branch_common(sbi->branch, parent) != parent ||
-			    !pin(st, sbi))
+			if (!sbi->branch || sbi->dead ||
+			    daxfs_branch_common(sbi->branch, parent) != parent || !daxfs_stale_pin(st, sbi))
 				continue;
 			inode = daxfs_inode_discard(sbi->sb, ino, &parent->layer);
 			if (inode)

@@ -21,6 +21,7 @@ enum {
 	OPT_VOLUME,
 	OPT_BRANCH,
 	OPT_VALIDATE,
+	OPT_DISCARDED,
 };
 
 static const struct fs_parameter_spec daxfs_parameters[] = {
@@ -30,6 +31,7 @@ static const struct fs_parameter_spec daxfs_parameters[] = {
 	fsparam_fd("volume", OPT_VOLUME),
 	fsparam_string("branch", OPT_BRANCH),
 	fsparam_flag("validate", OPT_VALIDATE),
+	fsparam_flag("discarded", OPT_DISCARDED),
 	{}
 };
 
@@ -154,6 +156,11 @@ static int daxfs_parse_param(struct fs_context *fc, struct fs_parameter *param)
 	case OPT_VALIDATE:
 		opt->validate = true;
 		return 0;
+	case OPT_DISCARDED:
+		/* mount(8) gives a remount what /proc/mounts says. */
+		if (fc->purpose == FS_CONTEXT_FOR_RECONFIGURE)
+			return 0;
+		return invalf(fc, "daxfs: discarded: says what became of a branch, and is no option");
 	}
 	return key;
 }
@@ -263,7 +270,8 @@ static void branch_name(struct super_block *sb, char *name)
 	struct daxfs_hold hold;
 
 	daxfs_view_read(sb, &hold);
-	strscpy(name, hold.branch->name, DAXFS_BRANCH_NAME_SIZE);
+	strscpy(name, DAXFS_SB(sb)->dead ? DAXFS_SB(sb)->lost : hold.branch->name,
+		DAXFS_BRANCH_NAME_SIZE);
 	daxfs_view_read_end(sb, &hold);
 }
 
@@ -303,6 +311,8 @@ static int daxfs_show_options(struct seq_file *m, struct dentry *root)
 	if (daxfs_has_branches(vol)) {
 		branch_name(root->d_sb, name);
 		seq_show_option(m, "branch", name);
+		if (READ_ONCE(DAXFS_SB(root->d_sb)->dead))
+			seq_puts(m, ",discarded");
 	}
 	if (READ_ONCE(vol->validated))
 		seq_puts(m, ",validate");
@@ -400,12 +410,18 @@ static int fill_super(struct super_block *sb, struct fs_context *fc)
 	return sb->s_root ? 0 : -ENOMEM;
 }
 
+/*
+ * Of those that show the branch the one that may write it, see home.c; not one that
+ * was made for another branch and does not show it for long. A dead one shows none.
+ */
 static int same_view(struct super_block *sb, struct fs_context *fc)
 {
-	struct daxfs_sb_info *sbi = fc->s_fs_info;
+	const struct daxfs_sb_info *have = DAXFS_SB(sb), *want = fc->s_fs_info;
 
-	return DAXFS_SB(sb) && DAXFS_SB(sb)->volume == sbi->volume &&
-		READ_ONCE(DAXFS_SB(sb)->shown) == sbi->shown;
+	if (!have || have->volume != want->volume || READ_ONCE(have->shown) != want->shown)
+		return 0;
+	return !want->shown || (!READ_ONCE(have->dead) && !READ_ONCE(have->visiting) &&
+				(!have->counted || READ_ONCE(have->dev) == sb->s_dev));
 }
 
 static bool wants_writable(const struct fs_context *fc)
@@ -604,7 +620,7 @@ static int daxfs_reconfigure(struct fs_context *fc)
 	if (!(fc->sb_flags_mask & SB_RDONLY))
 		return 0;
 	writable = !(fc->sb_flags & SB_RDONLY);
-	if (writable == !sb_rdonly(sb))
+	if (writable == READ_ONCE(DAXFS_SB(sb)->home_rw) && writable == !sb_rdonly(sb))
 		return 0;
 	return daxfs_branch_set_writable(sb, fc, writable);
 }

@@ -49,50 +49,6 @@ static bool may_write(const struct daxfs_sb_info *sbi)
 				 dxc_holder_of(sbi->slot, sbi->epoch));
 }
 
-/*
- * Another super block of this kernel that shows the branch has its lease: the
- * right goes to who writes. tree is held for reading, and given back.
- */
-static int take_from_other(struct daxfs_sb_info *sbi)
-{
-	struct daxfs_sb_info *other = sbi->branch->writer;
-	struct dxc_owner id = sbi->branch->layer.owner;
-	struct daxfs_volume *vol = sbi->volume;
-	dxc_holder me, his, holder;
-	bool pinned, lost = false;
-	int err = 0;
-
-	pinned = atomic_inc_not_zero(&other->sb->s_active);
-	up_read(&vol->tree);
-	/* What it wrote last is logged while it may; one that is unmounted does it itself. */
-	if (pinned)
-		daxfs_flush_all_times(other->sb);
-	down_write(&vol->tree);
-	if (dxc_owner_is(sbi->branch->layer.owner, id) && !sbi->branch->frozen && pinned &&
-	    sbi->branch->writer == other) {
-		me = dxc_holder_of(sbi->slot, sbi->epoch);
-		his = dxc_holder_of(other->slot, other->epoch);
-		holder = his;
-		/* From him, not from another kernel that gave it back since: it may have written. */
-		err = dxc_lease_take(&vol->core, id, me, &holder);
-		if (!err && holder == his) {
-			sbi->branch->writer = sbi;
-		} else {
-			dxc_lease_drop(&vol->core, id, me);
-			lost = true;
-		}
-	}
-	up_write(&vol->tree);
-	if (lost)
-		daxfs_leases_check(vol);
-	if (pinned)
-		daxfs_super_put(other);
-	else
-		schedule_timeout_killable(1);
-	/* Only who is in the way changes by itself. */
-	return err && err != -EBUSY ? err : -EAGAIN;
-}
-
 /* Another kernel has committed or discarded the children of the branch: -EAGAIN, or an error. */
 static int thaw(struct daxfs_sb_info *sbi, struct dxc_owner id)
 {
@@ -116,12 +72,18 @@ static noinline int become_writer(struct daxfs_sb_info *sbi)
 	struct daxfs_volume *vol = sbi->volume;
 	struct dxc_owner id = branch->layer.owner;
 	char name[DAXFS_BRANCH_NAME_SIZE], host[DAXFS_HOST_SIZE] = "";
+	bool led, visiting;
 	int err;
 
 	strscpy(name, branch->name, sizeof(name));
-	if (sb_rdonly(sbi->sb) || !sbi->epoch) {
+	if (!daxfs_home_may_write(sbi)) {
+		led = daxfs_home_is_led(branch, sbi);
+		visiting = sbi->visiting;
 		up_read(&vol->tree);
-		return -EROFS;
+		if (!visiting)
+			return -EROFS;
+		return refuse_write(sbi, -EROFS, name, led ? "another mount of this machine does" :
+				    "this mount was made for another branch, which is gone", "");
 	}
 	if (!daxfs_slot_is_ours(sbi)) {
 		up_read(&vol->tree);
@@ -141,8 +103,6 @@ static noinline int become_writer(struct daxfs_sb_info *sbi)
 		up_read(&vol->tree);
 		return refuse_write(sbi, -EROFS, name, "it has children, commit or abort them", "");
 	}
-	if (branch->writer)
-		return take_from_other(sbi);
 	up_read(&vol->tree);
 
 	err = daxfs_lease_take(sbi, id, host);
@@ -167,7 +127,7 @@ static noinline int become_writer(struct daxfs_sb_info *sbi)
 	up_write(&vol->tree);
 	if (err == -EINTR || err == -ENOMEM)
 		return err;
-	if (err && err != -EAGAIN)
+	if (err && err != -EAGAIN && err != -EROFS)
 		return refuse_write(sbi, -EIO, name, "its log cannot be read", "");
 	return -EAGAIN;
 }
@@ -191,7 +151,7 @@ static struct daxfs_loaded_branch *enter_to_write(struct inode *inode, bool clai
 	}
 	for (;;) {
 		down_read(&vol->tree);
-		if (unlikely(daxfs_is(DAXFS_I(inode), DAXFS_I_STALE))) {
+		if (unlikely(daxfs_is_stale(inode))) {
 			up_read(&vol->tree);
 			return ERR_PTR(-ESTALE);
 		}
@@ -270,7 +230,7 @@ struct dxc_layer *daxfs_view_write_if_writer(struct inode *inode, struct daxfs_h
 
 	down_read(&vol->tree);
 	if (!sbi->branch || sbi->branch->frozen || sbi->branch->writer != sbi ||
-	    !may_write(sbi) || daxfs_is(DAXFS_I(inode), DAXFS_I_STALE)) {
+	    !may_write(sbi) || daxfs_is_stale(inode)) {
 		up_read(&vol->tree);
 		return NULL;
 	}
@@ -351,7 +311,7 @@ static void tell_others(struct daxfs_sb_info *sbi, struct daxfs_loaded_branch *b
 	if (!told_init(told, branch->views, count))
 		return;
 	list_for_each_entry(other, &sbi->volume->supers, list) {
-		if (other != sbi && other->branch == branch)
+		if (other != sbi && other->counted && other->branch == branch)
 			tell_one(told, other, &branch->layer, changed);
 	}
 }

@@ -13,6 +13,7 @@
  */
 static DEFINE_MUTEX(daxfs_volumes_lock);
 static LIST_HEAD(daxfs_volumes);
+static u64 instances;	/* volumes that there were */
 
 static bool volume_is(const struct daxfs_volume *vol, struct fs_context *fc,
 		      const struct daxfs_mount_options *opt, dev_t dev)
@@ -84,6 +85,7 @@ static struct daxfs_volume *open_volume(struct fs_context *fc,
 		goto exit;
 	}
 	name_volume(vol);
+	vol->instance = ++instances;
 	if (daxfs_has_branches(vol)) {
 		err = daxfs_branch_volume_init(vol, fc);
 		if (err)

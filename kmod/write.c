@@ -425,7 +425,7 @@ static ssize_t daxfs_write_iter(struct kiocb *iocb, struct iov_iter *from)
 
 static int daxfs_branch_open(struct inode *inode, struct file *file)
 {
-	if (daxfs_is(DAXFS_I(inode), DAXFS_I_STALE))
+	if (daxfs_is_stale(inode))
 		return -ESTALE;
 	file->f_mode |= FMODE_CAN_ODIRECT;
 	return generic_file_open(inode, file);
@@ -450,5 +450,7 @@ const struct file_operations daxfs_branch_file_fops = {
 	.mmap = daxfs_mmap,
 	.get_unmapped_area = thp_get_unmapped_area,
 	.fsync = daxfs_fsync,
+	.flock = daxfs_flock,
+	.lock = daxfs_lock,
 	.fallocate = daxfs_fallocate,
 };

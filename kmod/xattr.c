@@ -18,7 +18,7 @@ static int get_from_view(struct inode *inode, u32 prefix, const char *name, void
 	struct dxc_layer *layer;
 	int err, id;
 
-	if (daxfs_is(DAXFS_I(inode), DAXFS_I_STALE))
+	if (daxfs_is_stale(inode))
 		return -ESTALE;
 	id = daxfs_backing_enter(vol->backing);
 	if (id < 0)
@@ -44,7 +44,7 @@ static int get_value(struct inode *inode, u32 prefix, const char *name,
 	struct dxc_xattr *xa;
 	int err, id;
 
-	if (unlikely(daxfs_is(DAXFS_I(inode), DAXFS_I_XATTRS | DAXFS_I_STALE)))
+	if (unlikely(daxfs_is_stale_or(inode, DAXFS_I_XATTRS)))
 		return get_from_view(inode, prefix, name, value, size);
 	if (!DAXFS_I(inode)->core.xattr)
 		return -ENODATA;
@@ -264,7 +264,7 @@ static int list_view(struct inode *inode, struct name_list *nl)
 	struct dxc_layer *layer;
 	int err, id;
 
-	if (daxfs_is(DAXFS_I(inode), DAXFS_I_STALE))
+	if (daxfs_is_stale(inode))
 		return -ESTALE;
 	id = daxfs_backing_enter(vol->backing);
 	if (id < 0)
@@ -287,7 +287,7 @@ ssize_t daxfs_listxattr(struct dentry *dentry, char *list, size_t size)
 	struct dxc_xattr *xa;
 	int err, id;
 
-	if (unlikely(daxfs_is(DAXFS_I(inode), DAXFS_I_XATTRS | DAXFS_I_STALE))) {
+	if (unlikely(daxfs_is_stale_or(inode, DAXFS_I_XATTRS))) {
 		err = list_view(inode, &nl);
 		return err ? err : nl.used;
 	}
@@ -329,7 +329,7 @@ struct posix_acl *daxfs_get_inode_acl(struct inode *inode, int type, bool rcu)
 	int len;
 
 	if (!DAXFS_I(inode)->core.xattr &&
-	    !daxfs_is(DAXFS_I(inode), DAXFS_I_XATTRS | DAXFS_I_STALE))
+	    !daxfs_is_stale_or(inode, DAXFS_I_XATTRS))
 		return NULL;
 	if (rcu)
 		return ERR_PTR(-ECHILD);

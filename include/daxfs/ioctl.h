@@ -36,11 +36,15 @@ struct daxfs_volume_info {
 	__u32 dv_ro_compat;
 	__u32 dv_compat;
 	__u32 dv_flags;		/* DAXFS_VOLUME_* */
+	__u64 dv_instance;	/* the same for all mounts of one region in this kernel, and no other */
 };
-_Static_assert(sizeof(struct daxfs_volume_info) == 160, "daxfs_volume_info has changed size");
+_Static_assert(sizeof(struct daxfs_volume_info) == 168, "daxfs_volume_info has changed size");
 
 #define DAXFS_VOLUME_VALIDATED	0x1u	/* mounted with "validate" */
 #define DAXFS_VOLUME_BRANCHES	0x2u	/* the image has branches */
+#define DAXFS_VOLUME_DISCARDED	0x4u	/* the branch of this mount is gone, it shows nothing */
+#define DAXFS_VOLUME_VISITOR	0x8u	/* it is read-only in what it shows: made for another branch */
+#define DAXFS_VOLUME_SECOND	0x10u	/* likewise: another mount of this kernel may write that */
 
 #define DAXFS_BRANCH_NAME_SIZE	48	/* bytes of a branch's name with its NUL */
 #define DAXFS_REASON_SIZE	192

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * pair WHAT A B: two mounts that show one branch, both written through.
+ * pair WHAT A B: two processes in mounts that show one branch. B may be read-only: then
+ * the other one only looks at what A's does.
  *
  *	pair turns A B		both overwrite, append to and cut the same files, and neither waits for ever
- *	pair append A B		what both append with O_APPEND is all there, once
- *	pair exclusive A B	of two that create a name with O_EXCL, one gets it
+ *	pair append A A		what both append with O_APPEND is all there, once
+ *	pair exclusive A B	of two that create a name with O_EXCL, one gets it, and the other sees it
  *	pair longer A A		who reads behind the end of a file of the base that grows meanwhile gets zeros or nothing
  *
  * The base has the files f0 to f199, of 5000 bytes, and the empty directories
@@ -16,6 +17,7 @@
 #include <stdbool.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -36,6 +38,7 @@ static struct {
 } *shared;
 
 static int root[2];
+static bool looks[2];	/* its mount is read-only */
 
 /* Both begin round number n together. */
 static void together(int me, int n)
@@ -69,6 +72,31 @@ static void write_all(int fd, const char *buf, ssize_t len, off_t pos)
 		write_all(fd, buf + got, len - got, pos + got);
 }
 
+/* Reads what the other one writes, cuts and punches, through both ways. */
+static void look_on(void)
+{
+	time_t end = time(NULL) + SECONDS;
+	unsigned int seed = 1, i;
+	char buf[3 * BASE_SIZE];
+	struct stat st;
+	char name[16], *map;
+	int fd;
+
+	while (time(NULL) < end) {
+		snprintf(name, sizeof(name), "f%d", rand_r(&seed) % 3);
+		fd = open_at(1, name, O_RDONLY);
+		map = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
+		must(map != MAP_FAILED, "mmap");
+		for (i = 0; i < 40; i++) {
+			must(pread(fd, buf, sizeof(buf), 0) >= BASE_SIZE, "read");
+			must(!fstat(fd, &st) && st.st_size >= BASE_SIZE, "fstat");
+			(void)((volatile char *)map)[i];
+		}
+		munmap(map, 4096);
+		close(fd);
+	}
+}
+
 static void take_turns(int me)
 {
 	time_t end = time(NULL) + SECONDS;
@@ -77,6 +105,10 @@ static void take_turns(int me)
 	char name[16], *map;
 	int fd;
 
+	if (looks[me]) {
+		look_on();
+		return;
+	}
 	while (time(NULL) < end) {
 		snprintf(name, sizeof(name), "f%d", rand_r(&seed) % 3);
 		fd = open_at(me, name, O_RDWR);
@@ -146,6 +178,13 @@ static void exclusive(int me)
 	for (i = 0; i < COUNT; i++) {
 		snprintf(name, sizeof(name), "d%d/x", i);
 		together(me, i);
+		if (looks[me]) {
+			while (!atomic_load(&shared->won[i]))
+				;
+			if (fstatat(root[me], name, &st, 0))
+				fail("%s is not there for who looks on: %s", name, strerror(errno));
+			continue;
+		}
 		fd = openat(root[me], name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 		if (fd >= 0)
 			atomic_fetch_add(&shared->won[i], 1);
@@ -226,6 +265,7 @@ static void on_alarm(int number)
 int main(int argc, char **argv)
 {
 	struct sigaction action = { .sa_handler = on_alarm };
+	struct statvfs fs;
 
 	if (argc != 4)
 		fail("usage: pair turns|append|exclusive|longer A B");
@@ -234,6 +274,8 @@ int main(int argc, char **argv)
 	sigaction(SIGALRM, &action, NULL);
 	root[0] = open_or_fail(argv[2], O_RDONLY | O_DIRECTORY);
 	root[1] = open_or_fail(argv[3], O_RDONLY | O_DIRECTORY);
+	must(!fstatvfs(root[1], &fs), "fstatvfs");
+	looks[1] = fs.f_flag & ST_RDONLY;
 	if (!strcmp(argv[1], "turns")) {
 		both(take_turns);
 	} else if (!strcmp(argv[1], "append")) {

@@ -278,7 +278,8 @@ PY
 	done
 	# What overlayfs keeps of the files above goes on being right when another mount changes names.
 	second_main /mnt/other
-	touch /mnt/other/elsewhere
+	touch "$MNT/elsewhere"
+	[[ -e /mnt/other/elsewhere ]]
 	run treecmp /tmp/plain /mnt/merged
 	echo "$output"
 	[ "$status" -eq 0 ]

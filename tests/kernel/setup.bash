@@ -147,12 +147,12 @@ show() {
 	fi
 }
 
-# second_main DIR: a super block of its own that shows main like that of $MNT. Mounting main again would show the same one.
+# second_main DIR: a super block of its own that shows main like that of $MNT, read-only. Mounting main again would show the same one.
 second_main() {
 	mkdir -p "$1"
 	daxfs-branch create second -m "$1" --volume "$MNT" -p main >/dev/null
 	daxfs-branch abort second -m "$1" >/dev/null
-	[[ $(stat -c %d "$1") != "$(stat -c %d "$MNT")" ]]
+	[[ $(findmnt -nro MAJ:MIN "$1") != "$(findmnt -nro MAJ:MIN "$MNT")" ]]
 }
 
 # Takes $MNT down and mounts it again. OPTIONS as above.

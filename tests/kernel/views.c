@@ -3,8 +3,9 @@
  * views: what becomes of open files and mappings when a branch is committed or
  * aborted, looked at as soon as the call has returned.
  *
- *	views abort LOSER		aborts what LOSER shows
+ *	views abort LOSER		aborts what LOSER shows, through itself
  *	views commit WINNER LOSER...	commits what WINNER shows; the others show siblings of it, or what is below those
+ *	views keep WINNER LOSER...	the same for a winner whose home is the parent: it goes on writing
  *
  * Each is a mount. The base has the files kept and changed, of two blocks at
  * least, and the directory dir. Silent and 0, else one sentence and 1.
@@ -141,7 +142,28 @@ static void is_stale(const struct view *v, const char *what, long result)
 		fail("%s: %s: %s instead of ESTALE", v->mount, what, strerror(errno));
 }
 
-static void expect_stale(struct view *v)
+/* What nobody changed is gone with it, too; what the root says of itself is not. */
+static void expect_dead(struct view *v)
+{
+	char buf[PAGE];
+	struct stat st;
+
+	is_stale(v, "reading a file that nobody changed", pread(v->kept, buf, PAGE, 0));
+	is_stale(v, "stat of a file that nobody changed", fstat(v->kept, &st));
+	if (!faults(v->kept_map, false) || !faults(v->kept_map + PAGE, false))
+		fail("%s: the mapping of a file that nobody changed raises no SIGBUS", v->mount);
+	is_stale(v, "reading the root", syscall(SYS_getdents64, v->root, buf, sizeof(buf)));
+	is_stale(v, "a name in the root", fstatat(v->root, "kept", &st, 0));
+	is_stale(v, "a new name in the root", openat(v->root, "new", O_RDWR | O_CREAT, 0600));
+	is_stale(v, "an O_TMPFILE in the root", openat(v->root, ".", O_RDWR | O_TMPFILE, 0600));
+	is_stale(v, "chmod of the root", fchmod(v->root, 0700));
+	is_stale(v, "the current directory", fchdir(v->changed_dir));
+	if (fstat(v->root, &st))
+		fail("%s: the root: %s", v->mount, strerror(errno));
+}
+
+/* dead: the mount shows nothing any more, else the parent. */
+static void expect_stale(struct view *v, bool dead)
 {
 	char buf[PAGE];
 	struct stat st;
@@ -167,6 +189,10 @@ static void expect_stale(struct view *v)
 	if (!faults(v->changed_map, false) || !faults(v->changed_map + PAGE, false) ||
 	    !faults(v->changed_map, true))
 		fail("%s: the mapping of a file that was changed raises no SIGBUS", v->mount);
+	if (dead) {
+		expect_dead(v);
+		return;
+	}
 	/* What nobody changed is no different. */
 	if (pread(v->kept, buf, PAGE, 0) != PAGE || faults(v->kept_map, false) ||
 	    faults(v->kept_map + PAGE, false) || memcmp(buf, v->kept_map, PAGE))
@@ -175,7 +201,29 @@ static void expect_stale(struct view *v)
 		fail("%s: the root: %s", v->mount, strerror(errno));
 }
 
-static void expect_live(struct view *v)
+static void expect_read_only(struct view *v)
+{
+	static const char *const what[] = { "writing", "truncating", "making a file", "a name" };
+	struct stat st;
+
+	for (int i = 0; i < 4; i++) {
+		errno = 0;
+		if ((i == 0 ? pwrite(v->made, "after", 6, 100) :
+		     i == 1 ? ftruncate(v->changed, 5) :
+		     i == 2 ? openat(v->root, "new", O_RDWR | O_CREAT, 0600) :
+			      unlinkat(v->root, "made", 0)) >= 0 || errno != EROFS)
+			fail("%s: %s in what it was not made for: %s", v->mount, what[i],
+			     strerror(errno));
+	}
+	if (!faults(v->made_map, true) || !faults(v->changed_map, true) ||
+	    !faults(v->changed_map + PAGE, true))
+		fail("%s: what is mapped can be stored to", v->mount);
+	if (stat("made", &st) || faults(v->made_map, false) || v->made_map[PAGE] != 'm')
+		fail("%s: what is read only cannot be read", v->mount);
+}
+
+/* writable: its home is what it shows now, else it is to be read only. */
+static void expect_live(struct view *v, bool writable)
 {
 	char buf[PAGE];
 	struct stat st, now;
@@ -187,6 +235,10 @@ static void expect_live(struct view *v)
 		fail("%s: reading what was open on the winner: %s", v->mount, strerror(errno));
 	if (other_faults(v) || faults(v->made_map, false) || v->made_map[PAGE] != 'm')
 		fail("%s: the winner's mapping is gone", v->mount);
+	if (!writable) {
+		expect_read_only(v);
+		return;
+	}
 	if (pwrite(v->made, "after", 6, 100) != 6 || strcmp(v->made_map + 100, "after"))
 		fail("%s: writing what was open on the winner: %s", v->mount, strerror(errno));
 	/* A block of the branch, and one that is still the base's. */
@@ -224,11 +276,12 @@ static void expect_parent(const char *mount, const char *text)
 int main(int argc, char **argv)
 {
 	static struct view views[MOST];
-	bool commit = argc > 1 && !strcmp(argv[1], "commit");
+	bool keep = argc > 1 && !strcmp(argv[1], "keep");
+	bool commit = keep || (argc > 1 && !strcmp(argv[1], "commit"));
 	int count = argc - 2;
 
-	if (argc < 3 || count > MOST || (commit ? count < 2 : strcmp(argv[1], "abort") || count > 1)) {
-		fputs("usage: views abort LOSER | commit WINNER LOSER...\n", stderr);
+	if (argc < 3 || count > MOST || (commit ? count < 1 : strcmp(argv[1], "abort") || count > 1)) {
+		fputs("usage: views abort LOSER | commit|keep WINNER LOSER...\n", stderr);
 		return 2;
 	}
 	signal(SIGPIPE, SIG_IGN);
@@ -236,10 +289,9 @@ int main(int argc, char **argv)
 		open_view(&views[i], argv[2 + i], i);
 	branch(views[0].root, commit ? DAXFS_IOC_BRANCH_COMMIT : DAXFS_IOC_BRANCH_ABORT, "", "", 0);
 	for (int i = commit; i < count; i++)
-		expect_stale(&views[i]);
+		expect_stale(&views[i], commit);
 	if (commit)
-		expect_live(&views[0]);
-	for (int i = 0; i < count; i++)
-		expect_parent(views[i].mount, commit ? views[0].text : NULL);
+		expect_live(&views[0], keep);
+	expect_parent(views[0].mount, commit ? views[0].text : NULL);
 	return 0;
 }
