@@ -22,7 +22,7 @@ _daxfsctl_row()
 		operands+=(directory)
 		;;
 	branch)
-		options='-m --mount -p --parent --stay --volume -s --source --stat --dry-run --to-root -J --json -o --output -O --output-all -P --pairs -r --raw -n --noheadings -b --bytes -q --quiet -h --help'
+		options='-m --mount -p --parent --stay --volume -s --source --stat --dry-run --to-root -J --json -o --output -O --output-all -P --pairs -r --raw -n --noheadings -b --bytes -y --yes -q --quiet -h --help'
 		valued=' -m=mount --mount=mount -p=branch --parent=branch --volume=mount -s=source --source=source -o=nothing --output=nothing '
 		operands+=(word)
 		here=1

@@ -231,6 +231,7 @@ complete $commands -n '__daxfsctl_at branch' -s P -l pairs -d 'list: print KEY="
 complete $commands -n '__daxfsctl_at branch' -s r -l raw -d 'list: print without alignment'
 complete $commands -n '__daxfsctl_at branch' -s n -l noheadings -d 'list: print no headings'
 complete $commands -n '__daxfsctl_at branch' -s b -l bytes -d 'list, show: print sizes in bytes'
+complete $commands -n '__daxfsctl_at branch' -s y -l yes -d 'commit: do not ask, also on a terminal'
 complete $commands -n '__daxfsctl_at branch' -s q -l quiet -d 'say nothing when all is well'
 complete $commands -n '__daxfsctl_at branch' -s h -l help -d 'print help and exit'
 complete $commands -n '__daxfsctl_at branch 0' -a create -d 'a new branch, and show it'

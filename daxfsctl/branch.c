@@ -36,6 +36,7 @@ const struct applet_option branch_options[] = {
 	{ 'r', "raw", NULL, "list: print without alignment" },
 	{ 'n', "noheadings", NULL, "list: print no headings" },
 	{ 'b', "bytes", NULL, "list, show: print sizes in bytes" },
+	{ 'y', "yes", NULL, "commit: do not ask, also on a terminal" },
 	{ 'q', "quiet", NULL, "say nothing when all is well" },
 	{ 0 }
 };
@@ -53,7 +54,7 @@ static const struct branch_verb {
 	{ "show", cmd_branch_show, 0, 1, { "NAME" }, "Jb" },
 	{ "switch", cmd_branch_switch, 1, 1, { "NAME" }, "q" },
 	{ "diff", cmd_branch_diff, 0, 1, { "NAME" }, "Js\3" },
-	{ "commit", cmd_branch_commit, 0, 1, { "NAME" }, "qJ\3\4\5" },
+	{ "commit", cmd_branch_commit, 0, 1, { "NAME" }, "qyJ\3\4\5" },
 	{ "abort", cmd_branch_abort, 0, 1, { "NAME" }, "q" },
 	{ "rename", cmd_branch_rename, 2, 2, { "OLD", "NEW" }, "q" },
 	{ "mount", cmd_branch_mount, 2, 2, { "NAME", "DIR" }, "q\2" },
@@ -122,6 +123,9 @@ static void take_option(struct branch_args *args, int letter)
 		break;
 	case 'b':
 		args->bytes = true;
+		break;
+	case 'y':
+		args->yes = true;
 		break;
 	case 'q':
 		args->quiet = true;

@@ -18,7 +18,7 @@ struct branch_args {
 	const char *source;
 	const char *volume;
 	const char *columns;	/* -o */
-	bool stay, dry_run, to_root, stat, quiet;
+	bool stay, dry_run, to_root, stat, quiet, yes;
 	bool json, pairs, raw, no_headings, bytes, all_columns;
 };
 
@@ -60,6 +60,9 @@ const struct daxfs_branch_info *branch_parent(const struct branch_mount *bm,
 bool branch_is_ancestor(const struct branch_mount *bm, const struct daxfs_branch_info *br,
 			const struct daxfs_branch_info *below);
 
+/* What the kernel says of the mount that fd is the root of: DAXFS_VOLUME_*. */
+uint32_t branch_mount_flags(int fd);
+
 /* The branch that an operand names, the shown one for NULL; says when there is none. */
 const struct daxfs_branch_info *branch_operand(const struct branch_mount *bm, const char *name);
 
@@ -96,6 +99,9 @@ void branch_targets_free(struct branch_targets *targets);
 /* The n-th directory at which a mount shows a branch, NULL after the last. */
 const char *branch_targets_get(const struct branch_targets *targets, const char *branch,
 			       size_t n);
+/* The n-th directory at which a mount shows nothing any more, and which branch it has lost. */
+const char *branch_targets_lost(const struct branch_targets *targets, const char **branch,
+				size_t n);
 /*
  * A mount of the only volume that is mounted: 0 and *path to be freed, -ENOENT:
  * none is mounted, -ENOTUNIQ: several are, -ENOMEM.

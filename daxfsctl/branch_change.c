@@ -52,6 +52,18 @@ static int set_name(char to[DAXFS_BRANCH_NAME_SIZE], const char *name)
 	return EXIT_OK;
 }
 
+/* What there is to be said of a mount that shows a parent, or was switched. */
+static const char *how_shown(int fd)
+{
+	uint32_t flags = branch_mount_flags(fd);
+
+	if (flags & DAXFS_VOLUME_SECOND)
+		return ", read-only, as another mount of this machine may write it";
+	if (flags & DAXFS_VOLUME_VISITOR)
+		return ", read-only, as it was mounted for the other one";
+	return "";
+}
+
 /* ---- create ---- */
 
 /* Is it a directory to mount on? An exit status. */
@@ -91,10 +103,11 @@ static int create_here(const struct branch_args *args, struct branch_mount *bm)
 		status =
 			branch_call(bm->fd, DAXFS_IOC_BRANCH_CREATE, &op, args->names[0]);
 	if (!status && args->stay)
-		say(args, "created branch \"%s\" from \"%s\"", args->names[0],
-		    parent->di_name);
+		say(args, "created branch \"%s\" from \"%s\", which is read-only now",
+		    args->names[0], parent->di_name);
 	else if (!status)
-		say(args, "created branch \"%s\" from \"%s\"; %s shows it now",
+		say(args,
+		    "created branch \"%s\" from \"%s\", which is read-only now; %s shows it",
 		    args->names[0], parent->di_name, bm->path);
 	return status;
 }
@@ -185,7 +198,8 @@ static int create_and_mount(const struct branch_args *args)
 		goto out;
 	status = mount_branch(&bm, args->names[0], args->mount);
 	if (!status) {
-		say(args, "created branch \"%s\" from \"%s\"; %s shows it",
+		say(args,
+		    "created branch \"%s\" from \"%s\", which is read-only now; %s shows it",
 		    args->names[0], parent->di_name, args->mount);
 		goto out;
 	}
@@ -391,6 +405,58 @@ static int rehearse(const struct branch_args *args, struct branch_mount *bm,
 	return status;
 }
 
+/* Is it mounted anywhere but at the mount that is asked? That one is told what it shows then. */
+static bool loses_mounts(const struct branch_mount *bm,
+			 const struct branch_targets *targets,
+			 const struct daxfs_branch_info *other)
+{
+	uint32_t own = other->di_flags & DAXFS_BRANCH_SHOWN ? 1 : 0;
+	const char *target;
+
+	if (other->di_mounts > own)
+		return true;
+	for (size_t i = 0; (target = branch_targets_get(targets, other->di_name, i)); i++)
+		if (!own || strcmp(target, bm->path) != 0)
+			return true;
+	return false;
+}
+
+/*
+ * Says which mounts a commit takes their branch from, before it does; on a
+ * terminal it asks. An exit status.
+ */
+static int warn_losers(const struct branch_args *args, const struct branch_mount *bm,
+		       const struct branch_targets *targets,
+		       const struct daxfs_branch_info *br)
+{
+	unsigned int losers = 0;
+	char answer[8] = "";
+
+	for (size_t i = 0; i < bm->count; i++) {
+		const struct daxfs_branch_info *other = &bm->branches[i];
+		char *users;
+
+		if (!would_go(bm, br, args->to_root, other) ||
+		    !loses_mounts(bm, targets, other))
+			continue;
+		losers++;
+		users = describe_users(targets, other);
+		say(args, "branch \"%s\"%s, is discarded by this", other->di_name,
+		    users ? users : "");
+		free(users);
+	}
+	fflush(stdout);
+	if (!losers || args->yes || !isatty(STDIN_FILENO) || !isatty(STDERR_FILENO))
+		return EXIT_OK;
+	fprintf(stderr, "commit \"%s\" and discard %s? [y/N] ", br->di_name,
+		losers == 1 ? "that branch" : "these branches");
+	if (fgets(answer, sizeof(answer), stdin) &&
+	    (answer[0] == 'y' || answer[0] == 'Y'))
+		return EXIT_OK;
+	message_error("%s: nothing was committed", br->di_name);
+	return EXIT_REFUSED;
+}
+
 static int commit(const struct branch_args *args, struct branch_mount *bm,
 		  const struct branch_targets *targets,
 		  const struct daxfs_branch_info *br)
@@ -404,13 +470,15 @@ static int commit(const struct branch_args *args, struct branch_mount *bm,
 
 	status = set_name(op.bo_name, br->di_name);
 	if (!status)
+		status = warn_losers(args, bm, targets, br);
+	if (!status)
 		status = branch_call(bm->fd, DAXFS_IOC_BRANCH_COMMIT, &op, br->di_name);
 	if (status)
 		return status;
 	into = goal ? goal->di_name : "main";
 	if (shown && (shown == br || would_go(bm, br, args->to_root, shown)))
-		say(args, "committed branch \"%s\" into \"%s\"; %s shows it now",
-		    br->di_name, into, bm->path);
+		say(args, "committed branch \"%s\" into \"%s\"; %s shows it now%s",
+		    br->di_name, into, bm->path, how_shown(bm->fd));
 	else
 		say(args, "committed branch \"%s\" into \"%s\"", br->di_name, into);
 	say_discarded(args, bm, targets, br, "discarded");
@@ -463,8 +531,9 @@ int cmd_branch_abort(const struct branch_args *args)
 			snprintf(below, sizeof(below), " and %u below it",
 				 op.bo_discarded);
 		if (parent && shown && branch_is_ancestor(&bm, br, shown))
-			say(args, "aborted branch \"%s\"%s; %s shows \"%s\" now",
-			    br->di_name, below, bm.path, parent->di_name);
+			say(args, "aborted branch \"%s\"%s; %s shows \"%s\" now%s",
+			    br->di_name, below, bm.path, parent->di_name,
+			    how_shown(bm.fd));
 		else
 			say(args, "aborted branch \"%s\"%s", br->di_name, below);
 	}
@@ -484,7 +553,8 @@ int cmd_branch_switch(const struct branch_args *args)
 	if (!status)
 		status = branch_call(bm.fd, DAXFS_IOC_BRANCH_SWITCH, &op, args->names[0]);
 	if (!status)
-		say(args, "%s shows branch \"%s\" now", bm.path, args->names[0]);
+		say(args, "%s shows branch \"%s\" now%s", bm.path, args->names[0],
+		    how_shown(bm.fd));
 	branch_mount_close(&bm);
 	return status;
 }

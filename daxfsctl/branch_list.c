@@ -51,6 +51,9 @@ static const struct table_column columns[COLUMNS + 1] = {
 
 _Static_assert(COLUMNS <= COLUMNS_MAX, "all columns can be shown");
 
+/* di_flags of a line that is no branch but a name that mounts have lost */
+#define BRANCH_LOST 0x80000000u
+
 struct listing {
 	const struct branch_args *args;
 	struct branch_mount bm;
@@ -81,6 +84,8 @@ static void choose_columns(struct listing *ls)
 
 static const char *state_of(const struct daxfs_branch_info *br)
 {
+	if (br->di_flags & BRANCH_LOST)
+		return "discarded";
 	if (br->di_flags & DAXFS_BRANCH_SHOWN)
 		return "shown";
 	return br->di_flags & DAXFS_BRANCH_FROZEN ? "frozen" : "live";
@@ -119,14 +124,27 @@ static char *format_size(const struct branch_args *args, uint64_t size, char *bu
 	return buf;
 }
 
+/* The n-th directory of a line, NULL after the last. */
+static const char *target_of(const struct listing *ls, const struct daxfs_branch_info *br,
+			     size_t n)
+{
+	const char *target, *branch;
+
+	if (!(br->di_flags & BRANCH_LOST))
+		return branch_targets_get(ls->targets, br->di_name, n);
+	for (size_t i = 0; (target = branch_targets_lost(ls->targets, &branch, i)); i++)
+		if (strcmp(branch, br->di_name) == 0 && n-- == 0)
+			return target;
+	return NULL;
+}
+
 /* One line per target; NULL without memory. */
-static char *join_targets(const struct listing *ls, const char *branch)
+static char *join_targets(const struct listing *ls, const struct daxfs_branch_info *br)
 {
 	char *text = strdup("");
 	const char *target;
 
-	for (size_t i = 0; text && (target = branch_targets_get(ls->targets, branch, i));
-	     i++)
+	for (size_t i = 0; text && (target = target_of(ls, br, i)); i++)
 		text = columns_add_line(text, target);
 	return text;
 }
@@ -138,6 +156,9 @@ static char *cell(const struct listing *ls, const struct daxfs_branch_info *br,
 	const struct daxfs_branch_info *parent;
 	char buf[64];
 
+	if (br->di_flags & BRANCH_LOST && column != COL_NAME && column != COL_STATE &&
+	    column != COL_TARGETS)
+		return strdup("");
 	switch (column) {
 	case COL_NAME:
 		return escape_cell(br->di_name, strlen(br->di_name));
@@ -150,7 +171,7 @@ static char *cell(const struct listing *ls, const struct daxfs_branch_info *br,
 	case COL_HOST:
 		return escape_cell(br->di_host, strlen(br->di_host));
 	case COL_TARGETS:
-		return join_targets(ls, br->di_name);
+		return join_targets(ls, br);
 	case COL_ID:
 		return strdup(format_id(br->di_id, buf, sizeof(buf)));
 	case COL_PARENT:
@@ -172,6 +193,9 @@ static void json_cell(struct json *json, const struct listing *ls,
 	const char *target;
 	char buf[64];
 
+	if (br->di_flags & BRANCH_LOST && column != COL_NAME && column != COL_STATE &&
+	    column != COL_TARGETS)
+		return;
 	switch (column) {
 	case COL_NAME:
 		json_bytes(json, "name", br->di_name, strlen(br->di_name));
@@ -190,8 +214,7 @@ static void json_cell(struct json *json, const struct listing *ls,
 		break;
 	case COL_TARGETS:
 		json_open_array(json, "targets");
-		for (size_t i = 0;
-		     (target = branch_targets_get(ls->targets, br->di_name, i)); i++)
+		for (size_t i = 0; (target = target_of(ls, br, i)); i++)
 			json_bytes(json, NULL, target, strlen(target));
 		json_close(json, ']');
 		break;
@@ -219,7 +242,7 @@ static void json_branch(struct json *json, const struct listing *ls,
 	for (size_t i = 0; i < ls->columns.count; i++)
 		json_cell(json, ls, br, (enum column)ls->columns.shown[i]);
 	/* What the columns sum up. */
-	if (!ls->args->columns) {
+	if (!ls->args->columns && !(br->di_flags & BRANCH_LOST)) {
 		json_bool(json, "frozen", br->di_flags & DAXFS_BRANCH_FROZEN);
 		json_number(json, "mounts", br->di_mounts);
 	}
@@ -293,6 +316,34 @@ static int print_table(const struct listing *ls)
 	return err;
 }
 
+/* A line for each name that mounts have lost. Without memory there is none. */
+static void add_lost(struct listing *ls)
+{
+	struct daxfs_branch_info *more;
+	const char *branch;
+	bool known;
+
+	for (size_t i = 0; branch_targets_lost(ls->targets, &branch, i); i++) {
+		known = false;
+		for (size_t n = 0; n < ls->bm.count && !known; n++)
+			known = ls->bm.branches[n].di_flags & BRANCH_LOST &&
+				strcmp(ls->bm.branches[n].di_name, branch) == 0;
+		if (known)
+			continue;
+		more = reallocarray(ls->bm.branches, ls->bm.count + 1, sizeof(*more));
+		if (!more)
+			return;
+		ls->bm.branches = more;
+		more += ls->bm.count++;
+		memset(more, 0, sizeof(*more));
+		strncpy(more->di_name, branch, sizeof(more->di_name) - 1);
+		/* Behind all there are, and nobody's child. */
+		more->di_id = UINT32_MAX;
+		more->di_parent = more->di_id;
+		more->di_flags = BRANCH_LOST;
+	}
+}
+
 static int open_listing(struct listing *ls, const struct branch_args *args)
 {
 	int status;
@@ -326,6 +377,7 @@ int cmd_branch_list(const struct branch_args *args)
 	status = open_listing(&ls, args);
 	if (status)
 		goto out;
+	add_lost(&ls);
 	if (args->json) {
 		json_begin(&json, stdout, "branches");
 		for (size_t i = 0; i < ls.bm.count; i++)
@@ -356,6 +408,41 @@ static void print_escaped(const char *name, const char *value)
 	putchar('\n');
 }
 
+/* Why the mount that was asked cannot write the branch, if it is that one's. */
+static void explain_mode(const struct listing *ls, const struct daxfs_branch_info *br)
+{
+	uint32_t flags = br->di_flags & DAXFS_BRANCH_SHOWN && ls->bm.fd >= 0 ?
+				 branch_mount_flags(ls->bm.fd) :
+				 0;
+
+	if (br->di_flags & DAXFS_BRANCH_FROZEN)
+		print_line("Read-only:",
+			   "it has branches of its own: commit or abort them");
+	else if (flags & DAXFS_VOLUME_SECOND)
+		print_line("Read-only:", "another mount of this machine may write it");
+	else if (flags & DAXFS_VOLUME_VISITOR)
+		print_line(
+			"Read-only:",
+			"this mount was made for another branch: switch or remount it");
+}
+
+/* The mount that was asked has lost its branch. */
+static void print_lost(const struct listing *ls)
+{
+	const char *target, *branch;
+
+	for (size_t i = 0; (target = branch_targets_lost(ls->targets, &branch, i)); i++) {
+		if (strcmp(target, ls->bm.path) != 0)
+			continue;
+		print_escaped("Name:", branch);
+		break;
+	}
+	print_line("State:", "discarded");
+	print_escaped("Target:", ls->bm.path);
+	print_line("Read-only:",
+		   "it shows nothing until daxfs-branch switch gives it another branch");
+}
+
 static void print_branch(const struct listing *ls, const struct daxfs_branch_info *br)
 {
 	const struct daxfs_branch_info *parent = branch_parent(&ls->bm, br);
@@ -365,6 +452,7 @@ static void print_branch(const struct listing *ls, const struct daxfs_branch_inf
 	print_escaped("Name:", br->di_name);
 	print_line("State:", br->di_flags & DAXFS_BRANCH_FROZEN ? "frozen" : "live");
 	print_line("Mode:", mode_of(br));
+	explain_mode(ls, br);
 	if (parent)
 		print_escaped("Parent:", parent->di_name);
 	for (size_t i = 0; i < ls->bm.count; i++)
@@ -390,7 +478,10 @@ int cmd_branch_show(const struct branch_args *args)
 	int status;
 
 	status = open_listing(&ls, args);
-	if (!status) {
+	if (!status && !args->names[0] && !args->json && ls.bm.fd >= 0 &&
+	    branch_mount_flags(ls.bm.fd) & DAXFS_VOLUME_DISCARDED) {
+		print_lost(&ls);
+	} else if (!status) {
 		br = branch_operand(&ls.bm, args->names[0]);
 		status = br ? EXIT_OK : EXIT_NOT_FOUND;
 	}

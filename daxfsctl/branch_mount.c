@@ -270,16 +270,26 @@ bool branch_is_ancestor(const struct branch_mount *bm, const struct daxfs_branch
 	return false;
 }
 
+uint32_t branch_mount_flags(int fd)
+{
+	struct daxfs_volume_info info = { .dv_size = sizeof(info) };
+
+	return ioctl(fd, DAXFS_IOC_VOLUME_INFO, &info) == 0 ? info.dv_flags : 0;
+}
+
 const struct daxfs_branch_info *branch_operand(const struct branch_mount *bm,
 					       const char *name)
 {
 	const struct daxfs_branch_info *br = name ? branch_named(bm, name) :
 						    branch_shown(bm);
 
-	if (!br && name)
+	if (!br && name) {
 		message_error("%s: there is no such branch", name);
-	else if (!br)
-		message_error("%s: what it shows is no branch any more", bm->path);
+	} else if (!br) {
+		message_error("%s: the branch that it showed is discarded", bm->path);
+		message_hint(
+			"'daxfs-branch switch NAME -m DIR' shows another branch there");
+	}
 	return br;
 }
 

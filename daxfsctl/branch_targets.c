@@ -17,6 +17,7 @@
 struct target {
 	char *path;
 	char branch[DAXFS_BRANCH_NAME_SIZE];
+	bool discarded;
 };
 
 struct branch_targets {
@@ -44,6 +45,7 @@ static int add_target(struct branch_targets *targets, struct libmnt_fs *fs)
 		memcpy(t->branch, value, len);
 		t->branch[len] = '\0';
 	}
+	t->discarded = mnt_fs_get_option(fs, "discarded", NULL, NULL) == 0;
 	targets->count++;
 	return 0;
 }
@@ -133,8 +135,23 @@ const char *branch_targets_get(const struct branch_targets *targets, const char 
 	if (!targets)
 		return NULL;
 	for (size_t i = 0; i < targets->count; i++)
-		if (strcmp(targets->targets[i].branch, branch) == 0 && n-- == 0)
+		if (!targets->targets[i].discarded &&
+		    strcmp(targets->targets[i].branch, branch) == 0 && n-- == 0)
 			return targets->targets[i].path;
+	return NULL;
+}
+
+const char *branch_targets_lost(const struct branch_targets *targets, const char **branch,
+				size_t n)
+{
+	if (!targets)
+		return NULL;
+	for (size_t i = 0; i < targets->count; i++) {
+		if (!targets->targets[i].discarded || n-- != 0)
+			continue;
+		*branch = targets->targets[i].branch;
+		return targets->targets[i].path;
+	}
 	return NULL;
 }
 

@@ -58,13 +58,15 @@ static bool knows_mount(const struct mounted *a, const struct mounted *b)
 }
 
 /*
- * Images are copied, with their UUID: two mounts are of one volume only if
- * each counts the other.
+ * The kernel gives each a number. An older one does not: as images are copied,
+ * with their UUID, two mounts are of one volume only if each counts the other.
  */
 bool mounted_is_same_volume(const struct mounted *a, const struct mounted *b)
 {
 	if (a->dev == b->dev)
 		return true;
+	if (a->info.dv_instance || b->info.dv_instance)
+		return a->info.dv_instance == b->info.dv_instance;
 	return memcmp(a->info.dv_uuid, b->info.dv_uuid, sizeof(a->info.dv_uuid)) == 0 &&
 	       a->info.dv_backing == b->info.dv_backing &&
 	       a->info.dv_phys == b->info.dv_phys &&
@@ -88,6 +90,7 @@ const char *mounted_backing(__u32 backing)
 int mounted_open(struct libmnt_fs *fs)
 {
 	const char *root = mnt_fs_get_root(fs);
+	struct statx stx;
 	struct stat st;
 	int fd;
 
@@ -97,6 +100,10 @@ int mounted_open(struct libmnt_fs *fs)
 	if (fd < 0)
 		return -errno;
 	if (fstat(fd, &st) == 0 && st.st_dev == mnt_fs_get_devno(fs))
+		return fd;
+	/* Of several super blocks that show one branch all report the number of one. */
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &stx) == 0 &&
+	    stx.stx_mask & STATX_MNT_ID && stx.stx_mnt_id == (__u64)mnt_fs_get_id(fs))
 		return fd;
 	close(fd);
 	return -ENOENT;

@@ -286,6 +286,8 @@ static int add_root(struct seen_list *list, struct roots *roots, struct libmnt_f
 	if (err)
 		return 0;
 	mounted.info.dv_label[sizeof(mounted.info.dv_label) - 1] = '\0';
+	/* Not st_dev, which several mounts of one branch share. */
+	mounted.dev = mnt_fs_get_devno(fs);
 	for (size_t i = 0; i < roots->count && !seen; i++)
 		if (mounted_is_same_volume(&roots->mounted[i], &mounted))
 			seen = &list->seen[roots->seen[i]];

@@ -445,9 +445,9 @@ differs() {
 		# shellcheck disable=SC2086
 		[[ ! $(faked daxfsctl branch $words -q -m "$dir") ]]
 	done <<-END
-		create x|CREATE name=x other=aa flags=0|created branch "x" from "aa"; DIR shows it now
-		create x -p b|CREATE name=x other=b flags=0|created branch "x" from "b"; DIR shows it now
-		create x --stay|CREATE name=x other=aa flags=1|created branch "x" from "aa"
+		create x|CREATE name=x other=aa flags=0|created branch "x" from "aa", which is read-only now; DIR shows it
+		create x -p b|CREATE name=x other=b flags=0|created branch "x" from "b", which is read-only now; DIR shows it
+		create x --stay|CREATE name=x other=aa flags=1|created branch "x" from "aa", which is read-only now
 		switch b|SWITCH name=b other= flags=0|DIR shows branch "b" now
 		commit|COMMIT name=aa other= flags=0|committed branch "aa" into "a"; DIR shows it now
 		abort|ABORT name=aa other= flags=0|aborted branch "aa"; DIR shows "a" now
@@ -467,7 +467,28 @@ differs() {
 		END
 	)
 	called "COMMIT name=bb other= flags=2"
-	faked daxfsctl branch commit aa --to-root -m "$dir" | grep -qx 'discarded branch "b", mounted 2 times (host elsewhere)'
+	faked daxfsctl branch commit aa --to-root -m "$dir" >"$BATS_TEST_TMPDIR/said"
+	# Before it is done, too.
+	[[ $(head -n 1 "$BATS_TEST_TMPDIR/said") == 'branch "b", mounted 2 times (host elsewhere), is discarded by this' ]]
+	grep -qx 'discarded branch "b", mounted 2 times (host elsewhere)' $BATS_TEST_TMPDIR/said
+}
+
+@test "on a terminal commit asks before mounts lose their branch, unless --yes is given" {
+	for answer in n y; do
+		: >"$BATS_TEST_TMPDIR/calls"
+		run faked script -qec "daxfsctl branch commit aa --to-root -m '$dir'" /dev/null <<<$answer
+		echo "$output"
+		[[ $output == *'is discarded by this'*'[y/N]'* ]]
+		[[ $answer == y || ($status == 4 && $output == *"nothing was committed"* && ! -s $BATS_TEST_TMPDIR/calls) ]]
+	done
+	called "COMMIT name=aa other= flags=2"
+	run faked script -qec "daxfsctl branch commit --yes aa --to-root -m '$dir'" /dev/null
+	[[ $status == 0 && $output == *'is discarded by this'* && $output != *'[y/N]'* ]]
+	run faked script -qec "daxfsctl branch commit -y aa --to-root -m '$dir'" /dev/null
+	[[ $status == 0 && $output == *'is discarded by this'* && $output != *'[y/N]'* ]]
+	# Nothing is lost: nothing is asked.
+	run faked script -qec "daxfsctl branch commit bb --to-root -m '$dir'" /dev/null
+	[[ $status == 0 && $output != *'[y/N]'* ]]
 }
 
 @test "commit --dry-run lists what diff lists and what would go, and calls nothing" {

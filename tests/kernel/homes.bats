@@ -120,8 +120,8 @@ PY
 	[[ $output == *two*discarded*switch* ]]
 	says discarded daxfs-branch commit -m /mnt/two
 	says discarded daxfs-branch create sub -m /mnt/two
-	mount -o remount,ro /mnt/two && mount -o remount,ro /mnt/two
-	says discarded mount -o remount,rw /mnt/two
+	mount -o remount,ro /mnt/two
+	says "Stale file handle" mount -o remount,rw /mnt/two
 	# Mounting what lies below it gives a mount of its own.
 	daxfs-branch create three --stay -m "$MNT" -p main
 	daxfs-branch switch three -m /mnt/two
@@ -223,10 +223,13 @@ PY
 }
 
 @test "a second mount of a branch that is being written is read-only, says so, and its files are the same ones" {
-	siblings pmem
+	start pmem /tmp/base.img
+	mkdir -p /mnt/one
+	daxfs-branch create one -m /mnt/one --volume "$MNT" -p main
 	run daxfs-branch switch main -m /mnt/one
 	echo "$output"
 	[[ $status == 0 && $output == *read-only* ]]
+	daxfs-branch abort one -m "$MNT"
 	[[ $(options /mnt/one) == ro,*branch=main* ]]
 	echo seen >"$MNT/seen"
 	[[ $(</mnt/one/seen) == seen ]]
@@ -235,7 +238,7 @@ PY
 	[[ $(stat -c %d:%i /mnt/one/kept) == "$(stat -c %d:%i "$MNT/kept")" ]]
 	says "are the same file" cp /mnt/one/kept "$MNT/kept"
 	cmp "$MNT/kept" /tmp/base/kept
-	says "writable elsewhere" mount -o remount,rw /mnt/one
+	says busy mount -o remount,rw /mnt/one
 	daxfs-branch list -m /mnt/one -nr -o NAME,TARGETS | grep -x "main .*/mnt/one.*"
 	# A file is locked through the mount that can write it, or not at all.
 	says "No locks available" flock -n /mnt/one/kept true

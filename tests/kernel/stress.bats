@@ -40,6 +40,10 @@ try() {
 	same /tmp/base "$MNT"
 	daxfs-branch abort other1 -m "$MNT"
 	daxfs-branch abort other2 -m "$MNT"
+	# It was made for work.
+	run touch "$MNT/x"
+	[[ $output == *"Read-only file system"* ]]
+	again branch=main
 	touch "$MNT/x"
 	is_clean
 }
