@@ -220,6 +220,8 @@ int cmd_branch_create(const struct branch_args *args)
 	err = args->mount ? branch_path_is_mount(args->mount, &is_mount) : 0;
 	if (err) {
 		message_error("%s: %s", args->mount, strerror(-err));
+		if (err == -ENOENT)
+			message_hint("mkdir makes the empty directory that is to show the branch");
 		return err == -ENOENT || err == -ENOTDIR ? EXIT_NOT_FOUND : EXIT_FAILED;
 	}
 	if (!is_mount && args->stay)

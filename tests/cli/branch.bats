@@ -153,6 +153,12 @@ differs() {
 	fails 3 daxfsctl branch mount x "$dir" --volume "$tree"
 }
 
+@test "a directory to mount on that is not there is to be made, exit 3" {
+	fails 3 daxfsctl branch create x -m "$dir/missing"
+	says 'No such file'
+	grep -q 'hint: mkdir ' "$BATS_TEST_TMPDIR/err"
+}
+
 @test "without -m the current directory has to be in a daxfs" {
 	cd "$dir"
 	fails 3 daxfsctl branch list
