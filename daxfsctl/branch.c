@@ -196,7 +196,7 @@ static int check_new_name(const char *name)
 		return EXIT_OK;
 	return applet_wrong_use(
 		"branch", EXIT_USAGE,
-		"\"%s\" cannot be a branch's name: that is 1 to %d of A-Z a-z 0-9 . _ -, the first no . or -",
+		"\"%s\" cannot be a branch's name: that is 1 to %d bytes of A-Z a-z 0-9 . _ - / @ + : and letters in UTF-8, the first no . or -",
 		name, DAXFS_BRANCH_NAME_SIZE - 1);
 }
 

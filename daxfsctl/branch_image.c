@@ -35,17 +35,20 @@ int branch_image_open(struct image *img, const char *source)
 static void describe(struct daxfs_branch_info *info, const struct dxc_volume *vol,
 		     const struct dxc_branch *br)
 {
-	__u32 slot = (__u32)br->lease - 1;
 	struct dxc_mount mt;
+	__u32 slot, epoch;
 
 	memset(info, 0, sizeof(*info));
 	memcpy(info->di_name, br->name, sizeof(info->di_name));
 	info->di_id = dxc_id_word(br->id);
 	info->di_parent = dxc_id_word(br->parent);
 	info->di_created = br->created;
+	info->di_uid = br->uid;
+	info->di_limit = br->limit;
 	if (dxc_branch_is_frozen(vol, br->id))
 		info->di_flags |= DAXFS_BRANCH_FROZEN;
-	if (dxc_holder_is_there(vol, br->lease) && !dxc_mount_read(vol, slot, &mt)) {
+	if (dxc_holder_is_there(vol, br->lease) &&
+	    dxc_holder_open(vol, br->lease, &slot, &epoch) && !dxc_mount_read(vol, slot, &mt)) {
 		info->di_flags |= DAXFS_BRANCH_WRITTEN;
 		memcpy(info->di_host, mt.host, sizeof(mt.host));
 	}
@@ -100,7 +103,7 @@ static int count_chunks(struct branch_mount *bm, const struct dxc_volume *vol)
 	err = usage_read(&us, vol);
 	for (size_t i = 0; !err && i < bm->count; i++) {
 		struct daxfs_branch_info *br = &bm->branches[i];
-		const struct usage_branch *mine = &us.branches[(__u32)br->di_id];
+		const struct usage_branch *mine = &us.branches[dxc_word_id(br->di_id).branch];
 
 		if (dxc_id_word(mine->id) == br->di_id)
 			br->di_used = ((__u64)mine->log_chunks + mine->data_chunks) *

@@ -101,7 +101,7 @@ static const char *mode_of(const struct daxfs_branch_info *br)
 
 static char *format_id(uint64_t id, char *buf, size_t n)
 {
-	snprintf(buf, n, "%" PRIu32 ".%" PRIu32, (uint32_t)id, (uint32_t)(id >> 32));
+	snprintf(buf, n, "%u.%" PRIu64, (unsigned int)(id & 0xffff), id >> 16);
 	return buf;
 }
 

@@ -540,24 +540,21 @@ static void describe(const struct writer *writer, struct dxc_volume *vol)
 /* ---- shared state and tables ---- */
 
 /*
- * Where generations, and with them the salts of log chunks, start. The delta
- * area of a target that holds something is not overwritten: there may be whole
- * records of an earlier image, at the places where this one's will be, and
- * only their salt tells them from records of this image. So they start
- * somewhere else each time. A target of zeros has no such records, and equal
- * images are to have equal bytes.
+ * Where the salts of log chunks start. The delta area of a target that holds
+ * something is not overwritten: there may be whole records of an earlier image,
+ * at the places where this one's will be, and only their salt tells them from
+ * records of this image. So they start somewhere else each time. A target of
+ * zeros has no such records, and equal images are to have equal bytes.
  */
-static int move_salts(const struct writer *writer, struct daxfs_shared *shared)
+static int first_salt(const struct writer *writer, uint64_t *salt)
 {
-	u32 number;
-
+	*salt = 1;
 	if (writer->target->is_zero)
 		return 0;
-	if (getrandom(&number, sizeof(number), 0) != (ssize_t)sizeof(number))
+	if (getrandom(salt, sizeof(*salt), 0) != (ssize_t)sizeof(*salt))
 		return -EIO;
-	/* Most of the 32 bits of a generation are left to be used. */
-	number &= 0x3fffffff;
-	shared->ss_next_gen = cpu_to_le64(le64_to_cpu(shared->ss_next_gen) + number);
+	/* Most of the 52 bits are left to be used. */
+	*salt = (*salt & 0x3ffffffffffff) + 1;
 	return 0;
 }
 
@@ -579,6 +576,7 @@ static int write_tables(struct writer *writer)
 	const struct dxc_area *branches = &writer->layout->area[DAXFS_AREA_BRANCHES];
 	u64 size = branches->offset + branches->length;
 	struct dxc_volume *vol;
+	uint64_t salt;
 	u8 *copy;
 	int err = -ENOMEM;
 
@@ -591,11 +589,13 @@ static int write_tables(struct writer *writer)
 	describe(writer, vol);
 	vol->region.base = copy;
 	vol->region.size = size;
-	dxc_branch_format(vol, created_nsec(writer));
-	err = move_salts(writer, (struct daxfs_shared *)(copy + shared->offset));
-	if (!err)
-		err = target_write(writer->target, shared->offset, copy + shared->offset,
-				   shared->length);
+	err = first_salt(writer, &salt);
+	if (err)
+		goto out;
+	/* Whoever makes it, equal images are equal: main is root's. */
+	dxc_branch_format(vol, created_nsec(writer), 0, salt);
+	err = target_write(writer->target, shared->offset, copy + shared->offset,
+			   shared->length);
 	if (!err)
 		err = target_write(writer->target, branches->offset, copy + branches->offset,
 				   branches->length);

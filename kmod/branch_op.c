@@ -235,7 +235,8 @@ static int create_over(struct op *op, struct daxfs_loaded_branch *parent, struct
 		flush_branch(op->sbi->branch);
 	lock_tree(op);
 	err = dxc_branch_create(&op->vol->core, parent->layer.owner, op->arg->bo_name,
-				ktime_get_real_ns(), parent->layer.log.seq, br);
+				ktime_get_real_ns(), from_kuid(&init_user_ns, current_uid()),
+				parent->layer.log.seq, br);
 	if (!err) {
 		parent->frozen = true;
 		if (!stay) {

@@ -125,7 +125,7 @@ static long branch_op(struct file *file, unsigned int nr, void __user *arg)
 
 /* What the tables say of each branch, found in one pass over each of them. */
 struct tally {
-	u32 generation;		/* of the live branch of that index; 0: none */
+	u64 generation;		/* of the live branch of that index; 0: none */
 	bool has_child;
 	u32 chunks;
 	u32 mounts;
@@ -228,10 +228,11 @@ static struct tally *count_all(struct daxfs_volume *vol)
 /* The mount that a lease names, if it lives. */
 static bool read_writer(struct daxfs_volume *vol, dxc_holder lease, struct dxc_mount *mt)
 {
-	u32 slot = (u32)lease - 1;
+	u32 slot, epoch;
 
-	return lease && slot < vol->core.mount_count && !dxc_mount_read(&vol->core, slot, mt) &&
-		dxc_holder_of(slot, mt->epoch) == lease && !daxfs_mount_is_dead(vol, mt);
+	return dxc_holder_open(&vol->core, lease, &slot, &epoch) &&
+		!dxc_mount_read(&vol->core, slot, mt) && mt->epoch == epoch &&
+		!daxfs_mount_is_dead(vol, mt);
 }
 
 static void describe(struct daxfs_sb_info *sbi, const struct dxc_branch *br,
@@ -244,6 +245,8 @@ static void describe(struct daxfs_sb_info *sbi, const struct dxc_branch *br,
 	strscpy(info->di_name, br->name, sizeof(info->di_name));
 	info->di_id = dxc_id_word(br->id);
 	info->di_parent = dxc_id_word(br->parent);
+	info->di_uid = from_kuid_munged(current_user_ns(), make_kuid(&init_user_ns, br->uid));
+	info->di_limit = br->limit;
 	info->di_created = br->created;
 	info->di_used = (u64)t->chunks * vol->core.chunk_size;
 	info->di_mounts = t->mounts;

@@ -99,12 +99,13 @@ enum holder_state { HOLDER_ALIVE, HOLDER_SILENT, HOLDER_GONE };
 static enum holder_state look_at(struct daxfs_volume *vol, dxc_holder holder, u64 *beat,
 				 bool *first, char *host)
 {
-	u32 slot = (u32)holder - 1;
+	u32 slot, epoch;
 	struct dxc_mount mt;
 
 	/* A number that is no slot's was never given to anybody. */
-	if (slot >= vol->core.mount_count || !dxc_holder_is_there(&vol->core, holder) ||
-	    dxc_mount_read(&vol->core, slot, &mt) || mt.epoch != holder >> 32)
+	if (!dxc_holder_open(&vol->core, holder, &slot, &epoch) ||
+	    !dxc_holder_is_there(&vol->core, holder) ||
+	    dxc_mount_read(&vol->core, slot, &mt) || mt.epoch != epoch)
 		return HOLDER_GONE;
 	strscpy(host, mt.host[0] ? mt.host : "another host", DAXFS_HOST_SIZE);
 	if (daxfs_mount_is_dead(vol, &mt))

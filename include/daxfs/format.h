@@ -324,16 +324,40 @@ DAXFS_AT(daxfs_xattr_entry, xe_value_len, 4);
 /* ---- shared state and tables of writable images ---- */
 
 /*
+ * A word that decides what becomes of something carries a check:
+ *   bits 0-7    check: remainder of bits 8-63, bit 63 first, divided by
+ *               x^8 + x^2 + x + 1 (CRC-8, nothing inverted)
+ *   bits 8-11   kind, enum daxfs_word_kind
+ *   bits 12-63  a number, or two:
+ *   bits 12-27  index of a branch or of a mount slot
+ *   bits 28-63  generation of the branch, or epoch of the mount
+ * Zero is a word, too: none, free. Any two words differ in four bits. A word
+ * with one flipped bit is read as the one it was, and fsck says so. One with
+ * two is no word: what hangs on it is not believed. An example: the word of
+ * branch 1, generation 2, is 2 << 28 | 1 << 12 | 2 << 8 | 0x3d = 0x2000123d.
+ */
+enum daxfs_word_kind {
+	DAXFS_WORD_STATE = 1,	/* enum daxfs_branch_state as index, generation */
+	DAXFS_WORD_BRANCH = 2,	/* index, generation */
+	DAXFS_WORD_LINK = 3,	/* number of a chunk + 1 */
+	DAXFS_WORD_HOLDER = 4,	/* slot, epoch: holds a lock or lease */
+	DAXFS_WORD_OWNER = 5,	/* slot, epoch: has that slot */
+	DAXFS_WORD_NUMBER = 6,	/* a number */
+	/* enum daxfs_chunk_kind: 8 to 10 */
+};
+
+/*
  * Each word is changed by cmpxchg or by the holder of ss_lock only. The first
  * 64 bytes stay zero, as do 0x1220 and 0x1ff6 of the region, for probers.
  */
 struct daxfs_shared {
 	__u8   ss_zero0[64];
-	__le64 ss_next_ino;	/* next inode number for a branch; only grows */
-	__le64 ss_commit_seq;	/* grows with each create, commit, abort, switch */
-	__le64 ss_lock;		/* 0 free, else mount slot + 1 | mt_epoch << 32 */
-	__le64 ss_next_gen;	/* next generation of a branch, next ch_salt; only grows */
-	__u8   ss_zero1[4000];
+	__le64 ss_next_ino;	/* NUMBER: next inode number for a branch; only grows */
+	__le64 ss_commit_seq;	/* NUMBER: grows with each create, commit, abort, switch */
+	__le64 ss_lock;		/* 0 free, else HOLDER */
+	__le64 ss_next_gen;	/* NUMBER: next generation of a branch; only grows */
+	__le64 ss_next_salt;	/* NUMBER: next ch_salt; only grows */
+	__u8   ss_zero1[3992];
 };
 DAXFS_SIZE(daxfs_shared, 4096);
 DAXFS_AT(daxfs_shared, ss_zero0, 0);
@@ -341,10 +365,11 @@ DAXFS_AT(daxfs_shared, ss_next_ino, 64);
 DAXFS_AT(daxfs_shared, ss_commit_seq, 72);
 DAXFS_AT(daxfs_shared, ss_lock, 80);
 DAXFS_AT(daxfs_shared, ss_next_gen, 88);
-DAXFS_AT(daxfs_shared, ss_zero1, 96);
+DAXFS_AT(daxfs_shared, ss_next_salt, 96);
+DAXFS_AT(daxfs_shared, ss_zero1, 104);
 
 #define DAXFS_MAIN_BRANCH	0u	/* index of "main", parent of all */
-#define DAXFS_BRANCH_NAME_MAX	47u
+#define DAXFS_BRANCH_NAME_MAX	127u
 #define DAXFS_BRANCHES_DEFAULT	256u
 #define DAXFS_BRANCHES_MAX	65535u
 #define DAXFS_MOUNTS_DEFAULT	256u
@@ -352,64 +377,68 @@ DAXFS_AT(daxfs_shared, ss_zero1, 96);
 #define DAXFS_CHUNK_MIN		0x4000u
 #define DAXFS_CHUNK_MAX		0x200000u
 
-/* Low byte of br_state; the generation is in the upper half. */
+/* In br_state; any two differ in four bits. */
 enum daxfs_branch_state {
-	DAXFS_BRANCH_FREE = 0,
-	DAXFS_BRANCH_MAKING = 1,	/* a create or rename that did not finish: free it */
-	DAXFS_BRANCH_LIVE = 2,
-	DAXFS_BRANCH_DEAD = 3,		/* discarded or committed: free its chunks */
+	DAXFS_BRANCH_FREE = 0,		/* the word is zero */
+	DAXFS_BRANCH_MAKING = 0x0f,	/* a create or rename that did not finish: free it */
+	DAXFS_BRANCH_LIVE = 0x33,
+	DAXFS_BRANCH_DEAD = 0x55,	/* discarded or committed: free its chunks */
 };
 
 /*
  * One branch. Written by the holder of the volume lock, br_lease by cmpxchg,
- * br_head and br_tail_hint also by the holder of the lease. A word of another
- * branch names it by index and generation, so that a reused entry is not
- * taken for the old one.
+ * br_head also by the holder of the lease. A word of another branch names it by
+ * index and generation, so that a reused entry is not taken for the old one.
  *
  * A commit is the store of br_winner in the parent. From then on the parent's
  * log is its own chain followed by the winner's. What is left to do (join the
  * chains, relabel chunks, kill the siblings and the winner's entry, clear
  * br_winner) can be redone from this word any number of times.
  *
- * A rename first writes the new name, with the branch's parent, time and
+ * A rename first writes the new name, with the branch's parent, maker and
  * generation, to an entry that is MAKING and whose br_winner names the branch.
  * When a live branch's checksum is wrong, its name is there.
+ *
+ * br_name is 1 to 127 bytes: of ASCII letters, digits and "-._/@+:", and of other
+ * characters in UTF-8 but U+0080 to U+00A0, U+200B to U+200F, U+2028 to U+202E,
+ * U+2060 to U+206F, U+FEFF; it does not start with '-' or '.'. NUL terminated,
+ * NUL padded.
  */
 struct daxfs_branch {
-	__le64 br_state;	/* enum daxfs_branch_state | generation << 32 */
-	__le64 br_parent;	/* index | generation << 32; of main: itself */
-	__le64 br_head;		/* first log chunk + 1; 0: empty log */
-	__le64 br_winner;	/* 0, or child being committed: index | generation << 32 */
-	__le64 br_lease;	/* writer: mount slot + 1 | mt_epoch << 32; 0: none */
-	__le64 br_first_seq;	/* lr_seq of the first record of a log that is empty */
-	__le64 br_created;	/* nanoseconds since 1970 */
-	__le64 br_reserved0;	/* 0 */
-	__le32 br_reserved1;	/* 0 */
-	__le32 br_checksum;	/* crc32c of generation, br_parent, br_created, br_name */
-	__u8   br_reserved2[8];	/* 0 */
-	__u8   br_name[48];	/* NUL terminated; [A-Za-z0-9._-], no leading '-' or '.' */
+	__le64 br_state;	/* 0 free, else STATE */
+	__le64 br_parent;	/* BRANCH; of main: itself */
+	__le64 br_head;		/* 0 empty log, else LINK: the first log chunk */
+	__le64 br_winner;	/* 0, or BRANCH: child being committed */
+	__le64 br_lease;	/* 0, or HOLDER: who may write */
+	__le64 br_first_seq;	/* NUMBER: lr_seq of the first record of a log that is empty */
+	__le64 br_limit;	/* 0 none, or NUMBER: chunks it may own; not heeded yet */
+	__le64 br_created;	/* nanoseconds since 1970, for people; in no checksum */
+	__le32 br_uid;		/* who made it */
+	__le32 br_checksum;	/* crc32c of generation (__le64), br_parent, br_uid, br_name */
+	__u8   br_reserved0[56]; /* 0 */
+	__u8   br_name[128];
 };
-DAXFS_SIZE(daxfs_branch, 128);
+DAXFS_SIZE(daxfs_branch, 256);
 DAXFS_AT(daxfs_branch, br_state, 0);
 DAXFS_AT(daxfs_branch, br_parent, 8);
 DAXFS_AT(daxfs_branch, br_head, 16);
 DAXFS_AT(daxfs_branch, br_winner, 24);
 DAXFS_AT(daxfs_branch, br_lease, 32);
 DAXFS_AT(daxfs_branch, br_first_seq, 40);
-DAXFS_AT(daxfs_branch, br_created, 48);
-DAXFS_AT(daxfs_branch, br_reserved0, 56);
-DAXFS_AT(daxfs_branch, br_reserved1, 64);
+DAXFS_AT(daxfs_branch, br_limit, 48);
+DAXFS_AT(daxfs_branch, br_created, 56);
+DAXFS_AT(daxfs_branch, br_uid, 64);
 DAXFS_AT(daxfs_branch, br_checksum, 68);
-DAXFS_AT(daxfs_branch, br_reserved2, 72);
-DAXFS_AT(daxfs_branch, br_name, 80);
+DAXFS_AT(daxfs_branch, br_reserved0, 72);
+DAXFS_AT(daxfs_branch, br_name, 128);
 
 /* One mount of the region in any kernel. Written by its owner only, once claimed. */
 struct daxfs_mount {
-	__le64 mt_owner;	/* 0 free; else mt_epoch | 1 << 63: claimed by cmpxchg */
+	__le64 mt_owner;	/* 0 free, else OWNER: claimed by cmpxchg */
 	__le64 mt_heartbeat;	/* grows at least every second while the mount lives */
-	__le64 mt_seen_seq;	/* ss_commit_seq this mount no longer reads before */
-	__le64 mt_branch;	/* index | generation << 32 */
-	__le64 mt_flags;	/* 1: writable */
+	__le64 mt_seen_seq;	/* NUMBER: ss_commit_seq this mount no longer reads before */
+	__le64 mt_branch;	/* 0 none, or BRANCH: what it shows */
+	__le64 mt_flags;	/* 1: writable; for people */
 	__u8   mt_host[24];	/* host name, NUL padded, for people */
 };
 DAXFS_SIZE(daxfs_mount, 64);
@@ -421,19 +450,15 @@ DAXFS_AT(daxfs_mount, mt_flags, 32);
 DAXFS_AT(daxfs_mount, mt_host, 40);
 
 /*
- * A word of the chunk table:
- *   bits 0-7    kind
- *   bits 8-23   branch index        (LOG, DATA)
- *   bits 32-63  branch generation   (LOG, DATA)
- *   bits 8-63   low 56 bits of the ss_commit_seq that freed it (FREED)
- * 0 is a free chunk. Taken by cmpxchg from 0; given back through FREED, which
- * becomes 0 when every live mount has seen that sequence.
+ * The kind of a word of the chunk table. 0 is a free chunk. Taken by cmpxchg
+ * from 0; given back through FREED, which becomes 0 when every live mount has
+ * seen that sequence.
  */
 enum daxfs_chunk_kind {
-	DAXFS_CHUNK_FREE = 0,
-	DAXFS_CHUNK_LOG = 1,
-	DAXFS_CHUNK_DATA = 2,
-	DAXFS_CHUNK_FREED = 3,
+	DAXFS_CHUNK_FREE = 0,	/* the word is zero */
+	DAXFS_CHUNK_LOG = 8,	/* index and generation of the branch that owns it */
+	DAXFS_CHUNK_DATA = 9,	/* likewise */
+	DAXFS_CHUNK_FREED = 10,	/* the ss_commit_seq that freed it */
 };
 
 /* The first 64 bytes of a log chunk; records follow. Data chunks have no header. */
@@ -447,7 +472,7 @@ struct daxfs_chunk {
 	__le64 ch_first_seq;
 	__le64 ch_index;	/* this chunk's own number */
 	__le64 ch_salt;		/* of the records' checksums; never used twice in a region */
-	__le64 ch_next;		/* next chunk of the chain + 1; 0: the last one. One store */
+	__le64 ch_next;		/* LINK: next chunk of the chain; 0: the last one. One store */
 	__u8   ch_reserved0[24]; /* 0 */
 };
 #define DAXFS_CHUNK_MAGIC	0x4b4e4843u	/* "CHNK" */

@@ -46,7 +46,7 @@ _Static_assert(sizeof(struct daxfs_volume_info) == 168, "daxfs_volume_info has c
 #define DAXFS_VOLUME_VISITOR	0x8u	/* it is read-only in what it shows: made for another branch */
 #define DAXFS_VOLUME_SECOND	0x10u	/* likewise: another mount of this kernel may write that */
 
-#define DAXFS_BRANCH_NAME_SIZE	48	/* bytes of a branch's name with its NUL */
+#define DAXFS_BRANCH_NAME_SIZE	128	/* bytes of a branch's name with its NUL */
 #define DAXFS_REASON_SIZE	192
 
 /* di_flags */
@@ -57,15 +57,18 @@ _Static_assert(sizeof(struct daxfs_volume_info) == 168, "daxfs_volume_info has c
 /* One branch. An id names an entry of the branch table in one of its uses. */
 struct daxfs_branch_info {
 	char  di_name[DAXFS_BRANCH_NAME_SIZE];	/* NUL terminated */
-	__u64 di_id;		/* index | generation << 32 */
+	__u64 di_id;		/* index | generation << 16 */
 	__u64 di_parent;	/* the same; main: itself */
 	__s64 di_created;	/* nanoseconds since 1970 */
 	__u64 di_used;		/* bytes of the chunks it owns */
+	__u64 di_limit;		/* chunks it may own; 0: any number */
 	__u32 di_flags;		/* DAXFS_BRANCH_* */
 	__u32 di_mounts;	/* live mounts that show it, in all kernels */
+	__u32 di_uid;		/* who made it, as the caller's user namespace names him */
+	__u32 di_reserved0;	/* 0 */
 	char  di_host[32];	/* host of the writer, or of one of the mounts; NUL terminated */
 };
-_Static_assert(sizeof(struct daxfs_branch_info) == 120, "daxfs_branch_info has changed size");
+_Static_assert(sizeof(struct daxfs_branch_info) == 216, "daxfs_branch_info has changed size");
 
 /*
  * DAXFS_IOC_BRANCH_LIST: in dl_start, dl_room and dl_branches; out dl_count
@@ -109,7 +112,7 @@ struct daxfs_branch_op {
 	__u32 bo_reserved0;	/* 0 */
 	char  bo_reason[DAXFS_REASON_SIZE];	/* out: NUL terminated */
 };
-_Static_assert(sizeof(struct daxfs_branch_op) == 312, "daxfs_branch_op has changed size");
+_Static_assert(sizeof(struct daxfs_branch_op) == 472, "daxfs_branch_op has changed size");
 
 /*
  * DAXFS_IOC_DMABUF: a new dma-buf file descriptor of the whole region, which

@@ -15,26 +15,93 @@
 
 /* ---- words of the shared state ---- */
 
-/* Takes a number of a counter that only grows, from floor up to limit; durable. */
-static int count_up(const struct dxc_volume *vol, dxc_off at, u64 floor, u64 limit, u64 *value)
+u64 dxc_word_get(const struct dxc_volume *vol, dxc_off at)
 {
-	__le64 *word = (__le64 *)(vol->region.base + at);
+	u64 word = dxc_word_load(vol, at);
+
+	dxc_word_mend(&word);
+	return word;
+}
+
+u64 dxc_word_exchange(const struct dxc_volume *vol, dxc_off at, u64 old, u64 new)
+{
+	__le64 *word = dxc_word_at(vol, at), is = cpu_to_le64(old), seen;
+	u64 right;
+
+	for (;;) {
+		seen = dxc_cmpxchg(word, is, cpu_to_le64(new));
+		if (seen == is)
+			return old;
+		right = le64_to_cpu(seen);
+		dxc_word_mend(&right);
+		if (right != old)
+			return right;
+		is = seen;
+	}
+}
+
+bool dxc_number_get(const struct dxc_volume *vol, dxc_off at, u64 *number)
+{
+	return dxc_word_is(dxc_word_load(vol, at), DAXFS_WORD_NUMBER, number);
+}
+
+bool dxc_branch_word_open(u64 word, struct dxc_owner *id)
+{
+	u64 value;
+	u32 kind;
+
+	if (!dxc_word_open(word, &kind, &value) || (kind && kind != DAXFS_WORD_BRANCH))
+		return false;
+	id->branch = dxc_value_index(value);
+	id->generation = dxc_value_number(value);
+	return !kind || id->generation;
+}
+
+u32 dxc_state_open(u64 word, u64 *generation)
+{
+	u64 value;
+	u32 kind, state;
+
+	*generation = 0;
+	if (!dxc_word_open(word, &kind, &value) || (kind && kind != DAXFS_WORD_STATE))
+		return DXC_STATE_UNKNOWN;
+	if (!kind)
+		return DAXFS_BRANCH_FREE;
+	*generation = dxc_value_number(value);
+	state = dxc_value_index(value);
+	/* Free is the word zero only. */
+	return state && *generation ? state : DXC_STATE_UNKNOWN;
+}
+
+int dxc_count_up(const struct dxc_volume *vol, dxc_off at, u64 floor, u64 limit, u64 *number)
+{
+	__le64 *word = dxc_word_at(vol, at);
 	__le64 old = READ_ONCE(*word), seen;
 
 	for (;;) {
-		*value = max_t(u64, le64_to_cpu(old), floor);
-		if (*value >= limit)
+		if (!dxc_word_is(le64_to_cpu(old), DAXFS_WORD_NUMBER, number))
+			return -EUCLEAN;
+		*number = max_t(u64, *number, floor);
+		if (*number + 1 >= limit)
 			return -ENOSPC;
-		seen = dxc_cmpxchg(word, old, cpu_to_le64(*value + 1));
+		seen = dxc_cmpxchg(word, old, cpu_to_le64(dxc_number_word(*number + 1)));
 		if (seen == old)
 			break;
 		old = seen;
 	}
 	if (vol->region.persistent)
 		dxc_write_back(word, sizeof(*word));
-	/* The counter is past the number before anything bears it. */
-	dxc_fence(vol);
 	return 0;
+}
+
+/* The same, durable when it returns: the counter is past the number before anything bears it. */
+static int count_up(const struct dxc_volume *vol, dxc_off at, u64 floor, u64 limit, u64 *number)
+{
+	int err = dxc_count_up(vol, at, floor, limit, number);
+
+	if (!err)
+		dxc_fence(vol);
+	return err;
 }
 
 int dxc_next_ino(const struct dxc_volume *vol, dxc_ino *ino)
@@ -44,7 +111,9 @@ int dxc_next_ino(const struct dxc_volume *vol, dxc_ino *ino)
 
 u64 dxc_commit_seq(const struct dxc_volume *vol)
 {
-	return dxc_word_load(vol, SS_AT(vol, ss_commit_seq));
+	u64 seq;
+
+	return dxc_number_get(vol, SS_AT(vol, ss_commit_seq), &seq) ? seq : 0;
 }
 
 u64 dxc_commit_seq_advance(const struct dxc_volume *vol)
@@ -53,42 +122,150 @@ u64 dxc_commit_seq_advance(const struct dxc_volume *vol)
 
 	/* Others who see the new value see what was stored before it. */
 	dxc_fence(vol);
-	if (count_up(vol, SS_AT(vol, ss_commit_seq), 0, ~0ull, &seq))
-		return ~0ull;	/* somebody wrote it: nobody gets there by counting */
+	if (count_up(vol, SS_AT(vol, ss_commit_seq), 0, DXC_WORD_LIMIT, &seq))
+		return DXC_WORD_LIMIT - 1;	/* nobody gets there by counting */
 	return seq + 1;
 }
 
 /* ---- entries ---- */
 
+/* A character of several bytes at p, which a NUL is behind; 0: that is none. */
+static u32 read_character(const u8 *p, u32 *length)
+{
+	u32 c;
+
+	if (p[0] >= 0xc2 && p[0] <= 0xdf) {
+		*length = 2;
+		c = p[0] & 0x1f;
+	} else if (p[0] >= 0xe0 && p[0] <= 0xef) {
+		*length = 3;
+		c = p[0] & 0x0f;
+	} else if (p[0] >= 0xf0 && p[0] <= 0xf4) {
+		*length = 4;
+		c = p[0] & 0x07;
+	} else {
+		return 0;
+	}
+	for (u32 i = 1; i < *length; i++) {
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+		c = c << 6 | (p[i] & 0x3f);
+	}
+	/* One that has a shorter form, a surrogate, past the last. */
+	if ((*length == 3 && c < 0x800) || (*length == 4 && c < 0x10000) ||
+	    (c >= 0xd800 && c <= 0xdfff) || c > 0x10ffff)
+		return 0;
+	return c;
+}
+
+/* Does it show nothing, end a line, or change what is around it? */
+static bool is_formatting(u32 c)
+{
+	return c <= 0xa0 || (c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) ||
+	       (c >= 0x2060 && c <= 0x206f) || c == 0xfeff;
+}
+
 bool dxc_branch_name_is_legal(const char *name)
 {
-	u32 i;
+	u32 i, length, c;
 
-	for (i = 0; name[i]; i++) {
-		if (i == DAXFS_BRANCH_NAME_MAX)
+	for (i = 0; name[i]; i += length) {
+		length = 1;
+		if ((u8)name[i] >= 0x80) {
+			c = read_character((const u8 *)name + i, &length);
+			if (!c || is_formatting(c))
+				return false;
+		} else if (!((name[i] >= 'a' && name[i] <= 'z') ||
+			     (name[i] >= 'A' && name[i] <= 'Z') ||
+			     (name[i] >= '0' && name[i] <= '9') ||
+			     ((name[i] == '-' || name[i] == '.') && i) || name[i] == '_' ||
+			     name[i] == '/' || name[i] == '@' || name[i] == '+' ||
+			     name[i] == ':')) {
 			return false;
-		if (!((name[i] >= 'a' && name[i] <= 'z') || (name[i] >= 'A' && name[i] <= 'Z') ||
-		      (name[i] >= '0' && name[i] <= '9') ||
-		      ((name[i] == '-' || name[i] == '.') && i) || name[i] == '_'))
+		}
+		if (i + length > DAXFS_BRANCH_NAME_MAX)
 			return false;
 	}
 	return i;
 }
 
 /*
- * br_checksum is the crc32c of 68 bytes: the generation as __le32, br_parent,
- * br_created, and br_name with its padding. What changes while a branch lives
- * is not in it: br_state's low half, br_head, br_winner, br_lease; br_first_seq
- * is proved by the log.
+ * br_checksum is the crc32c of 148 bytes: the generation as __le64, br_parent,
+ * br_uid, and br_name with its padding. What changes while a branch lives is
+ * not in it; the words of those have a check each.
  */
-static u32 entry_checksum(const struct daxfs_branch *raw, u32 generation)
+#define SUMMED_NAME	20u
+#define SUMMED_UID	16u
+#define SUMMED		(SUMMED_NAME + sizeof(((struct daxfs_branch *)0)->br_name))
+
+static u32 entry_checksum(const struct daxfs_branch *raw, u64 generation)
 {
-	__le32 gen = cpu_to_le32(generation);
+	__le64 gen = cpu_to_le64(generation);
 	u32 crc = dxc_crc32c(0, &gen, sizeof(gen));
 
 	crc = dxc_crc32c(crc, &raw->br_parent, sizeof(raw->br_parent));
-	crc = dxc_crc32c(crc, &raw->br_created, sizeof(raw->br_created));
+	crc = dxc_crc32c(crc, &raw->br_uid, sizeof(raw->br_uid));
 	return dxc_crc32c(crc, raw->br_name, sizeof(raw->br_name));
+}
+
+/*
+ * Makes the members of a copy of an entry right that br_checksum is about, where one bit of
+ * them or of it is flipped. False: there is more damage, or it is not there.
+ */
+static bool entry_mend(struct daxfs_branch *raw, u64 generation)
+{
+	u32 rest = entry_checksum(raw, generation) ^ le32_to_cpu(raw->br_checksum);
+	/* What the last bit of the last byte makes of the remainder. */
+	u32 power = 0x82f63b78;
+	u32 at, bit;
+
+	if (!rest)
+		return true;
+	if (!(rest & (rest - 1))) {
+		raw->br_checksum ^= cpu_to_le32(rest);
+		return true;
+	}
+	for (at = SUMMED; at-- > SUMMED_UID;) {
+		for (bit = 8; bit--; power = power >> 1 ^ (power & 1 ? 0x82f63b78 : 0)) {
+			if (power != rest)
+				continue;
+			if (at >= SUMMED_NAME)
+				raw->br_name[at - SUMMED_NAME] ^= 1u << bit;
+			else
+				raw->br_uid ^= cpu_to_le32(1u << ((at - SUMMED_UID) * 8 + bit));
+			return true;
+		}
+	}
+	return false;
+}
+
+static void mend_word(__le64 *word)
+{
+	u64 right = le64_to_cpu(*word);
+
+	if (dxc_word_mend(&right))
+		*word = cpu_to_le64(right);
+}
+
+bool dxc_entry_mend(struct daxfs_branch *raw)
+{
+	struct daxfs_branch before = *raw;
+	u64 generation;
+	u32 state;
+
+	mend_word(&raw->br_state);
+	state = dxc_state_open(le64_to_cpu(raw->br_state), &generation);
+	if (state != DAXFS_BRANCH_FREE) {
+		mend_word(&raw->br_parent);
+		mend_word(&raw->br_head);
+		mend_word(&raw->br_winner);
+		mend_word(&raw->br_lease);
+		mend_word(&raw->br_first_seq);
+		mend_word(&raw->br_limit);
+	}
+	if (state == DAXFS_BRANCH_LIVE || state == DAXFS_BRANCH_DEAD)
+		entry_mend(raw, generation);
+	return memcmp(&before, raw, sizeof(before)) != 0;
 }
 
 static void entry_encode(const struct dxc_branch *br, struct daxfs_branch *raw)
@@ -97,12 +274,14 @@ static void entry_encode(const struct dxc_branch *br, struct daxfs_branch *raw)
 
 	memset(raw, 0, sizeof(*raw));
 	raw->br_state = cpu_to_le64(dxc_state_word(br->state, br->id.generation));
-	raw->br_parent = cpu_to_le64(dxc_id_word(br->parent));
-	raw->br_head = cpu_to_le64(br->head);
-	raw->br_winner = cpu_to_le64(dxc_id_word(br->winner));
+	raw->br_parent = cpu_to_le64(dxc_branch_word(br->parent));
+	raw->br_head = cpu_to_le64(dxc_link_seal(br->head));
+	raw->br_winner = cpu_to_le64(dxc_branch_word(br->winner));
 	raw->br_lease = cpu_to_le64(br->lease);
-	raw->br_first_seq = cpu_to_le64(br->first_seq);
+	raw->br_first_seq = cpu_to_le64(dxc_number_word(br->first_seq));
+	raw->br_limit = cpu_to_le64(br->limit ? dxc_number_word(br->limit) : 0);
 	raw->br_created = cpu_to_le64((u64)br->created);
+	raw->br_uid = cpu_to_le32(br->uid);
 	for (i = 0; i < DAXFS_BRANCH_NAME_MAX && br->name[i]; i++)
 		raw->br_name[i] = br->name[i];
 	raw->br_checksum = cpu_to_le32(entry_checksum(raw, br->id.generation));
@@ -128,65 +307,77 @@ static bool name_decode(const struct daxfs_branch *raw, char *name)
 	dxc_found(f, -EUCLEAN, code, DAXFS_AREA_BRANCHES, 0, \
 		  BR_AT(vol, index, member), detail)
 
-/* A copy of an entry whose state was found to be state. */
+/* A copy of an entry, which is mended, whose state was found to be state. */
 static int entry_decode(const struct dxc_volume *vol, u32 index, u64 state,
-			const struct daxfs_branch *raw, struct dxc_branch *br,
+			struct daxfs_branch *raw, struct dxc_branch *br,
 			struct dxc_finding *f)
 {
 	u32 crc;
 
 	memset(br, 0, sizeof(*br));
-	br->state = state & DXC_STATE_MASK;
 	br->id.branch = index;
-	br->id.generation = state >> DXC_GEN_SHIFT;
-	br->parent = dxc_word_id(le64_to_cpu(raw->br_parent));
+	br->state = dxc_state_open(state, &br->id.generation);
 	if ((br->state != DAXFS_BRANCH_LIVE && br->state != DAXFS_BRANCH_DEAD) ||
-	    !br->id.generation ||
 	    (index == DAXFS_MAIN_BRANCH && br->state != DAXFS_BRANCH_LIVE))
 		return BR_BAD(DXC_BR_STATE, br_state, state);
+	mend_word(&raw->br_parent);
 	/* Only main is its own parent. */
-	if (br->parent.branch >= vol->branch_count ||
+	if (!dxc_branch_word_open(le64_to_cpu(raw->br_parent), &br->parent) ||
+	    !br->parent.generation || br->parent.branch >= vol->branch_count ||
 	    (br->parent.branch == index) != (index == DAXFS_MAIN_BRANCH) ||
 	    (index == DAXFS_MAIN_BRANCH && !dxc_owner_is(br->parent, br->id)))
 		return BR_BAD(DXC_BR_PARENT, br_parent, le64_to_cpu(raw->br_parent));
 	crc = entry_checksum(raw, br->id.generation);
-	if (le32_to_cpu(raw->br_checksum) != crc)
+	if (!entry_mend(raw, br->id.generation))
 		return BR_BAD(DXC_BR_CHECKSUM, br_checksum, crc);
 	if (!name_decode(raw, br->name) ||
 	    (index == DAXFS_MAIN_BRANCH && strcmp(br->name, "main") != 0))
 		return BR_BAD(DXC_BR_NAME, br_name, 0);
-	br->first_seq = le64_to_cpu(raw->br_first_seq);
+	if (!dxc_word_is(le64_to_cpu(raw->br_first_seq), DAXFS_WORD_NUMBER, &br->first_seq))
+		return BR_BAD(DXC_BR_WORD, br_first_seq, le64_to_cpu(raw->br_first_seq));
+	/* None where it is no word: it costs nobody his branch. */
+	if (!dxc_word_is(le64_to_cpu(raw->br_limit), DAXFS_WORD_NUMBER, &br->limit))
+		br->limit = 0;
+	br->uid = le32_to_cpu(raw->br_uid);
 	br->created = (s64)le64_to_cpu(raw->br_created);
 	return 0;
 }
 
 /* Words that others store while they look. */
-static void read_words(const struct dxc_volume *vol, struct dxc_branch *br)
+static int read_words(const struct dxc_volume *vol, struct dxc_branch *br, struct dxc_finding *f)
 {
-	br->head = dxc_word_load(vol, BR_AT(vol, br->id.branch, br_head));
-	br->winner = dxc_word_id(dxc_word_load(vol, BR_AT(vol, br->id.branch, br_winner)));
-	br->lease = dxc_word_load(vol, BR_AT(vol, br->id.branch, br_lease));
+	u32 index = br->id.branch;
+	u64 winner = dxc_word_load(vol, BR_AT(vol, index, br_winner));
+
+	br->head = dxc_link_open(dxc_word_load(vol, BR_AT(vol, index, br_head)));
+	br->lease = dxc_word_get(vol, BR_AT(vol, index, br_lease));
+	/* Whether its log goes on in another's cannot be told. */
+	if (!dxc_branch_word_open(winner, &br->winner))
+		return BR_BAD(DXC_BR_WORD, br_winner, winner);
+	return 0;
 }
 
 int dxc_branch_read(const struct dxc_volume *vol, u32 index, struct dxc_branch *br,
 		    struct dxc_finding *f)
 {
-	struct daxfs_branch raw, before;
-	u64 state;
+	struct daxfs_branch raw, before, copy;
+	u64 word, generation;
+	u32 state;
 	int err = -ENOENT, tries;
 
 	if (index >= vol->branch_count)
 		return -ENOENT;
 	for (tries = 0; tries < READ_TRIES; tries++) {
-		state = dxc_word_load(vol, BR_AT(vol, index, br_state));
+		word = dxc_word_load(vol, BR_AT(vol, index, br_state));
+		state = dxc_state_open(word, &generation);
 		if (index != DAXFS_MAIN_BRANCH &&
-		    ((state & DXC_STATE_MASK) == DAXFS_BRANCH_FREE ||
-		     (state & DXC_STATE_MASK) == DAXFS_BRANCH_MAKING))
+		    (state == DAXFS_BRANCH_FREE || state == DAXFS_BRANCH_MAKING))
 			return -ENOENT;
 		err = dxc_region_read(&vol->region, dxc_entry_at(vol, index), &raw, sizeof(raw));
 		if (err)
 			return err;
-		err = entry_decode(vol, index, state, &raw, br, f);
+		copy = raw;
+		err = entry_decode(vol, index, word, &copy, br, f);
 		if (!err)
 			break;
 		/* Half of it may be of another branch, or of another name: it goes on changing. */
@@ -194,10 +385,7 @@ int dxc_branch_read(const struct dxc_volume *vol, u32 index, struct dxc_branch *
 			return err;
 		before = raw;
 	}
-	if (err)
-		return err;
-	read_words(vol, br);
-	return 0;
+	return err ? err : read_words(vol, br, f);
 }
 
 /* Entry index if it is a live branch; one with a dead parent is not. */
@@ -233,20 +421,18 @@ static bool read_rename(const struct dxc_volume *vol, u32 index, struct daxfs_br
 			struct dxc_owner *id)
 {
 	char name[sizeof(raw->br_name)];
-	struct daxfs_branch old;
-	u32 gen;
+	__le64 parent;
+	u64 gen;
 
 	if (dxc_region_read(&vol->region, dxc_entry_at(vol, index), raw, sizeof(*raw)))
 		return false;
-	gen = le64_to_cpu(raw->br_state) >> DXC_GEN_SHIFT;
-	*id = dxc_word_id(le64_to_cpu(raw->br_winner));
-	if ((le64_to_cpu(raw->br_state) & DXC_STATE_MASK) != DAXFS_BRANCH_MAKING ||
-	    id->branch == DAXFS_MAIN_BRANCH || id->generation != gen || !dxc_is_live(vol, *id) ||
-	    le32_to_cpu(raw->br_checksum) != entry_checksum(raw, gen) ||
-	    !name_decode(raw, name))
+	if (dxc_state_open(le64_to_cpu(raw->br_state), &gen) != DAXFS_BRANCH_MAKING ||
+	    !dxc_branch_word_open(le64_to_cpu(raw->br_winner), id) ||
+	    id->branch == DAXFS_MAIN_BRANCH || id->generation != gen || !dxc_is_live(vol, *id))
 		return false;
-	return !dxc_region_read(&vol->region, dxc_entry_at(vol, id->branch), &old, sizeof(old)) &&
-	       old.br_parent == raw->br_parent && old.br_created == raw->br_created;
+	mend_word(&raw->br_parent);
+	parent = cpu_to_le64(dxc_word_get(vol, BR_AT(vol, id->branch, br_parent)));
+	return parent == raw->br_parent && entry_mend(raw, gen) && name_decode(raw, name);
 }
 
 /* The branch that entry index has the new name of, if its own is written in part only. */
@@ -255,13 +441,27 @@ static bool find_renamed(const struct dxc_volume *vol, u32 index, struct dxc_bra
 	struct daxfs_branch raw;
 	struct dxc_owner id;
 
-	if (!read_rename(vol, index, &raw, &id) ||
-	    dxc_branch_read(vol, id.branch, br, NULL) != -EUCLEAN ||
-	    entry_decode(vol, id.branch, dxc_state_word(DAXFS_BRANCH_LIVE, id.generation), &raw,
-			 br, NULL))
-		return false;
-	read_words(vol, br);
-	return dxc_is_live(vol, br->parent);
+	return read_rename(vol, index, &raw, &id) &&
+	       dxc_branch_read(vol, id.branch, br, NULL) == -EUCLEAN &&
+	       !entry_decode(vol, id.branch, dxc_state_word(DAXFS_BRANCH_LIVE, id.generation),
+			     &raw, br, NULL) &&
+	       !read_words(vol, br, NULL) && dxc_is_live(vol, br->parent);
+}
+
+/* Is the stored name name, but for a flipped bit? */
+static bool may_be_name(const char *stored, const char *name)
+{
+	u32 wrong = 0, i;
+	u8 flipped;
+
+	for (i = 0; i < DAXFS_BRANCH_NAME_MAX + 1 && wrong < 2; i++) {
+		flipped = stored[i] ^ *name;
+		if (flipped)
+			wrong += flipped & (flipped - 1) ? 2 : 1;
+		if (*name)
+			name++;
+	}
+	return wrong < 2;
 }
 
 int dxc_branch_find(const struct dxc_volume *vol, const char *name, struct dxc_branch *br)
@@ -278,7 +478,7 @@ int dxc_branch_find(const struct dxc_volume *vol, const char *name, struct dxc_b
 		if ((state != DAXFS_BRANCH_LIVE && state != DAXFS_BRANCH_MAKING) ||
 		    dxc_region_read(&vol->region, BR_AT(vol, i, br_name), stored,
 				    sizeof(stored)) ||
-		    strncmp(stored, name, sizeof(stored)) != 0)
+		    !may_be_name(stored, name))
 			continue;
 		if (state == DAXFS_BRANCH_MAKING) {
 			if (find_renamed(vol, i, br))
@@ -310,25 +510,42 @@ int dxc_branch_next_child(const struct dxc_volume *vol, struct dxc_owner parent,
 	while (*index < vol->branch_count) {
 		i = (*index)++;
 		if (i != DAXFS_MAIN_BRANCH &&
-		    dxc_word_load(vol, BR_AT(vol, i, br_parent)) == dxc_id_word(parent) &&
+		    dxc_word_says(vol, BR_AT(vol, i, br_parent), dxc_branch_word(parent)) &&
 		    !read_live(vol, i, br) && dxc_owner_is(br->parent, parent))
 			return 0;
 	}
 	return -ENOENT;
 }
 
+bool dxc_branch_has_children(const struct dxc_volume *vol, struct dxc_owner id)
+{
+	u64 word = dxc_branch_word(id);
+	struct dxc_branch br;
+	u32 i, state;
+	int err;
+
+	for (i = DAXFS_MAIN_BRANCH + 1; i < vol->branch_count; i++) {
+		state = dxc_entry_state(vol, i);
+		if (state == DAXFS_BRANCH_FREE || state == DAXFS_BRANCH_MAKING ||
+		    state == DAXFS_BRANCH_DEAD ||
+		    !dxc_word_says(vol, BR_AT(vol, i, br_parent), word))
+			continue;
+		err = read_live(vol, i, &br);
+		if (err ? err != -ENOENT : dxc_owner_is(br.parent, id))
+			return true;
+	}
+	return false;
+}
+
 bool dxc_branch_is_frozen(const struct dxc_volume *vol, struct dxc_owner id)
 {
-	struct dxc_branch br;
-	u32 index = 0;
-
-	return dxc_word_load(vol, BR_AT(vol, id.branch, br_winner)) ||
-	       !dxc_branch_next_child(vol, id, &index, &br);
+	return dxc_word_get(vol, BR_AT(vol, id.branch, br_winner)) ||
+	       dxc_branch_has_children(vol, id);
 }
 
 /* ---- making, naming ---- */
 
-void dxc_branch_format(const struct dxc_volume *vol, s64 created)
+void dxc_branch_format(const struct dxc_volume *vol, s64 created, u32 uid, u64 salt)
 {
 	struct dxc_branch br = {
 		.id = { DAXFS_MAIN_BRANCH, 1 },
@@ -336,15 +553,17 @@ void dxc_branch_format(const struct dxc_volume *vol, s64 created)
 		.state = DAXFS_BRANCH_LIVE,
 		.first_seq = 1,
 		.created = created,
+		.uid = uid,
 		.name = "main",
 	};
 	struct daxfs_branch raw;
 
 	entry_encode(&br, &raw);
 	dxc_region_write(vol, dxc_entry_at(vol, DAXFS_MAIN_BRANCH), &raw, sizeof(raw));
-	dxc_word_store(vol, SS_AT(vol, ss_next_ino), vol->inode_count + 1);
-	dxc_word_store(vol, SS_AT(vol, ss_commit_seq), 1);
-	dxc_word_store(vol, SS_AT(vol, ss_next_gen), 2);
+	dxc_word_store(vol, SS_AT(vol, ss_next_ino), dxc_number_word(vol->inode_count + 1));
+	dxc_word_store(vol, SS_AT(vol, ss_commit_seq), dxc_number_word(1));
+	dxc_word_store(vol, SS_AT(vol, ss_next_gen), dxc_number_word(2));
+	dxc_word_store(vol, SS_AT(vol, ss_next_salt), dxc_number_word(salt));
 	dxc_fence(vol);
 }
 
@@ -359,7 +578,7 @@ bool dxc_branch_is_renaming(const struct dxc_volume *vol, u32 index, struct dxc_
 /* True if the name was written. */
 static bool finish_rename(const struct dxc_volume *vol, u32 index, bool started)
 {
-	const u32 from = offsetof(struct daxfs_branch, br_checksum);
+	const u32 from = offsetof(struct daxfs_branch, br_uid);
 	struct daxfs_branch raw;
 	struct dxc_owner id;
 	struct dxc_branch br;
@@ -392,30 +611,31 @@ static u32 find_room(const struct dxc_volume *vol)
 	return 0;
 }
 
-static int new_generation(const struct dxc_volume *vol, u32 *generation)
+static int new_generation(const struct dxc_volume *vol, u64 *generation)
 {
-	u64 value = 0;
 	/* 0 is nobody's, 1 is main's. */
-	int err = count_up(vol, SS_AT(vol, ss_next_gen), 2, DXC_GEN_LIMIT, &value);
-
-	*generation = value;
-	return err;
+	return count_up(vol, SS_AT(vol, ss_next_gen), 2, DXC_GEN_LIMIT, generation);
 }
 
 int dxc_branch_create(const struct dxc_volume *vol, struct dxc_owner parent,
-		      const char *name, s64 created, u64 first_seq, struct dxc_branch *br)
+		      const char *name, s64 created, u32 uid, u64 first_seq,
+		      struct dxc_branch *br)
 {
 	struct daxfs_branch raw;
-	u32 index, generation;
+	u64 generation;
+	u32 index;
 	int err;
 
 	if (!dxc_branch_name_is_legal(name))
 		return -EINVAL;
+	/* No honest log is that long. */
+	if (first_seq >= DXC_WORD_LIMIT)
+		return -EUCLEAN;
 	err = dxc_branch_get(vol, parent, br);
 	if (err)
 		return err;
 	/* It would be taken for a sibling of the winner. */
-	if (dxc_word_load(vol, BR_AT(vol, parent.branch, br_winner)))
+	if (dxc_word_get(vol, BR_AT(vol, parent.branch, br_winner)))
 		return -EBUSY;
 	if (!dxc_branch_find(vol, name, br))
 		return -EEXIST;
@@ -432,6 +652,7 @@ int dxc_branch_create(const struct dxc_volume *vol, struct dxc_owner parent,
 	br->parent = parent;
 	br->first_seq = first_seq;
 	br->created = created;
+	br->uid = uid;
 	memcpy(br->name, name, strlen(name));
 	entry_encode(br, &raw);
 	dxc_region_write(vol, dxc_entry_at(vol, index), &raw, sizeof(raw));

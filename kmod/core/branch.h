@@ -25,16 +25,15 @@
 
 #include "delta.h"
 
-/* A branch as words of the region and the ABI name it; no live one has 0. */
-#define DXC_GEN_SHIFT	32
+/* A branch as the ABI names it, in 52 bits; no live one has 0. */
 static inline u64 dxc_id_word(struct dxc_owner id)
 {
-	return id.branch | (u64)id.generation << DXC_GEN_SHIFT;
+	return id.branch | id.generation << 16;
 }
 
 static inline struct dxc_owner dxc_word_id(u64 word)
 {
-	struct dxc_owner id = { .branch = (u32)word, .generation = word >> DXC_GEN_SHIFT };
+	struct dxc_owner id = { .branch = word & 0xffff, .generation = word >> 16 };
 
 	return id;
 }
@@ -45,9 +44,11 @@ struct dxc_branch {
 	u32 state;			/* enum daxfs_branch_state */
 	struct dxc_owner parent;	/* of main: itself */
 	struct dxc_owner winner;	/* child being committed; generation 0: none */
-	u64 head;			/* br_head */
-	u64 lease;			/* br_lease */
+	u64 head;			/* first log chunk + 1; 0: empty log; ~0: its word is none */
+	u64 lease;			/* br_lease: a dxc_holder */
 	u64 first_seq;
+	u64 limit;			/* chunks it may own; 0: any number */
+	u32 uid;			/* who made it */
 	s64 created;			/* nanoseconds since 1970 */
 	char name[DAXFS_BRANCH_NAME_MAX + 1];
 };
@@ -91,15 +92,22 @@ int dxc_branch_next(const struct dxc_volume *vol, u32 *index, struct dxc_branch 
 /* The same among the children of parent. */
 int dxc_branch_next_child(const struct dxc_volume *vol, struct dxc_owner parent,
 			  u32 *index, struct dxc_branch *br);
-/* Has it live children (I-6), or one that a commit was begun of? id is in the table. */
+/*
+ * Has it children (I-6): a live one, or one whose entry is damaged and may be alive?
+ * id is in the table. A damaged entry whose parent cannot be told is nobody's child: what it
+ * was seen over cannot be found again either.
+ */
+bool dxc_branch_has_children(const struct dxc_volume *vol, struct dxc_owner id);
+/* The same, or a child that a commit was begun of? */
 bool dxc_branch_is_frozen(const struct dxc_volume *vol, struct dxc_owner id);
 
 /*
  * For mkfs: entry 0, "main", LIVE with generation 1, and the shared state
- * (ss_next_ino behind the base, ss_commit_seq 1, ss_next_gen 2), in a region
- * whose tables are zeros.
+ * (ss_next_ino behind the base, ss_commit_seq 1, ss_next_gen 2, ss_next_salt),
+ * in a region whose tables are zeros. salt: not 0; where records of an earlier
+ * image may be in the delta area, one that it will not have used.
  */
-void dxc_branch_format(const struct dxc_volume *vol, s64 created);
+void dxc_branch_format(const struct dxc_volume *vol, s64 created, u32 uid, u64 salt);
 
 /*
  * Makes a branch (locked). first_seq: number of the record that would follow
@@ -108,7 +116,8 @@ void dxc_branch_format(const struct dxc_volume *vol, s64 created);
  * the parent is not finished: dxc_branch_finish() it). *br is what was made.
  */
 int dxc_branch_create(const struct dxc_volume *vol, struct dxc_owner parent,
-		      const char *name, s64 created, u64 first_seq, struct dxc_branch *br);
+		      const char *name, s64 created, u32 uid, u64 first_seq,
+		      struct dxc_branch *br);
 /*
  * Does entry index hold the new name of branch *id until that is written, so
  * that dxc_branch_recover() would write it?
@@ -177,24 +186,31 @@ int dxc_branch_recover(const struct dxc_volume *vol, struct dxc_branch_rest *res
 /* ---- words of the shared state ---- */
 
 /* Generations and inode numbers are given out below these. */
-#define DXC_GEN_LIMIT	0x100000000ull
-#define DXC_INO_LIMIT	0x100000000000000ull
+#define DXC_GEN_LIMIT	DXC_WORD_NUMBER_LIMIT
+#define DXC_INO_LIMIT	DXC_WORD_LIMIT
 
-/* A number for a new inode, never given before; -ENOSPC when they are used up. */
+/* A number for a new inode, never given before; -ENOSPC when they are used up, -EUCLEAN. */
 int dxc_next_ino(const struct dxc_volume *vol, dxc_ino *ino);
+/* 0 where it cannot be read: nothing was seen yet. */
 u64 dxc_commit_seq(const struct dxc_volume *vol);
-/* One more; others notice. Durable. Returns the new value. */
+/*
+ * One more; others notice. Durable. Returns the new value; where it cannot be
+ * read the highest, which nobody sees: what is freed with it stays.
+ */
 u64 dxc_commit_seq_advance(const struct dxc_volume *vol);
 
 /* ---- mount slots, leases, the volume lock: mount.c ---- */
 
-/* Names a mount in br_lease and ss_lock: slot + 1 | epoch << 32; 0: nobody. */
+/* Names a mount, as br_lease and ss_lock do; 0: nobody. */
 typedef u64 dxc_holder;
 
 static inline dxc_holder dxc_holder_of(u32 slot, u32 epoch)
 {
-	return (u64)epoch << 32 | (slot + 1);
+	return dxc_word_seal_pair(DAXFS_WORD_HOLDER, slot, epoch);
 }
+
+/* Which it names: false when that is none. slot is in the table. */
+bool dxc_holder_open(const struct dxc_volume *vol, dxc_holder holder, u32 *slot, u32 *epoch);
 
 struct dxc_mount {
 	u32 slot;

@@ -115,7 +115,7 @@ struct delta {
 	struct checker *c;
 	struct branch_node *nodes;	/* by index */
 	struct dxc_space space;
-	u64 next_ino, next_gen, commit_seq;
+	u64 next_ino, next_gen, next_salt, commit_seq; /* ~0: cannot be read */
 	void *priv;			/* of who walks */
 };
 

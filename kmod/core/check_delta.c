@@ -20,30 +20,34 @@
  */
 #include "check.h"
 #include "node.h"
+#include "words.h"
 
 struct named {
 	char name[DAXFS_BRANCH_NAME_MAX + 1];
 	u32 index;
 };
 
-static dxc_off entry_at(const struct dxc_volume *vol, u32 index)
-{
-	return vol->area[DAXFS_AREA_BRANCHES].offset + (u64)index * sizeof(struct daxfs_branch);
-}
-
 static dxc_off chunk_word_at(const struct dxc_volume *vol, dxc_chunk chunk)
 {
 	return vol->area[DAXFS_AREA_CHUNKS].offset + (u64)chunk * sizeof(__le64);
 }
 
-static u64 word_of(struct dxc_owner id)
-{
-	return id.branch | (u64)id.generation << 32;
-}
-
 static int pause_at(u64 i)
 {
 	return i % 1024 ? 0 : dxc_pause();
+}
+
+/*
+ * A word with one flipped bit is read as what it was, so nothing else is wrong with
+ * it. One that somebody stores meanwhile is looked at twice.
+ */
+static int check_word(struct delta *d, unsigned int area, dxc_off at)
+{
+	u64 word = dxc_word_load(d->c->vol, at), right = word;
+
+	if (!dxc_word_mend(&right) || right == word || dxc_word_load(d->c->vol, at) != word)
+		return 0;
+	return found(d->c, DXC_TB_FLIP, area, 0, at, right);
 }
 
 /* ---- mounts, and what they hold ---- */
@@ -58,7 +62,10 @@ static bool is_gone(const struct delta *d, u32 slot)
 
 static bool holder_is_gone(const struct delta *d, dxc_holder holder)
 {
-	return !dxc_holder_is_there(d->c->vol, holder) || is_gone(d, (u32)holder - 1);
+	u32 slot, epoch;
+
+	return !dxc_holder_is_there(d->c->vol, holder) ||
+	       !dxc_holder_open(d->c->vol, holder, &slot, &epoch) || is_gone(d, slot);
 }
 
 static int check_mounts(struct delta *d)
@@ -66,19 +73,27 @@ static int check_mounts(struct delta *d)
 	struct checker *c = d->c;
 	const struct dxc_volume *vol = c->vol;
 	dxc_off at = vol->area[DAXFS_AREA_MOUNTS].offset;
-	struct daxfs_mount raw;
 	struct dxc_mount mt;
+	u64 owner;
 	u32 i;
 	int err = 0;
 
-	for (i = 0; !err && i < vol->mount_count; i++, at += sizeof(raw)) {
-		err = dxc_region_read(&vol->region, at, &raw, sizeof(raw));
-		if (err || !raw.mt_owner)
+	/* mt_owner is the first member. */
+	for (i = 0; !err && i < vol->mount_count; i++, at += sizeof(struct daxfs_mount)) {
+		err = check_word(d, DAXFS_AREA_MOUNTS, at);
+		owner = dxc_word_get(vol, at);
+		if (err || !owner)
 			continue;
-		if (dxc_mount_read(vol, i, &mt))
-			err = found(c, DXC_MT_OWNER, DAXFS_AREA_MOUNTS, 0, at,
-				    le64_to_cpu(raw.mt_owner));
-		else if (is_gone(d, i))
+		if (dxc_mount_read(vol, i, &mt)) {
+			err = found(c, DXC_MT_OWNER, DAXFS_AREA_MOUNTS, 0, at, owner);
+			continue;
+		}
+		err = check_word(d, DAXFS_AREA_MOUNTS,
+				 at + offsetof(struct daxfs_mount, mt_seen_seq));
+		if (!err)
+			err = check_word(d, DAXFS_AREA_MOUNTS,
+					 at + offsetof(struct daxfs_mount, mt_branch));
+		if (!err && is_gone(d, i))
 			err = found(c, DXC_MT_GONE, DAXFS_AREA_MOUNTS, 0, at, i);
 	}
 	return err;
@@ -89,58 +104,92 @@ static int check_mounts(struct delta *d)
 #define SS_FOUND(code, member, detail) \
 	found(c, code, DAXFS_AREA_SHARED, 0, base + offsetof(struct daxfs_shared, member), detail)
 
+/* What a counter of the shared state says; unknown where that cannot be told. */
+static u64 counter(const struct delta *d, dxc_off at, u64 unknown)
+{
+	u64 number;
+
+	return dxc_number_get(d->c->vol, at, &number) ? number : unknown;
+}
+
+/* Nothing is past a counter that cannot be read. */
+static void read_counters(struct delta *d)
+{
+	const struct dxc_volume *vol = d->c->vol;
+
+	d->next_ino = counter(d, SS_AT(vol, ss_next_ino), ~0ull);
+	d->next_gen = counter(d, SS_AT(vol, ss_next_gen), ~0ull);
+	d->next_salt = counter(d, SS_AT(vol, ss_next_salt), ~0ull);
+	d->commit_seq = counter(d, SS_AT(vol, ss_commit_seq), ~0ull);
+}
+
+static int check_counter(struct delta *d, dxc_off at)
+{
+	u64 word = dxc_word_load(d->c->vol, at);
+	int err = check_word(d, DAXFS_AREA_SHARED, at);
+
+	if (!err && counter(d, at, ~0ull) == ~0ull)
+		err = found(d->c, DXC_SS_WORD, DAXFS_AREA_SHARED, 0, at, word);
+	return err;
+}
+
 static int check_shared(struct delta *d)
 {
 	struct checker *c = d->c;
-	dxc_off base = c->vol->area[DAXFS_AREA_SHARED].offset;
+	const struct dxc_volume *vol = c->vol;
+	dxc_off base = vol->area[DAXFS_AREA_SHARED].offset;
 	const struct daxfs_shared *ss = (const struct daxfs_shared *)c->buf;
 	dxc_holder lock;
 	u64 at;
 	int err;
 
-	err = dxc_region_read(&c->vol->region, base, c->buf, sizeof(*ss));
+	err = dxc_region_read(&vol->region, base, c->buf, sizeof(*ss));
 	if (err)
 		return err;
-	d->next_ino = le64_to_cpu(ss->ss_next_ino);
-	d->next_gen = le64_to_cpu(ss->ss_next_gen);
-	d->commit_seq = le64_to_cpu(ss->ss_commit_seq);
-	lock = le64_to_cpu(ss->ss_lock);
+	read_counters(d);
+	lock = dxc_word_get(vol, SS_AT(vol, ss_lock));
 	at = first_nonzero(ss->ss_zero0, sizeof(ss->ss_zero0));
 	if (at < sizeof(ss->ss_zero0))
 		err = SS_FOUND(DXC_SS_ZERO, ss_zero0[at], ss->ss_zero0[at]);
 	at = first_nonzero(ss->ss_zero1, sizeof(ss->ss_zero1));
 	if (!err && at < sizeof(ss->ss_zero1))
 		err = SS_FOUND(DXC_SS_ZERO, ss_zero1[at], ss->ss_zero1[at]);
-	if (!err && (d->next_ino <= c->vol->inode_count || d->next_ino > DXC_INO_LIMIT))
+	if (!err)
+		err = check_counter(d, SS_AT(vol, ss_next_ino));
+	if (!err)
+		err = check_counter(d, SS_AT(vol, ss_commit_seq));
+	if (!err)
+		err = check_counter(d, SS_AT(vol, ss_next_gen));
+	if (!err)
+		err = check_counter(d, SS_AT(vol, ss_next_salt));
+	if (!err)
+		err = check_word(d, DAXFS_AREA_SHARED, SS_AT(vol, ss_lock));
+	if (!err && d->next_ino <= vol->inode_count)
 		err = SS_FOUND(DXC_SS_INO, ss_next_ino, d->next_ino);
 	if (!err && lock && holder_is_gone(d, lock))
 		err = SS_FOUND(DXC_SS_LOCK, ss_lock, lock);
 	return err;
 }
 
-/* Somebody may be writing: what is past a counter may have been counted since. */
-static void count_again(struct delta *d)
-{
-	const struct dxc_volume *vol = d->c->vol;
-	struct daxfs_shared *ss = (struct daxfs_shared *)d->c->buf;
-
-	if (dxc_region_read(&vol->region, vol->area[DAXFS_AREA_SHARED].offset, ss,
-			    offsetof(struct daxfs_shared, ss_zero1)))
-		return;
-	d->next_ino = le64_to_cpu(ss->ss_next_ino);
-	d->next_gen = le64_to_cpu(ss->ss_next_gen);
-	d->commit_seq = le64_to_cpu(ss->ss_commit_seq);
-}
-
-/* Generations and salts come from one counter, which has to be past all of them. */
+/* Generations and salts have to be below their counters; one may have been counted up since. */
 static int check_generation(struct delta *d, u64 number)
 {
 	struct checker *c = d->c;
 	dxc_off base = c->vol->area[DAXFS_AREA_SHARED].offset;
 
 	if (number >= d->next_gen)
-		count_again(d);
+		read_counters(d);
 	return number < d->next_gen ? 0 : SS_FOUND(DXC_SS_GEN, ss_next_gen, number);
+}
+
+static int check_salt(struct delta *d, u64 number)
+{
+	struct checker *c = d->c;
+	dxc_off base = c->vol->area[DAXFS_AREA_SHARED].offset;
+
+	if (number >= d->next_salt)
+		read_counters(d);
+	return number < d->next_salt ? 0 : SS_FOUND(DXC_SS_GEN, ss_next_salt, number);
 }
 
 /* ---- branches ---- */
@@ -162,7 +211,32 @@ static int find_renames(struct delta *d)
 
 #define BR_FOUND(code, index, member, detail) \
 	found(c, code, DAXFS_AREA_BRANCHES, 0, \
-	      entry_at(c->vol, index) + offsetof(struct daxfs_branch, member), detail)
+	      dxc_entry_at(c->vol, index) + offsetof(struct daxfs_branch, member), detail)
+
+/* Which 8 bytes of an entry have a flipped bit. */
+static int check_flips(struct delta *d, u32 index)
+{
+	const struct dxc_volume *vol = d->c->vol;
+	dxc_off at = dxc_entry_at(vol, index);
+	struct daxfs_branch raw, again, right;
+	u32 i;
+	int err = dxc_region_read(&vol->region, at, &raw, sizeof(raw));
+
+	if (err)
+		return err;
+	right = raw;
+	if (!dxc_entry_mend(&right))
+		return 0;
+	/* Somebody may be storing there. */
+	err = dxc_region_read(&vol->region, at, &again, sizeof(again));
+	if (err || memcmp(&again, &raw, sizeof(raw)) != 0)
+		return err;
+	for (i = 0; !err && i < sizeof(raw); i += sizeof(__le64))
+		if (memcmp((u8 *)&raw + i, (u8 *)&right + i, sizeof(__le64)) != 0)
+			err = found(d->c, DXC_TB_FLIP, DAXFS_AREA_BRANCHES, 0, at + i,
+				    le64_to_cpu(*(__le64 *)((u8 *)&right + i)));
+	return err;
+}
 
 static int check_entry(struct delta *d, u32 index)
 {
@@ -172,6 +246,9 @@ static int check_entry(struct delta *d, u32 index)
 	struct dxc_finding f;
 	int err;
 
+	err = check_flips(d, index);
+	if (err)
+		return err;
 	err = dxc_branch_read(c->vol, index, &node->br, &f);
 	if (err) {
 		memset(&node->br, 0, sizeof(node->br));
@@ -184,12 +261,13 @@ static int check_entry(struct delta *d, u32 index)
 		}
 		return decoded(c, err, &f);
 	}
-	err = dxc_region_read(&c->vol->region, entry_at(c->vol, index), &raw, sizeof(raw));
+	err = dxc_region_read(&c->vol->region, dxc_entry_at(c->vol, index), &raw, sizeof(raw));
 	if (err)
 		return err;
-	if (raw.br_reserved0 || raw.br_reserved1 ||
-	    first_nonzero(raw.br_reserved2, sizeof(raw.br_reserved2)) < sizeof(raw.br_reserved2))
+	if (first_nonzero(raw.br_reserved0, sizeof(raw.br_reserved0)) < sizeof(raw.br_reserved0))
 		err = BR_FOUND(DXC_BR_RESERVED, index, br_reserved0, 0);
+	if (!err && raw.br_limit && !node->br.limit)
+		err = BR_FOUND(DXC_BR_WORD, index, br_limit, le64_to_cpu(raw.br_limit));
 	if (!err && node_is_live(node) && node->br.lease && holder_is_gone(d, node->br.lease))
 		err = BR_FOUND(DXC_BR_LEASE, index, br_lease, node->br.lease);
 	return err ? err : check_generation(d, node->br.id.generation);
@@ -228,15 +306,15 @@ static int check_relations(struct delta *d, u32 index)
 	if (!node->live && !parent->bad)
 		err = BR_FOUND(dxc_owner_is(parent->br.id, node->br.parent) ?
 			       DXC_BR_ORPHAN : DXC_BR_LOST,
-			       index, br_parent, word_of(node->br.parent));
-	if (err || !word_of(id))
+			       index, br_parent, dxc_id_word(node->br.parent));
+	if (err || !dxc_id_word(id))
 		return err;
 	/* A winner that is dead has passed all of its chunks to this branch. */
 	winner = id.branch < c->vol->branch_count ? &d->nodes[id.branch] : NULL;
 	node->commits = winner && (winner->bad || (node_is_live(winner) &&
 						   dxc_owner_is(winner->br.id, id) &&
 						   dxc_owner_is(winner->br.parent, node->br.id)));
-	return BR_FOUND(DXC_BR_WINNER, index, br_winner, word_of(id));
+	return BR_FOUND(DXC_BR_WINNER, index, br_winner, dxc_id_word(id));
 }
 
 /* As check_loop() of directories: marks of older walks are known to be good. */
@@ -249,7 +327,7 @@ static int check_climb(struct delta *d, u32 index)
 		if (node->mark) {
 			if (node->mark != index + 1)
 				return 0;
-			return BR_FOUND(DXC_BR_LOOP, index, br_parent, word_of(node->br.parent));
+			return BR_FOUND(DXC_BR_LOOP, index, br_parent, dxc_id_word(node->br.parent));
 		}
 		node->mark = index + 1;
 		node = &d->nodes[node->br.parent.branch];
@@ -315,14 +393,17 @@ static int check_chunk(struct delta *d, dxc_chunk chunk)
 	dxc_off at = chunk_word_at(c->vol, chunk);
 	const struct branch_node *owner;
 	struct dxc_chunk_use use;
+	int err = check_word(d, DAXFS_AREA_CHUNKS, at);
 
+	if (err)
+		return err;
 	if (dxc_chunk_read(c->vol, chunk, &use))
 		return found(c, DXC_CH_WORD, DAXFS_AREA_CHUNKS, 0, at, chunk);
 	switch (use.kind) {
 	case DAXFS_CHUNK_FREED:
-		if (use.freed_seq > (d->commit_seq & ~0ull >> 8))
-			count_again(d);
-		if (use.freed_seq > (d->commit_seq & ~0ull >> 8))
+		if (use.freed_seq > d->commit_seq)
+			read_counters(d);
+		if (use.freed_seq > d->commit_seq)
 			return found(c, DXC_CH_SEQ, DAXFS_AREA_CHUNKS, 0, at, use.freed_seq);
 		break;
 	case DAXFS_CHUNK_LOG:
@@ -367,7 +448,7 @@ static int check_own_chunk(struct delta *d, const struct dxc_layer *layer, dxc_c
 		return found(d->c, DXC_CH_IDLE, DAXFS_AREA_CHUNKS, 0, chunk_word_at(vol, chunk),
 			     chunk);
 	err = dxc_region_read(&vol->region, dxc_chunk_offset(vol, chunk), &raw, sizeof(raw));
-	return err ? err : check_generation(d, le64_to_cpu(raw.ch_salt));
+	return err ? err : check_salt(d, le64_to_cpu(raw.ch_salt));
 }
 
 /*
@@ -393,7 +474,7 @@ static int check_covers(struct delta *d, const struct dxc_layer *layer, u32 inde
 				continue;
 			if (!err)
 				err = found(d->c, DXC_LR_OVER, DAXFS_AREA_BRANCHES, name->dir,
-					    entry_at(d->c->vol, index), name->ino);
+					    dxc_entry_at(d->c->vol, index), name->ino);
 			else
 				err = decoded(d->c, err, &f);
 			if (err)
@@ -510,7 +591,7 @@ static int check_log(struct delta *d, u32 index)
 		return err ? err : report(c, &f);
 	/* Also what has no name any more: it would be two things in one log. */
 	if (node->layer->last_ino >= d->next_ino)
-		count_again(d);
+		read_counters(d);
 	if (node->layer->last_ino >= d->next_ino)
 		err = found(c, DXC_SS_INO, DAXFS_AREA_SHARED, node->layer->last_ino,
 			    base + offsetof(struct daxfs_shared, ss_next_ino), d->next_ino);
@@ -522,7 +603,7 @@ static int check_log(struct delta *d, u32 index)
 		err = check_covers(d, node->layer, index);
 	/* What others stand on is looked at with them. */
 	if (!err && (index == DAXFS_MAIN_BRANCH || !node->child))
-		err = dxc_check_view(c, node->layer, entry_at(vol, index));
+		err = dxc_check_view(c, node->layer, dxc_entry_at(vol, index));
 	return err;
 }
 

@@ -6,14 +6,14 @@
  */
 #include "delta.h"
 
-#define KIND_MASK	0xffull
-#define BRANCH_SHIFT	8
-#define BRANCH_MASK	0xffffull
-#define GEN_SHIFT	32
-
 static u64 owned_word(u32 kind, struct dxc_owner owner)
 {
-	return kind | (u64)owner.branch << BRANCH_SHIFT | (u64)owner.generation << GEN_SHIFT;
+	return dxc_word_seal_pair(kind, owner.branch, owner.generation);
+}
+
+static u64 freed_word(u64 commit_seq)
+{
+	return dxc_word_seal(DAXFS_CHUNK_FREED, commit_seq);
 }
 
 static __le64 *word_of(const struct dxc_volume *vol, dxc_chunk chunk)
@@ -25,9 +25,13 @@ static __le64 *word_of(const struct dxc_volume *vol, dxc_chunk chunk)
 /* Changes a word if it is what it was thought to be, durably. */
 static bool change(const struct dxc_volume *vol, dxc_chunk chunk, u64 old, u64 new)
 {
-	__le64 *word = word_of(vol, chunk);
+	__le64 *word = word_of(vol, chunk), is = READ_ONCE(*word);
+	u64 right = le64_to_cpu(is);
 
-	if (dxc_cmpxchg(word, cpu_to_le64(old), cpu_to_le64(new)) != cpu_to_le64(old))
+	/* It may be that word with a flipped bit. */
+	if (!dxc_word_mend(&right) || right != old)
+		is = cpu_to_le64(old);
+	if (dxc_cmpxchg(word, is, cpu_to_le64(new)) != is)
 		return false;
 	if (vol->region.persistent)
 		dxc_write_back(word, sizeof(*word));
@@ -39,25 +43,31 @@ static bool change(const struct dxc_volume *vol, dxc_chunk chunk, u64 old, u64 n
 int dxc_chunk_read(const struct dxc_volume *vol, dxc_chunk chunk,
 		   struct dxc_chunk_use *use)
 {
-	u64 word = le64_to_cpu(dxc_load_acquire(word_of(vol, chunk)));
+	u64 word = le64_to_cpu(dxc_load_acquire(word_of(vol, chunk))), value;
+	u32 kind;
 
 	memset(use, 0, sizeof(*use));
-	use->kind = word & KIND_MASK;
-	switch (use->kind) {
+	use->kind = DXC_CHUNK_NEVER;
+	if (!dxc_word_open(word, &kind, &value))
+		return -EUCLEAN;
+	switch (kind) {
 	case DAXFS_CHUNK_FREE:
-		return word ? -EUCLEAN : 0;
+		break;
 	case DAXFS_CHUNK_LOG:
 	case DAXFS_CHUNK_DATA:
-		use->owner.branch = word >> BRANCH_SHIFT & BRANCH_MASK;
-		use->owner.generation = word >> GEN_SHIFT;
-		if (use->owner.branch >= vol->branch_count || word >> 24 & 0xff)
+		use->owner.branch = dxc_value_index(value);
+		use->owner.generation = dxc_value_number(value);
+		if (use->owner.branch >= vol->branch_count)
 			return -EUCLEAN;
-		return 0;
+		break;
 	case DAXFS_CHUNK_FREED:
-		use->freed_seq = word >> 8;
-		return 0;
+		use->freed_seq = value;
+		break;
+	default:
+		return -EUCLEAN;
 	}
-	return -EUCLEAN;
+	use->kind = kind;
+	return 0;
 }
 
 bool dxc_chunk_is_free(const struct dxc_volume *vol, dxc_chunk chunk)
@@ -86,7 +96,7 @@ int dxc_chunk_take(const struct dxc_volume *vol, dxc_chunk *hint, u32 kind,
 
 /* The word of a chunk of owner, or 0. */
 static u64 word_if_owned(const struct dxc_volume *vol, dxc_chunk chunk,
-			 struct dxc_owner owner)
+			 struct dxc_owner owner, u32 *kind)
 {
 	struct dxc_chunk_use use;
 
@@ -94,15 +104,17 @@ static u64 word_if_owned(const struct dxc_volume *vol, dxc_chunk chunk,
 	    (use.kind != DAXFS_CHUNK_LOG && use.kind != DAXFS_CHUNK_DATA) ||
 	    use.owner.branch != owner.branch || use.owner.generation != owner.generation)
 		return 0;
+	*kind = use.kind;
 	return owned_word(use.kind, owner);
 }
 
 int dxc_chunk_free(const struct dxc_volume *vol, dxc_chunk chunk,
 		   struct dxc_owner owner, u64 commit_seq)
 {
-	u64 old = word_if_owned(vol, chunk, owner);
+	u32 kind;
+	u64 old = word_if_owned(vol, chunk, owner, &kind);
 
-	if (!old || !change(vol, chunk, old, DAXFS_CHUNK_FREED | commit_seq << 8))
+	if (!old || !change(vol, chunk, old, freed_word(commit_seq)))
 		return -ESTALE;
 	return 0;
 }
@@ -110,9 +122,10 @@ int dxc_chunk_free(const struct dxc_volume *vol, dxc_chunk chunk,
 int dxc_chunk_pass(const struct dxc_volume *vol, dxc_chunk chunk,
 		   struct dxc_owner from, struct dxc_owner to)
 {
-	u64 old = word_if_owned(vol, chunk, from);
+	u32 kind;
+	u64 old = word_if_owned(vol, chunk, from, &kind);
 
-	if (!old || !change(vol, chunk, old, owned_word(old & KIND_MASK, to)))
+	if (!old || !change(vol, chunk, old, owned_word(kind, to)))
 		return -ESTALE;
 	return 0;
 }
@@ -123,8 +136,7 @@ bool dxc_chunk_set(const struct dxc_volume *vol, dxc_chunk chunk,
 	u64 old = le64_to_cpu(READ_ONCE(*word_of(vol, chunk)));
 
 	return change(vol, chunk, old, use->kind == DAXFS_CHUNK_FREED ?
-		      DAXFS_CHUNK_FREED | use->freed_seq << 8 :
-		      owned_word(use->kind, use->owner));
+		      freed_word(use->freed_seq) : owned_word(use->kind, use->owner));
 }
 
 bool dxc_chunk_reclaim(const struct dxc_volume *vol, dxc_chunk chunk, u64 seen_seq)
@@ -134,5 +146,5 @@ bool dxc_chunk_reclaim(const struct dxc_volume *vol, dxc_chunk chunk, u64 seen_s
 	if (dxc_chunk_read(vol, chunk, &use) || use.kind != DAXFS_CHUNK_FREED ||
 	    use.freed_seq > seen_seq)
 		return false;
-	return change(vol, chunk, DAXFS_CHUNK_FREED | use.freed_seq << 8, 0);
+	return change(vol, chunk, freed_word(use.freed_seq), 0);
 }

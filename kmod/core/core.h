@@ -90,6 +90,7 @@ enum dxc_code {
 	DXC_BR_STATE,		/* no such state, or no generation; detail: the word */
 	DXC_BR_PARENT,		/* past the table, or itself; detail: the word */
 	DXC_BR_NAME,
+	DXC_BR_WORD,		/* detail: it */
 	DXC_BR_CHECKSUM,	/* detail: what it should be */
 	/* the whole: found by dxc_check() only */
 	DXC_SB_COPY,		/* the superblock's copy at the end differs */
@@ -113,6 +114,8 @@ enum dxc_code {
 	DXC_LR_BLOCKS,		/* detail: block of the file */
 	DXC_LR_UNLINK,		/* detail: inode that is said to have had the name */
 	/* branches as a whole: found by dxc_check() only */
+	DXC_TB_FLIP,		/* a flipped bit in a table; detail: the word without it */
+	DXC_SS_WORD,		/* a counter that cannot be read; detail: the word */
 	DXC_SS_ZERO,		/* a byte of the shared state that must be zero is not */
 	DXC_SS_INO,		/* next inode number is in use, or past the last; detail: it */
 	DXC_SS_GEN,		/* generation or salt that is still to be given; detail: it */

@@ -16,6 +16,7 @@
 #define DXC_DELTA_H
 
 #include "core.h"
+#include "word.h"
 
 typedef u32 dxc_chunk;		/* number of a chunk of the delta area */
 #define DXC_NO_CHUNK	0xffffffffu
@@ -23,7 +24,7 @@ typedef u32 dxc_chunk;		/* number of a chunk of the delta area */
 /* Which branch, so that a reused table entry is not taken for the old one. */
 struct dxc_owner {
 	u32 branch;		/* index, below 65,535 */
-	u32 generation;
+	u64 generation;		/* 36 bits */
 };
 
 /* ---- stores ---- */
@@ -50,12 +51,21 @@ static inline void dxc_publish(const struct dxc_volume *vol, dxc_off at, u64 val
 	dxc_write_fence(vol->region.persistent);
 }
 
+/*
+ * Takes a number of the counter at that place, which only grows, from floor up
+ * to limit. Durable with the next fence. -ENOSPC: there is none left; -EUCLEAN.
+ */
+int dxc_count_up(const struct dxc_volume *vol, dxc_off at, u64 floor, u64 limit, u64 *number);
+
 /* ---- chunk.c ---- */
 
+/* What no chunk's word says: not to be taken, nor anybody's. */
+#define DXC_CHUNK_NEVER	16u
+
 struct dxc_chunk_use {
-	u32 kind;		/* enum daxfs_chunk_kind */
+	u32 kind;		/* enum daxfs_chunk_kind, or DXC_CHUNK_NEVER */
 	struct dxc_owner owner;	/* LOG and DATA */
-	u64 freed_seq;		/* FREED: commit sequence, 56 bits */
+	u64 freed_seq;		/* FREED: commit sequence */
 };
 
 static inline u32 dxc_chunk_count(const struct dxc_volume *vol)
@@ -191,11 +201,11 @@ static inline u32 dxc_record_max(const struct dxc_volume *vol)
 }
 
 /*
- * Starts reading the chain whose head word (br_head) is given, from its first
- * record. first_seq: the number of the first record of a log that has none.
- * -EUCLEAN when head is no log chunk.
+ * Starts reading the chain that starts with chunk head - 1 (0: empty), from its
+ * first record. first_seq: the number of the first record of a log that has none.
+ * -EUCLEAN when that is no log chunk.
  */
-int dxc_log_open(const struct dxc_volume *vol, u64 head_word, u64 first_seq,
+int dxc_log_open(const struct dxc_volume *vol, u64 head, u64 first_seq,
 		 struct dxc_log *log);
 
 /*
@@ -207,10 +217,10 @@ int dxc_log_read(const struct dxc_volume *vol, struct dxc_log *log, void *buf,
 
 /*
  * Is a log that was read to its end, or appended to, still the one that
- * head_word names, and nothing was added? buf as above. If so, whoever was to
+ * chunk head - 1 starts, and nothing was added? buf as above. If so, whoever was to
  * add something may have been cut short: see cleared.
  */
-bool dxc_log_is_current(const struct dxc_volume *vol, struct dxc_log *log, u64 head_word,
+bool dxc_log_is_current(const struct dxc_volume *vol, struct dxc_log *log, u64 head,
 			void *buf);
 
 /*

@@ -25,7 +25,7 @@ enum fate {
 
 struct node {
 	struct dxc_owner parent;
-	u32 generation;
+	u64 generation;		/* UNKNOWN: 0 where that cannot be read either */
 	u8 fate;
 	bool commits;	/* br_winner is set, and to be cleared */
 	bool has_won;	/* a child of it is WON */
@@ -85,8 +85,7 @@ static int tree_load(const struct dxc_volume *vol, struct tree *tree)
 {
 	struct dxc_branch br;
 	struct node *node;
-	u64 state;
-	u32 i;
+	u32 state, i;
 	int err;
 
 	tree->vol = vol;
@@ -96,12 +95,11 @@ static int tree_load(const struct dxc_volume *vol, struct tree *tree)
 		return -ENOMEM;
 	for (i = 0; i < vol->branch_count; i++) {
 		node = &tree->nodes[i];
-		state = dxc_word_load(vol, BR_AT(vol, i, br_state));
-		node->generation = state >> DXC_GEN_SHIFT;
-		if ((state & DXC_STATE_MASK) == DAXFS_BRANCH_FREE ||
-		    (state & DXC_STATE_MASK) == DAXFS_BRANCH_MAKING) {
+		state = dxc_state_open(dxc_word_load(vol, BR_AT(vol, i, br_state)),
+				       &node->generation);
+		if (state == DAXFS_BRANCH_FREE || state == DAXFS_BRANCH_MAKING) {
 			node->fate = NOBODY;
-		} else if ((state & DXC_STATE_MASK) == DAXFS_BRANCH_DEAD) {
+		} else if (state == DAXFS_BRANCH_DEAD) {
 			node->fate = DEAD;
 		} else if (!dxc_branch_read(vol, i, &br, NULL) &&
 			   br.state == DAXFS_BRANCH_LIVE) {
@@ -163,7 +161,7 @@ static int find_end(const struct dxc_volume *vol, u64 word, struct dxc_owner own
 		if (steps % PAUSE_EVERY == 0)
 			dxc_pause();
 		*end = next_at(vol, word - 1);
-		word = dxc_word_load(vol, *end);
+		word = dxc_link_open(dxc_word_load(vol, *end));
 		if (!word || word == head)
 			return 0;
 	}
@@ -188,6 +186,9 @@ static int join(const struct dxc_volume *vol, const struct dxc_branch *up,
 	u64 first = up->head;
 	int err = -EUCLEAN;
 
+	/* Which chunk it starts with cannot be told. */
+	if (down->head == ~0ull)
+		return -EUCLEAN;
 	if (!down->head || first == down->head)
 		return 0;
 	/* The caller knows the end, or it is found. */
@@ -197,13 +198,13 @@ static int join(const struct dxc_volume *vol, const struct dxc_branch *up,
 		err = find_end(vol, first, up->id, down->head, &end);
 	if (first && err)
 		return err;
-	if (first && dxc_word_load(vol, end) == down->head)
+	if (first && dxc_link_open(dxc_word_load(vol, end)) == down->head)
 		return 0;
 	err = check_head(vol, down);
 	if (err)
 		return err;
 	/* The logs are joined before a chunk changes hands or a branch dies. */
-	dxc_publish(vol, end, down->head);
+	dxc_publish(vol, end, dxc_link_seal(down->head));
 	return 0;
 }
 
@@ -215,16 +216,20 @@ static int join_winner(struct tree *tree, u32 parent, dxc_chunk tail)
 {
 	const struct dxc_volume *vol = tree->vol;
 	u64 word = dxc_word_load(vol, BR_AT(vol, parent, br_winner));
-	struct dxc_owner id = dxc_word_id(word);
 	struct dxc_branch up, down;
+	struct dxc_owner id;
 	struct node *won;
 	int err;
 
-	if (!word)
+	/* Who won cannot be told, and the logs may be joined. */
+	if (!dxc_branch_word_open(word, &id))
+		return -EUCLEAN;
+	if (!id.generation)
 		return 0;
 	won = id.branch < vol->branch_count ? &tree->nodes[id.branch] : NULL;
 	/* It may have been joined before it was damaged. */
-	if (won && won->fate == UNKNOWN && won->generation == id.generation)
+	if (won && won->fate == UNKNOWN &&
+	    (won->generation == id.generation || !won->generation))
 		return -EUCLEAN;
 	tree->nodes[parent].commits = true;
 	/* No child of parent's: what was to be done is done, or the word is a lie. */
@@ -362,15 +367,12 @@ static void settle_chunks(const struct tree *tree, const struct dxc_branch_rest 
 
 static void store_states(const struct tree *tree, enum fate fate, u32 state)
 {
-	u32 i, gen;
+	u32 i;
 
-	for (i = DAXFS_MAIN_BRANCH + 1; i < tree->count; i++) {
-		if (tree->nodes[i].fate != fate)
-			continue;
-		gen = state == DAXFS_BRANCH_FREE ? 0 : tree->nodes[i].generation;
-		dxc_word_store(tree->vol, BR_AT(tree->vol, i, br_state),
-			       dxc_state_word(state, gen));
-	}
+	for (i = DAXFS_MAIN_BRANCH + 1; i < tree->count; i++)
+		if (tree->nodes[i].fate == fate)
+			dxc_word_store(tree->vol, BR_AT(tree->vol, i, br_state),
+				       dxc_state_word(state, tree->nodes[i].generation));
 	dxc_fence(tree->vol);
 }
 
@@ -425,7 +427,6 @@ int dxc_branch_commit(const struct dxc_volume *vol, struct dxc_owner child)
 {
 	struct dxc_branch br, other;
 	dxc_off winner_at, own_at;
-	u32 index = 0;
 	int err;
 
 	err = dxc_branch_get(vol, child, &br);
@@ -435,8 +436,8 @@ int dxc_branch_commit(const struct dxc_volume *vol, struct dxc_owner child)
 		return -EPERM;
 	winner_at = BR_AT(vol, br.parent.branch, br_winner);
 	own_at = BR_AT(vol, child.branch, br_winner);
-	if (dxc_word_load(vol, winner_at) || dxc_word_load(vol, own_at) ||
-	    !dxc_branch_next_child(vol, child, &index, &other))
+	if (dxc_word_get(vol, winner_at) || dxc_word_get(vol, own_at) ||
+	    dxc_branch_has_children(vol, child))
 		return -EBUSY;
 	err = dxc_branch_get(vol, br.parent, &other);
 	if (!err)
@@ -444,7 +445,7 @@ int dxc_branch_commit(const struct dxc_volume *vol, struct dxc_owner child)
 	if (err)
 		return err;
 	/* Whatever the child's log says is there before it is the parent's. */
-	dxc_publish(vol, winner_at, dxc_id_word(child));
+	dxc_publish(vol, winner_at, dxc_branch_word(child));
 	return 0;
 }
 
@@ -457,7 +458,7 @@ int dxc_branch_finish(const struct dxc_volume *vol, struct dxc_owner parent,
 	rest_start(vol, rest);
 	if (!dxc_is_live(vol, parent))
 		return -ESTALE;
-	if (!dxc_word_load(vol, BR_AT(vol, parent.branch, br_winner)))
+	if (!dxc_word_get(vol, BR_AT(vol, parent.branch, br_winner)))
 		return 0;
 	err = tree_load(vol, &tree);
 	if (err)
@@ -478,10 +479,12 @@ static bool is_committing(const struct dxc_volume *vol, struct dxc_owner parent,
 			  struct dxc_owner id)
 {
 	u64 word = dxc_word_load(vol, BR_AT(vol, parent.branch, br_winner));
-	struct dxc_owner winner = dxc_word_id(word);
+	struct dxc_owner winner;
 	struct dxc_branch br;
 
-	return word && (dxc_owner_is(winner, id) ||
+	if (!dxc_branch_word_open(word, &winner))
+		return true;
+	return winner.generation && (dxc_owner_is(winner, id) ||
 			dxc_branch_read(vol, winner.branch, &br, NULL) != -EUCLEAN);
 }
 
@@ -532,7 +535,9 @@ int dxc_branch_recover(const struct dxc_volume *vol, struct dxc_branch_rest *res
 		if (!join_winner(&tree, i, DXC_NO_CHUNK) || rest->unfinished.generation)
 			continue;
 		rest->unfinished = node_id(&tree, i);
-		rest->damaged = dxc_word_id(dxc_word_load(vol, BR_AT(vol, i, br_winner)));
+		if (!dxc_branch_word_open(dxc_word_load(vol, BR_AT(vol, i, br_winner)),
+					  &rest->damaged))
+			memset(&rest->damaged, 0, sizeof(rest->damaged));
 	}
 	doom_siblings(&tree);
 	for (i = 0; i < tree.count; i++)

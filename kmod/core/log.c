@@ -73,7 +73,7 @@ static int enter_chunk(const struct dxc_volume *vol, struct dxc_log *log, u64 ch
 	return 0;
 }
 
-int dxc_log_open(const struct dxc_volume *vol, u64 head_word, u64 first_seq,
+int dxc_log_open(const struct dxc_volume *vol, u64 head, u64 first_seq,
 		 struct dxc_log *log)
 {
 	memset(log, 0, sizeof(*log));
@@ -81,11 +81,11 @@ int dxc_log_open(const struct dxc_volume *vol, u64 head_word, u64 first_seq,
 	log->chunk = DXC_NO_CHUNK;
 	log->seq = first_seq;
 	log->left = dxc_chunk_count(vol);
-	if (!head_word)
+	if (!head)
 		return 0;
-	if (head_word > dxc_chunk_count(vol))
+	if (head > dxc_chunk_count(vol))
 		return -EUCLEAN;
-	log->head = head_word - 1;
+	log->head = head - 1;
 	return enter_chunk(vol, log, log->head);
 }
 
@@ -123,7 +123,7 @@ u64 dxc_log_next(const struct dxc_volume *vol, dxc_chunk chunk)
 				  offsetof(struct daxfs_chunk, ch_next));
 
 	/* Pairs with the release in dxc_publish(): what it names is complete. */
-	return le64_to_cpu(dxc_load_acquire(next));
+	return dxc_link_open(le64_to_cpu(dxc_load_acquire(next)));
 }
 
 int dxc_log_read(const struct dxc_volume *vol, struct dxc_log *log, void *buf, u32 *size)
@@ -152,7 +152,7 @@ int dxc_log_read(const struct dxc_volume *vol, struct dxc_log *log, void *buf, u
 	return 0;
 }
 
-bool dxc_log_is_current(const struct dxc_volume *vol, struct dxc_log *log, u64 head_word,
+bool dxc_log_is_current(const struct dxc_volume *vol, struct dxc_log *log, u64 head,
 			void *buf)
 {
 	struct dxc_log next = *log;
@@ -161,9 +161,9 @@ bool dxc_log_is_current(const struct dxc_volume *vol, struct dxc_log *log, u64 h
 
 	log->cleared = false;
 	if (log->head == DXC_NO_CHUNK)
-		return !head_word;
+		return !head;
 	/* As long as it is the same log, it only grows at its end. */
-	return head_word == log->head + 1ull && !read_head(vol, log->head, &raw) &&
+	return head == log->head + 1ull && !read_head(vol, log->head, &raw) &&
 	       le64_to_cpu(raw.ch_salt) == log->head_salt &&
 	       dxc_log_read(vol, &next, buf, &size) == -ENODATA;
 }
@@ -202,21 +202,11 @@ int dxc_log_look_behind(const struct dxc_volume *vol, const struct dxc_log *log,
 }
 
 /* A number that no chunk had before. */
-static u64 new_salt(const struct dxc_volume *vol)
+static int new_salt(const struct dxc_volume *vol, u64 *salt)
 {
-	__le64 *word = (__le64 *)(vol->region.base + vol->area[DAXFS_AREA_SHARED].offset +
-				  offsetof(struct daxfs_shared, ss_next_gen));
-	__le64 old = READ_ONCE(*word), seen;
-
-	for (;;) {
-		seen = dxc_cmpxchg(word, old, cpu_to_le64(le64_to_cpu(old) + 1));
-		if (seen == old)
-			break;
-		old = seen;
-	}
-	if (vol->region.persistent)
-		dxc_write_back(word, sizeof(*word));
-	return le64_to_cpu(old);
+	return dxc_count_up(vol, vol->area[DAXFS_AREA_SHARED].offset +
+			    offsetof(struct daxfs_shared, ss_next_salt),
+			    1, DXC_WORD_LIMIT, salt);
 }
 
 static void seal(const struct dxc_log *log, struct dxc_record *rec)
@@ -284,9 +274,10 @@ int dxc_log_extend(const struct dxc_volume *vol, struct dxc_log *log, dxc_off he
 	int err;
 
 	err = check_record(vol, rec);
+	if (!err)
+		err = new_salt(vol, &salt);
 	if (err)
 		return err;
-	salt = new_salt(vol);
 	raw.ch_first_seq = cpu_to_le64(log->seq);
 	raw.ch_index = cpu_to_le64(chunk);
 	raw.ch_salt = cpu_to_le64(salt);
@@ -305,7 +296,7 @@ int dxc_log_extend(const struct dxc_volume *vol, struct dxc_log *log, dxc_off he
 	}
 	/* Without a word that names it, the log is complete when somebody stores one. */
 	if (head_at)
-		dxc_publish(vol, head_at, chunk + 1ull);
+		dxc_publish(vol, head_at, dxc_link_seal(chunk + 1ull));
 	log->chunk = chunk;
 	log->used = sizeof(raw) + rec->size;
 	log->seq++;
@@ -353,5 +344,5 @@ int dxc_log_append(const struct dxc_volume *vol, struct dxc_log *log,
 
 void dxc_log_switch(const struct dxc_volume *vol, dxc_off head_at, const struct dxc_log *log)
 {
-	dxc_publish(vol, head_at, log->head == DXC_NO_CHUNK ? 0 : log->head + 1ull);
+	dxc_publish(vol, head_at, dxc_link_seal(log->head == DXC_NO_CHUNK ? 0 : log->head + 1ull));
 }

@@ -16,14 +16,7 @@
  */
 #include "words.h"
 
-#define CLAIMED		0x8000000000000000ull
 #define EPOCH_MASK	0x7fffffffull
-
-/* What the word held before; it holds new if that was old. Orders like a lock. */
-static u64 exchange(const struct dxc_volume *vol, dxc_off at, u64 old, u64 new)
-{
-	return le64_to_cpu(dxc_cmpxchg(dxc_word_at(vol, at), cpu_to_le64(old), cpu_to_le64(new)));
-}
 
 static dxc_off slot_at(const struct dxc_volume *vol, u32 slot)
 {
@@ -32,23 +25,37 @@ static dxc_off slot_at(const struct dxc_volume *vol, u32 slot)
 
 #define MT_AT(vol, slot, member) (slot_at(vol, slot) + offsetof(struct daxfs_mount, member))
 
-/* A word that no mount ever stores is nobody's. */
-static bool is_owner(u64 word)
+static u64 owner_word(u32 slot, u32 epoch)
 {
-	return word & CLAIMED && word & EPOCH_MASK && !(word & ~(CLAIMED | EPOCH_MASK));
+	return dxc_word_seal_pair(DAXFS_WORD_OWNER, slot, epoch);
+}
+
+/* The epoch of whom slot is claimed by, or 0: a word that no mount ever stores there is nobody's. */
+static u32 epoch_of(u64 owner, u32 slot)
+{
+	u64 value;
+
+	if (!dxc_word_is(owner, DAXFS_WORD_OWNER, &value) || dxc_value_index(value) != slot ||
+	    dxc_value_number(value) > EPOCH_MASK)
+		return 0;
+	return dxc_value_number(value);
 }
 
 /* What the owner of a slot says of itself; host: for people, so half of it will do. */
-static void read_slot(const struct dxc_volume *vol, u32 slot, u64 owner, struct dxc_mount *mt)
+static void read_slot(const struct dxc_volume *vol, u32 slot, u32 epoch, struct dxc_mount *mt)
 {
+	u64 branch = dxc_word_load(vol, MT_AT(vol, slot, mt_branch));
 	u32 i;
 
 	memset(mt, 0, sizeof(*mt));
 	mt->slot = slot;
-	mt->epoch = owner & EPOCH_MASK;
+	mt->epoch = epoch;
 	mt->heartbeat = dxc_word_load(vol, MT_AT(vol, slot, mt_heartbeat));
-	mt->seen_seq = dxc_word_load(vol, MT_AT(vol, slot, mt_seen_seq));
-	mt->branch = dxc_word_id(dxc_word_load(vol, MT_AT(vol, slot, mt_branch)));
+	/* Nothing, where it cannot be read: nothing is reclaimed. */
+	if (!dxc_number_get(vol, MT_AT(vol, slot, mt_seen_seq), &mt->seen_seq))
+		mt->seen_seq = 0;
+	if (!dxc_branch_word_open(branch, &mt->branch))
+		memset(&mt->branch, 0, sizeof(mt->branch));
 	mt->writable = dxc_word_load(vol, MT_AT(vol, slot, mt_flags)) & 1;
 	if (dxc_region_read(&vol->region, MT_AT(vol, slot, mt_host), mt->host,
 			    sizeof(mt->host) - 1))
@@ -61,30 +68,31 @@ static void read_slot(const struct dxc_volume *vol, u32 slot, u64 owner, struct 
 
 int dxc_mount_read(const struct dxc_volume *vol, u32 slot, struct dxc_mount *mt)
 {
-	u64 owner = dxc_word_load(vol, MT_AT(vol, slot, mt_owner));
+	u32 epoch = epoch_of(dxc_word_load(vol, MT_AT(vol, slot, mt_owner)), slot);
 
-	if (!is_owner(owner))
+	if (!epoch)
 		return -ENOENT;
-	read_slot(vol, slot, owner, mt);
+	read_slot(vol, slot, epoch, mt);
 	return 0;
 }
 
 /* Takes the slot if it is free, or its owner is dead. */
-static bool claim_slot(const struct dxc_volume *vol, u32 slot, u64 mine,
+static bool claim_slot(const struct dxc_volume *vol, u32 slot, u32 epoch_mine,
 		       bool (*dead)(void *priv, const struct dxc_mount *mt), void *priv)
 {
 	dxc_off at = MT_AT(vol, slot, mt_owner);
-	u64 owner = dxc_word_load(vol, at);
+	u64 owner = dxc_word_get(vol, at), mine = owner_word(slot, epoch_mine);
+	u32 epoch = epoch_of(owner, slot);
 	struct dxc_mount mt;
 
-	if (is_owner(owner)) {
+	if (epoch) {
 		if (!dead)
 			return false;
-		read_slot(vol, slot, owner, &mt);
+		read_slot(vol, slot, epoch, &mt);
 		if (!dead(priv, &mt))
 			return false;
 	}
-	return exchange(vol, at, owner, mine) == owner;
+	return dxc_word_exchange(vol, at, owner, mine) == owner;
 }
 
 int dxc_mount_claim(const struct dxc_volume *vol, u32 epoch, struct dxc_owner branch,
@@ -93,22 +101,22 @@ int dxc_mount_claim(const struct dxc_volume *vol, u32 epoch, struct dxc_owner br
 		    u32 *slot)
 {
 	char name[sizeof(((struct daxfs_mount *)0)->mt_host)] = "";
-	u64 mine = CLAIMED | (epoch & EPOCH_MASK);
 	u32 i, n;
 
-	if (!is_owner(mine))
+	epoch &= EPOCH_MASK;
+	if (!epoch)
 		return -EINVAL;
 	for (i = 0; i < vol->mount_count; i++)
-		if (claim_slot(vol, i, mine, NULL, NULL))
+		if (claim_slot(vol, i, epoch, NULL, NULL))
 			break;
 	/* Only then at the expense of others. */
 	for (n = 0; i == vol->mount_count && dead && n < vol->mount_count; n++)
-		if (claim_slot(vol, n, mine, dead, priv))
+		if (claim_slot(vol, n, epoch, dead, priv))
 			i = n;
 	if (i == vol->mount_count)
 		return -EUSERS;
 	/* Has seen nothing: nothing is reclaimed until the owner says what it has. */
-	dxc_word_show(vol, MT_AT(vol, i, mt_seen_seq), 0);
+	dxc_mount_set_seen(vol, i, 0);
 	dxc_mount_beat(vol, i);
 	dxc_mount_set_branch(vol, i, branch, writable);
 	for (n = 0; n < sizeof(name) && host[n]; n++)
@@ -121,31 +129,32 @@ int dxc_mount_claim(const struct dxc_volume *vol, u32 epoch, struct dxc_owner br
 void dxc_mount_release(const struct dxc_volume *vol, u32 slot, u32 epoch)
 {
 	/* Not if somebody thought us dead and took it. */
-	exchange(vol, MT_AT(vol, slot, mt_owner), CLAIMED | (epoch & EPOCH_MASK), 0);
+	dxc_word_exchange(vol, MT_AT(vol, slot, mt_owner), owner_word(slot, epoch & EPOCH_MASK), 0);
 }
 
 void dxc_mount_clear(const struct dxc_volume *vol, u32 slot,
 		     bool (*dead)(void *priv, const struct dxc_mount *mt), void *priv)
 {
 	dxc_off at = MT_AT(vol, slot, mt_owner);
-	u64 owner = dxc_word_load(vol, at);
+	u64 owner = dxc_word_get(vol, at);
+	u32 epoch = epoch_of(owner, slot);
 	struct dxc_mount mt;
 
-	if (is_owner(owner)) {
-		read_slot(vol, slot, owner, &mt);
+	if (epoch) {
+		read_slot(vol, slot, epoch, &mt);
 		if (!dead || !dead(priv, &mt))
 			return;
 	}
 	if (owner)
-		exchange(vol, at, owner, 0);
+		dxc_word_exchange(vol, at, owner, 0);
 }
 
 static void clear_holder(const struct dxc_volume *vol, dxc_off at)
 {
-	dxc_holder holder = dxc_word_load(vol, at);
+	dxc_holder holder = dxc_word_get(vol, at);
 
 	if (holder && !dxc_holder_is_there(vol, holder))
-		exchange(vol, at, holder, 0);
+		dxc_word_exchange(vol, at, holder, 0);
 }
 
 void dxc_holders_clear(const struct dxc_volume *vol)
@@ -157,15 +166,24 @@ void dxc_holders_clear(const struct dxc_volume *vol)
 		clear_holder(vol, BR_AT(vol, i, br_lease));
 }
 
+bool dxc_holder_open(const struct dxc_volume *vol, dxc_holder holder, u32 *slot, u32 *epoch)
+{
+	u64 value;
+
+	if (!dxc_word_is(holder, DAXFS_WORD_HOLDER, &value) || !dxc_value_number(value) ||
+	    dxc_value_number(value) > EPOCH_MASK || dxc_value_index(value) >= vol->mount_count)
+		return false;
+	*slot = dxc_value_index(value);
+	*epoch = dxc_value_number(value);
+	return true;
+}
+
 bool dxc_holder_is_there(const struct dxc_volume *vol, dxc_holder holder)
 {
-	u32 slot = (u32)holder - 1;
-	u64 epoch = holder >> 32;
+	u32 slot, epoch;
 
-	/* Of nobody (0) the slot is past the table, too. */
-	if (slot >= vol->mount_count || !epoch || epoch > EPOCH_MASK)
-		return false;
-	return dxc_word_load(vol, MT_AT(vol, slot, mt_owner)) == (CLAIMED | epoch);
+	return dxc_holder_open(vol, holder, &slot, &epoch) &&
+	       dxc_word_says(vol, MT_AT(vol, slot, mt_owner), owner_word(slot, epoch));
 }
 
 void dxc_mount_beat(const struct dxc_volume *vol, u32 slot)
@@ -178,14 +196,14 @@ void dxc_mount_beat(const struct dxc_volume *vol, u32 slot)
 void dxc_mount_set_branch(const struct dxc_volume *vol, u32 slot, struct dxc_owner branch,
 			  bool writable)
 {
-	dxc_word_show(vol, MT_AT(vol, slot, mt_branch), dxc_id_word(branch));
+	dxc_word_show(vol, MT_AT(vol, slot, mt_branch), dxc_branch_word(branch));
 	dxc_word_show(vol, MT_AT(vol, slot, mt_flags), writable);
 }
 
 void dxc_mount_set_seen(const struct dxc_volume *vol, u32 slot, u64 seq)
 {
 	/* Whatever was read of the state before seq was read before this. */
-	dxc_word_show(vol, MT_AT(vol, slot, mt_seen_seq), seq);
+	dxc_word_show(vol, MT_AT(vol, slot, mt_seen_seq), dxc_number_word(seq));
 }
 
 u64 dxc_mount_seen(const struct dxc_volume *vol,
@@ -218,11 +236,11 @@ u64 dxc_mount_seen(const struct dxc_volume *vol,
  */
 static int take(const struct dxc_volume *vol, dxc_off at, dxc_holder me, dxc_holder *holder)
 {
-	u64 seen = exchange(vol, at, *holder, me);
+	u64 seen = dxc_word_exchange(vol, at, *holder, me);
 
 	/* He was there after all, and is gone now. */
 	if (seen != *holder && !seen)
-		seen = exchange(vol, at, *holder = 0, me);
+		seen = dxc_word_exchange(vol, at, *holder = 0, me);
 	if (seen == *holder || seen == me)
 		return 0;
 	*holder = seen;
@@ -251,13 +269,12 @@ int dxc_lease_take(const struct dxc_volume *vol, struct dxc_owner id, dxc_holder
 void dxc_lease_drop(const struct dxc_volume *vol, struct dxc_owner id, dxc_holder me)
 {
 	if (id.branch < vol->branch_count)
-		exchange(vol, BR_AT(vol, id.branch, br_lease), me, 0);
+		dxc_word_exchange(vol, BR_AT(vol, id.branch, br_lease), me, 0);
 }
 
 bool dxc_lease_is_held(const struct dxc_volume *vol, struct dxc_owner id, dxc_holder me)
 {
-	return dxc_is_live(vol, id) &&
-	       dxc_word_load(vol, BR_AT(vol, id.branch, br_lease)) == me;
+	return dxc_is_live(vol, id) && dxc_word_says(vol, BR_AT(vol, id.branch, br_lease), me);
 }
 
 int dxc_lock_take(const struct dxc_volume *vol, dxc_holder me, dxc_holder *holder)
@@ -267,11 +284,11 @@ int dxc_lock_take(const struct dxc_volume *vol, dxc_holder me, dxc_holder *holde
 
 bool dxc_lock_is_held(const struct dxc_volume *vol, dxc_holder me)
 {
-	return dxc_word_load(vol, SS_AT(vol, ss_lock)) == me;
+	return dxc_word_says(vol, SS_AT(vol, ss_lock), me);
 }
 
 void dxc_lock_drop(const struct dxc_volume *vol, dxc_holder me)
 {
 	/* Orders what was done under the lock before it. */
-	exchange(vol, SS_AT(vol, ss_lock), me, 0);
+	dxc_word_exchange(vol, SS_AT(vol, ss_lock), me, 0);
 }

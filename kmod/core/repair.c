@@ -38,7 +38,7 @@ struct mender {
 	struct account *accounts; /* likewise */
 	bool shared_zero;	/* what must be zero in the shared state is not */
 	bool all_read;		/* every branch's log could be read */
-	u64 number;		/* the highest generation or salt */
+	u64 generation, salt;	/* the highest that were given */
 	dxc_ino ino;		/* the highest number of an inode */
 };
 
@@ -48,6 +48,8 @@ enum dxc_remedy dxc_code_remedy(unsigned int code)
 		return DXC_REMEDY_SAFE;
 	switch (code) {
 	case DXC_SB_COPY:
+	case DXC_TB_FLIP:
+	case DXC_SS_WORD:
 	case DXC_SS_ZERO:
 	case DXC_SS_INO:
 	case DXC_SS_GEN:
@@ -180,10 +182,16 @@ static int mend_zeros(struct mender *m)
 /* ---- what the checker says of the tables ---- */
 
 /* One that cannot have been given out says nothing of the counter. */
-static void note_number(struct mender *m, u64 number)
+static void note_generation(struct mender *m, u64 number)
 {
 	if (number < DXC_GEN_LIMIT - 1)
-		m->number = max_t(u64, m->number, number);
+		m->generation = max_t(u64, m->generation, number);
+}
+
+static void note_salt(struct mender *m, u64 number)
+{
+	if (number < DXC_WORD_LIMIT - 1)
+		m->salt = max_t(u64, m->salt, number);
 }
 
 static int note(void *priv, const struct dxc_finding *f)
@@ -197,7 +205,10 @@ static int note(void *priv, const struct dxc_finding *f)
 		m->shared_zero = true;
 		break;
 	case DXC_SS_GEN:
-		note_number(m, f->detail);
+		if (f->offset == SS_AT(m->vol, ss_next_gen))
+			note_generation(m, f->detail);
+		else
+			note_salt(m, f->detail);
 		break;
 	case DXC_BR_LOST:
 		m->marks[index] |= MARK_LOST;
@@ -219,13 +230,8 @@ static int note(void *priv, const struct dxc_finding *f)
 static int clear_reserved(struct mender *m, u32 index)
 {
 	dxc_off at = dxc_entry_at(m->vol, index);
-	int err = CLEAR_MEMBER(m, at, daxfs_branch, br_reserved0);
 
-	if (!err)
-		err = CLEAR_MEMBER(m, at, daxfs_branch, br_reserved1);
-	if (!err)
-		err = CLEAR_MEMBER(m, at, daxfs_branch, br_reserved2);
-	return err;
+	return CLEAR_MEMBER(m, at, daxfs_branch, br_reserved0);
 }
 
 static int clear_shared(struct mender *m)
@@ -234,6 +240,65 @@ static int clear_shared(struct mender *m)
 	int err = CLEAR_MEMBER(m, at, daxfs_shared, ss_zero0);
 
 	return err ? err : CLEAR_MEMBER(m, at, daxfs_shared, ss_zero1);
+}
+
+/* ---- flipped bits ---- */
+
+/* A word with a flipped bit becomes what everybody reads. Durable after the next fence. */
+static void mend_word(struct mender *m, dxc_off at)
+{
+	u64 right = dxc_word_get(m->vol, at);
+
+	if (right != dxc_word_load(m->vol, at))
+		dxc_word_store(m->vol, at, right);
+}
+
+static int mend_flips(struct mender *m)
+{
+	const struct dxc_volume *vol = m->vol;
+	u32 chunks = dxc_chunk_count(vol), i;
+	struct daxfs_branch raw;
+	dxc_off at;
+	int err;
+
+	for (at = SS_AT(vol, ss_next_ino); at <= SS_AT(vol, ss_next_salt); at += sizeof(__le64))
+		mend_word(m, at);
+	for (i = 0; i < vol->mount_count; i++) {
+		at = vol->area[DAXFS_AREA_MOUNTS].offset + (u64)i * sizeof(struct daxfs_mount);
+		mend_word(m, at + offsetof(struct daxfs_mount, mt_owner));
+		if (!dxc_word_load(vol, at))
+			continue;
+		mend_word(m, at + offsetof(struct daxfs_mount, mt_seen_seq));
+		mend_word(m, at + offsetof(struct daxfs_mount, mt_branch));
+	}
+	for (i = 0; i < vol->branch_count; i++) {
+		err = dxc_region_read(&vol->region, dxc_entry_at(vol, i), &raw, sizeof(raw));
+		if (err)
+			return err;
+		if (dxc_entry_mend(&raw))
+			dxc_region_write(vol, dxc_entry_at(vol, i), &raw, sizeof(raw));
+	}
+	for (i = 0; i < chunks; i++)
+		mend_word(m, vol->area[DAXFS_AREA_CHUNKS].offset + (u64)i * sizeof(__le64));
+	dxc_fence(vol);	/* against nothing: all of them said the same before */
+	return 0;
+}
+
+/* A commit sequence that cannot be read is behind all that chunks were freed at. */
+static void mend_seq(struct mender *m)
+{
+	u32 count = dxc_chunk_count(m->vol), i;
+	struct dxc_chunk_use use;
+	u64 seq;
+
+	if (dxc_number_get(m->vol, SS_AT(m->vol, ss_commit_seq), &seq))
+		return;
+	for (i = 0, seq = 1; i < count; i++)
+		if (!dxc_chunk_read(m->vol, i, &use) && use.kind == DAXFS_CHUNK_FREED &&
+		    use.freed_seq < DXC_WORD_LIMIT - 1)
+			seq = max_t(u64, seq, use.freed_seq);
+	dxc_word_store(m->vol, SS_AT(m->vol, ss_commit_seq), dxc_number_word(seq + 1));
+	dxc_fence(m->vol);	/* before anything is freed at it */
 }
 
 /* The second of two branches of one name gets another that nobody has. */
@@ -269,6 +334,10 @@ static int mend_entries(struct mender *m)
 	u32 i;
 	int err;
 
+	err = mend_flips(m);
+	if (err)
+		return err;
+	mend_seq(m);
 	err = dxc_delta_start(&d, &m->c);
 	dxc_delta_end(&d);
 	if (!err && m->shared_zero)
@@ -402,7 +471,7 @@ static bool judge_chunk(const struct mender *m, const struct delta *d, dxc_chunk
 	if (bad && !m->all_read)
 		return false;
 	use->kind = DAXFS_CHUNK_FREED;
-	use->freed_seq = d->commit_seq & ~0ull >> 8;
+	use->freed_seq = d->commit_seq;
 	return true;
 }
 
@@ -424,7 +493,7 @@ static int mend_chunks(struct mender *m, const struct delta *d)
 				      sizeof(raw));
 		if (err)
 			return err;
-		note_number(m, le64_to_cpu(raw.ch_salt));
+		note_salt(m, le64_to_cpu(raw.ch_salt));
 	}
 	return 0;
 }
@@ -458,13 +527,18 @@ static int survey(struct mender *m, struct delta *d)
 static void mend_counters(struct mender *m, const struct delta *d)
 {
 	u64 next = max_t(u64, m->vol->inode_count, m->ino) + 1;
+	u32 i;
 
-	/* Less only where nobody can have a number that is not known. */
-	if (next <= DXC_INO_LIMIT &&
-	    (d->next_ino < next || (d->next_ino > DXC_INO_LIMIT && m->all_read)))
-		dxc_word_store(m->vol, SS_AT(m->vol, ss_next_ino), next);
-	if (m->number >= d->next_gen)
-		dxc_word_store(m->vol, SS_AT(m->vol, ss_next_gen), m->number + 1);
+	/* One that cannot be read only where nobody can have a number that is not known. */
+	if (next < DXC_INO_LIMIT && (d->next_ino == ~0ull ? m->all_read : d->next_ino < next))
+		dxc_word_store(m->vol, SS_AT(m->vol, ss_next_ino), dxc_number_word(next));
+	for (i = 0; i < m->vol->branch_count; i++)
+		note_generation(m, d->nodes[i].br.id.generation);
+	if (d->next_gen == ~0ull ? m->all_read : d->next_gen <= m->generation)
+		dxc_word_store(m->vol, SS_AT(m->vol, ss_next_gen),
+			       dxc_number_word(m->generation + 1));
+	if (d->next_salt == ~0ull ? m->all_read : d->next_salt <= m->salt)
+		dxc_word_store(m->vol, SS_AT(m->vol, ss_next_salt), dxc_number_word(m->salt + 1));
 	dxc_fence(m->vol);	/* the counters are past the numbers before more are given out */
 }
 
@@ -493,7 +567,7 @@ static int mend_delta(struct mender *m)
 static bool is_held(const struct dxc_volume *vol, const struct dxc_repair *rep)
 {
 	return !rep->me || (dxc_holder_is_there(vol, rep->me) &&
-			    dxc_word_load(vol, SS_AT(vol, ss_lock)) == rep->me);
+			    dxc_lock_is_held(vol, rep->me));
 }
 
 int dxc_repair(const struct dxc_volume *vol, struct dxc_repair *rep)

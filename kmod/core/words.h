@@ -9,8 +9,6 @@
 
 #include "branch.h"
 
-#define DXC_STATE_MASK	0xffffffffull
-
 static inline dxc_off dxc_entry_at(const struct dxc_volume *vol, u32 index)
 {
 	return vol->area[DAXFS_AREA_BRANCHES].offset + (u64)index * sizeof(struct daxfs_branch);
@@ -32,6 +30,19 @@ static inline u64 dxc_word_load(const struct dxc_volume *vol, dxc_off at)
 	return le64_to_cpu(dxc_load_acquire(dxc_word_at(vol, at)));
 }
 
+/*
+ * A word with a check, mended if a bit of it is flipped; as it is, which is no word,
+ * if more are. What is asked for, it is the likeliest: the check is not computed.
+ */
+u64 dxc_word_get(const struct dxc_volume *vol, dxc_off at);
+static inline bool dxc_word_says(const struct dxc_volume *vol, dxc_off at, u64 word)
+{
+	return dxc_word_load(vol, at) == word || dxc_word_get(vol, at) == word;
+}
+
+/* Stores new if the word is old; what it was, mended. Orders like a lock. */
+u64 dxc_word_exchange(const struct dxc_volume *vol, dxc_off at, u64 old, u64 new);
+
 /* A word that need not outlive the power. */
 static inline void dxc_word_show(const struct dxc_volume *vol, dxc_off at, u64 value)
 {
@@ -52,24 +63,53 @@ static inline void dxc_fence(const struct dxc_volume *vol)
 	dxc_write_fence(vol->region.persistent);
 }
 
-static inline u64 dxc_state_word(u32 state, u32 generation)
+static inline u64 dxc_state_word(u32 state, u64 generation)
 {
-	return state | (u64)generation << DXC_GEN_SHIFT;
+	return state == DAXFS_BRANCH_FREE ? 0 :
+		dxc_word_seal_pair(DAXFS_WORD_STATE, state, generation);
 }
 
-/* enum daxfs_branch_state, if it is one. */
+/* What a word that names a branch says: of zero {0, 0}. False: it is none. */
+bool dxc_branch_word_open(u64 word, struct dxc_owner *id);
+
+static inline u64 dxc_branch_word(struct dxc_owner id)
+{
+	return id.generation ? dxc_word_seal_pair(DAXFS_WORD_BRANCH, id.branch, id.generation) : 0;
+}
+
+static inline u64 dxc_number_word(u64 number)
+{
+	return dxc_word_seal(DAXFS_WORD_NUMBER, number);
+}
+
+/* The number there; false: the word is none. */
+bool dxc_number_get(const struct dxc_volume *vol, dxc_off at, u64 *number);
+
+/* What br_state says, in which generation; DXC_STATE_UNKNOWN: nothing that can be. */
+#define DXC_STATE_UNKNOWN	0xffffu
+u32 dxc_state_open(u64 word, u64 *generation);
+
+/* enum daxfs_branch_state, or DXC_STATE_UNKNOWN. */
 static inline u32 dxc_entry_state(const struct dxc_volume *vol, u32 index)
 {
-	return dxc_word_load(vol, BR_AT(vol, index, br_state)) & DXC_STATE_MASK;
+	u64 generation;
+
+	return dxc_state_open(dxc_word_load(vol, BR_AT(vol, index, br_state)), &generation);
 }
 
 /* By its own word only: the parent may be dead. */
 static inline bool dxc_is_live(const struct dxc_volume *vol, struct dxc_owner id)
 {
 	return id.branch < vol->branch_count && id.generation &&
-	       dxc_word_load(vol, BR_AT(vol, id.branch, br_state)) ==
-	       dxc_state_word(DAXFS_BRANCH_LIVE, id.generation);
+	       dxc_word_says(vol, BR_AT(vol, id.branch, br_state),
+			     dxc_state_word(DAXFS_BRANCH_LIVE, id.generation));
 }
+
+/*
+ * Mends what single flipped bits have made of a copy of an entry: its words, and what
+ * br_checksum is about. True if there was anything; for check_delta.c and repair.c.
+ */
+bool dxc_entry_mend(struct daxfs_branch *raw);
 
 /* branch.c: frees entries that somebody began to write; true if there were any. */
 bool dxc_branch_drop_unfinished(const struct dxc_volume *vol);

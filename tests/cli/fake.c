@@ -163,12 +163,12 @@ static int list(struct daxfs_branch_list *dl)
 	struct daxfs_branch_info *out = (void *)(unsigned long)dl->dl_branches;
 	FILE *file = fopen(getenv("FAKE_BRANCHES"), "re");
 	unsigned long index, gen, parent, parent_gen, flags, mounts, used;
-	char name[64], host[64];
+	char name[128], host[64];
 
 	dl->dl_count = 0;
 	dl->dl_next = 0;
 	while (file &&
-	       fscanf(file, "%63s %lu %lu %lu %lu %lu %lu %lu %63s", name, &index, &gen,
+	       fscanf(file, "%127s %lu %lu %lu %lu %lu %lu %lu %63s", name, &index, &gen,
 		      &parent, &parent_gen, &flags, &mounts, &used, host) == 9) {
 		struct daxfs_branch_info *br = &out[dl->dl_count];
 
@@ -180,8 +180,8 @@ static int list(struct daxfs_branch_list *dl)
 		}
 		memset(br, 0, sizeof(*br));
 		memcpy(br->di_name, name, sizeof(br->di_name));
-		br->di_id = index | (__u64)gen << 32;
-		br->di_parent = parent | (__u64)parent_gen << 32;
+		br->di_id = index | (__u64)gen << 16;
+		br->di_parent = parent | (__u64)parent_gen << 16;
 		br->di_created = 1700000000123456789 + (__s64)index;
 		br->di_flags = (__u32)flags;
 		br->di_mounts = (__u32)mounts;

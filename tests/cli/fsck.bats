@@ -128,14 +128,14 @@ of_table() {
 	writable=$BATS_TEST_TMPDIR/writable
 	mkdaxfs -q -w -d "$BATS_FILE_TMPDIR/tree" -o "$writable"
 	# A chunk of a branch that is gone.
-	poke "$writable" "$(of_table chunks 2 8)" 01 01 00 00 05 00 00 00
+	poke "$writable" "$(of_table chunks 2 8)" "$(word log 1 5)"
 	found 0 "chunk belongs to no branch (2), at" "$writable"
 	found 0 "1 left behind by a kernel" "$writable"
 	fsck.daxfs --json "$writable" | jq -e '.findings | length == 1 and .[0].leftover'
 	# A commit to main, of nobody.
-	poke "$writable" "$(of_table branches 0 128) + 24" 03
+	poke "$writable" "$(of_table branches 0 256) + 24" "$(word branch 3 1)"
 	found 0 "2 left behind by a kernel" "$writable"
-	poke "$writable" "$(of_table chunks 3 8)" 09
+	poke "$writable" "$(of_table chunks 3 8)" 09 09
 	found 4 "1 finding, nothing was changed" "$writable"
 	found 4 "2 left behind by a kernel" "$writable"
 }

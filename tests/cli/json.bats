@@ -181,9 +181,9 @@ offset_in() {
 	cp --sparse=always grown "$out/odd"
 	truncate -s +1M "$out/odd"
 	table=$(offset_in grown chunks)
-	poke "$out/odd" "$table + 80" 03 01
-	poke "$out/odd" "$table + 88" 02 01 00 00 63
-	poke "$out/odd" "$table + 96" 77
+	poke "$out/odd" "$table + 80" "$(word freed 1)"
+	poke "$out/odd" "$table + 88" "$(word data 1 99)"
+	poke "$out/odd" "$table + 96" 77 77
 	daxfsctl inspect -J "$out/odd" layout >"$out/layout"
 	valid inspect-layout "$out"/{image,layout}
 	jq -e '[.layouts[0].chunks[].kind] | unique == ["data", "free", "freed", "impossible", "log"]' "$out/layout"
@@ -237,7 +237,7 @@ offset_in() {
 	poke "$out/damaged" "$(stat -c %s image) - 4096" 00
 	daxfsctl fsck -J "$out/damaged" >"$out/damage" || [[ $? == 4 ]]
 	cp --sparse=always writable "$out/left"
-	poke "$out/left" "$(offset_in writable chunks) + 16" 01 01 00 00 05 00 00 00
+	poke "$out/left" "$(offset_in writable chunks) + 16" "$(word log 1 5)"
 	daxfsctl fsck -J "$out/left" >"$out/leftover"
 	daxfsctl fsck -J -p "$out/left" >"$out/repaired" || [[ $? == 1 ]]
 	valid fsck "$out"/{clean,damage,leftover,repaired}

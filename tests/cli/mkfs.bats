@@ -676,7 +676,7 @@ area_of() {
 	SOURCE_DATE_EPOCH=1700000000 mkdaxfs -q -w -d "$BATS_TEST_TMPDIR/copy" -o "$image.2"
 	cmp "$image" "$image.2"
 	# br_created of entry 0, nanoseconds
-	[[ $(od -An -td8 -j $((0x120000 + 48)) -N8 "$image") -eq 1700000000000000000 ]]
+	[[ $(od -An -td8 -j $((0x120000 + 56)) -N8 "$image") -eq 1700000000000000000 ]]
 }
 
 @test "-w: with SOURCE_DATE_EPOCH a writable image has another UUID than a read-only one" {
@@ -692,13 +692,13 @@ area_of() {
 	loop=$(losetup -f --show "$BATS_TEST_TMPDIR/disk" 2>/dev/null) || skip "no loop devices"
 	mkdaxfs -q -f -w -d "$tree" -o "$loop"
 	daxfsctl fsck "$loop"
-	first=$(od -An -tu8 -j $((0x1058)) -N8 "$loop")
+	first=$(od -An -tu8 -j $((0x1060)) -N8 "$loop")
 	mkdaxfs -q -f -w -d "$tree" -o "$loop"
 	daxfsctl fsck "$loop"
-	second=$(od -An -tu8 -j $((0x1058)) -N8 "$loop")
+	second=$(od -An -tu8 -j $((0x1060)) -N8 "$loop")
 	[[ $first != "$second" ]]
 	# The table of chunks is what follows the mounts, up to the inodes.
-	[[ -z $(dd if="$loop" bs=4096 skip=$((0x128)) count=$((0x200 - 0x128)) status=none | tr -d '\0') ]]
+	[[ -z $(dd if="$loop" bs=4096 skip=$((0x134)) count=$((0x200 - 0x134)) status=none | tr -d '\0') ]]
 }
 
 @test "wrong use exits with 2 and says what is wrong" {

@@ -149,9 +149,9 @@ grow_branches() {
 	grep -Eq '^\.  free +7.8M +124 chunks$' picture
 	# One that is given up, one that is nobody's, one that is impossible.
 	table=$(daxfsctl inspect --json grown | jq '.images[0].areas[] | select(.name == "chunks").offset')
-	poke grown "$table + 32" 03 01
-	poke grown "$table + 40" 02 01 00 00 63
-	poke grown "$table + 48" 77
+	poke grown "$table + 32" "$(word freed 1)"
+	poke grown "$table + 40" "$(word data 1 99)"
+	poke grown "$table + 48" 77 77
 	daxfsctl inspect grown layout >picture
 	sed -n '/^Chunks:/{ n; p }' picture | grep -q '^AaBb-?!\.*$'
 	grep -Eq '^-  given up +64K +1 chunks$' picture
@@ -178,7 +178,7 @@ grow_branches() {
 		all(.areas[]; keys == ["length", "name", "offset", "used"] and .used <= .length) and
 		(.areas | . as $areas | all(range(1; length); $areas[.].offset >= $areas[. - 1].offset + $areas[. - 1].length)) and
 		(.areas[-1] | .name == "behind the image" and .offset + .length == $size) and
-		(.areas[] | select(.name == "branches").used) == 3 * 128 and
+		(.areas[] | select(.name == "branches").used) == 3 * 256 and
 		(.areas[] | select(.name == "delta").used) == 3 * 65536 and
 		[.branches[].name] == ["main", "x", "y"] and
 		all(.branches[]; keys == ["data_chunks", "generation", "index", "log_chunks", "name"]) and

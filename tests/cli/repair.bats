@@ -156,21 +156,29 @@ stubborn() {
 }
 
 @test "counters that lag behind, and bytes of the shared state, are set right" {
-	poke image "$(at shared) + 64" 00 00 00 00 00 00 00 00
+	poke image "$(at shared) + 64" "$(word number 0)"
 	repaired -p "next inode number is in use"
 	fresh
-	poke image "$(at shared) + 88" 01 00
+	poke image "$(at shared) + 88" "$(word number 1)"
 	repaired -p "generation or salt is in use"
+	fresh
+	poke image "$(at shared) + 96" "$(word number 1)"
+	repaired -p "generation or salt is in use"
+	for member in 64 72 88 96; do
+		fresh
+		poke image "$(at shared) + $member" 11 11
+		repaired -p "counter of the shared state cannot be read"
+	done
 	fresh
 	poke image "$(at shared) + 10" 01
 	repaired -p "shared state that must be zero"
 	fresh
-	poke image "$(at branches 1 128) + 72" 01
+	poke image "$(at branches 1 256) + 72" 01
 	repaired -p "reserved member of a branch"
 }
 
 @test "chunks that the table gives to nobody, to somebody else, or to what means nothing are whose log uses them" {
-	for word in "00 00 00 00 00 00 00 00" "09 00 00 00 00 00 00 00" "01 00 00 00 01 00 00 00" "ff ff ff ff ff ff ff ff"; do
+	for word in "00 00 00 00 00 00 00 00" "09 09 00 00 00 00 00 00" "$(word log 0 1)" "ff ff ff ff ff ff ff ff"; do
 		for number in $(daxfsctl inspect --json image log x | jq '[.records[].chunk] | unique[]'); do
 			fresh
 			# shellcheck disable=SC2086
@@ -190,13 +198,13 @@ chunk_size() {
 }
 
 @test "chunks of nobody, idle ones, and such as were freed in the future are given back" {
-	poke image "$(at chunks 100 8)" 01 07 00 00 05 00 00 00
+	poke image "$(at chunks 100 8)" "$(word log 7 5)"
 	repaired -p "chunk belongs to no branch" 0
 	fresh
-	poke image "$(at chunks 100 8)" "$(xxd -p -s "$(at chunks "$(daxfsctl inspect --json image log x | jq '.records[0].chunk')" 8)" -l 1 image)" 00 00 00 01
+	poke image "$(at chunks 100 8)" "$(word log 0 1)"
 	repaired -p "chunk is not used by the branch that owns it" 0
 	fresh
-	poke image "$(at chunks 100 8)" 03 ff ff ff
+	poke image "$(at chunks 100 8)" "$(word freed 0xffffff)"
 	repaired -p "chunk was freed in the future"
 }
 
@@ -217,11 +225,12 @@ chunk_size() {
 
 @test "a commit that was not finished is, and what was discarded goes" {
 	# x wins: main's entry names it
-	generation=$(xxd -p -s "$(at branches 1 128 4)" -l 4 image)
+	generation=$(daxfsctl inspect --json image layout | jq '.layouts[0].branches[] | select(.name == "x").generation')
+	other=$(daxfsctl inspect --json image layout | jq '.layouts[0].branches[] | select(.name == "y").generation')
 	daxfsctl inspect image extract -C before --branch x /
 	# y is x's child and has to go first, as for every commit: an abort of it was begun, and not finished either
-	poke image "$(at branches 2 128)" 02
-	poke image "$(at branches 0 128 24)" 01 00 00 00 "${generation:0:2}" "${generation:2:2}" "${generation:4:2}" "${generation:6:2}"
+	poke image "$(at branches 2 256)" "$(word state "$DEAD" "$other")"
+	poke image "$(at branches 0 256 24)" "$(word branch 1 "$generation")"
 	runs 0 image
 	grep -qF "commit was not finished" out
 	runs 1 -p image
@@ -233,9 +242,9 @@ chunk_size() {
 }
 
 @test "mounts that are gone, and the lock and leases that they held, are given up" {
-	poke image "$(at mounts)" 05 00 00 00 00 00 00 80
-	poke image "$(at shared) + 80" 01 00 00 00 05 00 00 00
-	poke image "$(at branches 1 128 32)" 01 00 00 00 05 00 00 00
+	poke image "$(at mounts)" "$(word owner 0 5)"
+	poke image "$(at shared) + 80" "$(word holder 0 5)"
+	poke image "$(at branches 1 256 32)" "$(word holder 0 5)"
 	runs 0 image
 	grep -qF "mount slot of a mount that is gone" out
 	grep -qF "volume lock is held by a mount that is gone" out
@@ -248,7 +257,7 @@ chunk_size() {
 }
 
 @test "an image whose mount's heart beats is not repaired, and -n says why its findings may pass" {
-	poke image "$(at mounts)" 05 00 00 00 00 00 00 80
+	poke image "$(at mounts)" "$(word owner 0 5)"
 	printf 'other-host' | dd of=image bs=1 seek=$(($(at mounts) + 40)) conv=notrunc status=none
 	poke image "$(stat -c %s image) - 4096 + 8" 00
 	# The image is mapped as by another kernel: once a second a byte of the heartbeat changes.
@@ -278,7 +287,7 @@ chunk_size() {
 }
 
 @test "a branch whose parent's entry is lost stays until somebody gives it up, and nothing else goes with it" {
-	dd if=/dev/zero of=image bs=1 seek="$(at branches 1 128)" count=128 conv=notrunc status=none
+	dd if=/dev/zero of=image bs=1 seek="$(at branches 1 256)" count=256 conv=notrunc status=none
 	# The chunks of the lost one are nobody's.
 	runs 5 -p image
 	grep -qF "branch whose parent is not there" out
@@ -297,20 +306,20 @@ chunk_size() {
 		stubborn "$name: bad checksum"
 	done
 	fresh
-	poke image "$(at branches 1 128 48)" 5a
+	poke image "$(at branches 1 256 64)" 5a
 	stubborn "of a branch"
 	fresh
-	poke image "$(at branches 0 128)" 07
+	poke image "$(at branches 0 256)" "$(word state 7 1)"
 	stubborn "impossible state of a branch"
 	fresh
-	poke image "$(at branches 1 128 16)" ff ff 01
+	poke image "$(at branches 1 256 16)" "$(word link 0x1ffff)"
 	stubborn "log goes on in what is no log chunk"
 }
 
 @test "several kinds at once: what can be repaired is, the rest is left, and both are said" {
 	poke image "$(stat -c %s image) - 4096 + 8" 00
-	poke image "$(at chunks 100 8)" 09
-	poke image "$(at branches 2 128 48)" 5a
+	poke image "$(at chunks 100 8)" 09 09
+	poke image "$(at branches 2 256 64)" 5a
 	runs 5 -y image
 	grep -q "superblock's copy .*: repaired$" out
 	# It may be of the branch whose entry cannot be read.
@@ -323,7 +332,7 @@ chunk_size() {
 
 @test "--json says of each finding what remedy there is, and whether it was repaired" {
 	poke image "$(stat -c %s image) - 4096 + 8" 00
-	poke image "$(at branches 2 128 48)" 5a
+	poke image "$(at branches 2 256 64)" 5a
 	runs 4 --json image
 	jq -e '.findings | map({remedy, repaired}) | sort_by(.remedy) == [{remedy: "none", repaired: false}, {remedy: "safe", repaired: false}]' out
 	runs 5 --json -p image

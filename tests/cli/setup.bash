@@ -8,6 +8,8 @@ project=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
 build=$(cd "$project" && realpath "${DAXFSCTL_BUILD:-build}")
 PATH=$build:$PATH
 export LC_ALL=C.UTF-8
+# shellcheck source=tests/cli/word.bash
+source "$project/tests/cli/word.bash"
 
 # in_all_locales: commands go through locales.c, which runs them in other locales, too. Made once for a run of bats.
 in_all_locales() {
@@ -63,8 +65,8 @@ make_image() {
 poke() {
 	local file=$1 offset=$2
 	shift 2
-	# shellcheck disable=SC2059 # the format is the bytes
-	printf "$(printf '\\x%s' "$@")" | dd of="$file" bs=1 seek="$((offset))" conv=notrunc status=none
+	# shellcheck disable=SC2059,SC2048,SC2086 # the format is the bytes; an argument may be several
+	printf "$(printf '\\x%s' $*)" | dd of="$file" bs=1 seek="$((offset))" conv=notrunc status=none
 }
 
 # area NAME: the offset of an area of the image.

@@ -116,7 +116,7 @@ static void ground_new(struct script_ground *gr, bool child)
 	MUST(!dxc_branch_find(gr->vol, "main", &br));
 	if (child) {
 		grow(gr, br.id, 60, 8);
-		MUST(!dxc_branch_create(gr->vol, br.id, "child", 1, 1000, &br));
+		MUST(!dxc_branch_create(gr->vol, br.id, "child", 1, 0, 1000, &br));
 	}
 	gr->target = br.id;
 	MUST(!dxc_next_ino(gr->vol, &gr->inodes));
@@ -210,15 +210,15 @@ static void script_chunk(struct writer *wr, const struct part *part)
 		next = dxc_chunk_offset(vol, wr->log.chunk) +
 		       offsetof(struct daxfs_chunk, ch_next);
 		dxc_publish(vol, next,
-			    part->arg & 0x7f ? CHUNKS - (part->arg & 0x1f) :
-					       part->arg << 20);
+			    dxc_link_seal(part->arg & 0x7f ? CHUNKS - (part->arg & 0x1f) :
+							     part->arg << 20));
 		wr->used = SCRIPT_CHUNKS;
 	}
 	wr->log.seq += part->arg & 0x40 ? ~0ull - 0x1000 : part->arg & 0x3f;
 	wr->log.used = vol->chunk_size;
 }
 
-/* Words that carry no checksum, and are not those of somebody else's lock. */
+/* Words that carry a check of their own, which is made right, and are not those of somebody else's lock. */
 static void script_word(struct writer *wr, const struct part *part)
 {
 	static const u32 shared[] = { offsetof(struct daxfs_shared, ss_next_ino),
@@ -231,10 +231,11 @@ static void script_word(struct writer *wr, const struct part *part)
 	const struct dxc_volume *vol = wr->gr->vol;
 	const struct dxc_area *ar = vol->area;
 	u32 index = part->arg & 0x3f;
-	u64 value = 0;
+	__le64 value = 0;
 	dxc_off at;
 
 	memcpy(&value, part->data, min_t(u32, part->len, sizeof(value)));
+	seal_word(&value);
 	switch (part->arg >> 6) {
 	case 0:
 	case 1:

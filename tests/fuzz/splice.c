@@ -463,9 +463,9 @@ static void add_other(struct splicer *sp)
 	if (part[0] == PART_WORD) {
 		len = sizeof(value);
 		if (!some(sp, 2))
-			value = DAXFS_CHUNK_LOG + some(sp, 3) +
-				(sp->gr->target.branch << 8) +
-				((u64)sp->gr->target.generation << 32);
+			value = dxc_word_seal_pair(DAXFS_CHUNK_LOG + some(sp, 3),
+						   sp->gr->target.branch,
+						   sp->gr->target.generation);
 	} else if (part[0] == PART_CHANGE) {
 		len = 4;
 		value = broken_random(&sp->state);

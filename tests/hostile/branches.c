@@ -283,7 +283,7 @@ static void end_branches(void)
 	struct dxc_branch br, made;
 
 	if (!dxc_branch_find(&vol, "right", &br)) {
-		answer(dxc_branch_create(&vol, br.id, "new", 1, br.first_seq, &made));
+		answer(dxc_branch_create(&vol, br.id, "new", 1, 0, br.first_seq, &made));
 		answer(dxc_branch_rename(&vol, br.id, "renamed"));
 		answer(dxc_branch_abort(&vol, br.id, &rest));
 	}

@@ -296,13 +296,13 @@ static int make_branches(struct grower *g)
 		return err;
 	seq = g->layers[0].log.seq;
 	/* One that is gone: its entry is used again. */
-	err = dxc_branch_create(&g->vol, top, "gone", 1, seq, &right);
+	err = dxc_branch_create(&g->vol, top, "gone", 1, 0, seq, &right);
 	if (!err)
 		err = dxc_branch_abort(&g->vol, right.id, &rest);
 	if (!err)
-		err = dxc_branch_create(&g->vol, top, "left", 2, seq, &left);
+		err = dxc_branch_create(&g->vol, top, "left", 2, 0, seq, &left);
 	if (!err)
-		err = dxc_branch_create(&g->vol, top, "right", 3, seq, &right);
+		err = dxc_branch_create(&g->vol, top, "right", 3, 0, seq, &right);
 	if (err)
 		return failed(g, err, "branches");
 	err = add_layer(g, &right, &g->layers[0], "of-right");
@@ -314,7 +314,7 @@ static int make_branches(struct grower *g)
 		err = add_layer(g, &left, &g->layers[0], "of-left");
 	if (!err)
 		err = failed(g,
-			     dxc_branch_create(&g->vol, left.id, "leaf", 4,
+			     dxc_branch_create(&g->vol, left.id, "leaf", 4, 0,
 					       g->layers[1].log.seq, &leaf),
 			     "leaf");
 	return err ? err : add_layer(g, &leaf, &g->layers[1], "of-leaf");
@@ -356,10 +356,11 @@ int grow_remains(u8 *base, u64 size, enum grow_remains remains)
 		return err;
 	/* Its slot is still claimed, nothing in it moves. */
 	slot = (struct daxfs_mount *)(base + vol.area[DAXFS_AREA_MOUNTS].offset) + 2;
-	slot->mt_owner = cpu_to_le64(1ull << 63 | DEAD_EPOCH);
+	slot->mt_owner = cpu_to_le64(dxc_word_seal_pair(DAXFS_WORD_OWNER, 2, DEAD_EPOCH));
 	slot->mt_heartbeat = cpu_to_le64(12345);
-	slot->mt_seen_seq = cpu_to_le64(1);
-	slot->mt_branch = cpu_to_le64((u64)leaf.id.generation << 32 | leaf.id.branch);
+	slot->mt_seen_seq = cpu_to_le64(dxc_word_seal(DAXFS_WORD_NUMBER, 1));
+	slot->mt_branch = cpu_to_le64(
+		dxc_word_seal_pair(DAXFS_WORD_BRANCH, leaf.id.branch, leaf.id.generation));
 	slot->mt_flags = cpu_to_le64(1);
 	strcpy((char *)slot->mt_host, "gone");
 	switch (remains) {

@@ -9,9 +9,10 @@
 
 /* clang-format off */
 static const struct mutate_member shared_members[] = {
-	MEMBER(daxfs_shared, ss_zero0), POOLED(daxfs_shared, ss_next_ino, POOL_INODE),
+	MEMBER(daxfs_shared, ss_zero0), MEMBER(daxfs_shared, ss_next_ino),
 	MEMBER(daxfs_shared, ss_commit_seq), POOLED(daxfs_shared, ss_lock, POOL_HOLDER),
-	MEMBER(daxfs_shared, ss_next_gen), MEMBER(daxfs_shared, ss_zero1),
+	MEMBER(daxfs_shared, ss_next_gen), MEMBER(daxfs_shared, ss_next_salt),
+	MEMBER(daxfs_shared, ss_zero1),
 };
 
 static const struct mutate_member branch_members[] = {
@@ -19,8 +20,8 @@ static const struct mutate_member branch_members[] = {
 	POOLED(daxfs_branch, br_head, POOL_LINK),
 	POOLED(daxfs_branch, br_winner, POOL_BRANCH),
 	POOLED(daxfs_branch, br_lease, POOL_HOLDER), MEMBER(daxfs_branch, br_first_seq),
-	MEMBER(daxfs_branch, br_created), MEMBER(daxfs_branch, br_reserved0),
-	MEMBER(daxfs_branch, br_reserved1), MEMBER(daxfs_branch, br_reserved2),
+	MEMBER(daxfs_branch, br_limit), MEMBER(daxfs_branch, br_created),
+	MEMBER(daxfs_branch, br_uid), MEMBER(daxfs_branch, br_reserved0),
 	MEMBER(daxfs_branch, br_name),
 };
 
@@ -164,7 +165,7 @@ static void add_log(struct mutate_plan *plan, const u8 *base, const struct dxc_b
 		chunk = dxc_chunk_offset(&plan->vol, log.chunk);
 		if (log.chunk != last) {
 			last = log.chunk;
-			pool_add(plan, POOL_LINK, log.chunk + 1ull);
+			pool_add(plan, POOL_LINK, dxc_link_seal(log.chunk + 1ull));
 			if (chunk_at++ < 2)
 				ADD(plan, chunk_members, chunk, 0, br->id.branch);
 			mutate_add_range(plan, chunk, plan->vol.chunk_size);
@@ -187,14 +188,17 @@ static void add_branches(struct mutate_plan *plan, const u8 *base)
 	while (!dxc_branch_next(&plan->vol, &index, &br)) {
 		at = plan->vol.area[DAXFS_AREA_BRANCHES].offset +
 		     br.id.branch * sizeof(struct daxfs_branch);
-		pool_add(plan, POOL_BRANCH, (u64)br.id.generation << 32 | br.id.branch);
+		pool_add(plan, POOL_BRANCH,
+			 dxc_word_seal_pair(DAXFS_WORD_BRANCH, br.id.branch, br.id.generation));
 		/* The same entry in another use. */
 		pool_add(plan, POOL_BRANCH,
-			 (br.id.generation + 1ull) << 32 | br.id.branch);
+			 dxc_word_seal_pair(DAXFS_WORD_BRANCH, br.id.branch,
+					    br.id.generation + 1));
 		ADD(plan, branch_members, at, 0, br.id.branch);
 		add_log(plan, base, &br);
 	}
-	pool_add(plan, POOL_BRANCH, plan->vol.branch_count);
+	pool_add(plan, POOL_BRANCH,
+		 dxc_word_seal_pair(DAXFS_WORD_BRANCH, plan->vol.branch_count, 1));
 }
 
 /* One word of each kind in each branch, and those around. */
@@ -215,11 +219,11 @@ static void add_chunks(struct mutate_plan *plan)
 			continue;
 		seen[count++] = word;
 		pool_add(plan, POOL_WORD, word);
-		pool_add(plan, POOL_LINK, i + 1ull);
+		pool_add(plan, POOL_LINK, dxc_link_seal(i + 1ull));
 		pool_add(plan, POOL_BLOCK, dxc_chunk_offset(&plan->vol, i));
 		mutate_add(plan, field.offset, 8, i, "chunk")->pool = POOL_WORD;
 	}
-	pool_add(plan, POOL_LINK, dxc_chunk_count(&plan->vol) + 1ull);
+	pool_add(plan, POOL_LINK, dxc_link_seal(dxc_chunk_count(&plan->vol) + 1ull));
 }
 
 static void add_mounts(struct mutate_plan *plan)
@@ -271,36 +275,54 @@ void mutate_add_delta(struct mutate_plan *plan, const u8 *base)
 
 /* ---- checksums ---- */
 
-static void seal_branch(struct daxfs_branch *br)
+static void seal_words(u8 *base, dxc_off at, u64 count)
 {
-	__le32 generation = cpu_to_le32(le64_to_cpu(br->br_state) >> 32);
-	u32 crc = dxc_crc32c(0, &generation, sizeof(generation));
+	__le64 *words = (__le64 *)(base + at);
+	u64 i;
 
-	crc = dxc_crc32c(crc, &br->br_parent, sizeof(br->br_parent));
-	crc = dxc_crc32c(crc, &br->br_created, sizeof(br->br_created));
-	crc = dxc_crc32c(crc, br->br_name, sizeof(br->br_name));
-	br->br_checksum = cpu_to_le32(crc);
+	for (i = 0; i < count; i++)
+		seal_word(&words[i]);
 }
 
 void mutate_seal_delta(const struct mutate_plan *plan, u8 *base)
 {
 	const struct mutate_record *rec;
+	const struct dxc_area *area;
 	struct daxfs_branch *br;
+	struct daxfs_mount *mt;
 	struct daxfs_chunk *ch;
 	u64 i;
 
 	if (!dxc_volume_is_writable(&plan->vol))
 		return;
-	br = (struct daxfs_branch *)(base + plan->vol.area[DAXFS_AREA_BRANCHES].offset);
-	for (i = 0; i < plan->vol.branch_count; i++)
-		if (br[i].br_state)
-			seal_branch(&br[i]);
+	area = plan->vol.area;
+	seal_words(base,
+		   area[DAXFS_AREA_SHARED].offset + offsetof(struct daxfs_shared, ss_next_ino),
+		   5);
+	seal_words(base, area[DAXFS_AREA_CHUNKS].offset, dxc_chunk_count(&plan->vol));
+	mt = (struct daxfs_mount *)(base + area[DAXFS_AREA_MOUNTS].offset);
+	for (i = 0; i < plan->vol.mount_count; i++) {
+		seal_word(&mt[i].mt_owner);
+		seal_word(&mt[i].mt_seen_seq);
+		seal_word(&mt[i].mt_branch);
+	}
+	br = (struct daxfs_branch *)(base + area[DAXFS_AREA_BRANCHES].offset);
+	for (i = 0; i < plan->vol.branch_count; i++) {
+		if (!br[i].br_state)
+			continue;
+		/* br_state to br_limit */
+		seal_words(base,
+			   area[DAXFS_AREA_BRANCHES].offset + i * sizeof(struct daxfs_branch), 7);
+		seal_entry(&br[i]);
+	}
 	for (i = 0; i < plan->record_count; i++) {
 		rec = &plan->records[i];
 		ch = (struct daxfs_chunk *)(base + rec->chunk);
 		/* Records of a chunk follow one another. */
-		if (!i || rec->chunk != rec[-1].chunk)
+		if (!i || rec->chunk != rec[-1].chunk) {
+			seal_word(&ch->ch_next);
 			seal_chunk(ch);
+		}
 		seal_record(ch, (struct daxfs_record *)(base + rec->record),
 			    plan->vol.chunk_size - (rec->record - rec->chunk));
 	}

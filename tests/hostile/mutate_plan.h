@@ -20,7 +20,7 @@ struct mutate_range {
 /* Values of the image that fields of one meaning are exchanged for. */
 enum mutate_pool {
 	POOL_NONE,
-	POOL_BRANCH, /* index | generation << 32 */
+	POOL_BRANCH, /* words of branches */
 	POOL_LINK, /* number of a chunk + 1 */
 	POOL_WORD, /* of the chunk table */
 	POOL_BLOCK, /* offset of a block, of files or not */

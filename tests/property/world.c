@@ -132,7 +132,7 @@ void world_open(struct world *w, struct image *img)
 	memset(img->base + ar[DAXFS_AREA_SHARED].offset, 0, ar[DAXFS_AREA_SHARED].length);
 	memset(img->base + ar[DAXFS_AREA_BRANCHES].offset, 0,
 	       ar[DAXFS_AREA_BRANCHES].length);
-	dxc_branch_format(w->vol, 1);
+	dxc_branch_format(w->vol, 1, 0, 1);
 	HOLDS(!dxc_space_init(&w->space, w->vol));
 	HOLDS(!dxc_branch_find(w->vol, "main", &main->br));
 	HOLDS(!dxc_mount_claim(w->vol, 77, main->br.id, true, "here", NULL, NULL,
@@ -198,7 +198,7 @@ static int do_branch(struct world *w, const struct op *op)
 	if (!b)
 		return 0;
 	sprintf(name, "b%u", w->names++);
-	err = dxc_branch_create(w->vol, parent->br.id, name, w->now,
+	err = dxc_branch_create(w->vol, parent->br.id, name, w->now, 0,
 				parent->layer.log.seq, &br);
 	if (err)
 		return err;

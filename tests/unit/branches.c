@@ -5,6 +5,7 @@
 #include <string.h>
 #include "broken.h"
 #include "family.h"
+#include "seal.h"
 #include "tap.h"
 #include "tests.h"
 
@@ -26,26 +27,36 @@ static void looks(const char *want, const char *file, int line)
 static void names(void)
 {
 	static const char *const good[] = {
-		"a", "_", "A.b-c_9", "0",
-		"12345678901234567890123456789012345678901234567"
+		"a", "_", "A.b-c_9", "0", "a/b", "user@host:22/x+y",
+		"\xc3\xa4\xe4\xb8\xad\xf0\x90\x8d\x88",
+		/* 127 bytes, the last ones of one character. */
+		"1234567890123456789012345678901234567890123456789012345678901234567890"
+		"1234567890123456789012345678901234567890123456789012345\xc3\xa4"
 	};
 	static const char *const bad[] = {
-		"",    "-a",
-		".a",  "a/b",
-		"a b", "\xc3\xa4",
-		"a\n", "123456789012345678901234567890123456789012345678"
+		"", "-a", ".a", "a b", "a\n", "a,b", "a\\b", "a=b", "\x7f", "a\"",
+		/* cut, not begun, longer than need be, surrogate, past the last */
+		"\xc3", "\xa4", "\xc0\xaf", "\xe0\x80\xaf", "\xf0\x80\x80\xaf",
+		"\xed\xa0\x80", "\xf4\x90\x80\x80", "\xff", "a\xe4\xb8",
+		/* CSI, no-break space, right-to-left override, line separator, BOM */
+		"\xc2\x9b", "\xc2\xa0", "\xe2\x80\xae", "\xe2\x80\xa8", "\xef\xbb\xbf",
+		/* 128 bytes: one more, and a character that goes past */
+		"1234567890123456789012345678901234567890123456789012345678901234567890"
+		"1234567890123456789012345678901234567890123456789012345678",
+		"1234567890123456789012345678901234567890123456789012345678901234567890"
+		"12345678901234567890123456789012345678901234567890123456\xc3\xa4"
 	};
 	struct dxc_branch br;
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
-		CHECK_EQ(dxc_branch_create(&vol, top, good[i], 5, 1, &br), 0);
+		CHECK_EQ(dxc_branch_create(&vol, top, good[i], 5, 0, 1, &br), 0);
 		CHECK_EQ(dxc_branch_find(&vol, good[i], &br), 0);
 		CHECK(!strcmp(br.name, good[i]) && br.created == 5 &&
 		      dxc_owner_is(br.parent, top));
-		CHECK_EQ(dxc_branch_create(&vol, top, good[i], 5, 1, &br), -EEXIST);
+		CHECK_EQ(dxc_branch_create(&vol, top, good[i], 5, 0, 1, &br), -EEXIST);
 	}
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		CHECK_EQ(dxc_branch_create(&vol, top, bad[i], 5, 1, &br), -EINVAL);
+		CHECK_EQ(dxc_branch_create(&vol, top, bad[i], 5, 0, 1, &br), -EINVAL);
 		CHECK_EQ(dxc_branch_rename(&vol, top, bad[i]), -EINVAL);
 		CHECK_EQ(dxc_branch_find(&vol, bad[i], &br), -ENOENT);
 	}
@@ -83,7 +94,7 @@ static void entries(void)
 
 	CHECK_EQ(dxc_branch_get(&vol, gone, &br), -ESTALE);
 	CHECK_EQ(dxc_branch_get(&vol, far, &br), -ESTALE);
-	CHECK_EQ(dxc_branch_create(&vol, gone, "x", 0, 1, &br), -ESTALE);
+	CHECK_EQ(dxc_branch_create(&vol, gone, "x", 0, 0, 1, &br), -ESTALE);
 	CHECK_EQ(dxc_branch_rename(&vol, gone, "x"), -ESTALE);
 	CHECK_EQ(dxc_branch_rename(&vol, top, "x"), -EPERM);
 	CHECK_EQ(dxc_branch_rename(&vol, b, "c"), -EEXIST);
@@ -97,29 +108,23 @@ static void entries(void)
 		sprintf(name, "n%u", n);
 		family_make(top, name, 0, 0);
 	}
-	CHECK_EQ(dxc_branch_create(&vol, top, "full", 0, 1, &br), -ENOSPC);
+	CHECK_EQ(dxc_branch_create(&vol, top, "full", 0, 0, 1, &br), -ENOSPC);
 	tap_end("branches are made, listed and renamed until the table is full");
 
 	/* A create that did not finish, with everything that an entry can have. */
 	memset(family_raw(&vol, 9), 0xff, sizeof(struct daxfs_branch));
-	family_raw(&vol, 9)->br_state = cpu_to_le64(DAXFS_BRANCH_MAKING | 7ull << 32);
+	family_raw(&vol, 9)->br_state = cpu_to_le64(dxc_word_seal_pair(DAXFS_WORD_STATE, DAXFS_BRANCH_MAKING, 7));
 	CHECK_EQ(dxc_branch_read(&vol, 9, &br, NULL), -ENOENT);
-	CHECK_EQ(dxc_branch_create(&vol, top, "full", 0, 1, &br), 0);
+	CHECK_EQ(dxc_branch_create(&vol, top, "full", 0, 0, 1, &br), 0);
 	CHECK_EQ(br.id.branch, 9);
 	CHECK_EQ(dxc_branch_get(&vol, br.id, &br), 0);
 	CHECK(!br.head && !br.lease && !br.winner.generation);
 	tap_end("an entry that somebody left half made is made anew, with nothing of the old one");
 }
 
-/* Makes the checksum of an entry right. */
-static void seal_entry(const struct dxc_volume *v, u32 index)
+static u64 branch_word(struct dxc_owner id)
 {
-	struct daxfs_branch *br = family_raw(v, index);
-	u32 crc = dxc_crc32c(0, (u8 *)&br->br_state + 4, 4);
-
-	crc = dxc_crc32c(crc, &br->br_parent, sizeof(br->br_parent));
-	crc = dxc_crc32c(crc, &br->br_created, sizeof(br->br_created));
-	br->br_checksum = cpu_to_le32(dxc_crc32c(crc, br->br_name, sizeof(br->br_name)));
+	return dxc_word_seal_pair(DAXFS_WORD_BRANCH, id.branch, id.generation);
 }
 
 /* An entry that is right in itself, whatever it says. */
@@ -128,59 +133,74 @@ static void forge(const struct dxc_volume *v, u32 index, struct dxc_owner parent
 {
 	struct daxfs_branch *br = family_raw(v, index);
 
-	br->br_state = cpu_to_le64(DAXFS_BRANCH_LIVE | (u64)generation << 32);
-	br->br_parent = cpu_to_le64(parent.branch | (u64)parent.generation << 32);
+	br->br_state = cpu_to_le64(
+		dxc_word_seal_pair(DAXFS_WORD_STATE, DAXFS_BRANCH_LIVE, generation));
+	br->br_parent = cpu_to_le64(branch_word(parent));
+	br->br_first_seq = cpu_to_le64(dxc_word_seal(DAXFS_WORD_NUMBER, 1));
 	memset(br->br_name, 0, sizeof(br->br_name));
 	sprintf((char *)br->br_name, "n%u", index);
-	seal_entry(v, index);
+	seal_entry(br);
 }
 
 static void bad_entries(void)
 {
 	struct dxc_branch_rest rest = { .tail = DXC_NO_CHUNK };
-	static const char wrong[][48] = {
-		"",	"-a",	   "a/b",
-		"a\0b", "\033[2J", "12345678901234567890123456789012345678901234567_"
+	static const char wrong[][128] = {
+		"", "-a", "a b", "a\0b", "\033[2J", "\xc3",
+		"1234567890123456789012345678901234567890123456789012345678901234567890"
+		"123456789012345678901234567890123456789012345678901234567_"
 	};
 	struct dxc_finding what;
 	struct daxfs_branch good;
 	struct dxc_branch br;
-	u32 bit, found = 0;
-	int err;
+	struct dxc_branch was;
+	u32 bit, other, found = 0, at;
 
 	a = family_make(top, "a", 0, 0);
 	good = *family_raw(&vol, a.branch);
 
-	/* Each bit of what does not change while a branch lives. */
+	CHECK_EQ(dxc_branch_read(&vol, a.branch, &was, NULL), 0);
+	/* Each bit of it, the reserved ones too. */
 	for (bit = 0; bit < sizeof(good) * 8; bit++) {
-		u32 at = bit / 8;
-
-		if ((at >= 16 && at < 48) || (at >= 56 && at < 68) ||
-		    (at >= 72 && at < 80))
-			continue;
+		at = bit / 8;
 		((u8 *)family_raw(&vol, a.branch))[at] ^= 1 << bit % 8;
-		what.code = 0;
-		if (dxc_branch_read(&vol, a.branch, &br, &what) == -EUCLEAN) {
-			found++;
-			CHECK(what.code >= DXC_BR_STATE && what.code <= DXC_BR_CHECKSUM);
-			CHECK(dxc_range_ok(what.offset, 1,
-					   vol.area[DAXFS_AREA_BRANCHES].offset,
-					   vol.area[DAXFS_AREA_BRANCHES].length));
-		} else {
-			/* Another state. */
-			CHECK(at == 0);
-		}
-		err = dxc_branch_find(&vol, "a", &br);
-		CHECK(err == -ENOENT || err == -EUCLEAN);
+		CHECK_EQ(dxc_branch_read(&vol, a.branch, &br, &what), 0);
+		CHECK(br.state == DAXFS_BRANCH_LIVE && dxc_owner_is(br.id, a) &&
+		      dxc_owner_is(br.parent, top) && !strcmp(br.name, "a") &&
+		      br.first_seq == was.first_seq && !br.head && !br.lease && !br.uid && !br.limit &&
+		      !br.winner.generation);
+		CHECK_EQ(dxc_branch_find(&vol, "a", &br), 0);
+		CHECK_EQ(dxc_branch_get(&vol, a, &br), 0);
+		CHECK(dxc_branch_is_frozen(&vol, top) && !dxc_branch_is_frozen(&vol, a));
 		*family_raw(&vol, a.branch) = good;
 	}
-	CHECK(found > 500);
+	tap_end("an entry with any one bit changed is read as it was");
+
+	/* Of what does not change while a branch lives. */
+	for (bit = 0; bit < sizeof(good) * 8; bit++) {
+		at = bit / 8;
+		other = bit / 64 * 64 + (bit + 7) % 64;
+		if ((at >= 16 && at < 40) || (at >= 48 && at < 64) || (at >= 72 && at < 128))
+			continue;
+		((u8 *)family_raw(&vol, a.branch))[at] ^= 1 << bit % 8;
+		((u8 *)family_raw(&vol, a.branch))[other / 8] ^= 1 << other % 8;
+		CHECK_EQ(dxc_branch_read(&vol, a.branch, &br, &what), -EUCLEAN);
+		found++;
+		CHECK(what.code >= DXC_BR_STATE && what.code <= DXC_BR_CHECKSUM);
+		CHECK(dxc_range_ok(what.offset, 1, vol.area[DAXFS_AREA_BRANCHES].offset,
+				   vol.area[DAXFS_AREA_BRANCHES].length));
+		CHECK(dxc_branch_find(&vol, "a", &br));
+		/* It may be alive: its parent stays as it is, unless it cannot be told which. */
+		CHECK(dxc_branch_is_frozen(&vol, top) == !(at >= 8 && at < 16));
+		*family_raw(&vol, a.branch) = good;
+	}
+	CHECK(found > 1000);
 	CHECK_EQ(dxc_branch_find(&vol, "a", &br), 0);
-	tap_end("an entry with any bit changed is not believed");
+	tap_end("an entry with two bits changed is not believed, and its parent stays frozen");
 
 	for (bit = 0; bit < sizeof(wrong) / sizeof(wrong[0]); bit++) {
-		memcpy(family_raw(&vol, a.branch)->br_name, wrong[bit], 48);
-		seal_entry(&vol, a.branch);
+		memcpy(family_raw(&vol, a.branch)->br_name, wrong[bit], 128);
+		seal_entry(family_raw(&vol, a.branch));
 		CHECK_EQ(dxc_branch_read(&vol, a.branch, &br, &what), -EUCLEAN);
 		CHECK_EQ(what.code, DXC_BR_NAME);
 	}
@@ -346,7 +366,7 @@ static void run_everything(void)
 	}
 	switch (broken_random(&random_state) % 6) {
 	case 0:
-		dxc_branch_create(&vol, id, "x", 0, 1, &br);
+		dxc_branch_create(&vol, id, "x", 0, 0, 1, &br);
 		break;
 	case 1:
 		dxc_branch_rename(&vol, id, "y");
@@ -364,8 +384,7 @@ static void run_everything(void)
 		dxc_branch_recover(&vol, &rest);
 		break;
 	}
-	dxc_next_ino(&vol, &ino);
-	CHECK(ino > INODES);
+	CHECK(dxc_next_ino(&vol, &ino) || ino > INODES);
 	dxc_mount_seen(&vol, some_dead, &dead);
 	if (!dxc_mount_claim(&vol, 5, id, true, "h", some_dead, &dead, &slot)) {
 		CHECK(!dxc_mount_read(&vol, slot, &mt) && mt.epoch == 5);
@@ -388,9 +407,9 @@ static void damaged(void)
 	family();
 	CHECK_EQ(dxc_branch_commit(&vol, a), -EBUSY);
 	CHECK_EQ(dxc_branch_commit(&vol, d), 0);
-	family_raw(&vol, d.branch)->br_created ^= 1;
+	family_raw(&vol, d.branch)->br_uid ^= 5;
 	family_raw(&vol, f.branch)->br_state =
-		cpu_to_le64(DAXFS_BRANCH_DEAD | (u64)f.generation << 32);
+		cpu_to_le64(dxc_word_seal_pair(DAXFS_WORD_STATE, DAXFS_BRANCH_DEAD, f.generation));
 	CHECK_EQ(dxc_branch_recover(&vol, &rest), 0);
 	CHECK(dxc_owner_is(rest.unfinished, top) && dxc_owner_is(rest.damaged, d));
 	CHECK_EQ(rest.discarded, 2);
@@ -406,7 +425,7 @@ static void damaged(void)
 	CHECK_EQ(dxc_branch_abort(&vol, a, &rest), 0);
 	CHECK(dxc_branch_is_frozen(&vol, top));
 	/* What the entry says is found again: the commit goes on where it was. */
-	family_raw(&vol, d.branch)->br_created ^= 1;
+	family_raw(&vol, d.branch)->br_uid ^= 5;
 	CHECK_EQ(dxc_branch_recover(&vol, &rest), 0);
 	CHECK_EQ(rest.unfinished.generation, 0);
 	CHECK(!dxc_branch_is_frozen(&vol, top));
@@ -456,20 +475,23 @@ static void hostile(void)
 			forge(&vol, i, parent, 1 + (bits >> 44 & (round % 2)));
 			if ((bits >> 50) % 3 == 0)
 				family_raw(&vol, i)->br_winner = cpu_to_le64(
-					(bits >> 20) % (BRANCHES + 2) | 1ull << 32);
+					branch_word((struct dxc_owner){
+						(bits >> 20) % (BRANCHES + 2), 1 }));
 			if ((bits >> 52) % 2)
 				family_raw(&vol, i)->br_head =
-					cpu_to_le64((bits >> 24) % (CHUNKS + 2));
+					cpu_to_le64(
+						dxc_link_seal((bits >> 24) % (CHUNKS + 2)));
 		}
 		for (i = 0; i < CHUNKS; i++) {
 			u64 bits = broken_random(&random_state);
 			__le64 *words = (__le64 *)(vol.region.base +
 						   vol.area[DAXFS_AREA_CHUNKS].offset);
 
-			words[i] = cpu_to_le64(1 | (bits % BRANCHES) << 8 |
-					       (1ull + (bits >> 60) % 2) << 32);
+			words[i] = cpu_to_le64(
+				dxc_word_seal_pair(DAXFS_CHUNK_LOG, bits % BRANCHES,
+						   1 + (bits >> 60) % 2));
 			*(__le64 *)(vol.region.base + DELTA + i * CHUNK + 32) =
-				cpu_to_le64((bits >> 10) % (CHUNKS + 1));
+				cpu_to_le64(dxc_link_seal((bits >> 10) % (CHUNKS + 1)));
 		}
 		if (round % 3)
 			run_everything();
@@ -496,8 +518,9 @@ static void hostile(void)
 	family();
 	/* A winner that is not a child of its parent, or is nobody, or itself. */
 	for (i = 0; i < 4; i++) {
-		u64 liars[] = { g.branch | (u64)g.generation << 32, 3 | 1ull << 60,
-				1ull << 32, ~0ull };
+		u64 liars[] = { branch_word(g), branch_word((struct dxc_owner){ 3, 1ull << 30 }),
+				branch_word(top),
+				branch_word((struct dxc_owner){ 65535, 1ull << 35 }) };
 
 		family();
 		CHECK(family_look(&vol, before) == before);
@@ -515,14 +538,14 @@ static void hostile(void)
 	/* Main's log is not all main's, or leads back into itself: no commit. */
 	for (i = 0; i < 3; i++) {
 		family();
-		first = le64_to_cpu(family_raw(&vol, 0)->br_head) - 1;
+		first = dxc_link_open(le64_to_cpu(family_raw(&vol, 0)->br_head)) - 1;
 		next = (__le64 *)(vol.region.base + DELTA + first * CHUNK + 32);
 		if (i == 0)
 			CHECK_EQ(dxc_chunk_free(&vol, first, top, 1), 0);
 		else if (i == 1)
-			*next = cpu_to_le64(first + 1);
+			*next = cpu_to_le64(dxc_link_seal(first + 1));
 		else
-			*next = cpu_to_le64(CHUNKS + 1);
+			*next = cpu_to_le64(dxc_link_seal(CHUNKS + 1));
 		CHECK_EQ(dxc_branch_commit(&vol, d), 0);
 		CHECK_EQ(dxc_branch_finish(&vol, top, &rest), -EUCLEAN);
 		CHECK_EQ(rest.discarded, 0);
@@ -537,7 +560,7 @@ static void hostile(void)
 			CHECK_EQ(dxc_branch_commit(&vol, d), 0);
 		family_raw(&vol, d.branch)->br_head =
 			i == 1 ? family_raw(&vol, a.branch)->br_head :
-				 cpu_to_le64(CHUNKS + 1);
+				 cpu_to_le64(dxc_link_seal(CHUNKS + 1));
 		if (i)
 			CHECK_EQ(dxc_branch_finish(&vol, top, &rest), -EUCLEAN);
 		else
@@ -566,7 +589,7 @@ static void large(void)
 	v.region.base = calloc(1, v.region.size);
 	v.region.persistent = false;
 	v.region.poisons = true; /* so that fetches are counted */
-	dxc_branch_format(&v, 0);
+	dxc_branch_format(&v, 0, 0, 1);
 	for (round = 0; round < 2; round++) {
 		for (i = 1; i < DAXFS_BRANCHES_MAX; i++)
 			forge(&v, i,
@@ -580,7 +603,8 @@ static void large(void)
 			CHECK_EQ(dxc_branch_recover(&v, &rest), 0);
 			CHECK_EQ(rest.discarded, 0);
 			/* From its grandparent on everything is dead. */
-			raw->br_state = cpu_to_le64(5ull << 32 | DAXFS_BRANCH_DEAD);
+			raw->br_state = cpu_to_le64(
+				dxc_word_seal_pair(DAXFS_WORD_STATE, DAXFS_BRANCH_DEAD, 5));
 			CHECK_EQ(dxc_branch_recover(&v, &rest), 0);
 			CHECK_EQ(rest.discarded, DAXFS_BRANCHES_MAX - 1);
 		} else {

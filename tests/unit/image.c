@@ -370,7 +370,7 @@ void image_build(struct image *img)
 	vol->region.poisons = true;
 	vol->version = DAXFS_VERSION;
 	if (img->writable)
-		dxc_branch_format(vol, vol->created * 1000000000);
+		dxc_branch_format(vol, vol->created * 1000000000, 0, 1);
 	for (i = 0; i < img->count; i++)
 		write_inode(img, &img->inodes[i]);
 	dxc_super_encode(vol, image_super(img));

@@ -331,7 +331,7 @@ static void numbers(void)
 {
 	struct dxc_branch br;
 	dxc_off entry;
-	__le64 one = cpu_to_le64(1);
+	__le64 one = cpu_to_le64(dxc_word_seal(DAXFS_WORD_NUMBER, 1));
 	dxc_ino ino;
 
 	begin();

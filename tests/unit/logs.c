@@ -32,7 +32,7 @@ static void start(void)
 
 static u64 head_word(const u8 *base)
 {
-	return le64_to_cpu(*(const __le64 *)(base + head_at));
+	return dxc_link_open(le64_to_cpu(*(const __le64 *)(base + head_at)));
 }
 
 /* Record number n of the tests: its items follow from n. */
@@ -179,7 +179,7 @@ static void chains(void)
 
 	/* A chain that leads back into itself, with everything else right. */
 	((struct daxfs_chunk *)(img->base + dxc_chunk_offset(vol, log.chunk)))->ch_next =
-		cpu_to_le64(log.head + 1);
+		cpu_to_le64(dxc_link_seal(log.head + 1));
 	CHECK_EQ(count_records(vol, &fresh), -1);
 	tap_end("a chain that leads back into itself ends with an error");
 
@@ -202,7 +202,7 @@ static void forged(void)
 	struct daxfs_shared *shared =
 		(void *)(img->base + vol->area[DAXFS_AREA_SHARED].offset);
 	dxc_off at = dxc_chunk_offset(vol, 0);
-	__le64 salt = shared->ss_next_gen;
+	__le64 salt = cpu_to_le64(le64_to_cpu(shared->ss_next_salt) >> 12);
 	struct daxfs_record *head = (struct daxfs_record *)copy;
 	struct dxc_record rec;
 	struct dxc_log log;

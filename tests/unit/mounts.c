@@ -115,6 +115,11 @@ static void leases(void)
 	tap_end("a lease or the lock has one holder, and passes on when he is known to be gone");
 }
 
+static __le64 number(u64 value)
+{
+	return cpu_to_le64(dxc_word_seal(DAXFS_WORD_NUMBER, value));
+}
+
 static void counters(void)
 {
 	struct dxc_branch br;
@@ -124,27 +129,30 @@ static void counters(void)
 	CHECK_EQ(ino, INODES + 1);
 	CHECK_EQ(dxc_next_ino(&vol, &ino), 0);
 	CHECK_EQ(ino, INODES + 2);
-	family_shared()->ss_next_ino = cpu_to_le64(3);
+	family_shared()->ss_next_ino = number(3);
 	CHECK_EQ(dxc_next_ino(&vol, &ino), 0);
 	CHECK_EQ(ino, INODES + 1);
-	family_shared()->ss_next_ino = cpu_to_le64((1ull << 56) - 1);
+	family_shared()->ss_next_ino = number((1ull << 52) - 2);
 	CHECK_EQ(dxc_next_ino(&vol, &ino), 0);
 	CHECK_EQ(dxc_next_ino(&vol, &ino), -ENOSPC);
-	family_shared()->ss_next_ino = cpu_to_le64(~0ull);
+	family_shared()->ss_next_ino ^= cpu_to_le64(1ull << 20);
 	CHECK_EQ(dxc_next_ino(&vol, &ino), -ENOSPC);
+	family_shared()->ss_next_ino ^= cpu_to_le64(1ull << 30);
+	CHECK_EQ(dxc_next_ino(&vol, &ino), -EUCLEAN);
 
-	family_shared()->ss_next_gen = 0;
-	CHECK_EQ(dxc_branch_create(&vol, top, "a", 0, 1, &br), 0);
+	family_shared()->ss_next_gen = number(0);
+	CHECK_EQ(dxc_branch_create(&vol, top, "a", 0, 0, 1, &br), 0);
 	CHECK_EQ(br.id.generation, 2);
-	family_shared()->ss_next_gen = cpu_to_le64(~0u);
-	CHECK_EQ(dxc_branch_create(&vol, top, "b", 0, 1, &br), 0);
-	CHECK_EQ(br.id.generation, ~0u);
-	CHECK_EQ(dxc_branch_create(&vol, top, "c", 0, 1, &br), -ENOSPC);
+	family_shared()->ss_next_gen = number((1ull << 36) - 2);
+	CHECK_EQ(dxc_branch_create(&vol, top, "b", 0, 0, 1, &br), 0);
+	CHECK_EQ(br.id.generation, (1ull << 36) - 2);
+	CHECK_EQ(dxc_branch_create(&vol, top, "c", 0, 0, 1, &br), -ENOSPC);
 
 	ino = dxc_commit_seq_advance(&vol);
 	CHECK_EQ(ino, dxc_commit_seq(&vol));
 	family_shared()->ss_commit_seq = cpu_to_le64(~0ull);
-	CHECK_EQ(dxc_commit_seq_advance(&vol), ~0ull);
+	CHECK_EQ(dxc_commit_seq(&vol), 0);
+	CHECK_EQ(dxc_commit_seq_advance(&vol), DXC_WORD_LIMIT - 1);
 	tap_end("numbers are given once, and end before they wrap");
 }
 

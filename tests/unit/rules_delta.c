@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include "layer.h"
 #include "rules.h"
+#include "seal.h"
 
 #define NEED(e)                                                                 \
 	do {                                                                    \
@@ -45,44 +46,42 @@ static struct daxfs_chunk *chunk_head(struct patient *p, u32 chunk)
 	return (struct daxfs_chunk *)(p->img->base + dxc_chunk_offset(&p->img->vol, chunk));
 }
 
-/* The checksum again, as the comment of struct daxfs_branch has it. */
-static void seal_entry(struct patient *p, u32 index)
-{
-	struct daxfs_branch *br = entry(p, index);
-	__le32 gen = cpu_to_le32(le64_to_cpu(br->br_state) >> 32);
-	u32 crc = dxc_crc32c(0, &gen, sizeof(gen));
-
-	crc = dxc_crc32c(crc, &br->br_parent, sizeof(br->br_parent));
-	crc = dxc_crc32c(crc, &br->br_created, sizeof(br->br_created));
-	LE32(br->br_checksum, dxc_crc32c(crc, br->br_name, sizeof(br->br_name)));
-}
-
 /* A child of a branch; which entry and generation it has. */
 static struct dxc_owner child(struct patient *p, struct dxc_owner parent, const char *name)
 {
 	struct dxc_branch br;
 
 	/* Later than any record of a parent here. */
-	NEED(dxc_branch_create(&p->img->vol, parent, name, 1, 1000, &br) == 0);
+	NEED(dxc_branch_create(&p->img->vol, parent, name, 1, 0, 1000, &br) == 0);
 	return br.id;
+}
+
+static u64 pair(u32 kind, u32 index, u64 number)
+{
+	return dxc_word_seal_pair(kind, index, number);
+}
+
+static u64 number(u64 value)
+{
+	return dxc_word_seal(DAXFS_WORD_NUMBER, value);
 }
 
 static u64 word_of(struct dxc_owner id)
 {
-	return id.branch | (u64)id.generation << 32;
+	return pair(DAXFS_WORD_BRANCH, id.branch, id.generation);
 }
 
 static void set_parent(struct patient *p, u32 index, u64 word)
 {
 	LE64(entry(p, index)->br_parent, word);
-	seal_entry(p, index);
+	seal_entry(entry(p, index));
 }
 
 static void set_name(struct patient *p, u32 index, const char *name)
 {
 	memset(entry(p, index)->br_name, 0, sizeof(entry(p, index)->br_name));
 	memcpy(entry(p, index)->br_name, name, strlen(name));
-	seal_entry(p, index);
+	seal_entry(entry(p, index));
 }
 
 /* ---- records ---- */
@@ -171,10 +170,15 @@ static void map(struct patient *p, u32 ino, u64 block, dxc_off data)
 
 DAMAGE(ss_zero_first) { shared(p)->ss_zero0[0] = 1; }
 DAMAGE(ss_zero_hfs) { shared(p)->ss_zero0[63] = 1; }
-DAMAGE(ss_zero_last) { shared(p)->ss_zero1[3999] = 1; }
-DAMAGE(ino_used) { LE64(shared(p)->ss_next_ino, p->img->count); }
-DAMAGE(ino_zero) { LE64(shared(p)->ss_next_ino, 0); }
-DAMAGE(ino_high) { LE64(shared(p)->ss_next_ino, (1ull << 56) + 1); }
+DAMAGE(ss_zero_last) { shared(p)->ss_zero1[3991] = 1; }
+DAMAGE(ino_used) { LE64(shared(p)->ss_next_ino, number(p->img->count)); }
+DAMAGE(ino_zero) { LE64(shared(p)->ss_next_ino, number(0)); }
+DAMAGE(ino_none) { LE64(shared(p)->ss_next_ino, 0); }
+DAMAGE(seq_none) { shared(p)->ss_commit_seq ^= cpu_to_le64(3); }
+DAMAGE(gen_none) { shared(p)->ss_next_gen ^= cpu_to_le64(1ull << 63 | 1); }
+DAMAGE(salt_none) { LE64(shared(p)->ss_next_salt, pair(DAXFS_WORD_BRANCH, 1, 1)); }
+DAMAGE(ss_flip) { shared(p)->ss_next_ino ^= cpu_to_le64(1ull << 40); }
+DAMAGE(lock_flip) { LE64(shared(p)->ss_lock, 1); }
 DAMAGE(ino_logged)
 {
 	struct dxc_attr attr = { .ino = p->img->count + 1, .mode = S_IFREG | 0644, .nlink = 1 };
@@ -191,63 +195,69 @@ DAMAGE(ino_gone)
 
 	say(p, &attr);
 }
-DAMAGE(gen_used) { LE64(shared(p)->ss_next_gen, 1); }
-DAMAGE(gen_child) { child(p, main_id, "a"); LE64(shared(p)->ss_next_gen, 2); }
+DAMAGE(gen_used) { LE64(shared(p)->ss_next_gen, number(1)); }
+DAMAGE(gen_child) { child(p, main_id, "a"); LE64(shared(p)->ss_next_gen, number(2)); }
 DAMAGE(gen_salt)
 {
 	struct dxc_attr attr = attr_of(p, INO("block"));
 
 	say(p, &attr);
-	LE64(shared(p)->ss_next_gen, 2);
+	LE64(shared(p)->ss_next_salt, number(1));
 }
 
 /* ---- branches ---- */
 
-DAMAGE(br_no_state) { LE64(entry(p, 0)->br_state, 1ull << 32 | 7); }
-DAMAGE(br_no_gen) { LE64(entry(p, 0)->br_state, DAXFS_BRANCH_LIVE); }
+DAMAGE(br_no_state) { LE64(entry(p, 0)->br_state, pair(DAXFS_WORD_STATE, 7, 1)); }
+DAMAGE(br_no_gen) { LE64(entry(p, 0)->br_state, pair(DAXFS_WORD_STATE, DAXFS_BRANCH_LIVE, 0)); }
 DAMAGE(br_main_free) { LE64(entry(p, 0)->br_state, 0); }
-DAMAGE(br_main_dead) { LE64(entry(p, 0)->br_state, 1ull << 32 | DAXFS_BRANCH_DEAD); }
+DAMAGE(br_main_dead) { LE64(entry(p, 0)->br_state, pair(DAXFS_WORD_STATE, DAXFS_BRANCH_DEAD, 1)); }
 DAMAGE(br_main_child) { child(p, main_id, "a"); set_parent(p, 0, word_of((struct dxc_owner){ 1, 2 })); }
 DAMAGE(br_own_parent) { child(p, main_id, "a"); set_parent(p, 1, word_of((struct dxc_owner){ 1, 2 })); }
 DAMAGE(br_far_parent) { child(p, main_id, "a"); set_parent(p, 1, word_of((struct dxc_owner){ 4, 1 })); }
 DAMAGE(br_other_main) { set_name(p, 0, "mein"); }
 DAMAGE(br_dash) { child(p, main_id, "a"); set_name(p, 1, "-a"); }
 DAMAGE(br_no_name) { child(p, main_id, "a"); set_name(p, 1, ""); }
-DAMAGE(br_checksum) { entry(p, 0)->br_checksum ^= cpu_to_le32(1); }
-DAMAGE(br_moved) { child(p, main_id, "a"); LE64(entry(p, 1)->br_created, 2); }
-DAMAGE(br_reserved0) { LE64(entry(p, 0)->br_reserved0, 1); }
-DAMAGE(br_reserved1) { LE32(entry(p, 0)->br_reserved1, 1); }
-DAMAGE(br_reserved2) { child(p, main_id, "a"); entry(p, 1)->br_reserved2[7] = 1; }
+DAMAGE(br_checksum) { entry(p, 0)->br_checksum ^= cpu_to_le32(3); }
+DAMAGE(br_moved) { child(p, main_id, "a"); LE32(entry(p, 1)->br_uid, 3); }
+DAMAGE(br_flip) { child(p, main_id, "a"); entry(p, 1)->br_name[77] = 1; }
+DAMAGE(br_flip_uid) { LE32(entry(p, 0)->br_uid, 1u << 31); }
+DAMAGE(br_flip_sum) { entry(p, 0)->br_checksum ^= cpu_to_le32(1); }
+DAMAGE(br_flip_state) { entry(p, 0)->br_state ^= cpu_to_le64(1); }
+DAMAGE(br_flip_free) { LE64(entry(p, 2)->br_state, 1ull << 30); }
+DAMAGE(br_first) { entry(p, 0)->br_first_seq ^= cpu_to_le64(5); }
+DAMAGE(br_limit) { LE64(entry(p, 0)->br_limit, 3); }
+DAMAGE(br_reserved0) { entry(p, 0)->br_reserved0[0] = 1; }
+DAMAGE(br_reserved_end) { child(p, main_id, "a"); entry(p, 1)->br_reserved0[55] = 1; }
 DAMAGE(br_twice) { child(p, main_id, "a"); child(p, main_id, "b"); set_name(p, 2, "a"); }
 DAMAGE(br_second_main) { child(p, main_id, "a"); set_name(p, 1, "main"); }
 DAMAGE(br_orphan)
 {
 	child(p, child(p, main_id, "a"), "b");
-	LE64(entry(p, 1)->br_state, 2ull << 32 | DAXFS_BRANCH_DEAD);
+	LE64(entry(p, 1)->br_state, pair(DAXFS_WORD_STATE, DAXFS_BRANCH_DEAD, 2));
 }
-DAMAGE(br_reused) { child(p, child(p, main_id, "a"), "b"); set_parent(p, 2, 5ull << 32 | 1); }
+DAMAGE(br_reused) { child(p, child(p, main_id, "a"), "b"); set_parent(p, 2, pair(DAXFS_WORD_BRANCH, 1, 5)); }
 DAMAGE(br_winner) { LE64(entry(p, 0)->br_winner, word_of(child(p, main_id, "a"))); }
-DAMAGE(br_no_winner) { LE64(entry(p, 0)->br_winner, 3); }
+DAMAGE(br_no_winner) { LE64(entry(p, 0)->br_winner, pair(DAXFS_WORD_BRANCH, 3, 1)); }
 DAMAGE(br_renaming)
 {
 	struct dxc_owner id = child(p, main_id, "a");
 
 	NEED(dxc_branch_rename(&p->img->vol, id, "longer-name") == 0);
 	/* Not finished: the whole name is there, and stands in its place in part. */
-	LE64(entry(p, 2)->br_state, (u64)id.generation << 32 | DAXFS_BRANCH_MAKING);
+	LE64(entry(p, 2)->br_state, pair(DAXFS_WORD_STATE, DAXFS_BRANCH_MAKING, id.generation));
 	entry(p, 1)->br_name[0] = 'a';
 }
-DAMAGE(br_lease) { LE64(entry(p, 0)->br_lease, 77ull << 32 | 2); }
+DAMAGE(br_lease) { LE64(entry(p, 0)->br_lease, dxc_holder_of(1, 77)); }
 DAMAGE(br_lease_noise) { LE64(entry(p, 0)->br_lease, 5); }
-DAMAGE(ss_lock) { LE64(shared(p)->ss_lock, 77ull << 32 | 2); }
-DAMAGE(mt_owner) { LE64(slot(p, 1)->mt_owner, 1ull << 63 | 1ull << 40 | 5); }
-DAMAGE(mt_no_epoch) { LE64(slot(p, 0)->mt_owner, 1ull << 63); }
-DAMAGE(mt_gone) { LE64(slot(p, 1)->mt_owner, 1ull << 63 | EPOCH_GONE); }
+DAMAGE(ss_lock) { LE64(shared(p)->ss_lock, dxc_holder_of(1, 77)); }
+DAMAGE(mt_owner) { LE64(slot(p, 1)->mt_owner, pair(DAXFS_WORD_OWNER, 0, 5)); }
+DAMAGE(mt_no_epoch) { LE64(slot(p, 0)->mt_owner, pair(DAXFS_WORD_OWNER, 0, 0)); }
+DAMAGE(mt_gone) { LE64(slot(p, 1)->mt_owner, pair(DAXFS_WORD_OWNER, 1, EPOCH_GONE)); }
 DAMAGE(mt_gone_holds)
 {
 	mt_gone(p);
-	LE64(entry(p, 0)->br_lease, (u64)EPOCH_GONE << 32 | 2);
-	LE64(shared(p)->ss_lock, (u64)EPOCH_GONE << 32 | 2);
+	LE64(entry(p, 0)->br_lease, dxc_holder_of(1, EPOCH_GONE));
+	LE64(shared(p)->ss_lock, dxc_holder_of(1, EPOCH_GONE));
 }
 DAMAGE(br_loop)
 {
@@ -260,26 +270,27 @@ DAMAGE(br_loop3)
 
 /* ---- chunks ---- */
 
-DAMAGE(ch_kind) { LE64(*chunk_word(p, 3), 9); }
-DAMAGE(ch_free) { LE64(*chunk_word(p, 3), 1ull << 40); }
-DAMAGE(ch_rest) { LE64(*chunk_word(p, 3), 1ull << 32 | 1 << 24 | DAXFS_CHUNK_DATA); }
-DAMAGE(ch_far) { LE64(*chunk_word(p, 3), 1ull << 32 | 4 << 8 | DAXFS_CHUNK_DATA); }
-DAMAGE(ch_nobody) { LE64(*chunk_word(p, 3), 1ull << 32 | 3 << 8 | DAXFS_CHUNK_DATA); }
-DAMAGE(ch_older) { LE64(*chunk_word(p, 3), 2ull << 32 | DAXFS_CHUNK_LOG); }
+DAMAGE(ch_kind) { LE64(*chunk_word(p, 3), pair(11, 0, 1)); }
+DAMAGE(ch_flip) { LE64(*chunk_word(p, 3), 1ull << 40); }
+DAMAGE(ch_free) { LE64(*chunk_word(p, 3), pair(0, 0, 1ull << 20)); }
+DAMAGE(ch_rest) { LE64(*chunk_word(p, 3), pair(DAXFS_CHUNK_DATA, 0, 1) ^ 1ull << 24 ^ 1ull << 50); }
+DAMAGE(ch_far) { LE64(*chunk_word(p, 3), pair(DAXFS_CHUNK_DATA, 4, 1)); }
+DAMAGE(ch_nobody) { LE64(*chunk_word(p, 3), pair(DAXFS_CHUNK_DATA, 3, 1)); }
+DAMAGE(ch_older) { LE64(*chunk_word(p, 3), pair(DAXFS_CHUNK_LOG, 0, 2)); }
 DAMAGE(ch_dead)
 {
 	data_chunk(p, child(p, main_id, "a"));
-	LE64(entry(p, 1)->br_state, 2ull << 32 | DAXFS_BRANCH_DEAD);
+	LE64(entry(p, 1)->br_state, pair(DAXFS_WORD_STATE, DAXFS_BRANCH_DEAD, 2));
 }
-DAMAGE(ch_future) { LE64(*chunk_word(p, 3), 2ull << 8 | DAXFS_CHUNK_FREED); }
-DAMAGE(ch_idle_log) { LE64(*chunk_word(p, 7), 1ull << 32 | DAXFS_CHUNK_LOG); }
+DAMAGE(ch_future) { LE64(*chunk_word(p, 3), dxc_word_seal(DAXFS_CHUNK_FREED, 2)); }
+DAMAGE(ch_idle_log) { LE64(*chunk_word(p, 7), pair(DAXFS_CHUNK_LOG, 0, 1)); }
 
 /* ---- logs ---- */
 
-DAMAGE(lr_no_log) { LE64(entry(p, 0)->br_head, 3); }
-DAMAGE(lr_head_far) { LE64(entry(p, 0)->br_head, 9); }
-DAMAGE(lr_itself) { ino_logged(p); LE64(chunk_head(p, 0)->ch_next, 1); }
-DAMAGE(lr_data_chunk) { ino_logged(p); LE64(*chunk_word(p, 0), 1ull << 32 | DAXFS_CHUNK_DATA); }
+DAMAGE(lr_no_log) { LE64(entry(p, 0)->br_head, dxc_link_seal(3)); }
+DAMAGE(lr_head_far) { LE64(entry(p, 0)->br_head, dxc_link_seal(9)); }
+DAMAGE(lr_itself) { ino_logged(p); LE64(chunk_head(p, 0)->ch_next, dxc_link_seal(1)); }
+DAMAGE(lr_data_chunk) { ino_logged(p); LE64(*chunk_word(p, 0), pair(DAXFS_CHUNK_DATA, 0, 1)); }
 DAMAGE(lr_others_log)
 {
 	struct dxc_owner a = child(p, main_id, "a");
@@ -295,7 +306,7 @@ DAMAGE(lr_before_parent)
 	struct dxc_record rec = start();
 
 	say(p, &attr);
-	LE64(entry(p, a.branch)->br_first_seq, 1);
+	LE64(entry(p, a.branch)->br_first_seq, number(1));
 	dxc_record_inode(&rec, &attr);
 	append_to(p, a, &rec);
 }
@@ -349,7 +360,7 @@ DAMAGE(lr_symlink_none)
 	struct dxc_attr attr = { .ino = p->img->count + 1, .mode = S_IFLNK | 0777, .nlink = 1, .size = 6 };
 	struct dxc_record rec = start();
 
-	LE64(shared(p)->ss_next_ino, attr.ino + 1);
+	LE64(shared(p)->ss_next_ino, number(attr.ino + 1));
 	dxc_record_inode(&rec, &attr);
 	dxc_record_link(&rec, 1, "new", 3, attr.ino, DT_LNK);
 	append(p, &rec);
@@ -375,7 +386,7 @@ DAMAGE(lr_unlink_new)
 	rec = start();
 	dxc_record_unlink(&rec, attr.ino, "never", 5, INO("block"));
 	append_to(p, child(p, main_id, "a"), &rec);
-	LE64(shared(p)->ss_next_ino, attr.ino + 1);
+	LE64(shared(p)->ss_next_ino, number(attr.ino + 1));
 }
 DAMAGE(lr_free_block) { map(p, INO("block"), 0, dxc_chunk_offset(&p->img->vol, 5)); }
 DAMAGE(lr_log_block) { map(p, INO("block"), 0, dxc_chunk_offset(&p->img->vol, 0)); }
@@ -426,7 +437,7 @@ DAMAGE(lr_nlink_bad_branch)
 {
 	lr_nlink_dir(p);
 	child(p, main_id, "a");
-	entry(p, 1)->br_created ^= 1;
+	entry(p, 1)->br_uid ^= 5;
 }
 DAMAGE(lr_nlink_orphan)
 {
@@ -583,7 +594,12 @@ DAMAGE(lr_over_child)
 const struct rule delta_rules[] = {
 	FOUND_RW(SS_ZERO, ss_zero_first, 0), FOUND_RW(SS_ZERO, ss_zero_hfs, 0),
 	FOUND_RW(SS_ZERO, ss_zero_last, 0),
-	FOUND_RW(SS_INO, ino_used, 0), FOUND_RW(SS_INO, ino_zero, 0), FOUND_RW(SS_INO, ino_high, 0),
+	FOUND_RW(SS_INO, ino_used, 0), FOUND_RW(SS_INO, ino_zero, 0), FOUND_RW(SS_WORD, ino_none, 0),
+	FOUND_RW(SS_WORD, seq_none, 0), FOUND_RW(SS_WORD, gen_none, 0), FOUND_RW(SS_WORD, salt_none, 0),
+	FOUND_RW(TB_FLIP, ss_flip, 0), FOUND_RW(TB_FLIP, lock_flip, 0), FOUND_RW(TB_FLIP, br_flip, 0),
+	FOUND_RW(TB_FLIP, br_flip_uid, 0), FOUND_RW(TB_FLIP, br_flip_sum, 0),
+	FOUND_RW(TB_FLIP, br_flip_state, 0), FOUND_RW(TB_FLIP, br_flip_free, 0),
+	FOUND_RW(TB_FLIP, ch_flip, 0), FOUND_RW(BR_WORD, br_first, 0), FOUND_RW(BR_WORD, br_limit, 0),
 	FOUND_RW(SS_INO, ino_logged, 0), FOUND_RW(SS_INO, ino_gone, 0),
 	FOUND_RW(SS_GEN, gen_used, 0), FOUND_RW(SS_GEN, gen_child, 0), FOUND_RW(SS_GEN, gen_salt, 0),
 	FOUND_RW(BR_STATE, br_no_state, 0), FOUND_RW(BR_STATE, br_no_gen, 0),
@@ -593,8 +609,8 @@ const struct rule delta_rules[] = {
 	FOUND_RW(BR_NAME, br_other_main, 0), FOUND_RW(BR_NAME, br_dash, 0),
 	FOUND_RW(BR_NAME, br_no_name, 0),
 	FOUND_RW(BR_CHECKSUM, br_checksum, 0), FOUND_RW(BR_CHECKSUM, br_moved, 0),
-	FOUND_RW(BR_RESERVED, br_reserved0, 0), FOUND_RW(BR_RESERVED, br_reserved1, 0),
-	FOUND_RW(BR_RESERVED, br_reserved2, 0),
+	FOUND_RW(BR_RESERVED, br_reserved0, 0),
+	FOUND_RW(BR_RESERVED, br_reserved_end, 0),
 	FOUND_RW(BR_TWICE, br_twice, 0), FOUND_RW(BR_TWICE, br_second_main, 0),
 	FOUND_RW(BR_ORPHAN, br_orphan, 0), FOUND_RW(BR_LOST, br_reused, 0),
 	FOUND_RW(BR_WINNER, br_winner, 0), FOUND_RW(BR_WINNER, br_no_winner, 0),
@@ -738,7 +754,7 @@ void delta_grow(struct image *img)
 	grow_main(&m, img);
 	id = child(&p, main_id, "child");
 	/* Its log goes on with the number after its parent's last. */
-	LE64(entry(&p, id.branch)->br_first_seq, m.layer.log.seq);
+	LE64(entry(&p, id.branch)->br_first_seq, number(m.layer.log.seq));
 	load(&c, img, &space, &m.layer, id);
 	grow_child(&c, img);
 	child(&p, id, "grandchild");

@@ -57,3 +57,21 @@ void seal_record(const struct daxfs_chunk *ch, struct daxfs_record *at, u32 room
 	crc = dxc_crc32c(crc, &at->lr_size, size - sizeof(at->lr_checksum));
 	at->lr_checksum = cpu_to_le32(crc);
 }
+
+void seal_word(__le64 *word)
+{
+	u64 value = le64_to_cpu(*word);
+
+	if (value)
+		*word = cpu_to_le64(dxc_word_seal(value >> 8 & 0xf, value >> 12));
+}
+
+void seal_entry(struct daxfs_branch *br)
+{
+	__le64 generation = cpu_to_le64(le64_to_cpu(br->br_state) >> 28);
+	u32 crc = dxc_crc32c(0, &generation, sizeof(generation));
+
+	crc = dxc_crc32c(crc, &br->br_parent, sizeof(br->br_parent));
+	crc = dxc_crc32c(crc, &br->br_uid, sizeof(br->br_uid));
+	br->br_checksum = cpu_to_le32(dxc_crc32c(crc, br->br_name, sizeof(br->br_name)));
+}

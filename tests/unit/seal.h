@@ -7,6 +7,7 @@
 #define SEAL_H
 
 #include "core.h"
+#include "word.h"
 
 /* Checksums of the areas that the area table says exist and are in bounds. */
 void seal_areas(u8 *base, u64 size);
@@ -19,5 +20,9 @@ void seal(u8 *base, u64 size);
 /* Checksum of a log chunk's head, and of a record of it, if that ends within room bytes. */
 void seal_chunk(struct daxfs_chunk *ch);
 void seal_record(const struct daxfs_chunk *ch, struct daxfs_record *at, u32 room);
+/* The check of a word, whatever it says; zero stays zero. */
+void seal_word(__le64 *word);
+/* The checksum of an entry of the branch table. */
+void seal_entry(struct daxfs_branch *br);
 
 #endif

@@ -60,7 +60,7 @@ void stage_open(u32 chunks, struct dxc_layer *main_layer)
 	memset(img->base + ar[DAXFS_AREA_SHARED].offset, 0, ar[DAXFS_AREA_SHARED].length);
 	memset(img->base + ar[DAXFS_AREA_BRANCHES].offset, 0,
 	       ar[DAXFS_AREA_BRANCHES].length);
-	dxc_branch_format(stage, 1);
+	dxc_branch_format(stage, 1, 0, 1);
 	CHECK_EQ(dxc_space_init(&stage_space, stage), 0);
 	CHECK_EQ(dxc_branch_find(stage, "main", &br), 0);
 	CHECK_EQ(dxc_mount_claim(stage, 77, br.id, true, "here", NULL, NULL, &slot), 0);
@@ -136,7 +136,7 @@ void stage_branch(struct dxc_layer *layer, struct dxc_layer *parent, const char 
 {
 	struct dxc_branch br;
 
-	CHECK_EQ(dxc_branch_create(stage, parent->owner, name, 1, parent->log.seq, &br),
+	CHECK_EQ(dxc_branch_create(stage, parent->owner, name, 1, 0, parent->log.seq, &br),
 		 0);
 	CHECK_EQ(dxc_layer_init(layer, stage, &stage_space, parent, &br), 0);
 }

@@ -26,7 +26,7 @@ static void branch(void)
 	struct dxc_owner top = { 0, 1 };
 	struct dxc_branch br;
 
-	CHECK_EQ(dxc_branch_create(&img->vol, top, "child", 2, main_layer.log.seq, &br), 0);
+	CHECK_EQ(dxc_branch_create(&img->vol, top, "child", 2, 0, main_layer.log.seq, &br), 0);
 	load(&child, &main_layer, "child");
 }
 
@@ -47,7 +47,7 @@ static void make(void)
 	file = image_file(img, 1, "file", 10000);
 	other = image_file(img, 1, "other", 5000);
 	image_build(img);
-	dxc_branch_format(&img->vol, 1);
+	dxc_branch_format(&img->vol, 1, 0, 1);
 	CHECK_EQ(dxc_space_init(&space, &img->vol), 0);
 	load(&main_layer, NULL, "main");
 }
