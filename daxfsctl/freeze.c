@@ -10,6 +10,7 @@
 #include "freeze.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/fs.h>
 #include <poll.h>
 #include <signal.h>
@@ -19,6 +20,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -35,6 +37,14 @@ struct freeze_shared {
 static size_t shared_size(const struct freeze *fz)
 {
 	return sizeof(struct freeze_shared) + fz->count * sizeof(atomic_bool);
+}
+
+static bool has_device(const struct freeze *fz, dev_t dev)
+{
+	for (size_t i = 0; i < fz->count; i++)
+		if (fz->supers[i].dev == dev)
+			return true;
+	return false;
 }
 
 static int add(struct freeze *fz, struct libmnt_fs *fs, int fd)
@@ -72,7 +82,7 @@ static int consider(struct freeze *fz, struct libmnt_fs *fs, const struct mounte
 	int fd, err = 0;
 	bool same;
 
-	if (!mounted_is_daxfs(fs) || freeze_has(fz, mnt_fs_get_devno(fs)) ||
+	if (!mounted_is_daxfs(fs) || has_device(fz, mnt_fs_get_devno(fs)) ||
 	    is_read_only(fs))
 		return 0;
 	fd = mounted_open(fs);
@@ -106,12 +116,24 @@ int freeze_find(struct freeze *fz, int mount)
 	return err;
 }
 
-bool freeze_has(const struct freeze *fz, dev_t dev)
+/* By its mount: super blocks that show one branch report the device number of one of them. */
+bool freeze_has_file(const struct freeze *fz, int fd)
 {
-	for (size_t i = 0; i < fz->count; i++)
-		if (fz->supers[i].dev == dev)
-			return true;
-	return false;
+	struct libmnt_table *table = mounted_table();
+	struct libmnt_iter *iter = mnt_new_iter(MNT_ITER_FORWARD);
+	struct libmnt_fs *fs;
+	struct statx stx;
+	bool has = false;
+
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &stx) < 0)
+		stx.stx_mask = 0;
+	while (table && iter && !has && mnt_table_next_fs(table, iter, &fs) == 0)
+		has = stx.stx_mask & STATX_MNT_ID &&
+		      stx.stx_mnt_id == (__u64)mnt_fs_get_id(fs) &&
+		      has_device(fz, mnt_fs_get_devno(fs));
+	mnt_free_iter(iter);
+	mnt_unref_table(table);
+	return has;
 }
 
 static void thaw(struct freeze *fz)

@@ -32,8 +32,8 @@ struct freeze {
  * which this mount namespace shows and which are not read-only. 0 or -errno.
  */
 int freeze_find(struct freeze *fz, int mount);
-/* Does the file system of that device number wait when they are frozen? */
-bool freeze_has(const struct freeze *fz, dev_t dev);
+/* Does what is written to the file fd wait when they are frozen? */
+bool freeze_has_file(const struct freeze *fz, int fd);
 /*
  * Freezes all or none. 0 or -errno; -EBUSY: somebody else has frozen one. Until
  * freeze_end() the caller neither prints nor writes to what is frozen.

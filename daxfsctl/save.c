@@ -265,12 +265,11 @@ static int look_at_target(struct save *save)
 
 static int begin_target(struct save *save)
 {
-	struct stat st;
 	int err = target_begin(&save->target, save->img.vol.region.size);
 
 	if (err)
 		return target_failed(save, err);
-	if (fstat(save->target.fd, &st) == 0 && freeze_has(&save->freeze, st.st_dev)) {
+	if (freeze_has_file(&save->freeze, save->target.fd)) {
 		message_error("%s: lies in what is to be saved", target_name(save));
 		message_hint("save to another file system%s",
 			     save->target.kind == TARGET_PIPE ?

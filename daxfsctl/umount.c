@@ -223,7 +223,8 @@ static int mount_again(const struct umount_job *job)
 		.options = options,
 	};
 
-	snprintf(options, sizeof(options), "rw,branch=%s", job->branch);
+	/* One that was discarded shows none. */
+	snprintf(options, sizeof(options), "rw,branch=%s", *job->branch ? job->branch : "main");
 	if (mount_region(&request) == 0 && writeback_set(job->target, job->source, job->path) == 0) {
 		message_error("%s: could not be written back, and is mounted again", job->dir);
 		return MOUNT_FAILED;
