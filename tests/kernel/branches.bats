@@ -140,7 +140,7 @@ reads_all() {
 	[[ $output == *nothing* ]]
 }
 
-@test "a branch with children is frozen: EROFS, also for what is open, and the kernel's log says why" {
+@test "a branch with children is frozen: EROFS, also for what is open; the kernel's log and daxfs-branch show say why" {
 	start pmem /tmp/base.img
 	exec {fd}<>"$MNT/base/0"
 	daxfs-branch create feature --stay -m "$MNT" -p main
@@ -153,6 +153,8 @@ reads_all() {
 	run rm "$MNT/base/1"
 	[[ $output == *"Read-only file system"* ]]
 	dmesg | tail -n 20 | grep "branch main cannot be written.*children"
+	run daxfs-branch show -m "$MNT"
+	[[ $output == *"Read-only: it has branches of its own"* ]]
 	same /tmp/base "$MNT"
 	daxfs-branch abort feature -m "$MNT"
 	echo x >&"$fd"

@@ -75,6 +75,8 @@ else
 	daxfs-branch commit -m /mnt/winner
 	reach committed
 	await left
+	# It was made for what it committed.
+	mount -o remount,rw /mnt/winner
 	# All there is, until it is full; what was freed is given out when the other one has left it.
 	yes other | head -c 1M >/tmp/other
 	for ((i = 0; i < 1000; i++)); do cat /tmp/other >/mnt/winner/fill.$i 2>/dev/null || break; done
