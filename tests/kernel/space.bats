@@ -55,6 +55,21 @@ try() {
 	cmp /tmp/base/big "$MNT/big"
 	is_clean
 }
+@test "sizes and offsets at the end of the range: each call says what a tmpfs says" {
+	mkdir -p /mnt/tmpfs
+	mount -t tmpfs -o size=12M limits /mnt/tmpfs
+	space limits /mnt/tmpfs >/tmp/limits.tmpfs
+	for backing in $(backings); do
+		start "$backing" /tmp/base.img
+		space limits "$MNT" >/tmp/limits.daxfs
+		diff /tmp/limits.tmpfs /tmp/limits.daxfs
+		try limits-more "$MNT"
+		[[ $backing == dmabuf ]] || is_clean
+		unmount_all
+	done
+}
+
+
 @test "fallocate is all or nothing: without space for all of it size, times, blocks, contents and free space stay" {
 	local free=$((64 << 20)) mode
 
@@ -124,6 +139,20 @@ try() {
 		[[ $backing == dmabuf ]] || is_clean
 		unmount_all
 	done
+}
+
+@test "what an aborted branch gives back is waited for by each operation, not refused with ENOSPC" {
+	start phys /tmp/small.img
+	for call in mkdir symlink link setxattr acl setattr truncate tmpfile unlink fallocate write rename create; do
+		try at-once "$MNT" $call
+		# Each finds it as it was.
+		daxfs-branch list -m "$MNT" -n -o NAME
+		rm -rf "$MNT"/n*
+		[[ -e $MNT/old ]] || printf old >"$MNT/old"
+	done
+	unmount_all
+	start pmem /tmp/small.img
+	try at-once "$MNT" create
 }
 
 @test "df in a branch says what can be written there" {
