@@ -243,6 +243,7 @@ static void json_branch(struct json *json, const struct listing *ls,
 		json_cell(json, ls, br, (enum column)ls->columns.shown[i]);
 	/* What the columns sum up. */
 	if (!ls->args->columns && !(br->di_flags & BRANCH_LOST)) {
+		json_number(json, "uid", br->di_uid);
 		json_bool(json, "frozen", br->di_flags & DAXFS_BRANCH_FROZEN);
 		json_number(json, "mounts", br->di_mounts);
 	}
@@ -459,6 +460,8 @@ static void print_branch(const struct listing *ls, const struct daxfs_branch_inf
 		if (branch_parent(&ls->bm, &ls->bm.branches[i]) == br)
 			print_escaped("Child:", ls->bm.branches[i].di_name);
 	print_line("Id:", format_id(br->di_id, buf, sizeof(buf)));
+	snprintf(buf, sizeof(buf), "%" PRIu32, br->di_uid);
+	print_line("Uid:", buf);
 	print_line("Created:", format_time(br->di_created, buf, sizeof(buf)));
 	print_line("Used:", format_size(ls->args, br->di_used, buf, sizeof(buf)));
 	snprintf(buf, sizeof(buf), "%" PRIu32, br->di_mounts);

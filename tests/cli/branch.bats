@@ -377,7 +377,7 @@ differs() {
 @test "list in JSON is an array of objects with plain numbers" {
 	faked daxfsctl branch list -m "$dir" --json | jq -e '.schema == 1 and (.branches | length) == 5 and .branches[2] == {
 		name: "b", state: "live", mode: "rw", used: 131072, host: "elsewhere", targets: [], id: "2.3", parent: "main",
-		created: 1700000000, frozen: false, mounts: 2}'
+		created: 1700000000, uid: 1003, frozen: false, mounts: 2}'
 	faked daxfsctl branch list -m "$dir" -J -o NAME | jq -e '.branches[0] == {name: "main"}'
 }
 

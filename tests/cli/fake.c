@@ -183,6 +183,7 @@ static int list(struct daxfs_branch_list *dl)
 		br->di_id = index | (__u64)gen << 16;
 		br->di_parent = parent | (__u64)parent_gen << 16;
 		br->di_created = 1700000000123456789 + (__s64)index;
+		br->di_uid = 1000 + (__u32)gen;
 		br->di_flags = (__u32)flags;
 		br->di_mounts = (__u32)mounts;
 		br->di_used = used;

@@ -172,22 +172,22 @@ poke() {
 	printf "$2" | dd of="${3:-/tmp/left.img}" bs=1 seek="$(($1))" conv=notrunc status=none
 }
 
-# copy FROM TO COUNT: bytes of $DAXFS_PMEM to another place in it.
-copy() {
-	dd if="$DAXFS_PMEM" of=/tmp/bytes bs=1 skip="$(($1))" count="$3" status=none
-	dd if=/tmp/bytes of="$DAXFS_PMEM" bs=1 seek="$(($2))" conv=notrunc status=none
+# sealed WORD...: a word with its check (tests/cli/word.bash), for poke.
+sealed() {
+	# shellcheck disable=SC2046 # its bytes
+	printf '\\x%s' $(word "$@")
 }
 
 @test "validate takes what a kernel left behind for no damage; the mount clears it up, and damage beside it is found" {
 	cp /tmp/base.img /tmp/left.img
 	# A chunk of a branch that is gone, and a commit to main that nobody finished.
-	poke "$(table chunks 5 8)" '\1\1\0\0\5\0\0\0'
-	poke "$(table branches 0 128) + 24" '\3'
+	poke "$(table chunks 5 8)" "$(sealed log 1 5)"
+	poke "$(table branches 0 256) + 24" "$(sealed branch 3 1)"
 	start phys /tmp/left.img branch=main,validate
 	grep " $MNT daxfs .*,validate" /proc/mounts
 	same /tmp/base "$MNT"
 	is_clean
-	poke "$(table chunks 6 8)" '\x9'
+	poke "$(table chunks 6 8)" '\x9\x9'
 	put phys /tmp/left.img
 	refuse -o "$OPTS,validate" none
 	[[ $output == *"impossible word of a chunk"* ]]
@@ -199,8 +199,7 @@ copy() {
 	daxfs-branch create child --stay -m "$MNT" -p main
 	umount "$MNT"
 	# The store that decides; and the number of new is to be given once more, which only main's log shows.
-	copy "$(table branches 1 128) + 4" "$(table branches 0 128) + 28" 4
-	poke "$(table branches 0 128) + 24" '\1' "$DAXFS_PMEM"
+	poke "$(table branches 0 256) + 24" "$(sealed branch 1 2)" "$DAXFS_PMEM"
 	cp --sparse=always "$DAXFS_PMEM" /tmp/begun.img
 	next=$(($(table shared 0 0) + 64))
 	dd if=/tmp/base.img of="$DAXFS_PMEM" bs=1 skip=$next seek=$next count=8 conv=notrunc status=none
@@ -220,10 +219,9 @@ copy() {
 	daxfs-branch create bad --stay -m "$MNT" -p main
 	daxfs-branch create good --stay -m "$MNT" -p main
 	umount "$MNT"
-	# One bit of when bad was made; and it is being committed to main.
-	poke "$(table branches 1 128) + 49" '\xff' "$DAXFS_PMEM"
-	copy "$(table branches 1 128) + 4" "$(table branches 0 128) + 28" 4
-	poke "$(table branches 0 128) + 24" '\1' "$DAXFS_PMEM"
+	# Who made bad, in more than a bit; and it is being committed to main.
+	poke "$(table branches 1 256) + 64" '\xff' "$DAXFS_PMEM"
+	poke "$(table branches 0 256) + 24" "$(sealed branch 1 2)" "$DAXFS_PMEM"
 	show branch=good
 	dmesg | tail -n 20 | grep "branch number 1 cannot be committed to number 0"
 	touch "$MNT/x"
@@ -245,9 +243,8 @@ copy() {
 	daxfs-branch rename feature renamed -m "$MNT"
 	umount "$MNT"
 	# The entry that had the name until it was written has it still: being made, of the same generation.
-	copy "$(table branches 1 128) + 4" "$(table branches 2 128) + 4" 4
-	poke "$(table branches 2 128)" '\1' "$DAXFS_PMEM"
-	poke "$(table branches 1 128) + 82" 'ature' "$DAXFS_PMEM"
+	poke "$(table branches 2 256)" "$(sealed state "$MAKING" 2)" "$DAXFS_PMEM"
+	poke "$(table branches 1 256) + 130" 'ature' "$DAXFS_PMEM"
 	fsck.daxfs "$DAXFS_PMEM" | grep "renaming a branch was not finished"
 	show branch=renamed
 	[[ -e $MNT/x ]]
@@ -258,7 +255,7 @@ copy() {
 	start pmem /tmp/base.img
 	umount "$MNT"
 	# A chunk for main's log, of which there is nothing in it yet.
-	poke "$(table chunks 5 8)" '\1\0\0\0\1\0\0\0' "$DAXFS_PMEM"
+	poke "$(table chunks 5 8)" "$(sealed log 0 1)" "$DAXFS_PMEM"
 	run fsck.daxfs "$DAXFS_PMEM"
 	[[ $status == 0 && $output == *"not used by the branch that owns it"*"left behind"* ]]
 	mount -i -t daxfs -o ro,branch=main "$DAXFS_PMEM" "$MNT"

@@ -70,7 +70,7 @@ checks() {
 # Damage that -p repairs: bytes at CHUNK are a word that means nothing.
 damage() {
 	CHUNK=$(at chunks 800)
-	poke "$CHUNK" 09
+	poke "$CHUNK" 09 09
 	[ "$(bytes "$CHUNK" 1)" = 09 ]
 }
 
@@ -140,9 +140,12 @@ damage() {
 	start pmem /tmp/rw.img
 	umount "$MNT"
 	# A slot, the lock and the lease of main, of a mount that is nowhere; and a record that was not written to its end
-	poke "$(at mounts)" 05 00 00 00 00 00 00 80
-	poke "$(at shared 80)" 01 00 00 00 05 00 00 00
-	poke "$(at branches 32)" 01 00 00 00 05 00 00 00
+	# shellcheck disable=SC2046 # bytes
+	poke "$(at mounts)" $(word owner 0 5)
+	# shellcheck disable=SC2046
+	poke "$(at shared 80)" $(word holder 0 5)
+	# shellcheck disable=SC2046
+	poke "$(at branches 32)" $(word holder 0 5)
 	echo "$DAXFS_PMEM $MNT daxfs defaults 0 2" >/etc/fstab
 	run fsck -A -T -a
 	echo "$output"

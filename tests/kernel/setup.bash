@@ -3,6 +3,8 @@
 
 TOP=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
 BIN=$TOP/build
+# shellcheck source=tests/cli/word.bash
+source "$TOP/tests/cli/word.bash"
 modprobe -qa loop 2>/dev/null || :
 PATH=$BIN:$BIN/kernel:$PATH
 MNT=/mnt/daxfs
