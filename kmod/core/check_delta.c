@@ -327,7 +327,8 @@ static int check_climb(struct delta *d, u32 index)
 		if (node->mark) {
 			if (node->mark != index + 1)
 				return 0;
-			return BR_FOUND(DXC_BR_LOOP, index, br_parent, dxc_id_word(node->br.parent));
+			return BR_FOUND(DXC_BR_LOOP, index, br_parent,
+					dxc_id_word(node->br.parent));
 		}
 		node->mark = index + 1;
 		node = &d->nodes[node->br.parent.branch];
