@@ -7,7 +7,7 @@ _daxfsctl_row()
 {
 	case $1 in
 	mkfs)
-		options='-d --directory --tar -o --output -H --heap -p --phys -s --size -m --mount -w --writable -D --delta --branches -L --label -U --uuid -n --dry-run -f --force -F -q --quiet -v --verbose --all-root --exclude -h --help'
+		options='-d --directory --tar -o --output -H --heap -p --phys -s --size -m --mount -w --writable -D --delta --branches -L --label -U --uuid -n --dry-run -f --force -F -q --quiet -v --verbose --no-pack --all-root --exclude -h --help'
 		valued=' -d=directory --directory=directory --tar=file -o=file --output=file -H=nothing --heap=nothing -p=nothing --phys=nothing -s=nothing --size=nothing -m=directory --mount=directory -D=nothing --delta=nothing --branches=nothing -L=nothing --label=nothing -U=nothing --uuid=nothing --exclude=nothing '
 		operands+=(file)
 		;;

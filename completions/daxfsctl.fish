@@ -186,6 +186,7 @@ complete $commands -n '__daxfsctl_at mkfs' -s f -l force -d 'overwrite a filesys
 complete $commands -n '__daxfsctl_at mkfs' -s F -d 'overwrite a filesystem; twice, also one that is mounted elsewhere'
 complete $commands -n '__daxfsctl_at mkfs' -s q -l quiet -d 'print nothing but errors'
 complete $commands -n '__daxfsctl_at mkfs' -s v -l verbose -d 'print a summary, and what was left out'
+complete $commands -n '__daxfsctl_at mkfs' -l no-pack -d 'no two files share a block: each is mapped where it is'
 complete $commands -n '__daxfsctl_at mkfs' -l all-root -d 'all files belong to root'
 complete $commands -n '__daxfsctl_at mkfs' -l exclude -x -d 'leave out paths that match; * matches / too'
 complete $commands -n '__daxfsctl_at mkfs' -s h -l help -d 'print help and exit'

@@ -54,6 +54,11 @@ int contents_map(const struct contents *c, const struct dxc_file *file, dxc_pos 
 	if (err)
 		return err;
 	end = min_t(u64, ex->pos + ex->len, file->attr.size);
+	/* Behind what is packed the block is a hole. */
+	if (ex->packed && pos - ex->pos < ex->packed)
+		end = min_t(u64, ex->pos + ex->packed, end);
+	else if (ex->packed)
+		ex->data = 0;
 	if (ex->data)
 		ex->data += pos - ex->pos;
 	ex->pos = pos;
@@ -73,6 +78,8 @@ int contents_blocks(const struct contents *c, const struct dxc_file *file, u64 *
 	*units = file->attr.size / DAXFS_BLOCK_SIZE +
 		 !!(file->attr.size % DAXFS_BLOCK_SIZE);
 	*units *= DAXFS_BLOCK_SIZE >> 9;
+	if (file->in_base && file->base.flags & DAXFS_IN_PACKED)
+		*units = (file->attr.size + 511) >> 9;
 	if (!file->in_base || !(file->base.flags & DAXFS_IN_EXTENTS))
 		return 0;
 	*units = 0;

@@ -27,7 +27,10 @@ int contents_lookup(const struct contents *c, const struct dxc_file *dir,
  */
 int contents_next(const struct contents *c, const struct dxc_file *dir, u64 *pos,
 		  struct dxc_dirent *de, struct dxc_finding *f);
-/* The part of a regular file that starts at pos and is in one piece, cut to its size. */
+/*
+ * The part of a regular file that starts at pos and is in one piece, cut to its size, or to
+ * the end of what is packed (and packed is not 0).
+ */
 int contents_map(const struct contents *c, const struct dxc_file *file, dxc_pos pos,
 		 struct dxc_extent *ex, struct dxc_finding *f);
 /* 512-byte units that stat(2) reports in a mount. */

@@ -80,7 +80,7 @@ static int read_tree(struct work *work)
 	if (!err)
 		err = dedupe_tree(&work->tree, &work->dedupe, flat->progress);
 	if (!err)
-		err = layout_make(&work->layout, &work->tree, &work->dedupe, &none);
+		err = layout_make(&work->layout, &work->tree, &work->dedupe, &none, true);
 	return err ? fail(flat, err, "cannot be planned") : 0;
 }
 

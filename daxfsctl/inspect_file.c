@@ -202,8 +202,10 @@ static int stat_json(struct shown *sh)
 	}
 	if (has_place(file))
 		json_number(&json, "offset", file->base.data);
-	if (has_place(file) && S_ISREG(attr->mode))
+	if (has_place(file) && S_ISREG(attr->mode)) {
+		json_bool(&json, "packed", file->base.flags & DAXFS_IN_PACKED);
 		json_number(&json, "checksum", file->base.checksum);
+	}
 	if (sh->target)
 		json_bytes(&json, "target", sh->target, strlen(sh->target));
 	json_open_array(&json, "xattrs");
@@ -246,7 +248,8 @@ static void print_kind(const struct shown *sh)
 		printf("%-14s %u at 0x%" PRIx64 "\n", "Extents:", file->base.count,
 		       file->base.data);
 	else if (file->base.data)
-		printf("%-14s 0x%" PRIx64 "\n", "Offset:", file->base.data);
+		printf("%-14s 0x%" PRIx64 "%s\n", "Offset:", file->base.data,
+		       file->base.flags & DAXFS_IN_PACKED ? ", packed" : "");
 }
 
 static int stat_text(struct shown *sh)

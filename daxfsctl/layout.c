@@ -3,7 +3,8 @@
  * Decides where areas and file contents go. Long runs of data get 2 MiB
  * boundaries, short ones fill what that leaves free, each in the first free
  * place that is large enough; so files of one directory mostly stay together
- * and an image has hardly any unused blocks. What a writable image has besides
+ * and an image has hardly any unused blocks. Small files share blocks, if there
+ * are several. What a writable image has besides
  * stands around this: tables before, the delta area after the contents.
  */
 #include "layout.h"
@@ -120,11 +121,85 @@ static int place_long(const struct dedupe *dedupe, struct places *places, dxc_of
 	return add_place(places, at, INT64_MAX - at);
 }
 
-static void place_short(const struct dedupe *dedupe, struct places *places)
+/*
+ * Blocks that small files are being packed into. Files that follow each other in the
+ * tree, and so are near each other in directories, mostly get into one block; those
+ * that are open at a time are enough to leave little of any of them.
+ */
+#define PACKS_OPEN 16
+
+struct pack {
+	struct tree_content *first; /* alone in it so far, or NULL */
+	dxc_off off;		/* where the next one goes; 0: no block */
+	u32 left;
+};
+
+struct packs {
+	struct pack open[PACKS_OPEN];
+	struct layout *layout;
+};
+
+static bool may_be_packed(const struct tree_content *content)
 {
+	return content->size <= DAXFS_PACKED_MAX && !content->sparse;
+}
+
+/* The first that has room, or one instead of the fullest. */
+static struct pack *choose_pack(struct packs *packs, struct places *places, u32 need)
+{
+	struct pack *fullest = &packs->open[0];
+
+	for (size_t i = 0; i < PACKS_OPEN; i++) {
+		struct pack *pack = &packs->open[i];
+
+		if (pack->off && pack->left >= need)
+			return pack;
+		if (pack->left < fullest->left)
+			fullest = pack;
+	}
+	fullest->off = take_place(places, DAXFS_BLOCK_SIZE);
+	fullest->left = DAXFS_BLOCK_SIZE;
+	fullest->first = NULL;
+	return fullest;
+}
+
+/* One that stays alone in its block is no packed file: it can be mapped where it is. */
+static void put_in_pack(struct packs *packs, struct places *places, struct tree_content *content)
+{
+	u32 need = (u32)round_up(content->size, DAXFS_PACKED_ALIGN);
+	struct pack *pack = choose_pack(packs, places, need);
+
+	content->whole.data = pack->off;
+	if (pack->left == DAXFS_BLOCK_SIZE) {
+		pack->first = content;
+	} else {
+		if (pack->first) {
+			pack->first->packed = true;
+			pack->first->whole.len = pack->first->size;
+			pack->first = NULL;
+			packs->layout->packed_files++;
+			packs->layout->packed_blocks++;
+		}
+		content->packed = true;
+		content->whole.len = content->size;
+		packs->layout->packed_files++;
+	}
+	pack->off += need;
+	pack->left -= need;
+}
+
+static void place_short(struct layout *layout, const struct dedupe *dedupe,
+			struct places *places, bool pack)
+{
+	struct packs packs = { .layout = layout };
+
 	for (size_t i = 0; i < dedupe->count; i++) {
 		struct tree_content *content = dedupe->contents[i];
 
+		if (pack && may_be_packed(content)) {
+			put_in_pack(&packs, places, content);
+			continue;
+		}
 		for (u32 k = 0; k < content->part_count; k++)
 			if (!wants_boundary(&content->parts[k]))
 				content->parts[k].data =
@@ -143,6 +218,20 @@ static int order_pieces(const void *a, const void *b)
 static u64 part_bytes(const struct tree_content *content, const struct dxc_extent *part)
 {
 	return min_t(u64, part->len, content->size - part->pos);
+}
+
+/* What follows a piece up to the next one in its block, or to the end of that, is zero. */
+static void set_rooms(struct layout *layout)
+{
+	struct layout_piece *pieces = layout->pieces;
+
+	for (size_t i = 0; i < layout->piece_count; i++) {
+		dxc_off end = round_up(pieces[i].off + pieces[i].len, DAXFS_BLOCK_SIZE);
+
+		if (i + 1 < layout->piece_count && pieces[i + 1].off < end)
+			end = pieces[i + 1].off;
+		pieces[i].room = end - pieces[i].off;
+	}
 }
 
 static int make_pieces(struct layout *layout, const struct dedupe *dedupe)
@@ -174,11 +263,15 @@ static int make_pieces(struct layout *layout, const struct dedupe *dedupe)
 				piece->off = part->data + done;
 				piece->len = min_t(u64, bytes - done, PIECE_MAX);
 			}
-			layout->data_blocks += part->len / DAXFS_BLOCK_SIZE;
+			/* One for all that are packed together: the first is at its start. */
+			layout->data_blocks += content->packed ?
+						       part->data % DAXFS_BLOCK_SIZE == 0 :
+						       part->len / DAXFS_BLOCK_SIZE;
 			layout->bytes_to_copy += bytes;
 		}
 	}
 	qsort(layout->pieces, layout->piece_count, sizeof(*layout->pieces), order_pieces);
+	set_rooms(layout);
 	return 0;
 }
 
@@ -322,7 +415,7 @@ static void put_metadata(struct layout *layout, struct tree *tree,
 				layout->area[DAXFS_AREA_EXTENTS].offset;
 }
 
-static int put_data(struct layout *layout, const struct dedupe *dedupe, dxc_off *at)
+static int put_data(struct layout *layout, const struct dedupe *dedupe, bool pack, dxc_off *at)
 {
 	struct places places = { 0 };
 	const struct layout_piece *last;
@@ -334,7 +427,7 @@ static int put_data(struct layout *layout, const struct dedupe *dedupe, dxc_off 
 		err = build_tree(&places);
 	if (err)
 		goto out;
-	place_short(dedupe, &places);
+	place_short(layout, dedupe, &places, pack);
 	err = make_pieces(layout, dedupe);
 	if (err || !layout->piece_count)
 		goto out;
@@ -401,7 +494,7 @@ static int find_gaps(struct layout *layout)
 		const struct layout_piece *piece = &layout->pieces[i];
 
 		err = add_gap(layout, &room, at, piece->off);
-		at = round_up(piece->off + piece->len, DAXFS_BLOCK_SIZE);
+		at = piece->off + piece->room;
 	}
 	if (delta->length && !err) {
 		err = add_gap(layout, &room, at, delta->offset);
@@ -411,7 +504,7 @@ static int find_gaps(struct layout *layout)
 }
 
 int layout_make(struct layout *layout, struct tree *tree, const struct dedupe *dedupe,
-		const struct layout_delta *delta)
+		const struct layout_delta *delta, bool pack)
 {
 	dxc_off at = DAXFS_HEADER_SIZE;
 	int err;
@@ -420,7 +513,7 @@ int layout_make(struct layout *layout, struct tree *tree, const struct dedupe *d
 	if (delta->wanted)
 		put_tables(layout, delta, dedupe, &at);
 	put_metadata(layout, tree, dedupe, &at);
-	err = put_data(layout, dedupe, &at);
+	err = put_data(layout, dedupe, pack, &at);
 	if (err)
 		return err;
 	if (delta->wanted)

@@ -10,8 +10,9 @@
 struct layout_piece {
 	struct tree_content *content;
 	dxc_pos pos;
-	dxc_off off;		/* block aligned */
-	u64 len;		/* bytes of the file; zeros follow up to the block's end */
+	dxc_off off;		/* block aligned, when it is not packed */
+	u64 len;		/* bytes of the file */
+	u64 room;		/* with the zeros that follow: to the block's end, or the next file */
 	u32 checksum;		/* of these bytes: the writer's */
 };
 
@@ -44,6 +45,7 @@ struct layout {
 	u32 branch_count;
 	u32 mount_count;
 	u64 data_blocks;		/* of the data area, holding contents */
+	u64 packed_files, packed_blocks; /* contents that share blocks, and those */
 	u64 bytes_to_copy;
 	struct layout_piece *pieces;	/* by offset */
 	size_t piece_count;
@@ -54,10 +56,11 @@ struct layout {
 
 /*
  * Sets the offsets in the tree's inodes and contents. The same tree and delta
- * give the same layout. It may be larger than delta->room. 0 or -errno.
+ * give the same layout. It may be larger than delta->room. pack: small files
+ * may share blocks. 0 or -errno.
  */
 int layout_make(struct layout *layout, struct tree *tree, const struct dedupe *dedupe,
-		const struct layout_delta *delta);
+		const struct layout_delta *delta, bool pack);
 void layout_free(struct layout *layout);
 
 #endif

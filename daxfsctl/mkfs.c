@@ -38,6 +38,7 @@ enum {
 	OPTION_ALL_ROOT = 1,
 	OPTION_EXCLUDE,
 	OPTION_BRANCHES,
+	OPTION_NO_PACK,
 	OPTION_TAR
 };
 
@@ -59,6 +60,7 @@ const struct applet_option mkfs_options[] = {
 	{ 'F', NULL, NULL, "the same" },
 	{ 'q', "quiet", NULL, "print nothing but errors" },
 	{ 'v', "verbose", NULL, "print a summary, and what was left out" },
+	{ OPTION_NO_PACK, "no-pack", NULL, "no two files share a block: each is mapped where it is" },
 	{ OPTION_ALL_ROOT, "all-root", NULL, "all files belong to root" },
 	{ OPTION_EXCLUDE, "exclude", "GLOB", "leave out paths that match; * matches / too" },
 	{ 0 }
@@ -77,6 +79,7 @@ struct mkfs {
 	bool quiet;
 	bool verbose;
 	bool all_root;
+	bool no_pack;
 	unsigned int force;
 	bool has_phys;
 	bool has_epoch;
@@ -272,6 +275,9 @@ static int parse_option(struct mkfs *mk, int option)
 		return 0;
 	case 'v':
 		mk->verbose = true;
+		return 0;
+	case OPTION_NO_PACK:
+		mk->no_pack = true;
 		return 0;
 	case OPTION_ALL_ROOT:
 		mk->all_root = true;
@@ -525,6 +531,9 @@ static int print_summary(const struct mkfs *mk, FILE *out)
 		err = add_summary_row(table, "equal to another", mk->dedupe.files,
 				      mk->dedupe.saved, true);
 	if (!err)
+		err = add_summary_row(table, "packed together", mk->layout.packed_files,
+				      mk->layout.packed_blocks * DAXFS_BLOCK_SIZE, true);
+	if (!err)
 		err = add_summary_row(table, "stored", mk->dedupe.count,
 				      mk->layout.bytes_to_copy, true);
 	if (!err)
@@ -653,7 +662,8 @@ static int plan(struct mkfs *mk)
 	if (!err)
 		err = dedupe_tree(&mk->tree, &mk->dedupe, &mk->progress);
 	if (!err)
-		err = layout_make(&mk->layout, &mk->tree, &mk->dedupe, &mk->delta);
+		err = layout_make(&mk->layout, &mk->tree, &mk->dedupe, &mk->delta,
+				  !mk->no_pack);
 	if (err)
 		return tree_failed(mk, err, "cannot be planned");
 	progress_clear(&mk->progress);

@@ -44,6 +44,7 @@ struct tree_content {
 	u32 part_count;
 	u32 checksum;		/* as in_checksum; known when the contents are written */
 	bool sparse;
+	bool packed;		/* shares its block with others: set by the layout */
 };
 
 struct tree_inode {

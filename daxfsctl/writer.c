@@ -90,16 +90,16 @@ static void add_digest(struct tree_content *content, struct digest *digest)
 	__atomic_fetch_add(&content->digest[1], sum[1], __ATOMIC_RELAXED);
 }
 
-/* Reads len bytes of a piece to buf, and zeros up to the end of the block. */
+/* Reads len bytes of a piece to buf, and zeros up to room. */
 static int read_part(struct writer *writer, struct layout_piece *piece, int fd,
-		     u8 *buf, u64 from, u64 len, struct digest *digest)
+		     u8 *buf, u64 from, u64 len, u64 room, struct digest *digest)
 {
 	int err = tree_read_file(writer->tree, piece->content->owner, fd, buf, len,
 				 piece->pos + from);
 
 	if (err)
 		return err;
-	memset(buf + len, 0, round_up(len) - len);
+	memset(buf + len, 0, room - len);
 	piece->checksum = dxc_crc32c(piece->checksum, buf, len);
 	if (writer->derive_uuid)
 		digest_add(digest, buf, len);
@@ -117,7 +117,7 @@ static int copy_long(struct writer *writer, struct layout_piece *piece, int fd,
 
 		if (tree_is_cancelled(writer->tree))
 			return -EINTR;
-		err = read_part(writer, piece, fd, buf, done, len, digest);
+		err = read_part(writer, piece, fd, buf, done, len, round_up(len), digest);
 		if (err)
 			return err;
 		err = target_write(writer->target, piece->off + done, buf, round_up(len));
@@ -140,7 +140,7 @@ static int copy_piece(struct writer *writer, struct copier *copier,
 		return fd;
 	digest_init(&digest, piece->pos);
 	if (piece->len <= BUFFER_BYTES)
-		err = read_part(writer, piece, fd, buf, 0, piece->len, &digest);
+		err = read_part(writer, piece, fd, buf, 0, piece->len, piece->room, &digest);
 	else
 		err = copy_long(writer, piece, fd, buf, &digest);
 	if (!err)
@@ -168,7 +168,7 @@ static int run_job(void *priv, void *local, size_t index)
 		return err;
 	err = target_write(writer->target, pieces[0].off, copier->buf,
 			   pieces[job->count - 1].off - pieces[0].off +
-			   round_up(pieces[job->count - 1].len));
+			   pieces[job->count - 1].room);
 	return err ? fail(writer, err, "cannot be written") : 0;
 }
 
@@ -185,7 +185,7 @@ static int make_jobs(struct copy *copy)
 		return -ENOMEM;
 	for (size_t i = 0; i < layout->piece_count; i++) {
 		const struct layout_piece *piece = &layout->pieces[i];
-		u64 piece_end = piece->off + round_up(piece->len);
+		u64 piece_end = piece->off + piece->room;
 
 		if (first && piece->off == end && piece_end - first->off <= BUFFER_BYTES) {
 			copy->jobs[copy->count - 1].count++;
@@ -386,6 +386,7 @@ static void encode_inode(const struct writer *writer, const struct tree_inode *i
 			out.count = content->part_count;
 			out.data = content->extents;
 		} else if (content) {
+			out.flags = content->packed ? DAXFS_IN_PACKED : 0;
 			out.data = content->whole.data;
 		}
 		if (content)

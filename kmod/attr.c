@@ -243,6 +243,8 @@ int daxfs_getattr(struct mnt_idmap *idmap, const struct path *path,
 		stat->dev = READ_ONCE(DAXFS_SB(inode->i_sb)->dev);
 	if (unlikely(daxfs_is(info, DAXFS_I_TOUCHED)) && S_ISREG(inode->i_mode)) {
 		stat->blocks = count_view_blocks(inode);
+	} else if (info->core.flags & DAXFS_IN_PACKED && !daxfs_is(info, DAXFS_I_NEW)) {
+		stat->blocks = DIV_ROUND_UP_ULL(info->core.size, 512);
 	} else if (info->core.flags & DAXFS_IN_EXTENTS && !daxfs_is(info, DAXFS_I_NEW)) {
 		blocks = READ_ONCE(info->blocks);
 		stat->blocks = blocks ? blocks - 1 : count_base_blocks(inode);

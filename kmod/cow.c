@@ -79,11 +79,7 @@ static int copy_block(struct dxc_layer *layer, const struct daxfs_backing *backi
 	if (err)
 		return err;
 	to = backing->base + *off;
-	if (part->ex.data)
-		err = dxc_region_read(&layer->vol->region, part->ex.data + (pos - part->ex.pos), to,
-				      PAGE_SIZE);
-	else
-		memset(to, 0, PAGE_SIZE);
+	err = dxc_extent_copy(&layer->vol->region, &part->ex, pos, to, PAGE_SIZE);
 	if (err)
 		dxc_blocks_give_back(layer, *off, 1);
 	else if (backing->persistent)

@@ -163,6 +163,7 @@ struct daxfs_inode_info {
 	 * work; by page of the file. Guarded by invalidate_lock.
 	 */
 	struct xarray owned;
+	struct page *packed;		/* map.c: what mappings of a packed file show; once */
 	struct inode vfs;
 };
 

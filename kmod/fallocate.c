@@ -221,20 +221,16 @@ static int give_blocks(struct allocation *al, struct dxc_layer *layer, u64 block
 		       const struct dxc_part *part, u64 *got)
 {
 	const struct daxfs_backing *backing = daxfs_volume_of(al->inode)->backing;
-	u64 skip = (block << PAGE_SHIFT) - part->ex.pos;
 	struct dxc_attr attr;
 	dxc_off off;
-	int err = 0;
+	int err;
 
 	err = dxc_blocks_take(layer, 0, want, &off, got);
 	if (err)
 		return err;
-	if (part->ex.data)
-		err = dxc_region_read(&layer->vol->region, part->ex.data + skip,
-				      backing->base + off, *got << PAGE_SHIFT);
-	else
-		daxfs_zero(backing, off, *got << PAGE_SHIFT);
-	if (part->ex.data && backing->persistent)
+	err = dxc_extent_copy(&layer->vol->region, &part->ex, block << PAGE_SHIFT,
+			      backing->base + off, *got << PAGE_SHIFT);
+	if (!err && backing->persistent)
 		dxc_write_back(backing->base + off, *got << PAGE_SHIFT);
 	if (!err) {
 		/* Neither size nor times: the file is what it was. */

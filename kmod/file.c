@@ -38,7 +38,7 @@ static ssize_t read_part(struct inode *inode, loff_t pos, struct iov_iter *to)
 	size_t done;
 	int err;
 
-	/* Most files are contiguous: their inode was checked when it was read. */
+	/* Most files are contiguous, packed or not: their inode was checked when it was read. */
 	if (likely(!(core->flags & DAXFS_IN_EXTENTS))) {
 		done = copy_out(vol->backing, core->data + pos, len, to);
 		return done ? done : -EFAULT;
@@ -70,6 +70,7 @@ static ssize_t read_view_part(struct inode *inode, loff_t pos, loff_t size, stru
 	struct dxc_layer *layer;
 	struct dxc_part part;
 	size_t len, done;
+	u64 stored;
 	int err;
 
 	layer = daxfs_view_read(inode->i_sb, &hold);
@@ -81,8 +82,9 @@ static ssize_t read_view_part(struct inode *inode, loff_t pos, loff_t size, stru
 		return err;
 	}
 	len = min_t(u64, iov_iter_count(to), size - pos);
-	len = min_t(u64, len, part.ex.len - (pos - part.ex.pos));
-	if (part.ex.data)
+	stored = dxc_extent_stored(&part.ex, pos);
+	len = min_t(u64, len, stored ?: part.ex.len - (pos - part.ex.pos));
+	if (stored)
 		done = copy_out(vol->backing, part.ex.data + (pos - part.ex.pos), len, to);
 	else
 		done = iov_iter_zero(len, to);

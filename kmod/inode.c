@@ -20,6 +20,7 @@ struct inode *daxfs_alloc_inode(struct super_block *sb)
 	info->state = 0;
 	info->parent = 0;
 	info->life = READ_ONCE(DAXFS_SB(sb)->life);
+	info->packed = NULL;
 	/* The VFS leaves the last owner's there; for us 0 means not filled in yet. */
 	info->vfs.i_mode = 0;
 	return &info->vfs;
@@ -269,6 +270,10 @@ void daxfs_evict_inode(struct inode *inode)
 	struct daxfs_inode_info *info = DAXFS_I(inode);
 
 	truncate_inode_pages_final(&inode->i_data);
+	/* Nobody maps it any more; what is pinned of it stays as long as that. */
+	if (info->packed)
+		put_page(info->packed);
+	info->packed = NULL;
 	if (daxfs_has_branches(daxfs_volume_of(inode)) && !is_bad_inode(inode)) {
 		if (!xa_empty(&info->owned))
 			daxfs_disown(inode, 0, ULONG_MAX);

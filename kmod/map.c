@@ -67,6 +67,14 @@ static int daxfs_iomap_begin(struct inode *inode, loff_t pos, loff_t length,
 		daxfs_bad(vol, err, &f);
 		return err;
 	}
+	/* What is packed ends before its block does. */
+	if (ex.packed && pos < ex.packed) {
+		ex.len = ex.packed;
+	} else if (ex.packed) {
+		ex.pos = ex.packed;
+		ex.len -= ex.packed;
+		ex.data = 0;
+	}
 	iomap->offset = ex.pos;
 	iomap->length = ex.len;
 	if (!ex.data) {
@@ -74,7 +82,8 @@ static int daxfs_iomap_begin(struct inode *inode, loff_t pos, loff_t length,
 		iomap->addr = IOMAP_NULL_ADDR;
 		return 0;
 	}
-	iomap->type = IOMAP_MAPPED;
+	/* Others' bytes are in its block, which FIEMAP is told by this. */
+	iomap->type = ex.packed ? IOMAP_INLINE : IOMAP_MAPPED;
 	iomap->addr = ex.data;
 	return 0;
 }
@@ -128,6 +137,7 @@ struct insertion {
 	const struct dxc_extent *ex;
 	struct vm_area_struct *vma;
 	unsigned long wanted;		/* address of the fault */
+	struct page *page;		/* what is there when the file is packed */
 };
 
 /* For one entry of a page table, under its lock. */
@@ -146,7 +156,9 @@ static int insert_one(pte_t *pte, unsigned long addr, void *data)
 	/* Somebody was faster, or has written to his private copy. */
 	if (!pte_none(old) && !marker)
 		return 0;
-	if (in->ex->data) {
+	if (in->page) {
+		pfn = page_to_pfn(in->page);
+	} else if (in->ex->data) {
 		pfn = PHYS_PFN(daxfs_backing_phys(backing, in->ex->data + (pos - in->ex->pos)));
 		paged = backing->has_pages;
 	} else {
@@ -165,7 +177,7 @@ static vm_fault_t insert_pages(struct vm_fault *vmf, const struct daxfs_backing 
 			       const struct dxc_extent *ex)
 {
 	struct vm_area_struct *vma = vmf->vma;
-	struct insertion in = { backing, ex, vma, vmf->address & PAGE_MASK };
+	struct insertion in = { backing, ex, vma, vmf->address & PAGE_MASK, NULL };
 	unsigned long start = max(vma->vm_start, round_down(vmf->address, FAULT_SIZE));
 	unsigned long end = min(vma->vm_end, round_down(vmf->address, FAULT_SIZE) + FAULT_SIZE);
 	u64 pos = (u64)vmf->pgoff << PAGE_SHIFT;
@@ -209,6 +221,69 @@ static vm_fault_t give_page(struct vm_fault *vmf, const struct daxfs_backing *ba
 	return 0;
 }
 
+/*
+ * A packed file has its block together with others, so mappings show a page of its
+ * own instead, with zeros behind the end: made when the first one wants it, the
+ * same for all of them, as what is in the base does not change.
+ */
+static struct page *packed_page(struct inode *inode, const struct dxc_extent *ex)
+{
+	struct daxfs_inode_info *info = DAXFS_I(inode);
+	/* Pairs with cmpxchg_release(). */
+	struct page *page = smp_load_acquire(&info->packed), *new;
+	int err;
+
+	if (page)
+		return page;
+	new = alloc_page(GFP_KERNEL_ACCOUNT);
+	if (!new)
+		return ERR_PTR(-ENOMEM);
+	err = dxc_extent_copy(&daxfs_volume_of(inode)->core.region, ex, ex->pos,
+			      page_address(new), PAGE_SIZE);
+	if (err) {
+		__free_page(new);
+		return ERR_PTR(err);
+	}
+	/* What is in the page comes before it. */
+	page = cmpxchg_release(&info->packed, NULL, new);
+	if (!page)
+		return new;
+	__free_page(new);
+	return page;
+}
+
+/*
+ * Maps the page of a packed file. The page tables count it, as it is no part of
+ * the region: pins and ptrace find it, and a first store through a shared mapping
+ * asks page_mkwrite.
+ */
+static vm_fault_t insert_packed(struct vm_fault *vmf, struct inode *inode,
+				const struct dxc_extent *ex)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	struct insertion in = { NULL, ex, vma, vmf->address & PAGE_MASK, NULL };
+	pmd_t pmd;
+	int err = 0;
+
+	in.page = packed_page(inode, ex);
+	if (IS_ERR(in.page))
+		return PTR_ERR(in.page) == -ENOMEM ? VM_FAULT_OOM : VM_FAULT_SIGBUS;
+	if (vmf->cow_page) {
+		get_page(in.page);
+		vmf->page = in.page;
+		return 0;
+	}
+	mutex_lock(daxfs_pmd_lock_of(vmf));
+	pmd = READ_ONCE(*vmf->pmd);
+	if (pmd_none(pmd) || !pmd_leaf(pmd))
+		err = vm_insert_page(vma, in.wanted, in.page);
+	/* Somebody was faster, or it is userfaultfd's note, which only we can replace. */
+	if (err == -EBUSY)
+		err = apply_to_page_range(vma->vm_mm, in.wanted, PAGE_SIZE, insert_one, &in);
+	mutex_unlock(daxfs_pmd_lock_of(vmf));
+	return err ? VM_FAULT_OOM : VM_FAULT_NOPAGE;
+}
+
 /* Maps 2 MiB at once, if file, memory and address space lie alike. */
 static vm_fault_t insert_huge(struct vm_fault *vmf, const struct daxfs_backing *backing,
 			      const struct dxc_extent *ex)
@@ -220,7 +295,7 @@ static vm_fault_t insert_huge(struct vm_fault *vmf, const struct daxfs_backing *
 	pmd_t pmd;
 	u64 pos, off;
 
-	if (!backing->has_pages || !ex->data)
+	if (!backing->has_pages || !ex->data || ex->packed)
 		return VM_FAULT_FALLBACK;
 	if (addr < vma->vm_start || vma->vm_end - addr < PMD_SIZE)
 		return VM_FAULT_FALLBACK;
@@ -264,6 +339,8 @@ static vm_fault_t map_what_is_there(struct vm_fault *vmf, struct inode *inode, b
 	ex.len = min(ex.len, (pages << PAGE_SHIFT) - ex.pos);
 	if (huge)
 		return insert_huge(vmf, vol->backing, &ex);
+	if (ex.packed)
+		return insert_packed(vmf, inode, &ex);
 	if (vmf->cow_page)
 		return give_page(vmf, vol->backing, &ex);
 	return insert_pages(vmf, vol->backing, &ex);
@@ -312,6 +389,7 @@ static const struct vm_operations_struct daxfs_branch_vm_ops = {
 	.fault = daxfs_fault,
 	.huge_fault = daxfs_huge_fault,
 	.pfn_mkwrite = daxfs_write_fault,
+	.page_mkwrite = daxfs_write_fault,	/* of packed files */
 };
 
 int daxfs_mmap(struct file *file, struct vm_area_struct *vma)

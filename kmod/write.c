@@ -52,18 +52,15 @@ void daxfs_zero(const struct daxfs_backing *backing, dxc_off off, size_t len)
 		dxc_write_back(backing->base + off, len);
 }
 
-/* Part of an old block, or zeros where there was none. */
-static int copy_old(struct daxfs_volume *vol, dxc_off from, dxc_off to, size_t len)
+/* Part of an old block, which ex holds, or zeros where there was none. */
+static int copy_old(struct daxfs_volume *vol, const struct dxc_extent *ex, u64 pos, dxc_off to,
+		    size_t len)
 {
 	int err;
 
 	if (!len)
 		return 0;
-	if (!from) {
-		daxfs_zero(vol->backing, to, len);
-		return 0;
-	}
-	err = dxc_region_read(&vol->core.region, from, vol->backing->base + to, len);
+	err = dxc_extent_copy(&vol->core.region, ex, pos, vol->backing->base + to, len);
 	if (!err && vol->backing->persistent)
 		dxc_write_back(vol->backing->base + to, len);
 	return err;
@@ -79,11 +76,10 @@ static ssize_t fill(struct writing *wr, dxc_off off, size_t len, const struct dx
 	const struct daxfs_backing *backing = wr->vol->backing;
 	u32 head = offset_in_page(wr->pos), tail;
 	u64 first = wr->pos - head, end;
-	dxc_off old = part->ex.data;
 	size_t done;
 	int err;
 
-	err = copy_old(wr->vol, old ? old + (first - part->ex.pos) : 0, off, head);
+	err = copy_old(wr->vol, &part->ex, first, off, head);
 	if (err)
 		return err;
 	done = copy_in(backing, off + head, len, wr->from);
@@ -94,10 +90,11 @@ static ssize_t fill(struct writing *wr, dxc_off off, size_t len, const struct dx
 	if (!tail)
 		return done;
 	/* Behind the end of the file there is nothing to be kept. */
-	if (end >= i_size_read(wr->inode))
-		old = 0;
-	err = copy_old(wr->vol, old ? old + (end - part->ex.pos) : 0, off + (end - first),
-		       PAGE_SIZE - tail);
+	if (end >= i_size_read(wr->inode)) {
+		daxfs_zero(backing, off + (end - first), PAGE_SIZE - tail);
+		return done;
+	}
+	err = copy_old(wr->vol, &part->ex, end, off + (end - first), PAGE_SIZE - tail);
 	return err ? err : done;
 }
 

@@ -37,7 +37,10 @@
  * An example: the inode table starts at 0x200000, so inode 3 is the 64 bytes
  * at 0x200000 + (3 - 1) * 64 = 0x200080. When it is a regular file with
  * in_data = 0x400000 and in_size = 5000, its bytes are those from 0x400000 to
- * 0x401387, and the bytes 0x401388 to 0x401fff are zero.
+ * 0x401387, and the bytes 0x401388 to 0x401fff are zero. Inodes 4 and 5 of 30
+ * and 100 bytes may be packed: with in_data = 0x402000 and 0x402020 they share
+ * the block at 0x402000, the rest of which, from 0x40201e on and from 0x402084
+ * on, is zero.
  */
 #ifndef DAXFS_FORMAT_H
 #define DAXFS_FORMAT_H
@@ -186,7 +189,12 @@ DAXFS_AT(daxfs_super, sb_zero4, 0x600);
 
 /* in_flags */
 #define DAXFS_IN_EXTENTS	0x1u	/* regular file: in_data is an extent array */
-#define DAXFS_IN_KNOWN		DAXFS_IN_EXTENTS
+#define DAXFS_IN_PACKED		0x2u	/* regular file: its block has other files', too */
+#define DAXFS_IN_KNOWN		(DAXFS_IN_EXTENTS | DAXFS_IN_PACKED)
+
+/* Of files with DAXFS_IN_PACKED */
+#define DAXFS_PACKED_MAX	2048u	/* bytes of the longest */
+#define DAXFS_PACKED_ALIGN	8u
 
 /*
  * Inode number n is entry n - 1 of the inode table. What in_data, in_count and
@@ -196,6 +204,10 @@ DAXFS_AT(daxfs_super, sb_zero4, 0x600);
  *                         in_size is 0
  *   regular with DAXFS_IN_EXTENTS
  *                in_data  offset of in_count extents in EXTENTS, 0 for none
+ *   regular with DAXFS_IN_PACKED
+ *                in_data  offset of the contents in DATA, multiple of 8; they are
+ *                         1 to 2048 bytes in one block, whose bytes are zero
+ *                         where no packed file is
  *   directory    in_data  offset of in_count entries in DIRS, 64-byte aligned,
  *                         0 for none; in_unit: size of an entry in 64 bytes;
  *                         in_size = in_count * in_unit * 64

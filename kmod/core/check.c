@@ -273,8 +273,8 @@ static int check_file(struct checker *c, const struct dxc_inode *inode)
 	err = dxc_extent_map(c->vol, inode, 0, &ex, &f);
 	if (err)
 		return decoded(c, err, &f);
-	err = remember(&c->data, ex.data, ex.len, inode->size, inode);
-	return err ? err : check_tail(c, inode, &ex);
+	err = remember(&c->data, ex.data, ex.packed ? ex.packed : ex.len, inode->size, inode);
+	return err || ex.packed ? err : check_tail(c, inode, &ex);
 }
 
 static int check_symlink(struct checker *c, const struct dxc_inode *inode)

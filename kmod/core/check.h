@@ -23,7 +23,7 @@ struct seen {
 struct piece {
 	dxc_off start;
 	u64 len;
-	u64 size;	/* of the file; DATA: 0 when it is an extent */
+	u64 size;	/* of the file; DATA: 0 when it is an extent, len when it is packed */
 	u32 ino;
 	u32 checksum;	/* of the file */
 };

@@ -86,13 +86,55 @@ static int read_piece(struct reading *rd, const struct piece *piece, bool array)
 	return array ? read_extents(rd, piece) : read_bytes(rd, piece->start, piece->size);
 }
 
+/* Around packed files nothing may hide. */
+static int check_gap(struct reading *rd, dxc_off from, dxc_off to, dxc_ino ino)
+{
+	u64 at, len = from < to ? to - from : 0;
+	int err;
+
+	if (!len)
+		return 0;
+	err = dxc_region_read(&rd->c->vol->region, from, rd->c->buf, len);
+	if (err)
+		return err;
+	at = first_nonzero(rd->c->buf, len);
+	if (at == len)
+		return 0;
+	return found(rd->c, DXC_FILE_TAIL, DAXFS_AREA_DATA, ino, from + at, rd->c->buf[at]);
+}
+
+static dxc_off block_of(dxc_off off)
+{
+	return off & ~(dxc_off)(DAXFS_BLOCK_SIZE - 1);
+}
+
+/*
+ * What is between the pieces before, which end at end, and me, as far as it is in
+ * blocks of packed files. last: the packed file that was last, or NULL; me NULL:
+ * there is no more.
+ */
+static int check_gaps(struct reading *rd, const struct piece *last, const struct piece *me,
+		      dxc_off end)
+{
+	bool packed = me && me->len < DAXFS_BLOCK_SIZE;
+	bool same = packed && last && block_of(last->start) == block_of(me->start);
+	int err = 0;
+
+	if (last && !same)
+		err = check_gap(rd, end, block_of(last->start) + DAXFS_BLOCK_SIZE, last->ino);
+	if (!err && packed)
+		err = check_gap(rd, max_t(u64, end, block_of(me->start)), me->start,
+				same ? last->ino : me->ino);
+	return err;
+}
+
 /* Each piece once, for all files that have it. */
 static int check_pieces(struct reading *rd, const struct pieces *pieces, bool arrays)
 {
 	unsigned int area = arrays ? DAXFS_AREA_EXTENTS : DAXFS_AREA_DATA;
-	const struct piece *read = NULL, *me;
+	const struct piece *read = NULL, *packed = NULL, *me;
 	dxc_off end = 0;
-	int err;
+	int err = 0;
 	u64 i;
 
 	for (i = 0; i < pieces->count; i++) {
@@ -100,6 +142,12 @@ static int check_pieces(struct reading *rd, const struct pieces *pieces, bool ar
 		if (!read || !dxc_piece_is_same(me, read)) {
 			bool overlaps = me->start < end;
 
+			if (!arrays && !overlaps) {
+				err = check_gaps(rd, packed, me, end);
+				if (err)
+					return err;
+				packed = me->len < DAXFS_BLOCK_SIZE ? me : NULL;
+			}
 			end = max_t(u64, end, me->start + me->len);
 			read = NULL;
 			/* Extents are read with their array. */
@@ -118,7 +166,7 @@ static int check_pieces(struct reading *rd, const struct pieces *pieces, bool ar
 				return err;
 		}
 	}
-	return 0;
+	return check_gaps(rd, packed, NULL, end);
 }
 
 int dxc_check_contents(struct checker *c)

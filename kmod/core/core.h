@@ -387,11 +387,34 @@ struct dxc_extent {
 	dxc_pos pos;
 	u64 len;		/* bytes, > 0; may go past the end of the file to its block's end */
 	dxc_off data;
+	/*
+	 * Not 0: of the one block only so many bytes are at data, which no block
+	 * need start at, and the others are zeros. What is there may be other files'.
+	 */
+	u32 packed;
 };
+
+/* How many bytes are there from pos on, which ex holds: 0 in a hole, and behind what is packed. */
+static inline u64 dxc_extent_stored(const struct dxc_extent *ex, dxc_pos pos)
+{
+	u64 bytes = !ex->data ? 0 : ex->packed ? ex->packed : ex->len;
+
+	return pos - ex->pos < bytes ? bytes - (pos - ex->pos) : 0;
+}
+
+/* 512-byte units that it takes, as stat(2) counts them. */
+static inline u64 dxc_extent_units(const struct dxc_extent *ex)
+{
+	return !ex->data ? 0 : ex->packed ? (ex->packed + 511) >> 9 : ex->len >> 9;
+}
+
+/* len bytes from pos on, all of which ex holds, with their zeros. As dxc_region_read(). */
+int dxc_extent_copy(const struct dxc_region *rg, const struct dxc_extent *ex, dxc_pos pos,
+		    void *dst, size_t len);
 
 /*
  * The longest part of a regular file that starts at or before pos and holds
- * it. pos < size, else -ENXIO. data + len is inside the data area.
+ * it. pos < size, else -ENXIO. data + len, or data + packed, is inside the data area.
  */
 int dxc_extent_map(const struct dxc_volume *vol, const struct dxc_inode *inode,
 		   dxc_pos pos, struct dxc_extent *ex, struct dxc_finding *f);

@@ -21,6 +21,7 @@ int dxc_extent_read(const struct dxc_volume *vol, const struct dxc_inode *inode,
 	ex->pos = le64_to_cpu(raw.ex_pos);
 	ex->len = le64_to_cpu(raw.ex_len);
 	ex->data = le64_to_cpu(raw.ex_data);
+	ex->packed = 0;
 	if ((ex->pos | ex->len | ex->data) % DAXFS_BLOCK_SIZE || !ex->len)
 		return dxc_found(f, -EUCLEAN, DXC_EX_ALIGN, DAXFS_AREA_EXTENTS,
 				 inode->ino, at, ex->data);
@@ -42,6 +43,7 @@ int dxc_extent_map(const struct dxc_volume *vol, const struct dxc_inode *inode,
 	if (pos >= inode->size)
 		return -ENXIO;
 	hole_end = (inode->size + DAXFS_BLOCK_SIZE - 1) & ~(u64)(DAXFS_BLOCK_SIZE - 1);
+	ex->packed = inode->flags & DAXFS_IN_PACKED ? inode->size : 0;
 	if (!(inode->flags & DAXFS_IN_EXTENTS)) {
 		ex->pos = 0;
 		ex->len = hole_end;
@@ -72,6 +74,19 @@ int dxc_extent_map(const struct dxc_volume *vol, const struct dxc_inode *inode,
 	ex->len = hole_end - hole_start;
 	ex->data = 0;
 	return 0;
+}
+
+int dxc_extent_copy(const struct dxc_region *rg, const struct dxc_extent *ex, dxc_pos pos,
+		    void *dst, size_t len)
+{
+	size_t stored = min_t(u64, len, dxc_extent_stored(ex, pos));
+	int err = 0;
+
+	if (stored)
+		err = dxc_region_read(rg, ex->data + (pos - ex->pos), dst, stored);
+	if (!err)
+		memset((u8 *)dst + stored, 0, len - stored);
+	return err;
 }
 
 void dxc_extent_encode(const struct dxc_extent *ex, struct daxfs_extent *raw)

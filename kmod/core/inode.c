@@ -14,6 +14,21 @@ static bool in_area(const struct dxc_volume *vol, unsigned int area, dxc_off off
 #define INODE_BAD(code, detail) \
 	dxc_found(f, -EUCLEAN, code, DAXFS_AREA_INODES, inode->ino, at, detail)
 
+static int check_packed(const struct dxc_volume *vol, dxc_off at,
+			const struct dxc_inode *inode, struct dxc_finding *f)
+{
+	if (inode->flags & DAXFS_IN_EXTENTS)
+		return INODE_BAD(DXC_INO_FLAGS, inode->flags);
+	if (inode->count)
+		return INODE_BAD(DXC_INO_RESERVED, inode->count);
+	if (!inode->size || inode->size > DAXFS_PACKED_MAX)
+		return INODE_BAD(DXC_INO_SIZE, inode->size);
+	if (!in_area(vol, DAXFS_AREA_DATA, inode->data, inode->size, DAXFS_PACKED_ALIGN) ||
+	    inode->data % DAXFS_BLOCK_SIZE + inode->size > DAXFS_BLOCK_SIZE)
+		return INODE_BAD(DXC_INO_DATA, inode->data);
+	return 0;
+}
+
 static int check_regular(const struct dxc_volume *vol, dxc_off at,
 			 const struct dxc_inode *inode, struct dxc_finding *f)
 {
@@ -21,6 +36,8 @@ static int check_regular(const struct dxc_volume *vol, dxc_off at,
 
 	if (inode->size > DXC_SIZE_MAX)
 		return INODE_BAD(DXC_INO_SIZE, inode->size);
+	if (inode->flags & DAXFS_IN_PACKED)
+		return check_packed(vol, at, inode, f);
 	if (inode->flags & DAXFS_IN_EXTENTS) {
 		bytes = (u64)inode->count * sizeof(struct daxfs_extent);
 		if (!inode->count ? inode->data != 0 :
@@ -62,6 +79,7 @@ int dxc_inode_read(const struct dxc_volume *vol, dxc_ino ino,
 {
 	const struct dxc_area *ar = &vol->area[DAXFS_AREA_INODES];
 	struct daxfs_inode raw;
+	bool is_file;
 	dxc_off at;
 	u32 unit;
 	u64 data;
@@ -103,7 +121,9 @@ int dxc_inode_read(const struct dxc_volume *vol, dxc_ino ino,
 		return INODE_BAD(DXC_INO_NLINK, 0);
 	if (inode->uid == (u32)-1 || inode->gid == (u32)-1)
 		return INODE_BAD(DXC_INO_RESERVED, (u32)-1);
-	if (inode->flags & ~(S_ISREG(inode->mode) ? DAXFS_IN_KNOWN : 0))
+	/* What has no type at all is blamed for that. */
+	is_file = DXC_DIRENT_TYPES >> dxc_type_of_mode(inode->mode) & 1;
+	if (is_file && inode->flags & ~(S_ISREG(inode->mode) ? DAXFS_IN_KNOWN : 0))
 		return INODE_BAD(DXC_INO_FLAGS, inode->flags);
 	if (inode->xattr &&
 	    !in_area(vol, DAXFS_AREA_XATTRS,
@@ -113,8 +133,7 @@ int dxc_inode_read(const struct dxc_volume *vol, dxc_ino ino,
 	if (!S_ISDIR(inode->mode) && (inode->parent || unit))
 		return INODE_BAD(DXC_INO_RESERVED, unit);
 
-	if (inode->checksum && !S_ISREG(inode->mode) &&
-	    DXC_DIRENT_TYPES >> dxc_type_of_mode(inode->mode) & 1)
+	if (is_file && inode->checksum && !S_ISREG(inode->mode))
 		return INODE_BAD(DXC_INO_RESERVED, inode->checksum);
 
 	switch (inode->mode & S_IFMT) {

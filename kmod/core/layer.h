@@ -219,7 +219,7 @@ int dxc_view_dir_empty(const struct dxc_layer *top, dxc_ino dir, const struct dx
 
 /* Where a part of a file is. */
 struct dxc_part {
-	struct dxc_extent ex;	/* data 0: a hole; whole blocks */
+	struct dxc_extent ex;	/* data 0: a hole; whole blocks, if not packed */
 	bool own;		/* the top layer's: may be written to in place */
 };
 

@@ -240,7 +240,10 @@ static int copy_block(struct dxc_layer *layer, dxc_off from, u32 len, dxc_off *t
 	return 0;
 }
 
-/* Where the block is that a file of that size ends in; 0: in a hole, or it ends with a block. */
+/*
+ * Where the block is that a file of that size ends in; 0: in a hole, it ends with a block, or
+ * nothing can be behind the end: a packed file has zeros there.
+ */
 static int find_last(const struct dxc_layer *layer, dxc_ino ino, const struct dxc_inode *base,
 		     u64 size, dxc_off *last, bool *own, struct dxc_finding *f)
 {
@@ -256,7 +259,7 @@ static int find_last(const struct dxc_layer *layer, dxc_ino ino, const struct dx
 	if (err)
 		return err;
 	*own = part.own;
-	if (part.ex.data)
+	if (part.ex.data && (!part.ex.packed || part.ex.packed > rest))
 		*last = part.ex.data + (size - rest - part.ex.pos);
 	return 0;
 }

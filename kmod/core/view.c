@@ -292,7 +292,7 @@ static bool map_in_node(const struct dxc_node *node, u64 block, struct span *spa
 }
 
 static int map_in_base(const struct dxc_volume *vol, const struct dxc_inode *base, u64 block,
-		       struct span *span, dxc_off *data, struct dxc_finding *f)
+		       struct span *span, dxc_off *data, u32 *packed, struct dxc_finding *f)
 {
 	u64 end = base ? (base->size + DAXFS_BLOCK_SIZE - 1) / DAXFS_BLOCK_SIZE : 0;
 	struct dxc_extent ex;
@@ -313,6 +313,7 @@ static int map_in_base(const struct dxc_volume *vol, const struct dxc_inode *bas
 	span->hi = min_t(u64, span->hi, last);
 	if (ex.data)
 		*data = ex.data + (span->lo - first) * DAXFS_BLOCK_SIZE;
+	*packed = ex.packed;
 	return 0;
 }
 
@@ -329,6 +330,7 @@ int dxc_view_map(const struct dxc_layer *top, dxc_ino ino, const struct dxc_inod
 	if (block >= DXC_BLOCKS_MAX)
 		return -EFBIG;
 	part->own = false;
+	part->ex.packed = 0;
 	for (layer = top; layer; layer = layer->lower) {
 		node = dxc_node_find(layer, ino);
 		if (node && map_in_node(node, block, &span, &data)) {
@@ -337,7 +339,7 @@ int dxc_view_map(const struct dxc_layer *top, dxc_ino ino, const struct dxc_inod
 		}
 	}
 	if (!layer) {
-		err = map_in_base(top->vol, base, block, &span, &data, f);
+		err = map_in_base(top->vol, base, block, &span, &data, &part->ex.packed, f);
 		if (err)
 			return err;
 	}
@@ -362,7 +364,7 @@ int dxc_view_blocks(const struct dxc_layer *top, dxc_ino ino, const struct dxc_i
 		if (err)
 			return err;
 		if (part.ex.data)
-			*units += part.ex.len >> 9;
+			*units += dxc_extent_units(&part.ex);
 		pos = part.ex.pos + part.ex.len;
 		if (++n % 1024 == 0 && dxc_pause())
 			return -EINTR;

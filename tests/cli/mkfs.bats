@@ -179,8 +179,50 @@ extents_of() {
 	for i in a b c d e f g h; do cat_image "$image" $i | cmp - "$BATS_TEST_TMPDIR/t/$i"; done
 	daxfsctl fsck "$image"
 	run -0 mkdaxfs -n -d "$BATS_TEST_TMPDIR/t"
-	# 3 x 74 blocks and 2
+	# 3 x 74 blocks, and one for the small ones
+	[[ $(awk '$1 == "data" { print $5 }' <<<"$output") == 223 ]]
+	run -0 mkdaxfs -n --no-pack -d "$BATS_TEST_TMPDIR/t"
 	[[ $(awk '$1 == "data" { print $5 }' <<<"$output") == 224 ]]
+}
+
+# packed FILE: "true" or "false".
+packed() {
+	daxfsctl inspect --json "$image" stat "/$1" | jq '.inodes[0].packed'
+}
+
+@test "small files share blocks, as many as fit, and are read, extracted and found by their own bytes" {
+	mkdir -p "$BATS_TEST_TMPDIR/t/d"
+	local i
+	for i in {1..500}; do head -c $((i * 5)) /dev/urandom >"$BATS_TEST_TMPDIR/t/d/$i"; done
+	cp "$BATS_TEST_TMPDIR/t/d/"{7,again}
+	: >"$BATS_TEST_TMPDIR/t/d/empty"
+	mkdaxfs -q -d "$BATS_TEST_TMPDIR/t" -o "$image"
+	daxfsctl fsck "$image"
+	daxfsctl inspect "$image" extract -C "$BATS_TEST_TMPDIR/out" /
+	diff -r "$BATS_TEST_TMPDIR/t" "$BATS_TEST_TMPDIR/out"
+	for i in 1 77 409; do
+		[[ $(packed d/$i) == true ]]
+		cat_image "$image" d/$i | cmp - "$BATS_TEST_TMPDIR/t/d/$i"
+	done
+	[[ $(packed d/410) == false && $(packed d/empty) == false ]]
+	# An equal file is in the same place.
+	[[ $(daxfsctl inspect --json "$image" stat /d/7 | jq '.inodes[0].offset') == $(daxfsctl inspect --json "$image" stat /d/again | jq '.inodes[0].offset') ]]
+	# 409 files of 1,025 bytes on average, hardly more blocks than that takes, and one for each of the others.
+	run -0 mkdaxfs -n -d "$BATS_TEST_TMPDIR/t"
+	(($(awk '$1 == "data" { print $5 }' <<<"$output") < 125 + 91))
+}
+
+@test "with --no-pack, and alone, each file has blocks of its own" {
+	mkdir "$BATS_TEST_TMPDIR/t"
+	echo one >"$BATS_TEST_TMPDIR/t/one"
+	mkdaxfs -q -d "$BATS_TEST_TMPDIR/t" -o "$image"
+	[[ $(packed one) == false ]]
+	echo two >"$BATS_TEST_TMPDIR/t/two"
+	mkdaxfs -q -f -d "$BATS_TEST_TMPDIR/t" -o "$image"
+	[[ $(packed one) == true && $(packed two) == true ]]
+	mkdaxfs -q -f --no-pack -d "$BATS_TEST_TMPDIR/t" -o "$image"
+	[[ $(packed one) == false && $(packed two) == false ]]
+	daxfsctl fsck "$image"
 }
 
 @test "two files that are equal at the start only, are told apart by their bytes" {

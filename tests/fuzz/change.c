@@ -291,7 +291,7 @@ static int do_write(struct changing *ch)
 	u64 block, want, got, last, i;
 	struct dxc_part part;
 	struct place at;
-	dxc_off off, old;
+	dxc_off off;
 	int err;
 
 	err = pick_file(ch, ch->how[1], &at);
@@ -315,13 +315,9 @@ static int do_write(struct changing *ch)
 		return err;
 	MUST(got && got <= want);
 	for (i = 0; i < got; i++) {
-		old = part.ex.data + ((block + i) * DAXFS_BLOCK_SIZE - part.ex.pos);
-		if (part.ex.data)
-			memcpy(vol->region.base + off + i * DAXFS_BLOCK_SIZE,
-			       vol->region.base + old, DAXFS_BLOCK_SIZE);
-		else
-			memset(vol->region.base + off + i * DAXFS_BLOCK_SIZE, 0,
-			       DAXFS_BLOCK_SIZE);
+		MUST(!dxc_extent_copy(&vol->region, &part.ex, (block + i) * DAXFS_BLOCK_SIZE,
+				      vol->region.base + off + i * DAXFS_BLOCK_SIZE,
+				      DAXFS_BLOCK_SIZE));
 	}
 	at.file.attr.size = max_t(u64, at.file.attr.size,
 				  (block + got) * DAXFS_BLOCK_SIZE - ch->how[3]);

@@ -106,6 +106,15 @@ static void check_place(struct visitor *vi, const struct dxc_extent *ex)
 	const struct dxc_area *data = &vol->area[DAXFS_AREA_DATA];
 	const struct dxc_area *delta = &vol->area[DAXFS_AREA_DELTA];
 
+	MUST(!(ex->len % DAXFS_BLOCK_SIZE));
+	if (ex->packed) {
+		/* Never mapped where it is: what is read is the file's alone. */
+		MUST(ex->len == DAXFS_BLOCK_SIZE && ex->packed <= DAXFS_PACKED_MAX);
+		MUST(ex->data % DAXFS_BLOCK_SIZE + ex->packed <= DAXFS_BLOCK_SIZE);
+		MUST(dxc_range_ok(ex->data, ex->packed, data->offset, data->length));
+		MUST(!__asan_region_is_poisoned(vol->region.base + ex->data, ex->packed));
+		return;
+	}
 	MUST(!(ex->data % DAXFS_BLOCK_SIZE) && !(ex->len % DAXFS_BLOCK_SIZE));
 	MUST(dxc_range_ok(ex->data, ex->len, data->offset, data->length) ||
 	     dxc_range_ok(ex->data, ex->len, delta->offset, delta->length));
@@ -150,7 +159,7 @@ static void visit_file(struct visitor *vi)
 		part.ex.pos = pos;
 		pos += part.ex.len;
 		if (part.ex.data)
-			seen += part.ex.len >> 9;
+			seen += dxc_extent_units(&part.ex);
 		/* Two layers may cut the same thing in different places. */
 		if (whole.len && !part.ex.data == !whole.data &&
 		    (!whole.data || whole.data + whole.len == part.ex.data)) {

@@ -59,7 +59,13 @@ static void walk_file(struct walker *w, const struct dxc_inode *in)
 		MUST(ex.pos + ex.len <= ((in->size + 4095) & ~4095ull));
 		if (!ex.data)
 			continue;
-		MUST(!(ex.data % DAXFS_BLOCK_SIZE));
+		if (ex.packed) {
+			MUST(ex.packed == in->size && ex.packed <= DAXFS_PACKED_MAX);
+			MUST(ex.data % DAXFS_BLOCK_SIZE + ex.packed <= DAXFS_BLOCK_SIZE);
+			ex.len = ex.packed;
+		} else {
+			MUST(!(ex.data % DAXFS_BLOCK_SIZE));
+		}
 		MUST(dxc_range_ok(ex.data, ex.len, data->offset, data->length));
 		touch(w->vol, ex.data, ex.len);
 		w->res->bytes += ex.len;

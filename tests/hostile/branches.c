@@ -114,7 +114,8 @@ static void walk_file(const struct dxc_layer *top, const struct dxc_file *file)
 		if (!MUST(part.ex.pos <= pos && part.ex.pos + part.ex.len > pos))
 			return;
 		if (part.ex.data)
-			MUST(is_inside(part.ex.data, part.ex.len));
+			MUST(is_inside(part.ex.data,
+				       part.ex.packed ? part.ex.packed : part.ex.len));
 		pos = part.ex.pos + part.ex.len;
 	}
 }

@@ -97,8 +97,10 @@ static int copy_up(struct grower *g, struct dxc_layer *layer, const struct dxc_d
 	err = dxc_blocks_take(layer, 0, 1, &off, &got);
 	if (err)
 		return err;
-	memcpy(g->vol.region.base + off, g->vol.region.base + part.ex.data,
-	       DAXFS_BLOCK_SIZE);
+	err = dxc_extent_copy(&g->vol.region, &part.ex, 0, g->vol.region.base + off,
+			      DAXFS_BLOCK_SIZE);
+	if (err)
+		return err;
 	return dxc_op_map(layer, &file.attr, 0, 1, off);
 }
 

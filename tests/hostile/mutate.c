@@ -224,7 +224,7 @@ static void add_xattrs(struct mutate_plan *plan, const struct dxc_inode *inode)
 }
 
 /* What makes an inode an example of something: 0 to KINDS - 1. */
-#define KINDS 12
+#define KINDS 13
 
 static u32 kind_of(const struct dxc_inode *in)
 {
@@ -232,6 +232,8 @@ static u32 kind_of(const struct dxc_inode *in)
 	case S_IFREG:
 		if (in->flags & DAXFS_IN_EXTENTS)
 			return 0;
+		if (in->flags & DAXFS_IN_PACKED)
+			return 12;
 		return in->nlink > 1 ? 1 : in->size ? 2 : 3;
 	case S_IFDIR:
 		return !in->count ? 4 : in->entry_size > DAXFS_DIRENT_UNIT ? 5 : 6;

@@ -438,7 +438,7 @@ static int write_new(struct call *c, struct model_inode *in, const struct dxc_pa
 	u64 first = pos / DAXFS_BLOCK_SIZE, n, got, at, from, to;
 	static u8 block[DAXFS_BLOCK_SIZE];
 	struct dxc_attr attr = in->attr;
-	dxc_off off, old, near = 0;
+	dxc_off off, near = 0;
 	struct dxc_part before;
 	struct dxc_inode base;
 	int err;
@@ -457,11 +457,7 @@ static int write_new(struct call *c, struct model_inode *in, const struct dxc_pa
 	*done = min_t(u64, len, (first + got) * DAXFS_BLOCK_SIZE - pos);
 	for (n = 0; n < got; n++) {
 		at = (first + n) * DAXFS_BLOCK_SIZE;
-		old = part->ex.data ? part->ex.data + at - part->ex.pos : 0;
-		if (old)
-			memcpy(block, c->w->vol->region.base + old, sizeof(block));
-		else
-			memset(block, 0, sizeof(block));
+		HOLDS(!dxc_extent_copy(&c->w->vol->region, &part->ex, at, block, sizeof(block)));
 		from = max_t(u64, at, pos);
 		to = min_t(u64, at + DAXFS_BLOCK_SIZE, pos + *done);
 		memcpy(block + from - at, data + from - pos, to - from);

@@ -51,6 +51,8 @@ struct image *world_image(u32 chunks)
 	}
 	dir = image_add(img, dir, "d", S_IFDIR | 0700);
 	image_file(img, dir, "n1", 4096);
+	image_packed(img, 1, "n8", 30);
+	image_packed(img, dir, "n9", 2047);
 	image_add(img, 1, "n6", S_IFDIR | 0755);
 	ino = image_file(img, 1, "n7", 100000);
 	image_extent_add(img, ino, 8192, 4096);

@@ -16,6 +16,8 @@ static bool sane(const struct dxc_volume *vol, const struct dxc_inode *in, dxc_p
 	       ex->pos + ex->len <= ((in->size + 4095) & ~4095ull) &&
 	       ex->pos % 4096 == 0 && ex->len % 4096 == 0 &&
 	       (!ex->data ||
+		(ex->packed && ex->data % 4096 + ex->packed <= 4096 &&
+		 dxc_range_ok(ex->data, ex->packed, data->offset, data->length)) ||
 		(ex->data % 4096 == 0 &&
 		 dxc_range_ok(ex->data, ex->len, data->offset, data->length)));
 }
@@ -52,6 +54,41 @@ static void check_content(struct image *img, u32 ino)
 	}
 	CHECK_EQ(dxc_extent_map(&img->vol, &in, in.size, &ex, NULL), -ENXIO);
 	CHECK_EQ(dxc_extent_map(&img->vol, &in, ~0ull, &ex, NULL), -ENXIO);
+}
+
+/* What is in its block around it must not be seen. */
+static void test_packed(void)
+{
+	static const char *const names[] = { "packed30", "packed8", "packed2048", "packedtwin",
+					     "packed2009" };
+	struct image *img = image_standard(false, 0);
+	u8 block[4096], rest[100];
+	struct dxc_inode in;
+	struct dxc_extent ex;
+	u32 i, ino;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		ino = image_ino(img, names[i]);
+		check_content(img, ino);
+		CHECK_EQ(dxc_inode_read(&img->vol, ino, &in, NULL), 0);
+		CHECK_EQ(dxc_extent_map(&img->vol, &in, 0, &ex, NULL), 0);
+		CHECK_EQ(ex.packed, in.size);
+		CHECK_EQ(dxc_extent_stored(&ex, 0), in.size);
+		CHECK_EQ(dxc_extent_stored(&ex, in.size - 1), 1);
+		CHECK_EQ(dxc_extent_stored(&ex, in.size), 0);
+		CHECK_EQ(dxc_extent_units(&ex), (in.size + 511) / 512);
+		memset(block, 0xff, sizeof(block));
+		CHECK_EQ(dxc_extent_copy(&img->vol.region, &ex, 0, block, sizeof(block)), 0);
+		CHECK(!memcmp(block, img->base + in.data, in.size));
+		CHECK(!block[in.size] && !memcmp(block + in.size, block + in.size + 1,
+						 sizeof(block) - in.size - 1));
+		memset(rest, 0xff, sizeof(rest));
+		CHECK_EQ(dxc_extent_copy(&img->vol.region, &ex, in.size - 3, rest, 100), 0);
+		CHECK(!memcmp(rest, img->base + in.data + in.size - 3, 3));
+		CHECK(!rest[3] && !memcmp(rest + 3, rest + 4, 96));
+	}
+	tap_end("every byte of a packed file is where the map says, and zeros are read behind it");
+	image_free(img);
 }
 
 static void test_content(void)
@@ -177,6 +214,7 @@ static void test_many(void)
 
 void extents_tests(void)
 {
+	test_packed();
 	test_content();
 	test_extent_read();
 	test_many();

@@ -126,6 +126,14 @@ u32 image_file(struct image *img, u32 dir, const char *name, u64 size)
 	return ino;
 }
 
+u32 image_packed(struct image *img, u32 dir, const char *name, u64 size)
+{
+	u32 ino = image_file(img, dir, name, size);
+
+	node(img, ino)->inode.flags |= DAXFS_IN_PACKED;
+	return ino;
+}
+
 u32 image_symlink(struct image *img, u32 dir, const char *name, const char *target)
 {
 	u32 ino = image_add(img, dir, name, S_IFLNK | 0777);
@@ -208,7 +216,8 @@ static struct image_inode *same_xattrs(const struct image *img, u32 upto)
 /* Gives everything its place inside its area; length of each area in len[]. */
 static void measure(struct image *img, u64 *len)
 {
-	u32 i, k;
+	u32 i, k, left = 0, need;
+	u64 pack = 0;
 
 	len[DAXFS_AREA_INODES] = (u64)img->count * sizeof(struct daxfs_inode);
 	for (i = 0; i < img->count; i++) {
@@ -250,6 +259,16 @@ static void measure(struct image *img, u64 *len)
 			}
 		} else if (S_ISREG(in->mode) && n->share) {
 			in->data = node(img, n->share)->inode.data;
+		} else if (in->flags & DAXFS_IN_PACKED) {
+			need = (in->size + DAXFS_PACKED_ALIGN - 1) & ~(DAXFS_PACKED_ALIGN - 1);
+			if (left < need) {
+				pack = len[DAXFS_AREA_DATA];
+				len[DAXFS_AREA_DATA] += DAXFS_BLOCK_SIZE;
+				left = DAXFS_BLOCK_SIZE;
+			}
+			in->data = pack;
+			pack += need;
+			left -= need;
 		} else if (S_ISREG(in->mode)) {
 			in->data = len[DAXFS_AREA_DATA];
 			len[DAXFS_AREA_DATA] += block_up(in->size);
@@ -483,6 +502,11 @@ static void add_kinds(struct image *img)
 	/* An equal file, stored once. */
 	node(img, image_file(img, 1, "twin", 5000))->share = ino;
 	image_file(img, 1, "nine", 9 * 4096 - 1);
+	ino = image_packed(img, 1, "packed30", 30);
+	image_packed(img, 1, "packed8", 8);
+	image_packed(img, 1, "packed2048", 2048);
+	node(img, image_packed(img, 1, "packedtwin", 30))->share = ino;
+	image_packed(img, 1, "packed2009", 2009);
 	image_symlink(img, 1, "link", "hello");
 	ino = image_add(img, 1, "null", S_IFCHR | 0666);
 	node(img, ino)->inode.rdev_major = 1;

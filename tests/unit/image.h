@@ -50,6 +50,8 @@ u32 image_add(struct image *img, u32 dir, const char *name, u32 mode);
 void image_link(struct image *img, u32 dir, const char *name, u32 ino);
 void image_link_bytes(struct image *img, u32 dir, const void *name, u32 len, u32 ino);
 u32 image_file(struct image *img, u32 dir, const char *name, u64 size);
+/* A small one that lies in one block with others. */
+u32 image_packed(struct image *img, u32 dir, const char *name, u64 size);
 u32 image_symlink(struct image *img, u32 dir, const char *name, const char *target);
 void image_extent_add(struct image *img, u32 ino, dxc_pos pos, u64 len);
 void image_xattr_add(struct image *img, u32 ino, u32 prefix, const char *name,

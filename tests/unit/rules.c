@@ -131,9 +131,18 @@ DAMAGE(root_is_file)
 	raw->in_count = raw->in_parent = 0;
 	raw->in_unit = 0;
 }
-DAMAGE(flag_unknown) { LE16(RAW("block")->in_flags, 2); }
+DAMAGE(flag_unknown) { LE16(RAW("block")->in_flags, 4); }
 DAMAGE(flag_high) { LE16(RAW("sparse")->in_flags, 0x8001); }
 DAMAGE(flag_dir) { LE16(RAW("sub")->in_flags, DAXFS_IN_EXTENTS); }
+DAMAGE(flag_both) { LE16(RAW("packed8")->in_flags, DAXFS_IN_KNOWN); }
+DAMAGE(flag_packed_dir) { LE16(RAW("sub")->in_flags, DAXFS_IN_PACKED); }
+DAMAGE(packed_count) { LE32(RAW("packed8")->in_count, 1); }
+DAMAGE(packed_empty) { LE64(RAW("packed8")->in_size, 0); }
+DAMAGE(packed_long) { LE64(RAW("packed2048")->in_size, DAXFS_PACKED_MAX + 1); }
+DAMAGE(packed_odd) { PLUS64(RAW("packed8")->in_data, 4); }
+DAMAGE(packed_crossing) { PLUS64(RAW("packed2048")->in_data, 2048 - 40 + 8); }
+DAMAGE(packed_before) { LE64(RAW("packed8")->in_data, AREA(DATA)->offset - 8); }
+DAMAGE(packed_after) { LE64(RAW("packed8")->in_data, AREA_END(DATA)); }
 DAMAGE(nsec) { LE32(RAW("sock")->in_mtime_nsec, 1000000000); }
 DAMAGE(in_reserved0) { LE16(RAW("sock")->in_reserved0, 1); }
 DAMAGE(in_checksum) { LE32(RAW("sock")->in_checksum, 1u << 31); }
@@ -336,6 +345,18 @@ DAMAGE(byte_last) { p->img->base[le64_to_cpu(RAW("nine")->in_data) + 9 * 4096 - 
 DAMAGE(byte_shared) { p->img->base[le64_to_cpu(RAW("twin")->in_data) + 4999] ^= 2; }
 DAMAGE(byte_sparse) { p->img->base[le64_to_cpu(EX(1)->ex_data) + 8191] ^= 4; }
 DAMAGE(byte_sparse_last) { p->img->base[le64_to_cpu(EX(3)->ex_data) + 100000 - 98304 - 1] ^= 8; }
+DAMAGE(byte_packed) { p->img->base[le64_to_cpu(RAW("packed8")->in_data) + 7] ^= 8; }
+DAMAGE(gap_first) { p->img->base[le64_to_cpu(RAW("packed30")->in_data) + 30] = 1; }
+DAMAGE(gap_last) { p->img->base[le64_to_cpu(RAW("packed2048")->in_data) + 4096 - 40 - 1] = 1; }
+DAMAGE(gap_block) { p->img->base[le64_to_cpu(RAW("packed2009")->in_data) + 4095] = 1; }
+DAMAGE(gap_start)
+{
+	/* Its first file moves, and leaves its bytes. */
+	PLUS64(RAW("packed2009")->in_data, 2016);
+}
+DAMAGE(overlap_packed) { LE64(RAW("packed8")->in_data, le64_to_cpu(RAW("packed30")->in_data) + 8); }
+DAMAGE(overlap_shorter) { LE64(RAW("packedtwin")->in_size, 29); }
+DAMAGE(overlap_whole) { LE64(RAW("block")->in_data, le64_to_cpu(RAW("packed30")->in_data)); }
 DAMAGE(overlap_part) { LE64(RAW("block")->in_data, le64_to_cpu(RAW("nine")->in_data) + 4096); }
 DAMAGE(overlap_start) { LE64(RAW("block")->in_data, le64_to_cpu(RAW("nine")->in_data)); }
 DAMAGE(overlap_extent) { LE64(EX(0)->ex_data, le64_to_cpu(RAW("nine")->in_data) + 8192); }
@@ -427,8 +448,18 @@ static const struct rule base_rules[] = {
 	FOUND(INO_MODE, root_is_file,
 	      ALSO(INO_NLINK) | ALSO(DIR_NAMES) | ALSO(INO_PARENT) | ALSO(DIR_LOOP)),
 	FOUND(INO_FLAGS, flag_unknown, 0), FOUND(INO_FLAGS, flag_high, 0),
+	FOUND(INO_FLAGS, flag_both, ALSO(FILE_TAIL)),
 	/* A directory that cannot be read has entries that are not counted. */
 	FOUND(INO_FLAGS, flag_dir, ALSO(INO_NLINK) | ALSO(DIR_NAMES)),
+	FOUND(INO_FLAGS, flag_packed_dir, ALSO(INO_NLINK) | ALSO(DIR_NAMES)),
+	/* The room of one that is not there is to be zero, as all between packed files. */
+	FOUND(INO_RESERVED, packed_count, ALSO(FILE_TAIL)),
+	FOUND(INO_SIZE, packed_empty, ALSO(FILE_TAIL)),
+	FOUND(INO_SIZE, packed_long, ALSO(FILE_TAIL)),
+	FOUND(INO_DATA, packed_odd, ALSO(FILE_TAIL)),
+	FOUND(INO_DATA, packed_crossing, ALSO(FILE_TAIL)),
+	FOUND(INO_DATA, packed_before, ALSO(FILE_TAIL)),
+	FOUND(INO_DATA, packed_after, ALSO(FILE_TAIL)),
 	FOUND(INO_NSEC, nsec, 0),
 	FOUND(INO_RESERVED, in_reserved0, 0), FOUND(INO_RESERVED, in_checksum, 0),
 	FOUND(INO_RESERVED, no_uid, 0), FOUND(INO_RESERVED, no_gid, 0),
@@ -511,6 +542,13 @@ static const struct rule base_rules[] = {
 	FOUND(FILE_TAIL, tail_sparse, 0), FOUND(FILE_TAIL, tail_shared, ALSO(FILE_OVERLAP) | ALSO(FILE_CHECKSUM)),
 	FOUND(FILE_OVERLAP, overlap_part, 0), FOUND(FILE_OVERLAP, overlap_start, ALSO(FILE_CHECKSUM)),
 	FOUND(FILE_OVERLAP, overlap_extent, ALSO(FILE_CHECKSUM)),
+	FOUND_RAW(FILE_CHECKSUM, byte_packed),
+	FOUND_RAW(FILE_TAIL, gap_first), FOUND_RAW(FILE_TAIL, gap_last),
+	FOUND_RAW(FILE_TAIL, gap_block),
+	FOUND(FILE_TAIL, gap_start, ALSO(FILE_CHECKSUM)),
+	FOUND(FILE_OVERLAP, overlap_packed, ALSO(FILE_TAIL)),
+	FOUND(FILE_OVERLAP, overlap_shorter, ALSO(FILE_CHECKSUM)),
+	FOUND(FILE_OVERLAP, overlap_whole, ALSO(FILE_TAIL)),
 	FOUND_RAW(FILE_CHECKSUM, byte_first), FOUND_RAW(FILE_CHECKSUM, byte_last),
 	FOUND_RAW(FILE_CHECKSUM, byte_shared), FOUND_RAW(FILE_CHECKSUM, byte_sparse),
 	FOUND_RAW(FILE_CHECKSUM, byte_sparse_last),
