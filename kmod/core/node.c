@@ -201,12 +201,16 @@ void dxc_xattr_put(struct dxc_layer *layer, struct dxc_node *node, struct dxc_la
 	if (old) {
 		*at = old->next;
 		layer->live_bytes -= dxc_xattr_bytes(old);
+		if (!old->removed)
+			node->xattr_list -= dxc_xattr_list_bytes(old->prefix, old->name_len);
 		dxc_free(old);
 	}
 	if (xa->removed && !xa->hides) {
 		dxc_free(xa);
 		return;
 	}
+	if (!xa->removed)
+		node->xattr_list += dxc_xattr_list_bytes(xa->prefix, xa->name_len);
 	xa->next = *at;
 	*at = xa;
 	layer->live_bytes += dxc_xattr_bytes(xa);

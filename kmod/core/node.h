@@ -100,6 +100,7 @@ struct dxc_node {
 	u32 wanted;			/* slots that the record with this stamp needs */
 	u64 stamp;
 	struct dxc_layer_xattr *xattrs;
+	u32 xattr_list;			/* bytes of a list of the names of those that are set */
 	char *target;			/* symlinks made here, attr.size bytes and a NUL */
 };
 
@@ -182,6 +183,12 @@ struct dxc_layer_xattr **dxc_xattr_in_node(struct dxc_node *node, u32 prefix,
 static inline u32 dxc_name_bytes(u32 len)
 {
 	return (sizeof(struct daxfs_item_name) + len + 7) & ~7u;
+}
+
+/* What the name takes in a list, as listxattr(2) makes it. */
+static inline u32 dxc_xattr_list_bytes(u32 prefix, u32 name_len)
+{
+	return strlen(dxc_xattr_prefix(prefix)) + name_len + 1;
 }
 
 static inline u32 dxc_xattr_bytes(const struct dxc_layer_xattr *xa)

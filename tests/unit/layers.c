@@ -485,11 +485,38 @@ static void many_xattrs(void)
 	tap_end("an inode gets no more xattrs than can be listed: ENOSPC");
 }
 
+/* As a log may say that nobody wrote so: each further name would be looked for among all others. */
+static void more_xattrs(void)
+{
+	struct dxc_layer m;
+	char name[256];
+	u32 i;
+
+	stage_open(256, &m);
+	/* 206 bytes of a list each. */
+	for (i = 0; i < DXC_XATTR_LIST_MAX / 206; i++) {
+		sprintf(name, "a%0199u", i);
+		CHECK_EQ(stage_xattr(&m, 2, name, "v"), 0);
+		/* Set again, or removed, they do not count twice. */
+		CHECK_EQ(stage_xattr(&m, 2, name, i % 8 ? "w" : NULL), 0);
+		CHECK_EQ(i % 8 ? 0 : stage_xattr(&m, 2, name, "x"), 0);
+	}
+	CHECK_EQ(stage_reload("main", NULL), 0);
+	CHECK_EQ(stage_xattr(&m, 2, name, "y"), 0);
+	CHECK_EQ(stage_reload("main", NULL), 0);
+	sprintf(name, "a%0199u", i);
+	CHECK_EQ(stage_xattr(&m, 2, name, "v"), 0);
+	CHECK_EQ(stage_reload("main", NULL), -EUCLEAN);
+	stage_close(&m);
+	tap_end("a log that gives an inode more xattrs than can be listed is refused");
+}
+
 void layers_tests(void)
 {
 	ends();
 	static void (*const parts[])(void) = { busy, emptied, failing, removed_xattrs,
-					       deleted_later, cut_short, repaired, many_xattrs };
+					       deleted_later, cut_short, repaired, many_xattrs,
+					       more_xattrs };
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
 		parts[i]();
