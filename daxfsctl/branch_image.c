@@ -48,7 +48,8 @@ static void describe(struct daxfs_branch_info *info, const struct dxc_volume *vo
 	if (dxc_branch_is_frozen(vol, br->id))
 		info->di_flags |= DAXFS_BRANCH_FROZEN;
 	if (dxc_holder_is_there(vol, br->lease) &&
-	    dxc_holder_open(vol, br->lease, &slot, &epoch) && !dxc_mount_read(vol, slot, &mt)) {
+	    dxc_holder_open(vol, br->lease, &slot, &epoch) &&
+	    !dxc_mount_read(vol, slot, &mt)) {
 		info->di_flags |= DAXFS_BRANCH_WRITTEN;
 		memcpy(info->di_host, mt.host, sizeof(mt.host));
 	}
@@ -103,7 +104,8 @@ static int count_chunks(struct branch_mount *bm, const struct dxc_volume *vol)
 	err = usage_read(&us, vol);
 	for (size_t i = 0; !err && i < bm->count; i++) {
 		struct daxfs_branch_info *br = &bm->branches[i];
-		const struct usage_branch *mine = &us.branches[dxc_word_id(br->di_id).branch];
+		const struct usage_branch *mine =
+			&us.branches[dxc_word_id(br->di_id).branch];
 
 		if (dxc_id_word(mine->id) == br->di_id)
 			br->di_used = ((__u64)mine->log_chunks + mine->data_chunks) *

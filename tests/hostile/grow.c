@@ -361,8 +361,8 @@ int grow_remains(u8 *base, u64 size, enum grow_remains remains)
 	slot->mt_owner = cpu_to_le64(dxc_word_seal_pair(DAXFS_WORD_OWNER, 2, DEAD_EPOCH));
 	slot->mt_heartbeat = cpu_to_le64(12345);
 	slot->mt_seen_seq = cpu_to_le64(dxc_word_seal(DAXFS_WORD_NUMBER, 1));
-	slot->mt_branch = cpu_to_le64(
-		dxc_word_seal_pair(DAXFS_WORD_BRANCH, leaf.id.branch, leaf.id.generation));
+	slot->mt_branch = cpu_to_le64(dxc_word_seal_pair(
+		DAXFS_WORD_BRANCH, leaf.id.branch, leaf.id.generation));
 	slot->mt_flags = cpu_to_le64(1);
 	strcpy((char *)slot->mt_host, "gone");
 	switch (remains) {

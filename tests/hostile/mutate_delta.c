@@ -189,7 +189,8 @@ static void add_branches(struct mutate_plan *plan, const u8 *base)
 		at = plan->vol.area[DAXFS_AREA_BRANCHES].offset +
 		     br.id.branch * sizeof(struct daxfs_branch);
 		pool_add(plan, POOL_BRANCH,
-			 dxc_word_seal_pair(DAXFS_WORD_BRANCH, br.id.branch, br.id.generation));
+			 dxc_word_seal_pair(DAXFS_WORD_BRANCH, br.id.branch,
+					    br.id.generation));
 		/* The same entry in another use. */
 		pool_add(plan, POOL_BRANCH,
 			 dxc_word_seal_pair(DAXFS_WORD_BRANCH, br.id.branch,
@@ -297,7 +298,8 @@ void mutate_seal_delta(const struct mutate_plan *plan, u8 *base)
 		return;
 	area = plan->vol.area;
 	seal_words(base,
-		   area[DAXFS_AREA_SHARED].offset + offsetof(struct daxfs_shared, ss_next_ino),
+		   area[DAXFS_AREA_SHARED].offset +
+			   offsetof(struct daxfs_shared, ss_next_ino),
 		   5);
 	seal_words(base, area[DAXFS_AREA_CHUNKS].offset, dxc_chunk_count(&plan->vol));
 	mt = (struct daxfs_mount *)(base + area[DAXFS_AREA_MOUNTS].offset);
@@ -312,7 +314,9 @@ void mutate_seal_delta(const struct mutate_plan *plan, u8 *base)
 			continue;
 		/* br_state to br_limit */
 		seal_words(base,
-			   area[DAXFS_AREA_BRANCHES].offset + i * sizeof(struct daxfs_branch), 7);
+			   area[DAXFS_AREA_BRANCHES].offset +
+				   i * sizeof(struct daxfs_branch),
+			   7);
 		seal_entry(&br[i]);
 	}
 	for (i = 0; i < plan->record_count; i++) {

@@ -113,7 +113,8 @@ static void entries(void)
 
 	/* A create that did not finish, with everything that an entry can have. */
 	memset(family_raw(&vol, 9), 0xff, sizeof(struct daxfs_branch));
-	family_raw(&vol, 9)->br_state = cpu_to_le64(dxc_word_seal_pair(DAXFS_WORD_STATE, DAXFS_BRANCH_MAKING, 7));
+	family_raw(&vol, 9)->br_state =
+		cpu_to_le64(dxc_word_seal_pair(DAXFS_WORD_STATE, DAXFS_BRANCH_MAKING, 7));
 	CHECK_EQ(dxc_branch_read(&vol, 9, &br, NULL), -ENOENT);
 	CHECK_EQ(dxc_branch_create(&vol, top, "full", 0, 0, 1, &br), 0);
 	CHECK_EQ(br.id.branch, 9);
@@ -146,7 +147,12 @@ static void bad_entries(void)
 {
 	struct dxc_branch_rest rest = { .tail = DXC_NO_CHUNK };
 	static const char wrong[][128] = {
-		"", "-a", "a b", "a\0b", "\033[2J", "\xc3",
+		"",
+		"-a",
+		"a b",
+		"a\0b",
+		"\033[2J",
+		"\xc3",
 		"1234567890123456789012345678901234567890123456789012345678901234567890"
 		"123456789012345678901234567890123456789012345678901234567_"
 	};
@@ -167,8 +173,8 @@ static void bad_entries(void)
 		CHECK_EQ(dxc_branch_read(&vol, a.branch, &br, &what), 0);
 		CHECK(br.state == DAXFS_BRANCH_LIVE && dxc_owner_is(br.id, a) &&
 		      dxc_owner_is(br.parent, top) && !strcmp(br.name, "a") &&
-		      br.first_seq == was.first_seq && !br.head && !br.lease && !br.uid && !br.limit &&
-		      !br.winner.generation);
+		      br.first_seq == was.first_seq && !br.head && !br.lease && !br.uid &&
+		      !br.limit && !br.winner.generation);
 		CHECK_EQ(dxc_branch_find(&vol, "a", &br), 0);
 		CHECK_EQ(dxc_branch_get(&vol, a, &br), 0);
 		CHECK(dxc_branch_is_frozen(&vol, top) && !dxc_branch_is_frozen(&vol, a));
@@ -180,7 +186,8 @@ static void bad_entries(void)
 	for (bit = 0; bit < sizeof(good) * 8; bit++) {
 		at = bit / 8;
 		other = bit / 64 * 64 + (bit + 7) % 64;
-		if ((at >= 16 && at < 40) || (at >= 48 && at < 64) || (at >= 72 && at < 128))
+		if ((at >= 16 && at < 40) || (at >= 48 && at < 64) ||
+		    (at >= 72 && at < 128))
 			continue;
 		((u8 *)family_raw(&vol, a.branch))[at] ^= 1 << bit % 8;
 		((u8 *)family_raw(&vol, a.branch))[other / 8] ^= 1 << other % 8;
@@ -408,8 +415,8 @@ static void damaged(void)
 	CHECK_EQ(dxc_branch_commit(&vol, a), -EBUSY);
 	CHECK_EQ(dxc_branch_commit(&vol, d), 0);
 	family_raw(&vol, d.branch)->br_uid ^= 5;
-	family_raw(&vol, f.branch)->br_state =
-		cpu_to_le64(dxc_word_seal_pair(DAXFS_WORD_STATE, DAXFS_BRANCH_DEAD, f.generation));
+	family_raw(&vol, f.branch)->br_state = cpu_to_le64(
+		dxc_word_seal_pair(DAXFS_WORD_STATE, DAXFS_BRANCH_DEAD, f.generation));
 	CHECK_EQ(dxc_branch_recover(&vol, &rest), 0);
 	CHECK(dxc_owner_is(rest.unfinished, top) && dxc_owner_is(rest.damaged, d));
 	CHECK_EQ(rest.discarded, 2);
@@ -474,22 +481,20 @@ static void hostile(void)
 				continue;
 			forge(&vol, i, parent, 1 + (bits >> 44 & (round % 2)));
 			if ((bits >> 50) % 3 == 0)
-				family_raw(&vol, i)->br_winner = cpu_to_le64(
-					branch_word((struct dxc_owner){
+				family_raw(&vol, i)->br_winner =
+					cpu_to_le64(branch_word((struct dxc_owner){
 						(bits >> 20) % (BRANCHES + 2), 1 }));
 			if ((bits >> 52) % 2)
-				family_raw(&vol, i)->br_head =
-					cpu_to_le64(
-						dxc_link_seal((bits >> 24) % (CHUNKS + 2)));
+				family_raw(&vol, i)->br_head = cpu_to_le64(
+					dxc_link_seal((bits >> 24) % (CHUNKS + 2)));
 		}
 		for (i = 0; i < CHUNKS; i++) {
 			u64 bits = broken_random(&random_state);
 			__le64 *words = (__le64 *)(vol.region.base +
 						   vol.area[DAXFS_AREA_CHUNKS].offset);
 
-			words[i] = cpu_to_le64(
-				dxc_word_seal_pair(DAXFS_CHUNK_LOG, bits % BRANCHES,
-						   1 + (bits >> 60) % 2));
+			words[i] = cpu_to_le64(dxc_word_seal_pair(
+				DAXFS_CHUNK_LOG, bits % BRANCHES, 1 + (bits >> 60) % 2));
 			*(__le64 *)(vol.region.base + DELTA + i * CHUNK + 32) =
 				cpu_to_le64(dxc_link_seal((bits >> 10) % (CHUNKS + 1)));
 		}
@@ -518,7 +523,8 @@ static void hostile(void)
 	family();
 	/* A winner that is not a child of its parent, or is nobody, or itself. */
 	for (i = 0; i < 4; i++) {
-		u64 liars[] = { branch_word(g), branch_word((struct dxc_owner){ 3, 1ull << 30 }),
+		u64 liars[] = { branch_word(g),
+				branch_word((struct dxc_owner){ 3, 1ull << 30 }),
 				branch_word(top),
 				branch_word((struct dxc_owner){ 65535, 1ull << 35 }) };
 
@@ -603,8 +609,8 @@ static void large(void)
 			CHECK_EQ(dxc_branch_recover(&v, &rest), 0);
 			CHECK_EQ(rest.discarded, 0);
 			/* From its grandparent on everything is dead. */
-			raw->br_state = cpu_to_le64(
-				dxc_word_seal_pair(DAXFS_WORD_STATE, DAXFS_BRANCH_DEAD, 5));
+			raw->br_state = cpu_to_le64(dxc_word_seal_pair(
+				DAXFS_WORD_STATE, DAXFS_BRANCH_DEAD, 5));
 			CHECK_EQ(dxc_branch_recover(&v, &rest), 0);
 			CHECK_EQ(rest.discarded, DAXFS_BRANCHES_MAX - 1);
 		} else {

@@ -212,10 +212,10 @@ static bool is_cosmetic(const struct dxc_volume *vol, dxc_off at)
 
 struct flips {
 	struct image *img;
-	u8 *before;	/* the image without the flipped bit, and mended */
+	u8 *before; /* the image without the flipped bit, and mended */
 	u8 *mended;
 	u64 main, child; /* what they show */
-	codes known;	/* what is found in it */
+	codes known; /* what is found in it */
 	u32 count;
 };
 
@@ -230,7 +230,8 @@ static void flip(struct flips *fl, dxc_off at, u64 length)
 	for (bit = at * 8; bit < (at + length) * 8; bit++) {
 		memcpy(base, fl->before, fl->img->size);
 		base[bit / 8] ^= 1 << bit % 8;
-		CHECK_EQ((check(vol, &logs) & ~fl->known) != 0, !is_cosmetic(vol, bit / 8));
+		CHECK_EQ((check(vol, &logs) & ~fl->known) != 0,
+			 !is_cosmetic(vol, bit / 8));
 		CHECK_EQ(look(vol, "main"), fl->main);
 		CHECK_EQ(look(vol, "child"), fl->child);
 		CHECK(!repair(vol, false));
@@ -257,8 +258,10 @@ static void test_flips(struct image *img)
 	delta_grow(img);
 	CHECK_EQ(dxc_branch_find(&img->vol, "child", &br), 0);
 	id = br.id;
-	CHECK_EQ(dxc_mount_claim(&img->vol, EPOCH_GONE, id, true, "h", NULL, NULL, &slot), 0);
-	CHECK_EQ(dxc_lease_take(&img->vol, id, dxc_holder_of(slot, EPOCH_GONE), &holder), 0);
+	CHECK_EQ(dxc_mount_claim(&img->vol, EPOCH_GONE, id, true, "h", NULL, NULL, &slot),
+		 0);
+	CHECK_EQ(dxc_lease_take(&img->vol, id, dxc_holder_of(slot, EPOCH_GONE), &holder),
+		 0);
 	memcpy(fl.before, img->base, img->size);
 	fl.known = check(&img->vol, &logs);
 	fl.main = look(&img->vol, "main");
