@@ -618,7 +618,7 @@ area_of() {
 @test "-w: tables are where the format has them, the delta area is whole chunks on a 2 MiB boundary" {
 	mkdaxfs -q -w -d "$tree" -o "$image"
 	[[ $(area_of "$image" shared offset) == 4096 ]]
-	[[ $(area_of "$image" branches offset) == $((0x120000)) && $(area_of "$image" branches length) == $((256 * 128)) ]]
+	[[ $(area_of "$image" branches offset) == $((0x120000)) && $(area_of "$image" branches length) == $((256 * 256)) ]]
 	[[ $(area_of "$image" mounts length) == $((256 * 64)) ]]
 	[[ $(area_of "$image" inodes offset) == $((0x200000)) ]]
 	local delta length
@@ -682,7 +682,7 @@ area_of() {
 
 @test "-w: tables that the header has no room for move what comes after them" {
 	run -0 mkdaxfs -n -w --branches 65535 -d "$tree"
-	[[ $(awk '$1 == "branches" { print $3, $5 }' <<<"$output") == "$((65535 * 128)) 65535" ]]
+	[[ $(awk '$1 == "branches" { print $3, $5 }' <<<"$output") == "$((65535 * 256)) 65535" ]]
 	mkdaxfs -q -w --branches 65535 -d "$tree" -o "$image"
 	(($(area_of "$image" inodes offset) >= $(area_of "$image" chunks offset) + $(area_of "$image" chunks length)))
 	(($(area_of "$image" inodes offset) > 0x200000))
@@ -696,7 +696,7 @@ area_of() {
 
 @test "--branches is the size of the branch table" {
 	mkdaxfs -q -w --branches 1 -d "$tree" -o "$image"
-	[[ $(area_of "$image" branches length) == 128 ]]
+	[[ $(area_of "$image" branches length) == 256 ]]
 	daxfsctl fsck "$image"
 	run -0 mkdaxfs -n -w --branches 300 -d "$tree"
 	[[ $(awk '$1 == "branches" { print $5 }' <<<"$output") == 300 ]]
