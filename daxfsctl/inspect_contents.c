@@ -16,7 +16,7 @@ static void complain(struct inspect *in, const char *name, int err,
 	in->incomplete = true;
 }
 
-/* A record that was damaged ends a log early: operations behind it are not shown. */
+/* A damaged log is shown as far as it can be read: operations after that are not. */
 static void complain_of_cut(struct inspect *in, const char *name)
 {
 	const struct branch_view *view = &in->view;
@@ -27,10 +27,14 @@ static void complain_of_cut(struct inspect *in, const char *name)
 
 		if (layer->unread)
 			complain(in, name, layer->unread, &(struct dxc_finding){ 0 });
-		if (layer->behind)
+		if (layer->damaged)
 			complain(in, name,
-				 dxc_found(&f, -EUCLEAN, DXC_LR_CUT, DAXFS_AREA_DELTA, 0,
-					   layer->behind, layer->log.seq),
+				 dxc_found(&f, -EUCLEAN,
+					   layer->behind ? DXC_LR_CUT : DXC_LR_GAP,
+					   DAXFS_AREA_DELTA, 0,
+					   dxc_chunk_offset(layer->vol, layer->log.chunk) +
+						   layer->log.used,
+					   layer->log.seq),
 				 &f);
 	}
 }

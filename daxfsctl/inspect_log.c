@@ -262,7 +262,7 @@ static int show_records(struct listing *ls)
 	}
 	if (err == -ENODATA)
 		return look_behind(ls) ? EXIT_FAILED : status;
-	complain(ls, DXC_LR_CHAIN, err);
+	complain(ls, DXC_LR_GAP, err);
 	return EXIT_FAILED;
 }
 
@@ -285,7 +285,7 @@ int inspect_log(struct inspect *in, const char *name)
 			      name);
 		return err == -ENOENT ? EXIT_NOT_FOUND : EXIT_FAILED;
 	}
-	ls.record = malloc(dxc_record_max(vol));
+	ls.record = malloc(dxc_segment_max(vol));
 	if (!ls.record) {
 		message_error("%s: %s", in->source, strerror(ENOMEM));
 		return EXIT_FAILED;
@@ -294,7 +294,7 @@ int inspect_log(struct inspect *in, const char *name)
 		json_begin(&ls.json, stdout, "records");
 	err = dxc_log_open(vol, br.head, br.first_seq, &ls.log);
 	if (err) {
-		complain(&ls, DXC_LR_CHAIN, err);
+		complain(&ls, DXC_LR_GAP, err);
 		status = EXIT_FAILED;
 	} else {
 		status = show_records(&ls);

@@ -129,7 +129,7 @@ struct daxfs_super {
 	__le32 sb_area_count;	/* DAXFS_AREA_COUNT */
 	__u8   sb_zero0[16];
 	__le64 sb_image_size;	/* bytes, multiple of 4096, with the trailer */
-	__le32 sb_chunk_size;	/* bytes, power of two, 16 KiB to 2 MiB; 0: no delta */
+	__le32 sb_chunk_size;	/* bytes, power of two, 4 KiB to 64 KiB; 0: no delta */
 	__le16 sb_reserved0;	/* 0 */
 	__u8   sb_zero1[10];
 	__le32 sb_compat;	/* DAXFS_COMPAT_* */
@@ -385,9 +385,9 @@ DAXFS_AT(daxfs_shared, ss_zero1, 104);
 #define DAXFS_BRANCHES_DEFAULT	256u
 #define DAXFS_BRANCHES_MAX	65535u
 #define DAXFS_MOUNTS_DEFAULT	256u
-#define DAXFS_CHUNK_DEFAULT	0x10000u
-#define DAXFS_CHUNK_MIN		0x4000u
-#define DAXFS_CHUNK_MAX		0x200000u
+#define DAXFS_CHUNK_DEFAULT	0x1000u
+#define DAXFS_CHUNK_MIN		0x1000u
+#define DAXFS_CHUNK_MAX		0x10000u
 
 /* In br_state; any two differ in four bits. */
 enum daxfs_branch_state {
@@ -473,21 +473,28 @@ enum daxfs_chunk_kind {
 	DAXFS_CHUNK_FREED = 10,	/* the ss_commit_seq that freed it */
 };
 
-/* The first 64 bytes of a log chunk; records follow. Data chunks have no header. */
+/*
+ * The first 64 bytes of a log segment: ch_count chunks side by side, which are
+ * one branch's log's; records follow. Data chunks have no header.
+ *
+ * ch_prev_seq says where the log before the segment ends: fewer records there
+ * are damage, more are what a writer left that had lost its lease, and do not
+ * count.
+ */
 struct daxfs_chunk {
 	__le32 ch_magic;	/* DAXFS_CHUNK_MAGIC */
-	__le32 ch_checksum;	/* crc32c of ch_first_seq, ch_index, ch_salt */
-	/*
-	 * lr_seq of the first record in this chunk; where a chain goes on, at
-	 * least one more than that of the record before.
-	 */
-	__le64 ch_first_seq;
-	__le64 ch_index;	/* this chunk's own number */
+	__le32 ch_checksum;	/* crc32c of bytes 8 to 31 and 40 to 63 */
+	__le64 ch_first_seq;	/* lr_seq of the first record; at least ch_prev_seq */
+	__le64 ch_index;	/* number of the segment's first chunk */
 	__le64 ch_salt;		/* of the records' checksums; never used twice in a region */
-	__le64 ch_next;		/* LINK: next chunk of the chain; 0: the last one. One store */
-	__u8   ch_reserved0[24]; /* 0 */
+	__le64 ch_next;		/* LINK: next segment of the chain; 0: the last one. One store */
+	__le64 ch_prev_seq;	/* one more than the lr_seq of the last record before the segment */
+	__le32 ch_count;	/* chunks, 1 to as many as the longest record needs */
+	__u8   ch_reserved0[12]; /* 0 */
 };
 #define DAXFS_CHUNK_MAGIC	0x4b4e4843u	/* "CHNK" */
+#define DAXFS_RECORD_MAX	0x10fc0u	/* bytes of a record */
+#define DAXFS_ITEMS_MAX		16u		/* items of a record */
 DAXFS_SIZE(daxfs_chunk, 64);
 DAXFS_AT(daxfs_chunk, ch_magic, 0);
 DAXFS_AT(daxfs_chunk, ch_checksum, 4);
@@ -495,7 +502,9 @@ DAXFS_AT(daxfs_chunk, ch_first_seq, 8);
 DAXFS_AT(daxfs_chunk, ch_index, 16);
 DAXFS_AT(daxfs_chunk, ch_salt, 24);
 DAXFS_AT(daxfs_chunk, ch_next, 32);
-DAXFS_AT(daxfs_chunk, ch_reserved0, 40);
+DAXFS_AT(daxfs_chunk, ch_prev_seq, 40);
+DAXFS_AT(daxfs_chunk, ch_count, 48);
+DAXFS_AT(daxfs_chunk, ch_reserved0, 52);
 
 /* ---- the delta log ---- */
 
@@ -504,11 +513,12 @@ DAXFS_AT(daxfs_chunk, ch_reserved0, 40);
  * header and the items that follow it without gaps. Items state what holds
  * after the operation (an inode's attributes, a name, where a block is), not
  * what was asked for, so that replaying, compacting and reading the index need
- * to know no operation. Records are contiguous; the log of a chunk ends before
- * the first record whose checksum or sequence is wrong. Who takes a chunk for a
- * log makes the rest of it zero, so that nothing which an earlier use of it left
- * there, a file's contents for one, can be taken for a record. Records of an
- * earlier log have another salt in their checksums too.
+ * to know no operation. A record has at most DAXFS_ITEMS_MAX items. Records are
+ * contiguous; the log ends before the first record of its last segment whose
+ * checksum or sequence is wrong. The rest of a segment is made zero when it is
+ * taken, so that nothing which an earlier use of it left there, a file's
+ * contents for one, can be taken for a record. Records of an earlier log have
+ * another salt in their checksums too.
  */
 struct daxfs_record {
 	__le32 lr_checksum;	/* crc32c of ch_salt and of lr_size - 4 bytes from lr_size on */

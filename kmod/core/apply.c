@@ -214,11 +214,11 @@ int dxc_apply_prepare(struct dxc_layer *layer, const void *record, u32 size, u32
 	ap->xattrs_end = &ap->xattrs;
 	ap->replay = replay;
 	while (!(err = dxc_item_next(layer->vol, record, size, &pos, item))) {
-		err = prepare(layer, item, ranges, ap, f);
+		err = ap->items == DAXFS_ITEMS_MAX ? -EUCLEAN :
+			prepare(layer, item, ranges, ap, f);
 		if (err)
 			break;
-		if (++ap->items < DXC_ITEMS_KEPT)
-			item++;
+		item = &layer->items[++ap->items];
 	}
 	if (err == -ENODATA)
 		return 0;
@@ -423,33 +423,12 @@ static void take_in(struct dxc_layer *layer, const struct dxc_item *item, struct
 	}
 }
 
-/* A record with more items than are kept; prepared, so all of them are good. */
-static void take_all_in(struct dxc_layer *layer, const void *record, u32 size,
-			struct dxc_apply *ap)
-{
-	struct dxc_item *item = layer->items;
-	u32 pos = 0;
-
-	while (!dxc_item_next(layer->vol, record, size, &pos, item)) {
-		if (item->type == DAXFS_ITEM_LINK || item->type == DAXFS_ITEM_UNLINK) {
-			item->hash = dxc_layer_hash(layer, item->dir, item->name, item->len);
-			item->dir_node = dxc_node_find(layer, item->dir);
-		} else {
-			item->node = dxc_node_find(layer, item->ino);
-		}
-		take_in(layer, item, ap);
-	}
-}
-
-void dxc_apply(struct dxc_layer *layer, const void *record, u32 size, struct dxc_apply *ap)
+void dxc_apply(struct dxc_layer *layer, u32 size, struct dxc_apply *ap)
 {
 	u32 i;
 
-	if (unlikely(ap->items > DXC_ITEMS_KEPT))
-		take_all_in(layer, record, size, ap);
-	else
-		for (i = 0; i < ap->items; i++)
-			take_in(layer, &layer->items[i], ap);
+	for (i = 0; i < ap->items; i++)
+		take_in(layer, &layer->items[i], ap);
 	layer->log_bytes += size;
 	if (unlikely(ap->names || ap->xattrs || ap->target))
 		drop_prepared(ap);

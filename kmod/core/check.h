@@ -116,6 +116,7 @@ struct delta {
 	struct branch_node *nodes;	/* by index */
 	struct dxc_space space;
 	u64 next_ino, next_gen, next_salt, commit_seq; /* ~0: cannot be read */
+	bool salvages;			/* dxc_delta_load(): as dxc_layer.salvages */
 	void *priv;			/* of who walks */
 };
 

@@ -434,12 +434,12 @@ static int check_chunks(struct delta *d)
 
 /* ---- logs ---- */
 
-/* One of the branch's: its log or a file of it is in it, and its salt was given. */
+/* One of the branch's: its log or a file of it is in it, and a segment's salt was given. */
 static int check_own_chunk(struct delta *d, const struct dxc_layer *layer, dxc_chunk chunk)
 {
 	const struct dxc_volume *vol = d->c->vol;
 	struct dxc_chunk_use use;
-	struct daxfs_chunk raw;
+	struct dxc_segment seg;
 	int err;
 
 	/* Of data chunks, one is kept to be filled. */
@@ -448,8 +448,11 @@ static int check_own_chunk(struct delta *d, const struct dxc_layer *layer, dxc_c
 	if (dxc_space_chunk_is_idle(layer, chunk))
 		return found(d->c, DXC_CH_IDLE, DAXFS_AREA_CHUNKS, 0, chunk_word_at(vol, chunk),
 			     chunk);
-	err = dxc_region_read(&vol->region, dxc_chunk_offset(vol, chunk), &raw, sizeof(raw));
-	return err ? err : check_salt(d, le64_to_cpu(raw.ch_salt));
+	err = dxc_segment_read(vol, chunk, &seg);
+	/* It goes on with what a chunk before it starts. */
+	if (err == -EUCLEAN)
+		return 0;
+	return err ? err : check_salt(d, seg.salt);
 }
 
 /*
@@ -498,7 +501,7 @@ static int find_torn(const struct dxc_layer *layer, u8 *buf, dxc_off *at)
 	if (log->chunk == DXC_NO_CHUNK)
 		return 0;
 	from = dxc_chunk_offset(vol, log->chunk) + log->used;
-	end = dxc_chunk_offset(vol, log->chunk) + vol->chunk_size;
+	end = dxc_chunk_offset(vol, log->chunk) + dxc_log_size(vol, log);
 	for (; from < end; from += n) {
 		n = min_t(u64, end - from, DAXFS_BLOCK_SIZE);
 		err = dxc_region_read(&vol->region, from, buf, n);
@@ -514,7 +517,7 @@ static int find_torn(const struct dxc_layer *layer, u8 *buf, dxc_off *at)
 }
 
 /* Is anything behind the log's last record? */
-static int check_end(struct delta *d, const struct dxc_layer *layer)
+static int check_end(struct delta *d, struct dxc_layer *layer)
 {
 	struct dxc_log log = layer->log;
 	dxc_off at;
@@ -522,7 +525,12 @@ static int check_end(struct delta *d, const struct dxc_layer *layer)
 	int err;
 
 	/* Somebody appends to it. */
-	if (dxc_log_read(d->c->vol, &log, layer->scratch, &size) != -ENODATA)
+	err = dxc_layer_scratch(layer);
+	if (err)
+		return err;
+	err = dxc_log_read(d->c->vol, &log, layer->scratch, &size);
+	dxc_layer_drop_scratch(layer);
+	if (err != -ENODATA)
 		return 0;
 	if (layer->behind)
 		return found(d->c, DXC_LR_CUT, DAXFS_AREA_DELTA, 0, layer->behind,
@@ -559,6 +567,7 @@ int dxc_delta_load(struct delta *d, u32 index, struct dxc_finding *f)
 		node->layer = NULL;
 		return err;
 	}
+	node->layer->salvages = d->salvages;
 	err = dxc_layer_load(node->layer, &node->br, false, f);
 	if (err) {
 		unload(node);

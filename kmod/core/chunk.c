@@ -75,21 +75,41 @@ bool dxc_chunk_is_free(const struct dxc_volume *vol, dxc_chunk chunk)
 	return !READ_ONCE(*word_of(vol, chunk));
 }
 
-int dxc_chunk_take(const struct dxc_volume *vol, dxc_chunk *hint, u32 kind,
-		   struct dxc_owner owner, dxc_chunk *taken)
+/* Takes all of them, or none. */
+static bool take_all(const struct dxc_volume *vol, dxc_chunk first, u32 count, u64 word)
 {
-	u32 count = dxc_chunk_count(vol), i;
-	dxc_chunk chunk = *hint < count ? *hint : 0;
+	u32 n;
 
-	for (i = 0; i < count; i++) {
-		if (!READ_ONCE(*word_of(vol, chunk)) &&
-		    change(vol, chunk, 0, owned_word(kind, owner))) {
-			*taken = chunk;
-			*hint = chunk + 1;
+	for (n = 0; n < count; n++)
+		if (!change(vol, first + n, 0, word))
+			break;
+	if (n == count)
+		return true;
+	/* Another was faster. Nobody has used them since. */
+	while (n--)
+		change(vol, first + n, word, 0);
+	return false;
+}
+
+int dxc_chunk_take(const struct dxc_volume *vol, dxc_chunk *hint, u32 kind,
+		   struct dxc_owner owner, u32 count, dxc_chunk *taken)
+{
+	u32 chunks = dxc_chunk_count(vol), left, row = 0;
+	dxc_chunk chunk = *hint < chunks ? *hint : 0;
+
+	if (!count || count > chunks)
+		return -ENOSPC;
+	/* Once around, and to the end of a row that the start is in the middle of. */
+	for (left = chunks; left + count > 1; left--) {
+		row = READ_ONCE(*word_of(vol, chunk)) ? 0 : row + 1;
+		chunk++;
+		if (row >= count && take_all(vol, chunk - count, count, owned_word(kind, owner))) {
+			*taken = chunk - count;
+			*hint = chunk;
 			return 0;
 		}
-		if (++chunk == count)
-			chunk = 0;
+		if (chunk == chunks)
+			chunk = row = 0;
 	}
 	return -ENOSPC;
 }

@@ -7,8 +7,8 @@
  */
 #include "node.h"
 
-/* Records are kept short, so that little is read again and again. */
-#define RECORD_BYTES	4096u
+/* Records are kept short, so that little of a segment is left over. */
+#define RECORD_BYTES	1024u
 /* A log this short is not worth it. */
 #define CHUNKS_MIN	16u
 
@@ -32,13 +32,14 @@ bool dxc_layer_wants_compaction(const struct dxc_layer *layer)
 
 static void start(struct compaction *co)
 {
-	dxc_record_start(&co->rec, co->buf, dxc_record_max(co->layer->vol));
+	dxc_record_start(&co->rec, co->buf, DAXFS_RECORD_MAX);
 }
 
 static int flush(struct compaction *co)
 {
 	const struct dxc_volume *vol = co->layer->vol;
 	dxc_chunk chunk;
+	u32 count;
 	int err;
 
 	if (co->rec.full)
@@ -48,22 +49,22 @@ static int flush(struct compaction *co)
 	if (dxc_log_has_room(vol, &co->log, &co->rec)) {
 		err = dxc_log_add(vol, &co->log, &co->rec);
 	} else {
-		err = dxc_space_take_chunk(co->layer, DAXFS_CHUNK_LOG, DXC_COMPACTS, &chunk);
+		err = dxc_space_take_segment(co->layer, co->rec.size, DXC_COMPACTS, &chunk, &count);
 		if (err)
 			return err;
-		co->chunks++;
+		co->chunks += count;
 		/* Named by nothing before it is complete. */
-		err = dxc_log_extend(vol, &co->log, 0, chunk, &co->rec);
+		err = dxc_log_extend(vol, &co->log, 0, chunk, count, &co->rec);
 	}
 	co->bytes += co->rec.size;
 	start(co);
 	return err;
 }
 
-/* Before an item of that many bytes is added. */
-static int make_room(struct compaction *co, u32 bytes)
+/* Before so many items are added, of that many bytes together. */
+static int make_room(struct compaction *co, u32 items, u32 bytes)
 {
-	if (co->rec.size + bytes <= RECORD_BYTES && co->rec.ranges < DXC_RANGES_MAX)
+	if (co->rec.size + bytes <= RECORD_BYTES && co->rec.items + items <= DAXFS_ITEMS_MAX)
 		return 0;
 	return flush(co);
 }
@@ -76,21 +77,20 @@ static int write_node(struct compaction *co, const struct dxc_node *node)
 	struct dxc_attr attr;
 	int err;
 
-	err = make_room(co, sizeof(struct daxfs_item_inode));
+	err = make_room(co, 1, sizeof(struct daxfs_item_inode));
 	if (err)
 		return err;
 	attr = node->attr;
 	if (node->has_attr)
 		dxc_record_inode(&co->rec, &attr);
 	if (node->target) {
-		err = make_room(co, dxc_name_bytes(attr.size));
+		err = make_room(co, 1, dxc_name_bytes(attr.size));
 		if (err)
 			return err;
 		dxc_record_symlink(&co->rec, attr.ino, node->target, strlen(node->target));
 	}
 	for (xa = node->xattrs; xa; xa = xa->next) {
-		err = make_room(co, sizeof(struct daxfs_item_xattr) + xa->name_len +
-				xa->value_len + 8);
+		err = make_room(co, 1, dxc_xattr_bytes(xa));
 		if (err)
 			return err;
 		dxc_record_xattr(&co->rec, attr.ino, xa->prefix, (const char *)xa->bytes,
@@ -102,14 +102,14 @@ static int write_node(struct compaction *co, const struct dxc_node *node)
 	 * the layers below have blocks behind the end of theirs.
 	 */
 	if (!node->is_new && node->lower_end < DXC_BLOCKS_MAX) {
-		err = make_room(co, sizeof(struct daxfs_item_range));
+		err = make_room(co, 1, sizeof(struct daxfs_item_range));
 		if (err)
 			return err;
 		dxc_record_range(&co->rec, attr.ino, node->lower_end,
 				 DXC_BLOCKS_MAX - node->lower_end, 0);
 	}
 	while (dxc_blockmap_next(&node->map, &at)) {
-		err = make_room(co, sizeof(struct daxfs_item_range));
+		err = make_room(co, 1, sizeof(struct daxfs_item_range));
 		if (err)
 			return err;
 		run = dxc_blockmap_at(&node->map, at);
@@ -135,7 +135,7 @@ static bool has_inode(const struct dxc_layer *layer, const struct dxc_name *name
 
 static int write_name(struct compaction *co, const struct dxc_name *name)
 {
-	int err = make_room(co, 2 * dxc_name_bytes(name->len));
+	int err = make_room(co, 2, 2 * dxc_name_bytes(name->len));
 
 	if (err)
 		return err;
@@ -185,13 +185,16 @@ static int write_all(struct compaction *co)
 /* Gives up the log chunks of a chain: those behind it are not looked at. */
 static void drop_chain(struct dxc_layer *layer, const struct dxc_log *log)
 {
-	u32 left = dxc_chunk_count(layer->vol);
+	u32 left = dxc_chunk_count(layer->vol), i;
 	dxc_chunk chunk = log->head;
+	struct dxc_segment seg;
 	u64 next;
 
-	while (chunk != DXC_NO_CHUNK && left--) {
+	/* What is left because a header cannot be read is found when the branch is loaded. */
+	while (chunk != DXC_NO_CHUNK && left-- && !dxc_segment_read(layer->vol, chunk, &seg)) {
 		next = dxc_log_next(layer->vol, chunk);
-		dxc_space_drop_chunk(layer, chunk);
+		for (i = 0; i < seg.count; i++)
+			dxc_space_drop_chunk(layer, chunk + i);
 		if (chunk == log->chunk || !next || next > dxc_chunk_count(layer->vol))
 			break;
 		chunk = next - 1;
@@ -206,12 +209,14 @@ int dxc_layer_compact(struct dxc_layer *layer)
 	int err;
 
 	layer->tried_bytes = layer->log_bytes;
-	co.buf = dxc_alloc(1, dxc_record_max(layer->vol));
+	co.buf = dxc_alloc(1, DAXFS_RECORD_MAX);
 	if (!co.buf)
 		return -ENOMEM;
 	co.log = old;
 	co.log.head = DXC_NO_CHUNK;
 	co.log.chunk = DXC_NO_CHUNK;
+	/* So that the first segments are not as long as the old log asks for. */
+	layer->log_chunks = 0;
 	start(&co);
 	err = write_all(&co);
 	dxc_free(co.buf);
@@ -220,6 +225,9 @@ int dxc_layer_compact(struct dxc_layer *layer)
 		drop_chain(layer, &co.log);
 		return err;
 	}
+	/* As it is read anew. */
+	if (co.log.head == DXC_NO_CHUNK)
+		co.log.seq = co.log.base_seq;
 	/* Everything the word will lead to is durable: dxc_log_switch() fences. */
 	dxc_log_switch(layer->vol, dxc_branch_head_at(layer->vol, layer->owner.branch), &co.log);
 	layer->log = co.log;

@@ -141,6 +141,7 @@ enum dxc_code {
 	DXC_LR_PARENT,		/* directory is entered in another than its parent; detail: it */
 	DXC_LR_LOST,		/* directory that no path from the root leads to */
 	DXC_LR_CUT,		/* records behind a damaged one; detail: number of that */
+	DXC_LR_GAP,		/* records are lost before what a log goes on in; detail: number of the first */
 	DXC_LR_TORN,		/* a record that was written in part; detail: its number */
 	DXC_LR_OVER,		/* name that is there below, not taken away; detail: who has it */
 	DXC_CODES

@@ -87,11 +87,11 @@ int dxc_chunk_read(const struct dxc_volume *vol, dxc_chunk chunk,
 bool dxc_chunk_is_free(const struct dxc_volume *vol, dxc_chunk chunk);
 
 /*
- * Takes a free chunk for owner, looking from *hint on and once around; *hint is
- * moved behind it. -ENOSPC when there is none.
+ * Takes count free chunks side by side for owner, looking from *hint on and once
+ * around; *hint is moved behind them. -ENOSPC when there are none.
  */
 int dxc_chunk_take(const struct dxc_volume *vol, dxc_chunk *hint, u32 kind,
-		   struct dxc_owner owner, dxc_chunk *taken);
+		   struct dxc_owner owner, u32 count, dxc_chunk *taken);
 
 /*
  * Gives up a chunk of owner: nobody takes it before it is reclaimed. -ESTALE
@@ -133,6 +133,7 @@ struct dxc_record {
 	u8 *buf;		/* 8-byte aligned */
 	u32 room;		/* bytes of buf */
 	u32 size;		/* so far, with the header */
+	u32 items;		/* in it, at most DAXFS_ITEMS_MAX */
 	u32 ranges;		/* MAP and UNMAP items in it */
 	bool full;		/* an item did not fit; nothing was written of it */
 };
@@ -181,36 +182,62 @@ int dxc_item_next(const struct dxc_volume *vol, const void *record, u32 size,
 
 /*
  * Where a log is being read; after its end, where it goes on. A chain is
- * followed for at most as many chunks as there are, so a loop ends.
+ * followed for at most as many segments as there are chunks, so a loop ends.
  */
 struct dxc_log {
 	dxc_chunk head;		/* DXC_NO_CHUNK: empty */
 	u64 head_salt;		/* which log it is: chunks are used again, salts are not */
-	dxc_chunk chunk;	/* the one being read or written */
+	dxc_chunk chunk;	/* the first of the segment being read or written */
+	u32 count;		/* chunks of it */
 	u32 used;		/* bytes of it, with its header */
-	u32 left;		/* chunks that may still follow */
+	u32 left;		/* segments that may still follow */
+	u64 base_seq;		/* where the parent's log ends, which a commit joins this one to */
 	u64 seq;		/* of the next record */
-	u32 salted;		/* where the checksums of chunk's records start */
-	bool cleared;		/* what follows in chunk is zero, and nobody else has written */
+	u64 end_seq;		/* seq where the segment ends; DXC_NO_SEQ: its last record */
+	u32 salted;		/* where the checksums of the segment's records start */
+	bool cleared;		/* what follows in the segment is zero, and nobody else has written */
+};
+#define DXC_NO_SEQ	(~0ull)
+
+/* Bytes of the segment that a log is in. */
+static inline u32 dxc_log_size(const struct dxc_volume *vol, const struct dxc_log *log)
+{
+	return log->count * vol->chunk_size;
+}
+
+struct dxc_segment {
+	u32 count;		/* chunks */
+	u64 salt;
 };
 
-/* Largest record of a volume. */
-static inline u32 dxc_record_max(const struct dxc_volume *vol)
+/* Chunks of a segment that holds a record of that many bytes, at most DAXFS_RECORD_MAX. */
+static inline u32 dxc_segment_chunks(const struct dxc_volume *vol, u32 record_size)
 {
-	return vol->chunk_size - sizeof(struct daxfs_chunk);
+	return (sizeof(struct daxfs_chunk) + record_size + vol->chunk_size - 1) / vol->chunk_size;
 }
+
+/* Bytes of the longest segment. */
+static inline u32 dxc_segment_max(const struct dxc_volume *vol)
+{
+	return dxc_segment_chunks(vol, DAXFS_RECORD_MAX) * vol->chunk_size;
+}
+
+/* What the header of the segment that starts with chunk says. -EUCLEAN: it is none; -EIO. */
+int dxc_segment_read(const struct dxc_volume *vol, dxc_chunk chunk, struct dxc_segment *seg);
 
 /*
  * Starts reading the chain that starts with chunk head - 1 (0: empty), from its
  * first record. first_seq: the number of the first record of a log that has none.
- * -EUCLEAN when that is no log chunk.
+ * -EUCLEAN when that starts no segment.
  */
 int dxc_log_open(const struct dxc_volume *vol, u64 head, u64 first_seq,
 		 struct dxc_log *log);
 
 /*
- * Copies the next record to buf, which holds dxc_record_max() bytes. -ENODATA:
- * that was the last; the log may be appended to from here.
+ * Copies the next record to buf, which holds dxc_segment_max() bytes. -ENODATA:
+ * that was the last; the log may be appended to from here. -EUCLEAN: there are
+ * fewer records than the segment after them says, or what follows is none; log
+ * stays behind the last record that could be read.
  */
 int dxc_log_read(const struct dxc_volume *vol, struct dxc_log *log, void *buf,
 		 u32 *size);
@@ -227,26 +254,27 @@ bool dxc_log_is_current(const struct dxc_volume *vol, struct dxc_log *log, u64 h
  * Appends a record to a log that was read to its end. head_at is the offset of
  * the word that names the first chunk, for a log that has none. The record has
  * happened, and is durable, when this returns 0; on error it has not. -ENOSPC,
- * -E2BIG (an item did not fit its buffer, or the record no chunk).
+ * -E2BIG (an item did not fit its buffer, or the record no segment).
  */
 int dxc_log_append(const struct dxc_volume *vol, struct dxc_log *log,
 		   struct dxc_owner owner, dxc_off head_at, dxc_chunk *hint,
 		   struct dxc_record *rec);
 
-/* Does the record fit the chunk that the log ends in? */
+/* Does the record fit the segment that the log ends in? */
 bool dxc_log_has_room(const struct dxc_volume *vol, const struct dxc_log *log,
 		      const struct dxc_record *rec);
 /*
  * The same in two halves, for callers that take chunks themselves: into the
- * chunk where the log ends and there is room; as the first record of a new chunk, taken for
- * the log. head_at 0: nothing names the first chunk of a log yet.
+ * segment where the log ends and there is room; as the first record of a new
+ * one of count chunks (dxc_segment_chunks() or more), taken for the log.
+ * head_at 0: nothing names the first segment of a log yet.
  */
 int dxc_log_add(const struct dxc_volume *vol, struct dxc_log *log, struct dxc_record *rec);
 int dxc_log_extend(const struct dxc_volume *vol, struct dxc_log *log, dxc_off head_at,
-		   dxc_chunk chunk, struct dxc_record *rec);
+		   dxc_chunk chunk, u32 count, struct dxc_record *rec);
 
 /*
- * Of a log that was read to its end, the offset of a record in its last chunk
+ * Of a log that was read to its end, the offset of a record in its last segment
  * whose number is later than the next one's: then the one that should be next
  * was damaged, and another in its place could bring the later ones back. 0:
  * nothing is there. buf as for dxc_log_read(). On -EIO *at is the log's end.
@@ -254,17 +282,17 @@ int dxc_log_extend(const struct dxc_volume *vol, struct dxc_log *log, dxc_off he
 int dxc_log_look_behind(const struct dxc_volume *vol, const struct dxc_log *log, void *buf,
 			dxc_off *at);
 /*
- * What follows the last record in the chunk that the log ends in becomes zero, if
+ * What follows the last record in the segment that the log ends in becomes zero, if
  * it is not, as before the next record is appended. buf as above. 0 or -EIO.
  */
 int dxc_log_clear_end(const struct dxc_volume *vol, struct dxc_log *log, void *buf);
-/* Goes on in a chunk of its own with the next record. */
+/* Goes on in a segment of its own with the next record. */
 static inline void dxc_log_leave(const struct dxc_volume *vol, struct dxc_log *log)
 {
-	log->used = vol->chunk_size;
+	log->used = dxc_log_size(vol, log);
 }
 
-/* The chunk after this one in a chain + 1, as the region says; 0: none. */
+/* The first chunk of the segment after the one that starts with chunk, + 1, as the region says; 0: none. */
 u64 dxc_log_next(const struct dxc_volume *vol, dxc_chunk chunk);
 /* The word at head_at names the first chunk of log (0: none) from now on, durably. */
 void dxc_log_switch(const struct dxc_volume *vol, dxc_off head_at, const struct dxc_log *log);

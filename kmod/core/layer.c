@@ -24,17 +24,39 @@ int dxc_layer_init(struct dxc_layer *layer, const struct dxc_volume *vol,
 	layer->filling = DXC_NO_CHUNK;
 	layer->log.head = DXC_NO_CHUNK;
 	layer->log.chunk = DXC_NO_CHUNK;
+	layer->log.base_seq = br->first_seq;
 	layer->log.seq = br->first_seq;
+	layer->log.end_seq = DXC_NO_SEQ;
 	layer->log.left = dxc_chunk_count(vol);
 	/* Small tables, so that looking into an empty layer needs no test. */
 	layer->nodes = dxc_alloc(1, sizeof(*layer->nodes));
 	layer->names = dxc_alloc(1, sizeof(*layer->names));
-	layer->scratch = dxc_alloc(1, dxc_record_max(vol));
-	layer->items = dxc_alloc(DXC_ITEMS_KEPT, sizeof(*layer->items));
-	if (layer->nodes && layer->names && layer->scratch && layer->items)
+	if (layer->nodes && layer->names)
 		return 0;
 	dxc_layer_free(layer);
 	return -ENOMEM;
+}
+
+int dxc_layer_scratch(struct dxc_layer *layer)
+{
+	if (likely(layer->scratch))
+		return 0;
+	layer->items = dxc_alloc(DAXFS_ITEMS_MAX + 1, sizeof(*layer->items));
+	if (!layer->items)
+		return -ENOMEM;
+	layer->scratch = dxc_alloc(1, dxc_segment_max(layer->vol));
+	if (layer->scratch)
+		return 0;
+	dxc_layer_drop_scratch(layer);
+	return -ENOMEM;
+}
+
+void dxc_layer_drop_scratch(struct dxc_layer *layer)
+{
+	dxc_free(layer->scratch);
+	dxc_free(layer->items);
+	layer->scratch = NULL;
+	layer->items = NULL;
 }
 
 static void free_tables(struct dxc_layer *layer)
@@ -66,8 +88,7 @@ void dxc_layer_free(struct dxc_layer *layer)
 	dxc_free(layer->names);
 	dxc_free(layer->chunks);
 	dxc_free(layer->retired);
-	dxc_free(layer->scratch);
-	dxc_free(layer->items);
+	dxc_layer_drop_scratch(layer);
 	memset(layer, 0, sizeof(*layer));
 }
 
@@ -95,42 +116,46 @@ static int find_chunks(struct dxc_layer *layer)
 	return 0;
 }
 
-/* The log goes on in another chunk: it must be one of the branch's. */
-static int note_log_chunk(struct dxc_layer *layer, struct dxc_finding *f)
+/* The log goes on in another segment: its chunks must be the branch's. */
+static int note_segment(struct dxc_layer *layer, struct dxc_finding *f)
 {
+	dxc_chunk chunk = layer->log.chunk, end = chunk + layer->log.count;
 	struct dxc_chunk_use use;
-	dxc_chunk chunk = layer->log.chunk;
 
-	if (layer->space->survey) {
-		if (dxc_space_want(layer, chunk, DAXFS_CHUNK_LOG))
-			dxc_space_mark_log(layer, chunk);
-		return 0;
+	for (; chunk < end; chunk++) {
+		if (layer->space->survey) {
+			if (dxc_space_want(layer, chunk, DAXFS_CHUNK_LOG))
+				dxc_space_mark_log(layer, chunk);
+			continue;
+		}
+		if (dxc_chunk_read(layer->vol, chunk, &use) || use.kind != DAXFS_CHUNK_LOG ||
+		    !dxc_owner_is(use.owner, layer->owner))
+			return dxc_found(f, -EUCLEAN, DXC_LR_CHAIN, DAXFS_AREA_CHUNKS, 0,
+					 dxc_chunk_offset(layer->vol, chunk), chunk);
+		/* A chain that comes back to a segment fails at its sequence number. */
+		dxc_space_mark_log(layer, chunk);
+		layer->log_chunks++;
 	}
-	if (dxc_chunk_read(layer->vol, chunk, &use) || use.kind != DAXFS_CHUNK_LOG ||
-	    !dxc_owner_is(use.owner, layer->owner))
-		return dxc_found(f, -EUCLEAN, DXC_LR_CHAIN, DAXFS_AREA_CHUNKS, 0,
-				 dxc_chunk_offset(layer->vol, chunk), chunk);
-	/* A chain that comes back to a chunk fails at its sequence number. */
-	dxc_space_mark_log(layer, chunk);
-	layer->log_chunks++;
 	return 0;
 }
 
 /*
  * A commit joins the log to the parent's, which could not be read any more if
- * numbers came back. br_first_seq has no checksum.
+ * it did not start where that ends.
  */
 static int follow_parent(struct dxc_layer *layer, struct dxc_finding *f)
 {
-	u64 least = layer->lower ? layer->lower->log.seq : 0;
+	struct dxc_log *log = &layer->log;
+	u64 end;
 
-	if (layer->log.seq >= least)
+	if (!layer->lower)
 		return 0;
-	if (layer->log.chunk != DXC_NO_CHUNK)
+	end = layer->lower->log.seq;
+	if (log->chunk == DXC_NO_CHUNK)
+		log->base_seq = log->seq = end;
+	else if (log->base_seq != end)
 		return dxc_found(f, -EUCLEAN, DXC_LR_CHAIN, DAXFS_AREA_DELTA, 0,
-				 dxc_chunk_offset(layer->vol, layer->log.chunk),
-				 layer->log.seq);
-	layer->log.seq = least;
+				 dxc_chunk_offset(layer->vol, log->chunk), log->base_seq);
 	return 0;
 }
 
@@ -151,21 +176,25 @@ static int replay(struct dxc_layer *layer, const struct dxc_branch *br, struct d
 	for (;;) {
 		if (layer->log.chunk != chunk) {
 			chunk = layer->log.chunk;
-			err = note_log_chunk(layer, f);
+			err = note_segment(layer, f);
 			if (err)
 				return err;
 		}
 		err = dxc_log_read(layer->vol, &layer->log, layer->scratch, &size);
 		if (err == -ENODATA)
 			return 0;
-		if (err)
-			return dxc_found(f, err, DXC_LR_CHAIN, DAXFS_AREA_DELTA, 0,
-					 chunk == DXC_NO_CHUNK ? 0 :
-					 dxc_chunk_offset(layer->vol, chunk), layer->log.seq);
-		/* A record that was the first of the next chunk. */
+		if (err) {
+			err = dxc_found(f, err, DXC_LR_GAP, DAXFS_AREA_DELTA, 0,
+					chunk == DXC_NO_CHUNK ? 0 :
+					dxc_chunk_offset(layer->vol, chunk) + layer->log.used,
+					layer->log.seq);
+			layer->damaged = err == -EUCLEAN && layer->salvages;
+			return layer->damaged ? 0 : err;
+		}
+		/* A record that was the first of the next segment. */
 		if (layer->log.chunk != chunk) {
 			chunk = layer->log.chunk;
-			err = note_log_chunk(layer, f);
+			err = note_segment(layer, f);
 			if (err)
 				return err;
 		}
@@ -174,10 +203,9 @@ static int replay(struct dxc_layer *layer, const struct dxc_branch *br, struct d
 		err = dxc_apply_prepare(layer, layer->scratch, size, 0, true, &ap, f);
 		if (err)
 			return err;
-		dxc_apply(layer, layer->scratch, size, &ap);
+		dxc_apply(layer, size, &ap);
 		if (ap.failed)
 			return -ENOMEM;
-		/* A record may have thousands of items, or one. */
 		read += size;
 		if (read >= PAUSE_BYTES) {
 			read = 0;
@@ -306,22 +334,27 @@ int dxc_layer_load(struct dxc_layer *layer, const struct dxc_branch *br, bool re
 
 	if (f)
 		memset(f, 0, sizeof(*f));
+	err = dxc_layer_scratch(layer);
 	/* In a survey nothing is known of chunks but what logs say. */
-	err = layer->space->survey ? 0 : find_chunks(layer);
+	if (!err && !layer->space->survey)
+		err = find_chunks(layer);
 	if (!err)
 		err = replay(layer, br, f);
 	if (!err)
 		err = drop_orphans(layer, f);
 	if (!err)
 		err = claim_blocks(layer, f);
-	if (err)
-		return err;
-	look_behind(layer);
-	if (repair) {
+	if (!err && !layer->damaged) {
+		look_behind(layer);
+		layer->damaged = layer->behind && !layer->unread;
+	}
+	if (!err && repair && !layer->damaged) {
 		drop_unused(layer);
 		clear_end(layer);
 	}
-	return 0;
+	/* As many layers may be loaded as there are branches. */
+	dxc_layer_drop_scratch(layer);
+	return err;
 }
 
 int dxc_layer_reload(struct dxc_layer *layer, const struct dxc_branch *br, bool repair,
@@ -343,6 +376,7 @@ int dxc_layer_reload(struct dxc_layer *layer, const struct dxc_branch *br, bool 
 	memcpy(before, space->used, (u64)dxc_chunk_count(layer->vol) * space->chunk_bytes);
 	fresh.retires = layer->retires;
 	fresh.torn = layer->torn;
+	fresh.salvages = layer->salvages;
 	err = dxc_layer_load(&fresh, br, repair, f);
 	if (err) {
 		/* What is in use of chunks is noted once: as the old one has it. */
@@ -361,7 +395,7 @@ int dxc_layer_reload(struct dxc_layer *layer, const struct dxc_branch *br, bool 
 bool dxc_layer_is_current(struct dxc_layer *layer, const struct dxc_branch *br)
 {
 	/* Asked in any case: it makes the log fit to be added to. */
-	return dxc_log_is_current(layer->vol, &layer->log, br->head, layer->scratch) &&
+	return !dxc_layer_scratch(layer) && dxc_log_is_current(layer->vol, &layer->log, br->head, layer->scratch) &&
 		!layer->torn;
 }
 

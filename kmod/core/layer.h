@@ -102,9 +102,15 @@ struct dxc_layer {
 	bool retires;			/* others may read what is given up */
 	bool closed;			/* there may be orphans that nobody has open; racy on purpose */
 	bool torn;			/* half merged: to be loaded anew */
+	bool salvages;			/* loading keeps what comes before damage in the log */
+	/*
+	 * Records of the log are lost: what the layer says is older than what was
+	 * written, and nothing is added to it, or given back that it has no use for.
+	 */
+	bool damaged;
 	bool shares;			/* survey: uses a chunk that another one has wanted before */
-	void *scratch;			/* dxc_record_max() bytes, for records */
-	struct dxc_item *items;		/* DXC_ITEMS_KEPT, of the record that is taken in */
+	void *scratch;			/* dxc_segment_max() bytes, for records; NULL: not needed yet */
+	struct dxc_item *items;		/* DAXFS_ITEMS_MAX + 1, of the record that is taken in; as scratch */
 };
 
 /*
@@ -114,10 +120,14 @@ struct dxc_layer {
 int dxc_layer_init(struct dxc_layer *layer, const struct dxc_volume *vol,
 		   struct dxc_space *space, struct dxc_layer *lower,
 		   const struct dxc_branch *br);
+/* Makes sure of layer->scratch and items. -ENOMEM. */
+int dxc_layer_scratch(struct dxc_layer *layer);
+void dxc_layer_drop_scratch(struct dxc_layer *layer);
 /*
  * Replays the branch's log into an empty layer, and finds its chunks. With
  * repair (the caller holds the lease) gives back chunks that nothing refers
- * to. -EUCLEAN for a log that cannot be.
+ * to. -EUCLEAN for a log that cannot be; with layer->salvages set before, 0 and
+ * layer->damaged where something can be read of it, and *f says what is wrong.
  */
 int dxc_layer_load(struct dxc_layer *layer, const struct dxc_branch *br, bool repair,
 		   struct dxc_finding *f);

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Logs: chains of chunks filled with records.
+ * Logs: chains of segments filled with records.
  *
  * A record counts when its checksum and its number are right, so one flush and
  * one fence make it durable, and one torn by a crash was never there: the next
- * one is written over it. What follows the last record of a chunk is zero, but
- * for what such a one left, which goes before anything is added. A chunk that a
- * chain goes on from is complete: its ch_next is stored after its last record,
- * and after the first record of the chunk it names, so a chunk of a chain is
- * never empty.
+ * one is written over it. What follows the last record of a segment is zero, but
+ * for what such a one left, which goes before anything is added. A segment that
+ * a chain goes on from is complete: its ch_next is stored after its last record,
+ * and after the first record of the segment it names, so a segment of a chain is
+ * never empty. How many records it has is known from ch_prev_seq of the next one.
  */
 #include "delta.h"
 
@@ -27,15 +27,20 @@ static u32 record_checksum(u32 salted, const void *record, u32 size)
 	return dxc_crc32c(salted, (const u8 *)record + skip, size - skip);
 }
 
-/* ch_first_seq, ch_index and ch_salt lie side by side. */
+/* All but ch_next, which changes, and what is before ch_first_seq. */
 static u32 chunk_checksum(const struct daxfs_chunk *raw)
 {
-	return dxc_crc32c(0, &raw->ch_first_seq, 3 * sizeof(__le64));
+	u32 crc = dxc_crc32c(0, &raw->ch_first_seq, offsetof(struct daxfs_chunk, ch_next) -
+			     offsetof(struct daxfs_chunk, ch_first_seq));
+
+	return dxc_crc32c(crc, &raw->ch_prev_seq, sizeof(*raw) -
+			  offsetof(struct daxfs_chunk, ch_prev_seq));
 }
 
-/* A copy of the head of a chunk that is a log's. */
+/* A copy of the head of the segment that starts with a chunk. */
 static int read_head(const struct dxc_volume *vol, u64 chunk, struct daxfs_chunk *raw)
 {
+	u32 count;
 	int err;
 
 	if (chunk >= dxc_chunk_count(vol))
@@ -43,13 +48,43 @@ static int read_head(const struct dxc_volume *vol, u64 chunk, struct daxfs_chunk
 	err = dxc_region_read(&vol->region, dxc_chunk_offset(vol, chunk), raw, sizeof(*raw));
 	if (err)
 		return err;
+	count = le32_to_cpu(raw->ch_count);
 	return le32_to_cpu(raw->ch_magic) == DAXFS_CHUNK_MAGIC &&
 	       le32_to_cpu(raw->ch_checksum) == chunk_checksum(raw) &&
-	       le64_to_cpu(raw->ch_index) == chunk ? 0 : -EUCLEAN;
+	       le64_to_cpu(raw->ch_index) == chunk &&
+	       count && count <= dxc_segment_chunks(vol, DAXFS_RECORD_MAX) && count <= dxc_chunk_count(vol) - chunk &&
+	       le64_to_cpu(raw->ch_first_seq) >= le64_to_cpu(raw->ch_prev_seq) ? 0 : -EUCLEAN;
 }
 
-/* Moves log to the start of a chunk, which holds the records that come next. */
-static int enter_chunk(const struct dxc_volume *vol, struct dxc_log *log, u64 chunk)
+int dxc_segment_read(const struct dxc_volume *vol, dxc_chunk chunk, struct dxc_segment *seg)
+{
+	struct daxfs_chunk raw;
+	int err = read_head(vol, chunk, &raw);
+
+	if (err)
+		return err;
+	seg->count = le32_to_cpu(raw.ch_count);
+	seg->salt = le64_to_cpu(raw.ch_salt);
+	return 0;
+}
+
+/*
+ * How many records the segment that log has entered holds, as the next one
+ * says. A next one that cannot be is found when its turn comes, after the
+ * records before it.
+ */
+static void look_ahead(const struct dxc_volume *vol, struct dxc_log *log)
+{
+	u64 word = dxc_log_next(vol, log->chunk);
+	struct daxfs_chunk raw;
+
+	log->end_seq = DXC_NO_SEQ;
+	if (word && !read_head(vol, word - 1, &raw))
+		log->end_seq = le64_to_cpu(raw.ch_prev_seq);
+}
+
+/* Moves log to the start of a segment, which holds the records that come next. */
+static int enter_segment(const struct dxc_volume *vol, struct dxc_log *log, u64 chunk)
 {
 	struct daxfs_chunk raw;
 	int err;
@@ -57,19 +92,21 @@ static int enter_chunk(const struct dxc_volume *vol, struct dxc_log *log, u64 ch
 	err = log->left ? read_head(vol, chunk, &raw) : -EUCLEAN;
 	if (err)
 		return err;
-	/*
-	 * A log that was rewritten starts with a later number than the branch
-	 * did, and so does what a commit joined to its parent's.
-	 */
-	if (log->chunk != DXC_NO_CHUNK && le64_to_cpu(raw.ch_first_seq) < log->seq)
+	/* What is before it should have had more records, or fewer. */
+	if (log->chunk != DXC_NO_CHUNK && le64_to_cpu(raw.ch_prev_seq) != log->seq)
 		return -EUCLEAN;
-	if (log->chunk == DXC_NO_CHUNK)
+	if (log->chunk == DXC_NO_CHUNK) {
 		log->head_salt = le64_to_cpu(raw.ch_salt);
+		log->base_seq = le64_to_cpu(raw.ch_prev_seq);
+	}
+	/* A log that was rewritten goes on with a later number than it had. */
 	log->seq = le64_to_cpu(raw.ch_first_seq);
 	log->left--;
 	log->chunk = chunk;
+	log->count = le32_to_cpu(raw.ch_count);
 	log->used = sizeof(raw);
 	log->salted = start_of(le64_to_cpu(raw.ch_salt));
+	look_ahead(vol, log);
 	return 0;
 }
 
@@ -79,14 +116,16 @@ int dxc_log_open(const struct dxc_volume *vol, u64 head, u64 first_seq,
 	memset(log, 0, sizeof(*log));
 	log->head = DXC_NO_CHUNK;
 	log->chunk = DXC_NO_CHUNK;
+	log->base_seq = first_seq;
 	log->seq = first_seq;
+	log->end_seq = DXC_NO_SEQ;
 	log->left = dxc_chunk_count(vol);
 	if (!head)
 		return 0;
 	if (head > dxc_chunk_count(vol))
 		return -EUCLEAN;
 	log->head = head - 1;
-	return enter_chunk(vol, log, log->head);
+	return enter_segment(vol, log, log->head);
 }
 
 /* A whole record at log->used, copied and checked; -ENODATA when there is none. */
@@ -94,7 +133,7 @@ static int read_here(const struct dxc_volume *vol, const struct dxc_log *log, vo
 		     u32 *size)
 {
 	dxc_off at = dxc_chunk_offset(vol, log->chunk) + log->used;
-	u32 room = vol->chunk_size - log->used;
+	u32 room = dxc_log_size(vol, log) - log->used;
 	struct daxfs_record *head = buf;
 	int err;
 
@@ -104,7 +143,7 @@ static int read_here(const struct dxc_volume *vol, const struct dxc_log *log, vo
 	if (err)
 		return err;
 	*size = le32_to_cpu(head->lr_size);
-	if (*size <= sizeof(*head) || *size % 8 || *size > room ||
+	if (*size <= sizeof(*head) || *size % 8 || *size > min_t(u32, room, DAXFS_RECORD_MAX) ||
 	    le64_to_cpu(head->lr_seq) != log->seq)
 		return -ENODATA;
 	/* The head is fetched again with the rest; the checksum covers this copy. */
@@ -128,22 +167,27 @@ u64 dxc_log_next(const struct dxc_volume *vol, dxc_chunk chunk)
 
 int dxc_log_read(const struct dxc_volume *vol, struct dxc_log *log, void *buf, u32 *size)
 {
+	struct dxc_log next = *log;
 	u64 word;
 	int err;
 
 	if (log->chunk == DXC_NO_CHUNK)
 		return -ENODATA;
-	err = read_here(vol, log, buf, size);
+	err = log->seq == log->end_seq ? -ENODATA : read_here(vol, log, buf, size);
 	if (err == -ENODATA) {
+		/* A segment of a chain is never empty. */
+		if (log->used == sizeof(struct daxfs_chunk))
+			return -EUCLEAN;
 		word = dxc_log_next(vol, log->chunk);
 		if (!word)
 			return -ENODATA;
-		err = enter_chunk(vol, log, word - 1);
+		err = enter_segment(vol, &next, word - 1);
 		if (err)
 			return err;
-		err = read_here(vol, log, buf, size);
-		if (err == -ENODATA)
-			return -EUCLEAN;
+		err = read_here(vol, &next, buf, size);
+		if (err)
+			return err == -ENODATA ? -EUCLEAN : err;
+		*log = next;
 	}
 	if (err)
 		return err;
@@ -171,7 +215,7 @@ bool dxc_log_is_current(const struct dxc_volume *vol, struct dxc_log *log, u64 h
 int dxc_log_look_behind(const struct dxc_volume *vol, const struct dxc_log *log, void *buf,
 			dxc_off *at)
 {
-	u64 patience = 8ull * vol->chunk_size;
+	u64 patience = 8ull * dxc_segment_max(vol);
 	const struct daxfs_record *head;
 	u32 rest, i, size;
 	int err;
@@ -180,15 +224,15 @@ int dxc_log_look_behind(const struct dxc_volume *vol, const struct dxc_log *log,
 	if (log->chunk == DXC_NO_CHUNK)
 		return 0;
 	*at = dxc_chunk_offset(vol, log->chunk) + log->used;
-	rest = vol->chunk_size - log->used;
+	rest = dxc_log_size(vol, log) - log->used;
 	err = dxc_region_read(&vol->region, *at, buf, rest);
 	if (err)
 		return err;
 	for (i = 0; rest - i >= sizeof(*head); i += 8) {
 		head = (const struct daxfs_record *)((u8 *)buf + i);
 		size = le32_to_cpu(head->lr_size);
-		/* Records are longer than a byte: so many fit no chunk. */
-		if (le64_to_cpu(head->lr_seq) - log->seq - 1 >= vol->chunk_size ||
+		/* Records are longer than a byte: so many fit no segment. */
+		if (le64_to_cpu(head->lr_seq) - log->seq - 1 >= dxc_segment_max(vol) ||
 		    size <= sizeof(*head) || size % 8 || size > rest - i)
 			continue;
 		/* What only looks like one, long and all over the chunk, is no honest log either. */
@@ -221,34 +265,34 @@ static void seal(const struct dxc_log *log, struct dxc_record *rec)
 bool dxc_log_has_room(const struct dxc_volume *vol, const struct dxc_log *log,
 		      const struct dxc_record *rec)
 {
-	return log->chunk != DXC_NO_CHUNK && rec->size <= vol->chunk_size - log->used;
+	return log->chunk != DXC_NO_CHUNK && rec->size <= dxc_log_size(vol, log) - log->used;
 }
 
-static int check_record(const struct dxc_volume *vol, const struct dxc_record *rec)
+static int check_record(const struct dxc_record *rec)
 {
-	if (rec->full || rec->size > dxc_record_max(vol))
+	if (rec->full || rec->size > DAXFS_RECORD_MAX)
 		return -E2BIG;
 	/* An empty record says nothing and could not be told from the end. */
 	return rec->size <= sizeof(struct daxfs_record) ? -EINVAL : 0;
 }
 
 /*
- * What a chunk held before may be what a user wrote to a file, or the value of
+ * What a segment held before may be what a user wrote to a file, or the value of
  * an xattr in a record that was torn: made to look like the record that comes
  * next it would be taken for one. Durable after the next fence.
  */
-static void clear_chunk(const struct dxc_volume *vol, dxc_chunk chunk, u32 from)
+static void clear_rest(const struct dxc_volume *vol, dxc_chunk chunk, u32 from, u32 size)
 {
 	u8 *at = vol->region.base + dxc_chunk_offset(vol, chunk) + from;
 
-	memset(at, 0, vol->chunk_size - from);
+	memset(at, 0, size - from);
 	if (vol->region.persistent)
-		dxc_write_back(at, vol->chunk_size - from);
+		dxc_write_back(at, size - from);
 }
 
 int dxc_log_clear_end(const struct dxc_volume *vol, struct dxc_log *log, void *buf)
 {
-	u32 rest = vol->chunk_size - log->used;
+	u32 rest = dxc_log_size(vol, log) - log->used;
 	int err;
 
 	err = dxc_region_read(&vol->region, dxc_chunk_offset(vol, log->chunk) + log->used, buf,
@@ -257,7 +301,7 @@ int dxc_log_clear_end(const struct dxc_volume *vol, struct dxc_log *log, void *b
 		return err;
 	/* Nearly always it is: nothing is written for that. */
 	if (rest && (*(u8 *)buf || memcmp(buf, (u8 *)buf + 1, rest - 1) != 0)) {
-		clear_chunk(vol, log->chunk, log->used);
+		clear_rest(vol, log->chunk, log->used, dxc_log_size(vol, log));
 		/* What a torn record left is gone before another may look like its end. */
 		dxc_write_fence(vol->region.persistent);
 	}
@@ -266,26 +310,28 @@ int dxc_log_clear_end(const struct dxc_volume *vol, struct dxc_log *log, void *b
 }
 
 int dxc_log_extend(const struct dxc_volume *vol, struct dxc_log *log, dxc_off head_at,
-		   dxc_chunk chunk, struct dxc_record *rec)
+		   dxc_chunk chunk, u32 count, struct dxc_record *rec)
 {
 	struct daxfs_chunk raw = { .ch_magic = cpu_to_le32(DAXFS_CHUNK_MAGIC) };
 	u64 salt;
 	dxc_off at;
 	int err;
 
-	err = check_record(vol, rec);
+	err = check_record(rec);
 	if (!err)
 		err = new_salt(vol, &salt);
 	if (err)
 		return err;
 	raw.ch_first_seq = cpu_to_le64(log->seq);
+	raw.ch_prev_seq = cpu_to_le64(log->chunk == DXC_NO_CHUNK ? log->base_seq : log->seq);
+	raw.ch_count = cpu_to_le32(count);
 	raw.ch_index = cpu_to_le64(chunk);
 	raw.ch_salt = cpu_to_le64(salt);
 	raw.ch_checksum = cpu_to_le32(chunk_checksum(&raw));
 	at = dxc_chunk_offset(vol, chunk);
 	log->salted = start_of(salt);
 	seal(log, rec);
-	clear_chunk(vol, chunk, sizeof(raw) + rec->size);
+	clear_rest(vol, chunk, sizeof(raw) + rec->size, count * vol->chunk_size);
 	dxc_region_write(vol, at, &raw, sizeof(raw));
 	dxc_region_write(vol, at + sizeof(raw), rec->buf, rec->size);
 	if (log->chunk != DXC_NO_CHUNK) {
@@ -298,20 +344,22 @@ int dxc_log_extend(const struct dxc_volume *vol, struct dxc_log *log, dxc_off he
 	if (head_at)
 		dxc_publish(vol, head_at, dxc_link_seal(chunk + 1ull));
 	log->chunk = chunk;
+	log->count = count;
 	log->used = sizeof(raw) + rec->size;
 	log->seq++;
+	log->end_seq = DXC_NO_SEQ;
 	log->cleared = true;
 	return 0;
 }
 
 int dxc_log_add(const struct dxc_volume *vol, struct dxc_log *log, struct dxc_record *rec)
 {
-	int err = check_record(vol, rec);
+	int err = check_record(rec);
 
 	if (err)
 		return err;
 	if (unlikely(!log->cleared)) {
-		clear_chunk(vol, log->chunk, log->used + rec->size);
+		clear_rest(vol, log->chunk, log->used + rec->size, dxc_log_size(vol, log));
 		/* What a torn record left behind this one is gone before this one counts. */
 		dxc_write_fence(vol->region.persistent);
 		log->cleared = true;
@@ -330,16 +378,18 @@ int dxc_log_append(const struct dxc_volume *vol, struct dxc_log *log,
 		   struct dxc_record *rec)
 {
 	dxc_chunk chunk;
+	u32 count;
 	int err;
 
 	if (dxc_log_has_room(vol, log, rec))
 		return dxc_log_add(vol, log, rec);
-	err = check_record(vol, rec);
+	err = check_record(rec);
+	count = dxc_segment_chunks(vol, rec->size);
 	if (!err)
-		err = dxc_chunk_take(vol, hint, DAXFS_CHUNK_LOG, owner, &chunk);
+		err = dxc_chunk_take(vol, hint, DAXFS_CHUNK_LOG, owner, count, &chunk);
 	if (err)
 		return err;
-	return dxc_log_extend(vol, log, head_at, chunk, rec);
+	return dxc_log_extend(vol, log, head_at, chunk, count, rec);
 }
 
 void dxc_log_switch(const struct dxc_volume *vol, dxc_off head_at, const struct dxc_log *log)

@@ -228,6 +228,7 @@ static int merge_chunks(struct dxc_layer *layer, struct dxc_layer *upper)
 		if (err)
 			return err;
 	}
+	layer->damaged |= upper->damaged;
 	layer->log_chunks += upper->log_chunks;
 	layer->log_bytes += upper->log_bytes;
 	layer->used_blocks += upper->used_blocks;
@@ -237,6 +238,7 @@ static int merge_chunks(struct dxc_layer *layer, struct dxc_layer *upper)
 		struct dxc_log before = layer->log;
 
 		layer->log = upper->log;
+		layer->log.base_seq = before.base_seq;
 		layer->behind = upper->behind;
 		if (before.head != DXC_NO_CHUNK) {
 			layer->log.head = before.head;

@@ -205,13 +205,10 @@ struct dxc_apply {
 	struct dxc_layer_xattr *xattrs;
 	struct dxc_layer_xattr **xattrs_end;
 	char *target;
-	u32 items;			/* of the record; no more than DXC_ITEMS_KEPT are kept */
+	u32 items;			/* of the record, in layer->items */
 	bool replay;			/* the record is from the region: believe nothing */
 	bool failed;			/* in replay: memory ran out, half of it is done */
 };
-
-/* What operations put into a record is decoded once; a longer one is decoded again. */
-#define DXC_ITEMS_KEPT	8u
 
 /*
  * Everything that can fail. Cancelled with dxc_apply_cancel() or done with
@@ -220,10 +217,9 @@ struct dxc_apply {
  */
 int dxc_apply_prepare(struct dxc_layer *layer, const void *record, u32 size, u32 ranges,
 		      bool replay, struct dxc_apply *ap, struct dxc_finding *f);
-/* As many ranges as compaction puts into a record. */
-#define DXC_RANGES_MAX	(DXC_LEAF_RUNS / 4)
-/* Cannot fail but in replay. */
-void dxc_apply(struct dxc_layer *layer, const void *record, u32 size, struct dxc_apply *ap);
+#define DXC_RANGES_MAX	DAXFS_ITEMS_MAX
+/* size: of the record that was prepared, and is there yet. Cannot fail but in replay. */
+void dxc_apply(struct dxc_layer *layer, u32 size, struct dxc_apply *ap);
 /* Nothing of the record happens: the layer is what it was. */
 void dxc_apply_cancel(struct dxc_layer *layer, const void *record, u32 size,
 		      struct dxc_apply *ap);
@@ -237,9 +233,14 @@ enum dxc_purpose {
 	DXC_COMPACTS,
 };
 
-/* A chunk for the layer, noted in its list. */
-int dxc_space_take_chunk(struct dxc_layer *layer, u32 kind, enum dxc_purpose purpose,
-			 dxc_chunk *chunk);
+/* A data chunk for the layer, noted in its list. */
+int dxc_space_take_chunk(struct dxc_layer *layer, dxc_chunk *chunk);
+/*
+ * A segment for a record of that many bytes: chunks from *chunk on, *count of
+ * them, more than it needs where the log is long. Noted in the layer's list.
+ */
+int dxc_space_take_segment(struct dxc_layer *layer, u32 record_size, enum dxc_purpose purpose,
+			   dxc_chunk *chunk, u32 *count);
 /* Blocks given up at once: nobody reads them any more. */
 void dxc_space_free(struct dxc_layer *layer, dxc_off data, u64 count);
 /* Likewise, but somebody may still: they come back with dxc_layer_settle(). */

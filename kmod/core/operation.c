@@ -10,33 +10,40 @@ int dxc_layer_append(struct dxc_layer *layer, struct dxc_record *rec, bool freei
 {
 	enum dxc_purpose purpose = freeing ? DXC_FREES : DXC_GROWS;
 	dxc_chunk chunk;
+	u32 count;
 	int err;
 
-	if (rec->full || rec->size > dxc_record_max(layer->vol))
+	if (rec->full || rec->size > DAXFS_RECORD_MAX)
 		return -E2BIG;
-	/* In place of a damaged record, what came after that could come back behind this one. */
+	/* What was lost would be behind it, or in its place. */
+	if (unlikely(layer->damaged))
+		return -EUCLEAN;
+	/* Memory that cannot be read is not written to. */
 	if (unlikely(layer->behind)) {
 		dxc_log_leave(layer->vol, &layer->log);
 		layer->behind = 0;
 	}
 	if (dxc_log_has_room(layer->vol, &layer->log, rec))
 		return dxc_log_add(layer->vol, &layer->log, rec);
-	err = dxc_space_take_chunk(layer, DAXFS_CHUNK_LOG, purpose, &chunk);
+	err = dxc_space_take_segment(layer, rec->size, purpose, &chunk, &count);
 	if (err == -ENOSPC && dxc_layer_squeeze(layer)) {
 		if (dxc_log_has_room(layer->vol, &layer->log, rec))
 			return dxc_log_add(layer->vol, &layer->log, rec);
-		err = dxc_space_take_chunk(layer, DAXFS_CHUNK_LOG, purpose, &chunk);
+		err = dxc_space_take_segment(layer, rec->size, purpose, &chunk, &count);
 	}
 	if (err)
 		return err;
 	return dxc_log_extend(layer->vol, &layer->log,
-			      dxc_branch_head_at(layer->vol, layer->owner.branch), chunk, rec);
+			      dxc_branch_head_at(layer->vol, layer->owner.branch), chunk, count,
+			      rec);
 }
 
-/* The scratch is as large as the largest record. */
+/* Without memory for it the record has no room, which finish() says. */
 static void start(struct dxc_layer *layer, struct dxc_record *rec)
 {
-	dxc_record_start(rec, layer->scratch, dxc_record_max(layer->vol));
+	bool there = !dxc_layer_scratch(layer);
+
+	dxc_record_start(rec, layer->scratch, there ? DAXFS_RECORD_MAX : 0);
 }
 
 static int finish(struct dxc_layer *layer, struct dxc_record *rec, bool freeing)
@@ -45,7 +52,7 @@ static int finish(struct dxc_layer *layer, struct dxc_record *rec, bool freeing)
 	int err;
 
 	if (rec->full)
-		return -E2BIG;
+		return rec->room ? -E2BIG : -ENOMEM;
 	err = dxc_apply_prepare(layer, rec->buf, rec->size, rec->ranges, false, &ap, NULL);
 	if (err)
 		return err;
@@ -54,7 +61,7 @@ static int finish(struct dxc_layer *layer, struct dxc_record *rec, bool freeing)
 		dxc_apply_cancel(layer, rec->buf, rec->size, &ap);
 		return err;
 	}
-	dxc_apply(layer, rec->buf, rec->size, &ap);
+	dxc_apply(layer, rec->size, &ap);
 	return 0;
 }
 
@@ -368,7 +375,7 @@ int dxc_op_xattr(struct dxc_layer *layer, const struct dxc_attr *attr, u32 prefi
 	start(layer, &rec);
 	dxc_record_inode(&rec, attr);
 	dxc_record_xattr(&rec, attr->ino, prefix, name, len, value, value_len);
-	return finish(layer, &rec, false);
+	return finish(layer, &rec, !value);
 }
 
 static void free_run(struct dxc_layer *layer, const struct dxc_run *run)

@@ -11,6 +11,7 @@ void dxc_record_start(struct dxc_record *rec, void *buf, u32 room)
 	rec->buf = buf;
 	rec->room = room;
 	rec->size = sizeof(struct daxfs_record);
+	rec->items = 0;
 	rec->ranges = 0;
 	rec->full = room < sizeof(struct daxfs_record);
 }
@@ -21,7 +22,8 @@ static void *add(struct dxc_record *rec, u32 type, dxc_ino ino, u32 head, u32 ta
 	u32 size = (head + tail + 7) & ~7u;
 	struct daxfs_item *item;
 
-	if (rec->full || size > 0xfff8 || size > rec->room - rec->size) {
+	if (rec->full || rec->items == DAXFS_ITEMS_MAX || size > 0xfff8 ||
+	    size > rec->room - rec->size) {
 		rec->full = true;
 		return NULL;
 	}
@@ -31,6 +33,7 @@ static void *add(struct dxc_record *rec, u32 type, dxc_ino ino, u32 head, u32 ta
 	item->it_size = cpu_to_le16(size);
 	item->it_ino = cpu_to_le64(ino);
 	rec->size += size;
+	rec->items++;
 	return item;
 }
 

@@ -110,6 +110,7 @@ static const char *const texts[DXC_CODES] = {
 	[DXC_LR_PARENT] = "directory of a branch is entered in one that is not its parent",
 	[DXC_LR_LOST] = "no path from the root leads to the directory in a branch",
 	[DXC_LR_CUT] = "log ends at a damaged record, and others are behind it",
+	[DXC_LR_GAP] = "log does not go on after this record, though others were written",
 	[DXC_LR_TORN] = "last record of a log was not written to its end",
 	[DXC_LR_OVER] = "log gives away a name that was not taken from its inode before",
 };

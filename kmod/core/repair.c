@@ -22,9 +22,10 @@
 
 /* What the survey has of a branch, besides its node. */
 struct account {
-	dxc_chunk tail;		/* chunk that its log ends in */
+	dxc_chunk tail;		/* first chunk of the segment that its log ends in */
 	u32 used;		/* bytes of it */
-	bool cut;		/* records are behind that */
+	u32 size;		/* bytes of it in all */
+	bool cut;		/* records that were read no more are behind that */
 	bool takes;		/* its log uses a log chunk that is not its own, says the table */
 	bool leaves;		/* and it has one that its log does not use */
 };
@@ -66,6 +67,7 @@ enum dxc_remedy dxc_code_remedy(unsigned int code)
 	case DXC_BR_TWICE:
 	case DXC_BR_LOST:
 	case DXC_LR_CUT:
+	case DXC_LR_GAP:
 		return DXC_REMEDY_ASKED;
 	}
 	return DXC_REMEDY_NONE;
@@ -374,14 +376,21 @@ static int survey_log(struct delta *d, u32 index)
 	/* A commit that is not over could not be finished: two have that log. */
 	if (node->commits)
 		return 0;
+	/*
+	 * A log that is damaged ends before that from now on, if that was asked
+	 * for. The logs of children, which a commit joins to it, start where it
+	 * ended: it stays as it is while it has some.
+	 */
+	d->salvages = m->rep->asked && !node->child;
 	err = dxc_delta_load(d, index, &f);
 	if (err || !node->layer)
 		return err;
-	node->read = !node->layer->shares;
+	node->read = !node->layer->shares && (!node->layer->damaged || d->salvages);
 	m->ino = max_t(dxc_ino, m->ino, node->layer->last_ino);
 	account->tail = node->layer->log.chunk;
 	account->used = node->layer->log.used;
-	account->cut = node->layer->behind;
+	account->size = dxc_log_size(m->vol, &node->layer->log);
+	account->cut = node->layer->damaged;
 	return 0;
 }
 
@@ -423,7 +432,10 @@ static void doubt(struct mender *m, struct delta *d)
 	}
 }
 
-/* The end of a log is where its next record goes: nothing is behind it. */
+/*
+ * The end of a log is where its next record goes: nothing is behind it, and no
+ * segment follows.
+ */
 static int mend_ends(struct mender *m, const struct delta *d)
 {
 	const struct account *account;
@@ -437,7 +449,12 @@ static int mend_ends(struct mender *m, const struct delta *d)
 		    (account->cut && !m->rep->asked))
 			continue;
 		at = dxc_chunk_offset(m->vol, account->tail);
-		err = clear(m, at + account->used, at + m->vol->chunk_size);
+		if (account->cut)
+			dxc_publish(m->vol, at + offsetof(struct daxfs_chunk, ch_next), 0);
+		/* A log has a record, or no segment. */
+		if (account->used == sizeof(struct daxfs_chunk))
+			dxc_publish(m->vol, dxc_branch_head_at(m->vol, i), 0);
+		err = clear(m, at + account->used, at + account->size);
 	}
 	return err;
 }

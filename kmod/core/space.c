@@ -7,11 +7,6 @@
  */
 #include "node.h"
 
-/*
- * Free chunks that only what makes room may take. What it writes makes the log
- * longer, so that there have to be as many as compaction needs behind them.
- */
-#define RESERVE 8u
 /* Chunks looked at for free blocks before a new one is taken. */
 #define LOOK 32u
 /* Chunks tried for a log: their blocks are hardly ever busy. */
@@ -112,30 +107,38 @@ static void tidy_list(struct dxc_layer *layer)
 	layer->cursor = 0;
 }
 
-int dxc_space_note(struct dxc_layer *layer, dxc_chunk chunk)
+/* Room in the list for so many more. -ENOMEM. */
+static int reserve_notes(struct dxc_layer *layer, u32 more)
 {
 	dxc_chunk *list;
 	u32 room;
 
-	if (layer->chunk_count < layer->chunk_room)
-		goto add;
+	if (layer->chunk_count + more <= layer->chunk_room)
+		return 0;
 	if (layer->chunk_count)
 		tidy_list(layer);
 	/* Not tidied again soon. */
-	if (layer->chunk_count >= layer->chunk_room / 4 * 3) {
-		room = max_t(u32, layer->chunk_room * 2, 8);
-		list = dxc_alloc(room, sizeof(*list));
-		if (!list)
-			return -ENOMEM;
-		if (layer->chunk_count)
-			memcpy(list, layer->chunks, layer->chunk_count * sizeof(*list));
-		dxc_free(layer->chunks);
-		layer->chunks = list;
-		layer->chunk_room = room;
-	}
-add:
-	layer->chunks[layer->chunk_count++] = chunk;
+	if (layer->chunk_count + more <= layer->chunk_room / 4 * 3)
+		return 0;
+	room = max_t(u32, layer->chunk_room * 2, 8 + more);
+	list = dxc_alloc(room, sizeof(*list));
+	if (!list)
+		return -ENOMEM;
+	if (layer->chunk_count)
+		memcpy(list, layer->chunks, layer->chunk_count * sizeof(*list));
+	dxc_free(layer->chunks);
+	layer->chunks = list;
+	layer->chunk_room = room;
 	return 0;
+}
+
+int dxc_space_note(struct dxc_layer *layer, dxc_chunk chunk)
+{
+	int err = reserve_notes(layer, 1);
+
+	if (!err)
+		layer->chunks[layer->chunk_count++] = chunk;
+	return err;
 }
 
 /* Free chunks that there really are; the walk is as long as the table. */
@@ -173,15 +176,32 @@ static u32 reclaim(const struct dxc_volume *vol)
 	return n;
 }
 
+/* Chunks that are kept whatever logs hold, in an area that is not tiny. */
+static u32 headroom(const struct dxc_volume *vol)
+{
+	return min_t(u32, 4, dxc_chunk_count(vol) / 16);
+}
+
 /*
- * Chunks that a new log would take, about: records do not fill them to the last
- * byte. A log that says very much is not written anew in any case.
+ * Chunks that a new log would take: compaction gives the old one back when the
+ * new one is complete. Records do not fill segments to the last byte, and each
+ * has a header.
  */
 static u32 compaction_needs(const struct dxc_layer *layer)
 {
 	u64 need = layer->live_bytes / layer->vol->chunk_size;
 
-	return min_t(u64, need + need / 3 + 2, dxc_chunk_count(layer->vol) / 4);
+	return min_t(u64, need + need / 8 + headroom(layer->vol), dxc_chunk_count(layer->vol));
+}
+
+/*
+ * Of what is left beyond that, what only operations that make room may take:
+ * each writes a record before it does. A part of the log, so that it is not
+ * written anew for each few of them.
+ */
+static u32 frees_need(const struct dxc_layer *layer, u32 compaction)
+{
+	return compaction / 8 + headroom(layer->vol);
 }
 
 /* Free chunks that may not be taken for this. */
@@ -190,7 +210,7 @@ static u32 reserved(const struct dxc_layer *layer, enum dxc_purpose purpose)
 	u32 reserve = compaction_needs(layer);
 
 	if (purpose == DXC_GROWS)
-		reserve += min_t(u32, RESERVE, dxc_chunk_count(layer->vol) / 16);
+		reserve += frees_need(layer, reserve);
 	return reserve;
 }
 
@@ -209,16 +229,16 @@ u64 dxc_space_left(const struct dxc_layer *layer, bool later)
 	       (later ? layer->retired_blocks : 0);
 }
 
-/* May one more be taken for this? Counts only when few are left. */
-static bool has_plenty(struct dxc_layer *layer, enum dxc_purpose purpose)
+/* May so many more be taken for this? Counts only when few are left. */
+static bool has_plenty(struct dxc_layer *layer, enum dxc_purpose purpose, u32 count)
 {
 	struct dxc_space *space = layer->space;
-	u32 reserve = reserved(layer, purpose);
+	u32 reserve = reserved(layer, purpose) + count - 1;
 	u32 left = READ_ONCE(space->free);
 
 	if (purpose == DXC_COMPACTS)
 		return true;
-	if (left <= reserve + 3 * RESERVE) {
+	if (left <= 2 * reserve) {
 		left = count_free(layer->vol);
 		if (left <= reserve) {
 			reclaim(layer->vol);
@@ -239,60 +259,93 @@ static bool is_busy(const struct dxc_layer *layer, dxc_chunk chunk, u32 block, u
 			    (u64)block * DAXFS_BLOCK_SIZE, count);
 }
 
-static int take_free(struct dxc_layer *layer, u32 kind, dxc_chunk *chunk)
+static int take_free(struct dxc_layer *layer, u32 kind, u32 count, dxc_chunk *chunk)
 {
 	struct dxc_space *space = layer->space;
 	int err;
 
-	err = dxc_chunk_take(layer->vol, &space->hint, kind, layer->owner, chunk);
+	err = dxc_chunk_take(layer->vol, &space->hint, kind, layer->owner, count, chunk);
 	if (err == -ENOSPC && reclaim(layer->vol))
-		err = dxc_chunk_take(layer->vol, &space->hint, kind, layer->owner, chunk);
+		err = dxc_chunk_take(layer->vol, &space->hint, kind, layer->owner, count, chunk);
 	return err;
 }
 
-/* All of a log's chunk is written at once, so none of its blocks may be busy. */
-static int take_idle(struct dxc_layer *layer, u32 kind, dxc_chunk *chunk)
+/* All of a segment is written at once, so none of its blocks may be busy. */
+static int take_idle(struct dxc_layer *layer, u32 count, dxc_chunk *chunk)
 {
-	u32 tries;
+	u32 tries, i;
 	int err;
 
 	for (tries = 0; tries < LOG_TRIES; tries++) {
-		err = take_free(layer, kind, chunk);
-		if (err || kind != DAXFS_CHUNK_LOG ||
-		    !is_busy(layer, *chunk, 0, layer->space->chunk_blocks))
+		err = take_free(layer, DAXFS_CHUNK_LOG, count, chunk);
+		if (err || !is_busy(layer, *chunk, 0, count * layer->space->chunk_blocks))
 			return err;
-		dxc_chunk_free(layer->vol, *chunk, layer->owner, dxc_commit_seq(layer->vol));
+		for (i = 0; i < count; i++)
+			dxc_chunk_free(layer->vol, *chunk + i, layer->owner,
+				       dxc_commit_seq(layer->vol));
 	}
 	return -ENOSPC;
 }
 
-int dxc_space_take_chunk(struct dxc_layer *layer, u32 kind, enum dxc_purpose purpose,
-			 dxc_chunk *chunk)
+static void count_taken(struct dxc_space *space, u32 count)
+{
+	space->free -= min_t(u32, space->free, count);
+}
+
+int dxc_space_take_chunk(struct dxc_layer *layer, dxc_chunk *chunk)
 {
 	struct dxc_space *space = layer->space;
 	int err;
 
-	if (!has_plenty(layer, purpose))
+	if (!has_plenty(layer, DXC_GROWS, 1))
 		return -ENOSPC;
 	/* Before it is taken: what cannot be noted is not taken. */
-	err = dxc_space_note(layer, DXC_NO_CHUNK);
+	err = reserve_notes(layer, 1);
+	if (!err)
+		err = take_free(layer, DAXFS_CHUNK_DATA, 1, chunk);
 	if (err)
 		return err;
-	err = take_idle(layer, kind, chunk);
-	if (err) {
-		layer->chunk_count--;
+	layer->chunks[layer->chunk_count++] = *chunk;
+	count_taken(space, 1);
+	memset(bits_of(layer, *chunk), 0, space->chunk_bytes);
+	layer->free_blocks += space->chunk_blocks;
+	return 0;
+}
+
+/* Longer ones where the log is long: fewer headers, and less of each is left over. */
+static u32 segment_wish(const struct dxc_layer *layer, u32 need)
+{
+	u32 max = dxc_segment_chunks(layer->vol, DAXFS_RECORD_MAX);
+
+	return max_t(u32, need, min_t(u32, layer->log_chunks / 16, max));
+}
+
+int dxc_space_take_segment(struct dxc_layer *layer, u32 record_size, enum dxc_purpose purpose,
+			   dxc_chunk *chunk, u32 *count)
+{
+	u32 need = dxc_segment_chunks(layer->vol, record_size), i;
+	int err;
+
+	*count = purpose == DXC_FREES ? need : segment_wish(layer, need);
+	if (!has_plenty(layer, purpose, *count))
+		*count = need;
+	if (!has_plenty(layer, purpose, *count))
+		return -ENOSPC;
+	err = reserve_notes(layer, *count);
+	if (!err)
+		err = take_idle(layer, *count, chunk);
+	if (err == -ENOSPC && *count > need) {
+		*count = need;
+		err = take_idle(layer, need, chunk);
+	}
+	if (err)
 		return err;
+	for (i = 0; i < *count; i++) {
+		layer->chunks[layer->chunk_count++] = *chunk + i;
+		dxc_space_mark_log(layer, *chunk + i);
 	}
-	layer->chunks[layer->chunk_count - 1] = *chunk;
-	if (space->free)
-		space->free--;
-	if (kind == DAXFS_CHUNK_LOG) {
-		dxc_space_mark_log(layer, *chunk);
-		layer->log_chunks++;
-	} else {
-		memset(bits_of(layer, *chunk), 0, space->chunk_bytes);
-		layer->free_blocks += space->chunk_blocks;
-	}
+	layer->log_chunks += *count;
+	count_taken(layer->space, *count);
 	return 0;
 }
 
@@ -377,7 +430,7 @@ static u32 take_near(struct dxc_layer *layer, dxc_off near, u64 want)
 	/* The next chunk, if it is free and this one gets it. */
 	if (dxc_chunk_is_free(layer->vol, chunk)) {
 		layer->space->hint = chunk;
-		if (dxc_space_take_chunk(layer, DAXFS_CHUNK_DATA, DXC_GROWS, &got) || got != chunk)
+		if (dxc_space_take_chunk(layer, &got) || got != chunk)
 			return 0;
 	} else if (!is_ours(layer, chunk, DAXFS_CHUNK_DATA)) {
 		return 0;
@@ -405,7 +458,7 @@ int dxc_blocks_take(struct dxc_layer *layer, dxc_off near, u64 want, dxc_off *of
 		    layer->free_blocks > layer->used_blocks / 8 + want)
 			n = take_partial(layer, want, LOOK, &chunk, &block);
 		if (!n) {
-			err = dxc_space_take_chunk(layer, DAXFS_CHUNK_DATA, DXC_GROWS, &chunk);
+			err = dxc_space_take_chunk(layer, &chunk);
 			if (!err) {
 				n = take_first(layer, chunk, want, &block);
 				if (n < layer->space->chunk_blocks)

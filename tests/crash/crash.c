@@ -197,7 +197,7 @@ int main(int argc, char **argv)
 						 { 0 } };
 	u64 seed = 1, crashes = 0, ops = 0;
 	time_t end = time(NULL) + 50;
-	struct image *img = world_image(64);
+	struct image *img = world_image(256, DAXFS_CHUNK_DEFAULT);
 	struct op op;
 	u32 i, k;
 	int c;

@@ -74,8 +74,8 @@ static void run(struct world *w, const u8 *input, u32 len)
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
-	arena_open(&arenas[0], world_image(96));
-	arena_open(&arenas[1], world_image(16));
+	arena_open(&arenas[0], world_image(96, IMAGE_CHUNK));
+	arena_open(&arenas[1], world_image(16, IMAGE_CHUNK));
 	return 0;
 }
 

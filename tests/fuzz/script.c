@@ -104,7 +104,7 @@ static u64 shown_in_main(const struct script_ground *gr)
 
 static void ground_new(struct script_ground *gr, bool child)
 {
-	struct image *img = world_image(CHUNKS);
+	struct image *img = world_image(CHUNKS, IMAGE_CHUNK);
 	dxc_chunk hint = 0;
 	struct dxc_branch br;
 	dxc_ino ino;
@@ -126,7 +126,7 @@ static void ground_new(struct script_ground *gr, bool child)
 	/* The last ones are data, and those before them are left for logs. */
 	for (i = 0; i < SCRIPT_CHUNKS; i++) {
 		hint = CHUNKS - SCRIPT_CHUNKS + i;
-		MUST(!dxc_chunk_take(gr->vol, &hint, DAXFS_CHUNK_DATA, gr->target,
+		MUST(!dxc_chunk_take(gr->vol, &hint, DAXFS_CHUNK_DATA, gr->target, 1,
 				     &gr->data[i]));
 		gr->logs[i] = CHUNKS - 2 * SCRIPT_CHUNKS + i;
 		MUST(dxc_chunk_is_free(gr->vol, gr->logs[i]));
@@ -151,7 +151,7 @@ struct writer {
 	struct script_ground *gr;
 	struct dxc_log log;
 	u32 used; /* log chunks */
-	u64 buf[DAXFS_CHUNK_MIN / sizeof(u64)]; /* records are aligned to 8 bytes */
+	u64 buf[IMAGE_SEGMENT / sizeof(u64)]; /* records are aligned to 8 bytes */
 };
 
 static dxc_off head_at(const struct writer *wr)
@@ -166,7 +166,7 @@ static bool take(struct writer *wr, dxc_chunk *chunk)
 	if (wr->used == SCRIPT_CHUNKS)
 		return false;
 	hint = wr->gr->logs[wr->used++];
-	return !dxc_chunk_take(wr->gr->vol, &hint, DAXFS_CHUNK_LOG, wr->gr->target,
+	return !dxc_chunk_take(wr->gr->vol, &hint, DAXFS_CHUNK_LOG, wr->gr->target, 1,
 			       chunk);
 }
 
@@ -186,7 +186,7 @@ static void put_record(struct writer *wr, const struct part *part)
 		if (dxc_log_add(vol, &wr->log, &rec))
 			return;
 	} else if (!part->len || !take(wr, &chunk) ||
-		   dxc_log_extend(vol, &wr->log, head_at(wr), chunk, &rec)) {
+		   dxc_log_extend(vol, &wr->log, head_at(wr), chunk, 1, &rec)) {
 		return;
 	}
 	if (!(part->arg & RECORD_TORN))
@@ -320,7 +320,7 @@ struct script_ground *script_open(const u8 *input, u32 len)
 
 bool script_revives(const struct script_ground *gr)
 {
-	static u64 room[DAXFS_CHUNK_MIN / sizeof(u64)];
+	static u64 room[IMAGE_SEGMENT / sizeof(u64)];
 	struct dxc_item item;
 	struct dxc_branch br;
 	struct dxc_log log;
@@ -369,7 +369,7 @@ static bool add_words(const struct script_ground *gr, u8 *input, u32 *len)
 /* The target's log as a script. */
 static bool add_log(const struct script_ground *gr, u8 *input, u32 *len)
 {
-	static u64 room[DAXFS_CHUNK_MIN / sizeof(u64)];
+	static u64 room[IMAGE_SEGMENT / sizeof(u64)];
 	u8 *buf = (u8 *)room;
 	dxc_chunk chunk = DXC_NO_CHUNK;
 	struct dxc_branch br;

@@ -154,7 +154,7 @@ static void add_log(struct mutate_plan *plan, const u8 *base, const struct dxc_b
 	struct dxc_log log;
 	u32 size, chunk_at = 0;
 	dxc_chunk last = DXC_NO_CHUNK;
-	void *buf = malloc(dxc_record_max(&plan->vol));
+	void *buf = malloc(dxc_segment_max(&plan->vol));
 	dxc_off chunk;
 
 	if (!buf)

@@ -157,7 +157,7 @@ int main(int argc, char **argv)
 		if (only != ~0u && only != k)
 			continue;
 		mode = &modes[k];
-		img = world_image(mode->chunks);
+		img = world_image(mode->chunks, DAXFS_CHUNK_DEFAULT);
 		memset(shared, 0, sizeof(total));
 		ops = calloc(mode->ops, sizeof(*ops));
 		count = sequences ? sequences : mode->sequences;

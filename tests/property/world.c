@@ -27,7 +27,7 @@ void fail_at(const char *file, int line, const char *format, ...)
 
 /* ---- the base ---- */
 
-struct image *world_image(u32 chunks)
+struct image *world_image(u32 chunks, u32 chunk_size)
 {
 	struct image *img = image_new();
 	u32 dir, ino, i;
@@ -35,6 +35,7 @@ struct image *world_image(u32 chunks)
 
 	img->writable = true;
 	img->chunks = chunks;
+	img->chunk_size = chunk_size;
 	img->branches = WORLD_BRANCHES + 4;
 	image_file(img, 1, "n0", 0);
 	image_file(img, 1, "n1", 5000);

@@ -69,7 +69,7 @@ struct world {
 };
 
 /* A base with something of each kind, and a delta area of so many chunks. */
-struct image *world_image(u32 chunks);
+struct image *world_image(u32 chunks, u32 chunk_size);
 void world_open(struct world *w, struct image *img);
 void world_close(struct world *w);
 /* 0, -ENOSPC, -ENOMEM: then nothing has changed. */

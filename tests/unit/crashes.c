@@ -299,7 +299,7 @@ static void late_taker_tests(void)
 	dxc_chunk hint = 0, chunk;
 
 	family();
-	CHECK_EQ(dxc_chunk_take(&vol, &hint, DAXFS_CHUNK_LOG, gone, &chunk), 0);
+	CHECK_EQ(dxc_chunk_take(&vol, &hint, DAXFS_CHUNK_LOG, gone, 1, &chunk), 0);
 	CHECK_EQ(check_tables(&vol), 1);
 	CHECK_EQ(dxc_branch_recover(&vol, &rest), 0);
 	CHECK_EQ(check_tables(&vol), 0);

@@ -94,7 +94,7 @@ void family_write(struct dxc_owner id, u32 tag, u32 count)
 					dxc_branch_head_at(&vol, id.branch), &hint, &rec),
 			 0);
 	}
-	CHECK_EQ(dxc_chunk_take(&vol, &hint, DAXFS_CHUNK_DATA, id, &data), 0);
+	CHECK_EQ(dxc_chunk_take(&vol, &hint, DAXFS_CHUNK_DATA, id, 1, &data), 0);
 }
 
 struct dxc_owner family_make(struct dxc_owner parent, const char *name, u32 tag,

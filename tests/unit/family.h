@@ -12,7 +12,7 @@
 #define BRANCHES 16
 #define MOUNTS 6
 #define CHUNKS 40
-#define CHUNK DAXFS_CHUNK_MIN
+#define CHUNK 0x4000u
 #define DELTA 0x10000
 #define SIZE (DELTA + CHUNKS * CHUNK)
 #define INODES 10

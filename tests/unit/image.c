@@ -14,7 +14,6 @@
 		}                                                               \
 	} while (0)
 
-#define IMAGE_CHUNK DAXFS_CHUNK_MIN
 #define IMAGE_CHUNKS 8
 #define IMAGE_BRANCHES 4
 
@@ -359,7 +358,7 @@ void image_build(struct image *img)
 	measure(img, len);
 	if (img->writable) {
 		vol->incompat |= DAXFS_INCOMPAT_DELTA;
-		vol->chunk_size = IMAGE_CHUNK;
+		vol->chunk_size = img->chunk_size ? img->chunk_size : IMAGE_CHUNK;
 		vol->branch_count = img->branches ? img->branches : IMAGE_BRANCHES;
 		vol->mount_count = 8;
 		len[DAXFS_AREA_SHARED] = sizeof(struct daxfs_shared);
@@ -368,7 +367,7 @@ void image_build(struct image *img)
 		len[DAXFS_AREA_MOUNTS] = vol->mount_count * sizeof(struct daxfs_mount);
 		chunks = img->chunks ? img->chunks : IMAGE_CHUNKS;
 		len[DAXFS_AREA_CHUNKS] = chunks * sizeof(__le64);
-		len[DAXFS_AREA_DELTA] = (u64)chunks * IMAGE_CHUNK;
+		len[DAXFS_AREA_DELTA] = (u64)chunks * vol->chunk_size;
 	}
 	for (i = 0; i < DAXFS_AREA_COUNT; i++) {
 		if (i == DAXFS_AREA_BRANCHES)
@@ -376,7 +375,8 @@ void image_build(struct image *img)
 		if (i == DAXFS_AREA_INODES)
 			end = DAXFS_HEADER_SIZE;
 		place(img, i, &end, len[i],
-		      i == DAXFS_AREA_DELTA ? IMAGE_CHUNK : DAXFS_BLOCK_SIZE);
+		      i == DAXFS_AREA_DELTA && vol->chunk_size ? vol->chunk_size :
+						       DAXFS_BLOCK_SIZE);
 	}
 	img->size = block_up(end) + DAXFS_TRAILER_SIZE;
 	img->base = calloc(1, img->size);

@@ -12,6 +12,11 @@
 
 #include "core.h"
 
+/* Bytes of a chunk in writable images: more than mkdaxfs makes them, so that several blocks are in one. */
+#define IMAGE_CHUNK 0x4000u
+/* Of the longest segment. */
+#define IMAGE_SEGMENT 0x14000u
+
 struct image_inode {
 	struct dxc_inode inode; /* as it will be encoded */
 	struct dxc_extent *extents; /* sparse files; data is set by image_build() */
@@ -39,6 +44,7 @@ struct image {
 	u64 name_count;
 	bool writable; /* set before image_build() */
 	u32 chunks, branches; /* of writable ones, same; 0: a few */
+	u32 chunk_size; /* 0: IMAGE_CHUNK */
 	u64 spare_data; /* bytes of DATA that no file has, same */
 };
 

@@ -423,10 +423,10 @@ static void repaired(void)
 	dxc_layer_free(&m);
 	was = stage_free_chunks();
 	CHECK_EQ(dxc_branch_find(stage, "main", &br), 0);
-	CHECK_EQ(dxc_chunk_take(stage, &hint, DAXFS_CHUNK_LOG, br.id, &before), 0);
+	CHECK_EQ(dxc_chunk_take(stage, &hint, DAXFS_CHUNK_LOG, br.id, 1, &before), 0);
 	CHECK_EQ(stage_load(&m, "main", NULL, &stage_space, NULL), 0);
-	CHECK_EQ(dxc_chunk_take(stage, &hint, DAXFS_CHUNK_LOG, br.id, &later), 0);
-	CHECK_EQ(dxc_chunk_take(stage, &hint, DAXFS_CHUNK_DATA, br.id, &data), 0);
+	CHECK_EQ(dxc_chunk_take(stage, &hint, DAXFS_CHUNK_LOG, br.id, 1, &later), 0);
+	CHECK_EQ(dxc_chunk_take(stage, &hint, DAXFS_CHUNK_DATA, br.id, 1, &data), 0);
 	CHECK_EQ(stage_free_chunks(), was - 3);
 	CHECK(dxc_layer_is_current(&m, &br));
 	dxc_layer_repair(&m);

@@ -303,21 +303,21 @@ static void chunks(void)
 	struct dxc_chunk_use use;
 
 	for (i = 0; i < count; i++) {
-		CHECK_EQ(dxc_chunk_take(vol, &hint, DAXFS_CHUNK_DATA, me, &taken), 0);
+		CHECK_EQ(dxc_chunk_take(vol, &hint, DAXFS_CHUNK_DATA, me, 1, &taken), 0);
 		CHECK_EQ(dxc_chunk_read(vol, taken, &use), 0);
 		CHECK(use.kind == DAXFS_CHUNK_DATA && use.owner.branch == me.branch &&
 		      use.owner.generation == me.generation);
 	}
-	CHECK_EQ(dxc_chunk_take(vol, &hint, DAXFS_CHUNK_LOG, me, &taken), -ENOSPC);
+	CHECK_EQ(dxc_chunk_take(vol, &hint, DAXFS_CHUNK_LOG, me, 1, &taken), -ENOSPC);
 	CHECK_EQ(dxc_chunk_free(vol, 3, other, 5), -ESTALE);
 	CHECK_EQ(dxc_chunk_pass(vol, 3, me, other), 0);
 	CHECK_EQ(dxc_chunk_free(vol, 3, me, 5), -ESTALE);
 	CHECK_EQ(dxc_chunk_free(vol, 3, other, 5), 0);
-	CHECK_EQ(dxc_chunk_take(vol, &hint, DAXFS_CHUNK_LOG, me, &taken), -ENOSPC);
+	CHECK_EQ(dxc_chunk_take(vol, &hint, DAXFS_CHUNK_LOG, me, 1, &taken), -ENOSPC);
 	CHECK(!dxc_chunk_reclaim(vol, 3, 4));
-	CHECK_EQ(dxc_chunk_take(vol, &hint, DAXFS_CHUNK_LOG, me, &taken), -ENOSPC);
+	CHECK_EQ(dxc_chunk_take(vol, &hint, DAXFS_CHUNK_LOG, me, 1, &taken), -ENOSPC);
 	CHECK(dxc_chunk_reclaim(vol, 3, 5));
-	CHECK_EQ(dxc_chunk_take(vol, &hint, DAXFS_CHUNK_LOG, me, &taken), 0);
+	CHECK_EQ(dxc_chunk_take(vol, &hint, DAXFS_CHUNK_LOG, me, 1, &taken), 0);
 	CHECK_EQ(taken, 3);
 	CHECK_EQ(dxc_chunk_free(vol, count, me, 5), -ESTALE);
 	tap_end("chunks are taken once, given back by their owner only, and reused when everybody has seen it");
@@ -358,7 +358,7 @@ static void current_log(void)
 	log = other;
 	CHECK_EQ(dxc_log_open(vol, 0, other.seq, &other), 0);
 	make_record(&rec, buf, 43);
-	CHECK_EQ(dxc_log_extend(vol, &other, 0, first, &rec), 0);
+	CHECK_EQ(dxc_log_extend(vol, &other, 0, first, 1, &rec), 0);
 	dxc_log_switch(vol, head_at, &other);
 	memset(img->base + dxc_chunk_offset(vol, log.chunk), 0, vol->chunk_size);
 	CHECK(!dxc_log_is_current(vol, &log, head_word(img->base), copy));

@@ -103,11 +103,11 @@ DAMAGE(mounts_short) { PLUS64(p->ar[DAXFS_AREA_MOUNTS].ar_length, -64); }
 DAMAGE(chunks_short) { PLUS64(p->ar[DAXFS_AREA_CHUNKS].ar_length, -8); }
 DAMAGE(shared_long) { PLUS64(p->ar[DAXFS_AREA_SHARED].ar_length, 4096); }
 DAMAGE(delta_short) { PLUS64(p->ar[DAXFS_AREA_DELTA].ar_length, -4096); }
-DAMAGE(delta_less) { PLUS64(p->ar[DAXFS_AREA_DELTA].ar_length, -(u64)DAXFS_CHUNK_MIN); }
-DAMAGE(a_chunk) { LE32(p->sb->sb_chunk_size, DAXFS_CHUNK_MIN); }
+DAMAGE(delta_less) { PLUS64(p->ar[DAXFS_AREA_DELTA].ar_length, -(u64)IMAGE_CHUNK); }
+DAMAGE(a_chunk) { LE32(p->sb->sb_chunk_size, IMAGE_CHUNK); }
 DAMAGE(chunk_small) { LE32(p->sb->sb_chunk_size, DAXFS_CHUNK_MIN / 2); }
 DAMAGE(chunk_large) { LE32(p->sb->sb_chunk_size, DAXFS_CHUNK_MAX * 2); }
-DAMAGE(chunk_odd) { LE32(p->sb->sb_chunk_size, DAXFS_CHUNK_MIN + 4096); }
+DAMAGE(chunk_odd) { LE32(p->sb->sb_chunk_size, IMAGE_CHUNK + 4096); }
 DAMAGE(feature_off) { LE32(p->sb->sb_incompat, 0); }
 DAMAGE(feature_on) { LE32(p->sb->sb_incompat, DAXFS_INCOMPAT_DELTA); }
 DAMAGE(no_delta) { memset(&p->ar[DAXFS_AREA_DELTA], 0, sizeof(*p->ar)); }

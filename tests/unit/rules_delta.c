@@ -47,12 +47,29 @@ static struct daxfs_chunk *chunk_head(struct patient *p, u32 chunk)
 }
 
 /* A child of a branch; which entry and generation it has. */
+/* The log of a branch, read to its end. */
+static void read_log(struct patient *p, struct dxc_owner id, struct dxc_log *log)
+{
+	static u64 buf[IMAGE_SEGMENT / 8];
+	struct dxc_branch br;
+	u32 size;
+	int err;
+
+	NEED(dxc_branch_get(&p->img->vol, id, &br) == 0);
+	NEED(dxc_log_open(&p->img->vol, br.head, br.first_seq, log) == 0);
+	do {
+		err = dxc_log_read(&p->img->vol, log, buf, &size);
+	} while (!err);
+	NEED(err == -ENODATA);
+}
+
 static struct dxc_owner child(struct patient *p, struct dxc_owner parent, const char *name)
 {
 	struct dxc_branch br;
+	struct dxc_log log;
 
-	/* Later than any record of a parent here. */
-	NEED(dxc_branch_create(&p->img->vol, parent, name, 1, 0, 1000, &br) == 0);
+	read_log(p, parent, &log);
+	NEED(dxc_branch_create(&p->img->vol, parent, name, 1, 0, log.seq, &br) == 0);
 	return br.id;
 }
 
@@ -86,7 +103,7 @@ static void set_name(struct patient *p, u32 index, const char *name)
 
 /* ---- records ---- */
 
-static u64 record_room[DAXFS_CHUNK_MIN / 8];
+static u64 record_room[IMAGE_SEGMENT / 8];
 
 static struct dxc_record start(void)
 {
@@ -99,19 +116,10 @@ static struct dxc_record start(void)
 static void append_to(struct patient *p, struct dxc_owner id, struct dxc_record *rec)
 {
 	const struct dxc_volume *vol = &p->img->vol;
-	static u8 buf[DAXFS_CHUNK_MIN];
-	struct dxc_branch br;
 	struct dxc_log log;
 	dxc_chunk hint = 0;
-	u32 size;
-	int err;
 
-	NEED(dxc_branch_get(vol, id, &br) == 0);
-	NEED(dxc_log_open(vol, br.head, br.first_seq, &log) == 0);
-	do {
-		err = dxc_log_read(vol, &log, buf, &size);
-	} while (!err);
-	NEED(err == -ENODATA);
+	read_log(p, id, &log);
 	NEED(dxc_log_append(vol, &log, id, dxc_branch_head_at(vol, id.branch), &hint, rec) == 0);
 }
 
@@ -151,7 +159,7 @@ static dxc_chunk data_chunk(struct patient *p, struct dxc_owner id)
 {
 	dxc_chunk hint = 4, chunk;
 
-	NEED(dxc_chunk_take(&p->img->vol, &hint, DAXFS_CHUNK_DATA, id, &chunk) == 0);
+	NEED(dxc_chunk_take(&p->img->vol, &hint, DAXFS_CHUNK_DATA, id, 1, &chunk) == 0);
 	return chunk;
 }
 
@@ -290,6 +298,27 @@ DAMAGE(ch_idle_log) { LE64(*chunk_word(p, 7), pair(DAXFS_CHUNK_LOG, 0, 1)); }
 DAMAGE(lr_no_log) { LE64(entry(p, 0)->br_head, dxc_link_seal(3)); }
 DAMAGE(lr_head_far) { LE64(entry(p, 0)->br_head, dxc_link_seal(9)); }
 DAMAGE(lr_itself) { ino_logged(p); LE64(chunk_head(p, 0)->ch_next, dxc_link_seal(1)); }
+/* A record of the log's first segment, which another one follows. */
+static void damage_record(struct patient *p, bool first)
+{
+	struct dxc_attr attr = attr_of(p, INO("block"));
+	struct dxc_branch br;
+	struct dxc_log log;
+	u32 size, last;
+	u8 *at;
+
+	do {
+		say(p, &attr);
+		NEED(dxc_branch_get(&p->img->vol, main_id, &br) == 0);
+		NEED(dxc_log_open(&p->img->vol, br.head, br.first_seq, &log) == 0);
+	} while (!dxc_log_next(&p->img->vol, log.head));
+	for (last = 0; log.seq != log.end_seq; last = log.used - size)
+		NEED(dxc_log_read(&p->img->vol, &log, record_room, &size) == 0);
+	at = p->img->base + dxc_chunk_offset(&p->img->vol, log.head);
+	at[first ? sizeof(struct daxfs_chunk) + 20 : last + 20] ^= 1;
+}
+DAMAGE(lr_gap) { damage_record(p, false); }
+DAMAGE(lr_gap_first) { damage_record(p, true); }
 DAMAGE(lr_data_chunk) { ino_logged(p); LE64(*chunk_word(p, 0), pair(DAXFS_CHUNK_DATA, 0, 1)); }
 DAMAGE(lr_others_log)
 {
@@ -628,7 +657,8 @@ const struct rule delta_rules[] = {
 	FOUND_RW(CH_SEQ, ch_future, 0),
 	FOUND_RW(CH_IDLE, ch_idle_log, 0),
 	FOUND_RW(LR_CHAIN, lr_no_log, 0), FOUND_RW(LR_CHAIN, lr_head_far, 0),
-	FOUND_RW(LR_CHAIN, lr_itself, 0), FOUND_RW(LR_CHAIN, lr_data_chunk, 0),
+	FOUND_RW(LR_GAP, lr_itself, 0), FOUND_RW(LR_GAP, lr_gap, 0),
+	FOUND_RW(LR_GAP, lr_gap_first, 0), FOUND_RW(LR_CHAIN, lr_data_chunk, 0),
 	FOUND_RW(LR_CHAIN, lr_others_log, 0), FOUND_RW(LR_CHAIN, lr_before_parent, 0),
 	FOUND_RW(LR_ITEM, lr_item, 0), FOUND_RW(LR_DIR, lr_dir, 0), FOUND_RW(LR_LINK, lr_link, 0),
 	FOUND_RW(LR_TYPE, lr_type, 0), FOUND_RW(LR_RANGE, lr_range, 0),

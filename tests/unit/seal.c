@@ -43,8 +43,9 @@ void seal(u8 *base, u64 size)
 
 void seal_chunk(struct daxfs_chunk *ch)
 {
-	ch->ch_checksum =
-		cpu_to_le32(dxc_crc32c(0, &ch->ch_first_seq, 3 * sizeof(__le64)));
+	u32 crc = dxc_crc32c(0, &ch->ch_first_seq, 3 * sizeof(__le64));
+
+	ch->ch_checksum = cpu_to_le32(dxc_crc32c(crc, &ch->ch_prev_seq, 3 * sizeof(__le64)));
 }
 
 void seal_record(const struct daxfs_chunk *ch, struct daxfs_record *at, u32 room)

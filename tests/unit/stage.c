@@ -6,7 +6,7 @@
 
 struct dxc_volume *stage;
 struct dxc_space stage_space;
-u8 stage_buf[DAXFS_CHUNK_MIN] __attribute__((aligned(8)));
+u8 stage_buf[IMAGE_SEGMENT] __attribute__((aligned(8)));
 static struct image *img;
 static u32 slot;
 

@@ -12,7 +12,7 @@
 extern struct dxc_volume *stage; /* made by stage_open() */
 extern struct dxc_space stage_space;
 /* As large as the largest record of a stage, for records that lie. */
-extern u8 stage_buf[DAXFS_CHUNK_MIN];
+extern u8 stage_buf[IMAGE_SEGMENT];
 
 /* Inode 2, /base, is a file of 50,000 bytes with one xattr, user.old. */
 void stage_open(u32 chunks, struct dxc_layer *main_layer);
