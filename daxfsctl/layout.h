@@ -31,7 +31,7 @@ struct layout_delta {
 };
 
 #define LAYOUT_CHUNK		DAXFS_CHUNK_DEFAULT
-#define LAYOUT_CHUNKS_MIN	16u
+#define LAYOUT_CHUNKS_MIN	256u
 /* A chunk's number + 1 is kept in 32 bits in places. */
 #define LAYOUT_CHUNKS_MAX	0xfffffff0u
 /* Of the delta area when nothing says how large: this, or half of the contents. */

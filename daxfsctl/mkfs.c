@@ -192,7 +192,7 @@ static int parse_delta_size(struct mkfs *mk, const char *text)
 	if (status)
 		return status;
 	if (size % LAYOUT_CHUNK)
-		return wrong_use("-D", "the size is not a multiple of 64K");
+		return wrong_use("-D", "the size is not a multiple of 4K");
 	if (size < LAYOUT_CHUNKS_MIN * (u64)LAYOUT_CHUNK)
 		return wrong_use("-D", "the size is less than 1M");
 	if (size > LAYOUT_CHUNKS_MAX * (u64)LAYOUT_CHUNK)

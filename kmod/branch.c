@@ -90,7 +90,14 @@ static int load_one(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch
 			     parent ? &parent->layer : NULL, &br);
 	if (err)
 		return err;
+	branch->layer.salvages = true;
 	err = dxc_layer_load(&branch->layer, &br, repair, f);
+	if (branch->layer.damaged) {
+		if (f->code)
+			daxfs_bad(vol, -EUCLEAN, f);
+		pr_err_ratelimited("%s: branch %s is shown as far as its log and those below it can be read, and is not written to\n",
+				   vol->name, br.name);
+	}
 	if (err) {
 		if (err != -ENOMEM && err != -EINTR)
 			pr_err_ratelimited("%s: the log of branch %s is damaged: error %d\n",
@@ -294,6 +301,8 @@ int daxfs_branch_take_over(struct daxfs_sb_info *sbi)
 		return branch->writer == sbi ? 0 : -EBUSY;
 	if (!daxfs_home_may_write(sbi))
 		return -EROFS;
+	if (branch->layer.damaged)
+		return -EUCLEAN;
 	err = daxfs_branch_make_current(sbi->volume, branch);
 	if (!err)
 		branch->writer = sbi;
@@ -379,7 +388,10 @@ static int load_and_show(struct daxfs_sb_info *sbi, struct fs_context *fc, struc
 		err = daxfs_branch_take_over(sbi);
 	daxfs_branch_unuse(branch, &dead);	/* the operation's; the super block has its own */
 	up_write(&vol->tree);
-	if (err)
+	if (err == -EUCLEAN)
+		errorf(fc, "daxfs: branch %s is damaged: mount it with ro to read what is left, or let fsck.daxfs -y end its log there",
+		       name);
+	else if (err)
 		errorf(fc, "daxfs: branch %s cannot be written: error %d", name, err);
 	return err;
 }

@@ -94,6 +94,12 @@ static struct daxfs_loaded_branch *obtain(struct op *op, const struct dxc_branch
 	struct dxc_finding f;
 
 	branch = daxfs_branch_obtain(op->vol, br->id, repair, &f);
+	/* What a damaged log has lost cannot be committed, nor can others stand on it. */
+	if (!IS_ERR(branch) && repair && branch->layer.damaged) {
+		daxfs_branch_put(op->vol, branch);
+		branch = ERR_PTR(-EUCLEAN);
+		f.code = DXC_OK;
+	}
 	if (!IS_ERR(branch))
 		return branch;
 	if (f.code)
@@ -498,22 +504,20 @@ static int commit_one(struct op *op, const struct dxc_branch *br)
 	err = hold_lease(op, br, &taken);
 	if (err)
 		return err;
-	parent = daxfs_branch_in_memory(op->vol, br->parent);
-	if (parent) {
-		child = obtain(op, br, taken);
-		if (IS_ERR(child)) {
-			if (taken)
-				daxfs_lease_drop(op->sbi, br->id);
-			return PTR_ERR(child);
-		}
-		flush_branch(child);
+	/* Also to see that the log is whole, before its siblings go for it. */
+	child = obtain(op, br, taken);
+	if (IS_ERR(child)) {
+		if (taken)
+			daxfs_lease_drop(op->sbi, br->id);
+		return PTR_ERR(child);
 	}
+	parent = child->parent;
+	flush_branch(child);
 	err = commit_now(op, br, parent, child);
 	daxfs_stale_settle(&op->stale);
-	if (child && !err)
+	if (!err)
 		compact_parent(op, parent);
-	if (child)
-		daxfs_branch_put(op->vol, child);
+	daxfs_branch_put(op->vol, child);
 	/* The entry is gone with its lease, unless nothing happened. */
 	if (taken && err)
 		daxfs_lease_drop(op->sbi, br->id);

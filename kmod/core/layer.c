@@ -150,6 +150,11 @@ static int follow_parent(struct dxc_layer *layer, struct dxc_finding *f)
 
 	if (!layer->lower)
 		return 0;
+	/* Where the parent's would end is not known. */
+	if (layer->lower->damaged && layer->salvages) {
+		layer->damaged = true;
+		return 0;
+	}
 	end = layer->lower->log.seq;
 	if (log->chunk == DXC_NO_CHUNK)
 		log->base_seq = log->seq = end;
@@ -188,8 +193,10 @@ static int replay(struct dxc_layer *layer, const struct dxc_branch *br, struct d
 					chunk == DXC_NO_CHUNK ? 0 :
 					dxc_chunk_offset(layer->vol, chunk) + layer->log.used,
 					layer->log.seq);
-			layer->damaged = err == -EUCLEAN && layer->salvages;
-			return layer->damaged ? 0 : err;
+			if (err != -EUCLEAN || !layer->salvages)
+				return err;
+			layer->damaged = true;
+			return 0;
 		}
 		/* A record that was the first of the next segment. */
 		if (layer->log.chunk != chunk) {
@@ -309,6 +316,8 @@ void dxc_layer_repair(struct dxc_layer *layer)
 	struct dxc_chunk_use use;
 	u8 *known;
 
+	if (layer->damaged)
+		return;
 	/* Without memory it is left to the next. */
 	known = dxc_alloc(count / 8 + 1, 1);
 	if (!known)

@@ -212,7 +212,7 @@ not_there() {
 		-d tree -o new -s 0 | not a multiple of 4096
 		-d tree -o new -s 4097 | not a multiple of 4096
 		-d tree -o new -s 8388608T | number too large
-		-w -d tree -o new -D 1025K | not a multiple of 64K
+		-w -d tree -o new -D 1025K | not a multiple of 4K
 		-w -d tree -o new -D 960K | less than 1M
 		-w -d tree -o new -D 256T | more than 255T
 		-w -d tree -o new --branches 0 | not a number from 1 to 65535

@@ -608,7 +608,7 @@ area_of() {
 @test "-w makes a writable image with main, which passes the checker and no other filesystem's probe" {
 	mkdaxfs -q -w -d "$tree" -o "$image"
 	daxfsctl fsck -n "$image"
-	daxfsctl inspect --json "$image" | jq -e '.images[0] | .writable and .features.incompat == 1 and .chunk_size == 65536 and
+	daxfsctl inspect --json "$image" | jq -e '.images[0] | .writable and .features.incompat == 1 and .chunk_size == 4096 and
 		.branches == 1 and .branch_slots == 256 and .mount_slots == 256'
 	PATH+=:/sbin:/usr/sbin
 	run -2 blkid -p "$image"
@@ -624,7 +624,7 @@ area_of() {
 	local delta length
 	delta=$(area_of "$image" delta offset) length=$(area_of "$image" delta length)
 	((delta % 0x200000 == 0 && length == 64 << 20))
-	[[ $(area_of "$image" chunks length) == $((length / 65536 * 8)) ]]
+	[[ $(area_of "$image" chunks length) == $((length / 4096 * 8)) ]]
 	# It is part of the image, and a hole of the file.
 	(($(stat -c %s "$image") == delta + length + 0x40000))
 	(($(stat -c %b "$image") * 512 < 4 << 20)) || skip "this filesystem has no sparse files"
@@ -660,7 +660,7 @@ area_of() {
 	[[ $(stat -c %s "$image") == $((256 << 20)) ]]
 	local rest
 	rest=$(((256 << 20) - 0x40000 - $(area_of "$image" delta offset)))
-	[[ $(area_of "$image" delta length) == $((rest / 65536 * 65536)) ]]
+	[[ $(area_of "$image" delta length) == $((rest / 4096 * 4096)) ]]
 	daxfsctl fsck "$image"
 	# With -D the rest stays unused.
 	mkdaxfs -q -f -w -s 256M -D 16M -d "$tree" -o "$image"
@@ -689,7 +689,7 @@ area_of() {
 	daxfsctl fsck "$image"
 	# 20 GiB have a table of 2.5 MiB.
 	mkdaxfs -q -f -w -s 20G -d "$tree" -o "$image"
-	[[ $(area_of "$image" chunks length) == $(($(area_of "$image" delta length) / 65536 * 8)) ]]
+	[[ $(area_of "$image" chunks length) == $(($(area_of "$image" delta length) / 4096 * 8)) ]]
 	(($(area_of "$image" inodes offset) >= $(area_of "$image" chunks offset) + $(area_of "$image" chunks length)))
 	daxfsctl inspect "$image" ls / >/dev/null
 }
