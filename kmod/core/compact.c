@@ -9,8 +9,9 @@
 
 /* Records are kept short, so that little of a segment is left over. */
 #define RECORD_BYTES	1024u
-/* A log this short is not worth it. */
+/* A log this short is not worth it; where space is short, one with so little in excess. */
 #define CHUNKS_MIN	16u
+#define SLACK_BYTES	0x8000u
 
 struct compaction {
 	struct dxc_layer *layer;
@@ -25,6 +26,12 @@ bool dxc_layer_wants_compaction(const struct dxc_layer *layer)
 {
 	u64 bytes = (u64)layer->log_chunks * layer->vol->chunk_size;
 
+	if (layer->damaged)
+		return false;
+	/* Where space is short a log is no longer than it has to be. */
+	if (layer->space->free < dxc_chunk_count(layer->vol) / 4)
+		return bytes > layer->live_bytes + layer->live_bytes / 4 + SLACK_BYTES &&
+			layer->log_chunks > layer->compact_chunks + layer->compact_chunks / 4;
 	/* live_bytes is an estimate: a log that did not get shorter is left alone for long. */
 	return layer->log_chunks >= CHUNKS_MIN && bytes > 4 * layer->live_bytes &&
 		layer->log_chunks > 2 * layer->compact_chunks;

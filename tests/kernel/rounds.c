@@ -8,6 +8,7 @@
 #define _GNU_SOURCE
 #include <sys/stat.h>
 #include <sys/statfs.h>
+#include <sys/xattr.h>
 
 #define PROGRAM "rounds"
 #include "calls.h"
@@ -165,6 +166,110 @@ static void rounds_commit(char **argv)
 		fail("%llu bytes are used for %llu live ones", used(argv[0]) - before, live);
 }
 
+/* Of a file of 3,000 bytes: 0 or the error. */
+static int write_small(const char *name)
+{
+	static char bytes[3000];
+	int fd = open(name, O_WRONLY | O_CREAT, 0644), err = 0;
+
+	if (fd < 0)
+		return errno;
+	if (write(fd, bytes, sizeof(bytes)) != (ssize_t)sizeof(bytes))
+		err = errno;
+	close(fd);
+	return err;
+}
+
+/* A branch, one file of FILES written, a commit. */
+static void rounds_same(char **argv)
+{
+	int fd = open_or_fail(argv[0], O_RDONLY | O_DIRECTORY), err;
+	unsigned int count = atoi(argv[1]), files = atoi(argv[2]);
+	unsigned long long most = 0, live = files * 4096ull, now;
+
+	for (unsigned int i = 0; i < count; i++) {
+		branch(fd, DAXFS_IOC_BRANCH_CREATE, "try", "", 0);
+		err = write_small(at(argv[0], "small", i % files));
+		if (err)
+			fail("round %u: %s: %s", i, path, strerror(err));
+		branch(fd, DAXFS_IOC_BRANCH_COMMIT, "", "", 0);
+		now = used(argv[0]);
+		most = now > most ? now : most;
+	}
+	printf("live %llu KiB, used %llu KiB, at most %llu KiB\n", live >> 10,
+	       used(argv[0]) >> 10, most >> 10);
+	if (most > 2 * live + 4 * MIB)
+		fail("%llu bytes are used for %llu live ones", most, live);
+}
+
+/* The same with a new file each, until there is no space: four fifths are contents of files then. */
+static void rounds_fresh(char **argv)
+{
+	int fd = open_or_fail(argv[0], O_RDONLY | O_DIRECTORY), err;
+	struct statfs st = space(argv[0]);
+	unsigned long long all = (unsigned long long)st.f_blocks * st.f_bsize;
+	unsigned int i;
+
+	for (i = 0;; i++) {
+		branch(fd, DAXFS_IOC_BRANCH_CREATE, "try", "", 0);
+		err = write_small(at(argv[0], "fresh", i));
+		if (err)
+			break;
+		branch(fd, DAXFS_IOC_BRANCH_COMMIT, "", "", 0);
+	}
+	branch(fd, DAXFS_IOC_BRANCH_ABORT, "", "", 0);
+	printf("%u files in %llu KiB: %llu%%\n", i, all >> 10, i * 4096ull * 100 / all);
+	if (err != ENOSPC)
+		fail("%s: %s", path, strerror(err));
+	if (i * 4096ull < all / 5 * 4)
+		fail("the area is full when %u files are in it", i);
+	/* What is full can be emptied, and filled as before. */
+	for (unsigned int k = 0; k < i; k++)
+		if (unlink(at(argv[0], "fresh", k)))
+			fail("%s cannot be removed: %s", path, strerror(errno));
+}
+
+/* Fills a branch with what WHAT names until there is no space, and empties it. */
+static void rounds_empty(char **argv)
+{
+	const char *what = argv[1];
+	unsigned int i, k, made;
+	char value[256] = "";
+	int err;
+
+	for (k = 0; k < 2; k++) {
+		for (i = 0;; i++) {
+			at(argv[0], "e", i);
+			err = 0;
+			if (!strcmp(what, "files"))
+				err = mknod(path, S_IFREG | 0644, 0);
+			else if (!strcmp(what, "links"))
+				err = symlink("a target that is rather long, so that it takes some space", path);
+			else if (!strcmp(what, "dirs"))
+				err = mkdir(path, 0755);
+			else if (!strcmp(what, "blocks"))
+				err = write_small(path);
+			else
+				err = mknod(path, S_IFREG | 0644, 0) ||
+				      setxattr(path, "user.x", value, sizeof(value), 0);
+			if (err)
+				break;
+		}
+		if (errno != ENOSPC)
+			fail("%s: %s", path, strerror(errno));
+		made = i;
+		/* The last one may be there in part. */
+		for (i = 0; i <= made; i++) {
+			at(argv[0], "e", i);
+			err = !strcmp(what, "dirs") ? rmdir(path) : unlink(path);
+			if (err && (i < made || errno != ENOENT))
+				fail("%s, %u of %u, cannot be removed: %s", path, i, made,
+				     strerror(errno));
+		}
+		printf("%u %s\n", made, what);
+	}
+}
+
 static void rounds_edited(char **argv)
 {
 	expect_edited(argv[0], atoi(argv[1]) - 1);
@@ -304,6 +409,9 @@ static const struct {
 } table[] = {
 	{ "abort", 2, rounds_abort },		/* MOUNT ROUNDS */
 	{ "commit", 2, rounds_commit },		/* MOUNT ROUNDS */
+	{ "same", 3, rounds_same },		/* MOUNT ROUNDS FILES */
+	{ "fresh", 1, rounds_fresh },		/* MOUNT */
+	{ "empty", 2, rounds_empty },		/* MOUNT WHAT */
 	{ "edited", 2, rounds_edited },		/* MOUNT ROUNDS: as commit left it */
 	{ "nest", 2, rounds_nest },		/* MOUNT DEPTH */
 	{ "unnest", 2, rounds_unnest },		/* MOUNT DEPTH: as nest left it */
