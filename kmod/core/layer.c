@@ -89,6 +89,7 @@ void dxc_layer_free(struct dxc_layer *layer)
 	dxc_free(layer->chunks);
 	dxc_free(layer->retired);
 	dxc_layer_drop_scratch(layer);
+	dxc_space_let_go(layer);
 	memset(layer, 0, sizeof(*layer));
 }
 

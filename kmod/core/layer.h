@@ -38,6 +38,7 @@ struct dxc_space {
 	u32 chunk_bytes;		/* of used, per chunk */
 	dxc_chunk hint;			/* where to look for a free chunk; racy on purpose */
 	u32 free;			/* free chunks, about; counted anew when few are left */
+	__le64 kept;			/* chunks kept for the compaction of the layers, in all; by cmpxchg */
 	/*
 	 * Where layers find inodes and names, the same in all of a view: nobody
 	 * who names files, or writes logs, can choose them so that they are all
@@ -89,6 +90,7 @@ struct dxc_layer {
 	u32 chunk_count, chunk_room;
 	u32 log_chunks;
 	u32 compact_chunks;		/* of its log after the last compaction */
+	u32 kept;			/* its part of space->kept */
 	u64 used_blocks;		/* of its data chunks */
 	u64 free_blocks;
 	u32 cursor;			/* index in chunks where free blocks are looked for */

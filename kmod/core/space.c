@@ -191,34 +191,58 @@ static u32 compaction_needs(const struct dxc_layer *layer)
 {
 	u64 need = layer->live_bytes / layer->vol->chunk_size;
 
-	return min_t(u64, need + need / 8 + headroom(layer->vol), dxc_chunk_count(layer->vol));
+	if (!layer->log_chunks)
+		return 0;
+	return min_t(u64, need + need / 8 + 2, dxc_chunk_count(layer->vol));
+}
+
+/* What the layer needs of what is kept for all of them is need from now on. */
+static void keep(struct dxc_layer *layer, u32 need)
+{
+	struct dxc_space *space = layer->space;
+	__le64 old = READ_ONCE(space->kept), seen;
+	u64 kept;
+
+	if (need == layer->kept)
+		return;
+	for (;;) {
+		kept = le64_to_cpu(old) - layer->kept + need;
+		seen = dxc_cmpxchg(&space->kept, old, cpu_to_le64(kept));
+		if (seen == old)
+			break;
+		old = seen;
+	}
+	layer->kept = need;
+}
+
+void dxc_space_let_go(struct dxc_layer *layer)
+{
+	if (layer->kept)
+		keep(layer, 0);
 }
 
 /*
- * Of what is left beyond that, what only operations that make room may take:
- * each writes a record before it does. A part of the log, so that it is not
- * written anew for each few of them.
+ * Free chunks that may not be taken for this: each layer that is loaded can be
+ * compacted, whatever the others write. Beyond that, what only operations that
+ * make room may take: each writes a record before it does. That is a part of
+ * the log, so that it is not written anew for each few of them.
  */
-static u32 frees_need(const struct dxc_layer *layer, u32 compaction)
+static u64 reserved(const struct dxc_layer *layer, enum dxc_purpose purpose)
 {
-	return compaction / 8 + headroom(layer->vol);
-}
-
-/* Free chunks that may not be taken for this. */
-static u32 reserved(const struct dxc_layer *layer, enum dxc_purpose purpose)
-{
-	u32 reserve = compaction_needs(layer);
+	u32 need = compaction_needs(layer);
+	u64 reserve = le64_to_cpu(READ_ONCE(layer->space->kept)) - layer->kept + need +
+		headroom(layer->vol);
 
 	if (purpose == DXC_GROWS)
-		reserve += frees_need(layer, reserve);
+		reserve += need / 8 + headroom(layer->vol);
 	return reserve;
 }
 
 u64 dxc_space_left(const struct dxc_layer *layer, bool later)
 {
-	u32 count = dxc_chunk_count(layer->vol), reserve = reserved(layer, DXC_GROWS), i;
+	u64 reserve = reserved(layer, DXC_GROWS), n = 0;
+	u32 count = dxc_chunk_count(layer->vol), i;
 	struct dxc_chunk_use use;
-	u64 n = 0;
 
 	for (i = 0; i < count; i++)
 		if (!dxc_chunk_read(layer->vol, i, &use))
@@ -233,11 +257,13 @@ u64 dxc_space_left(const struct dxc_layer *layer, bool later)
 static bool has_plenty(struct dxc_layer *layer, enum dxc_purpose purpose, u32 count)
 {
 	struct dxc_space *space = layer->space;
-	u32 reserve = reserved(layer, purpose) + count - 1;
+	u64 reserve;
 	u32 left = READ_ONCE(space->free);
 
 	if (purpose == DXC_COMPACTS)
 		return true;
+	keep(layer, compaction_needs(layer));
+	reserve = reserved(layer, purpose) + count - 1;
 	if (left <= 2 * reserve) {
 		left = count_free(layer->vol);
 		if (left <= reserve) {
