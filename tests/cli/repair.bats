@@ -215,12 +215,20 @@ chunk_size() {
 	restored
 }
 
-@test "records behind a damaged one are given up, with -y only" {
-	mid=$(daxfsctl inspect --json image log x | jq '.records[-2].offset')
+@test "records behind a damaged one are given up, with -y only, where no branch stands on them" {
+	"$BATS_FILE_TMPDIR/grow" image y create /one
+	"$BATS_FILE_TMPDIR/grow" image y create /two
+	mid=$(daxfsctl inspect --json image log y | jq '.records[-2].offset')
 	poke image "$mid + 30" aa
 	repaired -y "log ends at a damaged record" 4 lossy
-	daxfsctl inspect image extract -C now --branch x /
-	[[ -e now/new && -e now/fifo ]]
+	daxfsctl inspect image extract -C now --branch y /
+	[[ -e now/below && ! -e now/one && ! -e now/two ]]
+	fresh
+	mid=$(daxfsctl inspect --json image log x | jq '.records[-2].offset')
+	poke image "$mid + 30" aa
+	stubborn "log ends at a damaged record"
+	daxfsctl inspect image extract -C left --branch x / || :
+	[[ -e left/new && -e left/fifo ]]
 }
 
 @test "a commit that was not finished is, and what was discarded goes" {
