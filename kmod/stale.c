@@ -183,7 +183,8 @@ void daxfs_stale_commit(struct daxfs_stale *st, struct daxfs_loaded_branch *pare
 			continue;
 		if (sbi->branch == parent) {
 			refresh_layer(st, sbi, &child->layer, &child->layer);
-		} else if (sbi == st->ours && daxfs_branch_is_discarded(sbi->branch, parent, child)) {
+		} else if (sbi == st->ours &&
+			   daxfs_branch_is_discarded(sbi->branch, parent, child)) {
 			for (branch = sbi->branch; branch != parent; branch = branch->parent)
 				daxfs_stale_layer(st, sbi, &branch->layer, &child->layer);
 			daxfs_stale_layer(st, sbi, &child->layer, &child->layer);
@@ -206,7 +207,8 @@ void daxfs_stale_orphans(struct daxfs_stale *st, struct daxfs_loaded_branch *par
 			continue;
 		list_for_each_entry(sbi, &st->vol->supers, list) {
 			if (!sbi->branch || sbi->dead ||
-			    daxfs_branch_common(sbi->branch, parent) != parent || !daxfs_stale_pin(st, sbi))
+			    daxfs_branch_common(sbi->branch, parent) != parent ||
+			    !daxfs_stale_pin(st, sbi))
 				continue;
 			inode = daxfs_inode_discard(sbi->sb, ino, &parent->layer);
 			if (inode)

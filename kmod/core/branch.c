@@ -448,7 +448,7 @@ static bool find_renamed(const struct dxc_volume *vol, u32 index, struct dxc_bra
 	       !read_words(vol, br, NULL) && dxc_is_live(vol, br->parent);
 }
 
-/* Is the stored name name, but for a flipped bit? */
+/* Is it the name that is stored, but for a flipped bit? */
 static bool may_be_name(const char *stored, const char *name)
 {
 	u32 wrong = 0, i;

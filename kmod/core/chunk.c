@@ -108,8 +108,10 @@ int dxc_chunk_take(const struct dxc_volume *vol, dxc_chunk *hint, u32 kind,
 			*hint = chunk;
 			return 0;
 		}
-		if (chunk == chunks)
-			chunk = row = 0;
+		if (chunk == chunks) {
+			chunk = 0;
+			row = 0;
+		}
 	}
 	return -ENOSPC;
 }

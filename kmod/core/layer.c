@@ -157,11 +157,13 @@ static int follow_parent(struct dxc_layer *layer, struct dxc_finding *f)
 		return 0;
 	}
 	end = layer->lower->log.seq;
-	if (log->chunk == DXC_NO_CHUNK)
-		log->base_seq = log->seq = end;
-	else if (log->base_seq != end)
+	if (log->chunk == DXC_NO_CHUNK) {
+		log->base_seq = end;
+		log->seq = end;
+	} else if (log->base_seq != end) {
 		return dxc_found(f, -EUCLEAN, DXC_LR_CHAIN, DAXFS_AREA_DELTA, 0,
 				 dxc_chunk_offset(layer->vol, log->chunk), log->base_seq);
+	}
 	return 0;
 }
 
@@ -405,7 +407,8 @@ int dxc_layer_reload(struct dxc_layer *layer, const struct dxc_branch *br, bool 
 bool dxc_layer_is_current(struct dxc_layer *layer, const struct dxc_branch *br)
 {
 	/* Asked in any case: it makes the log fit to be added to. */
-	return !dxc_layer_scratch(layer) && dxc_log_is_current(layer->vol, &layer->log, br->head, layer->scratch) &&
+	return !dxc_layer_scratch(layer) &&
+		dxc_log_is_current(layer->vol, &layer->log, br->head, layer->scratch) &&
 		!layer->torn;
 }
 

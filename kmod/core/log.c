@@ -52,7 +52,8 @@ static int read_head(const struct dxc_volume *vol, u64 chunk, struct daxfs_chunk
 	return le32_to_cpu(raw->ch_magic) == DAXFS_CHUNK_MAGIC &&
 	       le32_to_cpu(raw->ch_checksum) == chunk_checksum(raw) &&
 	       le64_to_cpu(raw->ch_index) == chunk &&
-	       count && count <= dxc_segment_chunks(vol, DAXFS_RECORD_MAX) && count <= dxc_chunk_count(vol) - chunk &&
+	       count && count <= dxc_segment_chunks(vol, DAXFS_RECORD_MAX) &&
+	       count <= dxc_chunk_count(vol) - chunk &&
 	       le64_to_cpu(raw->ch_first_seq) >= le64_to_cpu(raw->ch_prev_seq) ? 0 : -EUCLEAN;
 }
 

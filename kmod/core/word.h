@@ -16,9 +16,9 @@
 #include <daxfs/format.h>
 
 /* Values are below this, indexes and the numbers beside them below those. */
-#define DXC_WORD_LIMIT		(1ull << 52)
-#define DXC_WORD_INDEX_LIMIT	(1u << 16)
-#define DXC_WORD_NUMBER_LIMIT	(1ull << 36)
+#define DXC_WORD_LIMIT		0x10000000000000ull
+#define DXC_WORD_INDEX_LIMIT	0x10000u
+#define DXC_WORD_NUMBER_LIMIT	0x1000000000ull
 
 /* A word of a kind, which is not 0. What of value is past the limit is lost. */
 u64 dxc_word_seal(u32 kind, u64 value);

@@ -46,7 +46,6 @@ static struct daxfs_chunk *chunk_head(struct patient *p, u32 chunk)
 	return (struct daxfs_chunk *)(p->img->base + dxc_chunk_offset(&p->img->vol, chunk));
 }
 
-/* A child of a branch; which entry and generation it has. */
 /* The log of a branch, read to its end. */
 static void read_log(struct patient *p, struct dxc_owner id, struct dxc_log *log)
 {
@@ -63,6 +62,7 @@ static void read_log(struct patient *p, struct dxc_owner id, struct dxc_log *log
 	NEED(err == -ENODATA);
 }
 
+/* A child of a branch; which entry and generation it has. */
 static struct dxc_owner child(struct patient *p, struct dxc_owner parent, const char *name)
 {
 	struct dxc_branch br;
