@@ -207,7 +207,7 @@ static void rounds_fresh(char **argv)
 {
 	int fd = open_or_fail(argv[0], O_RDONLY | O_DIRECTORY), err;
 	struct statfs st = space(argv[0]);
-	unsigned long long all = (unsigned long long)st.f_blocks * st.f_bsize;
+	unsigned long long all = (unsigned long long)st.f_bfree * st.f_bsize;
 	unsigned int i;
 
 	for (i = 0;; i++) {
