@@ -140,7 +140,7 @@ static int compare(const struct source *src, const char *about, const char *name
 	struct branch_view view;
 	int err, status = EXIT_OK;
 
-	err = branch_view_open(&view, src->map, src->size, name);
+	err = branch_view_open(&view, src->map, src->size, name, false);
 	if (!err)
 		err = diff_views(view.below, view.top, diff, &view.finding);
 	/* Of an image it is the image that is wrong, not the branch. */

@@ -46,7 +46,7 @@ static int find_chain(struct branch_view *view, const char *name,
 }
 
 static int load_layers(struct branch_view *view, const struct dxc_branch *chain,
-		       u32 count)
+		       u32 count, bool salvages)
 {
 	view->layers = calloc(count, sizeof(*view->layers));
 	if (!view->layers)
@@ -60,7 +60,12 @@ static int load_layers(struct branch_view *view, const struct dxc_branch *chain,
 		if (err)
 			return err;
 		view->count++;
+		layer->salvages = salvages;
 		err = dxc_layer_load(layer, &chain[i], false, &view->finding);
+		if (!err && layer->damaged && !salvages)
+			err = dxc_found(&view->finding, -EUCLEAN, DXC_LR_CUT,
+					DAXFS_AREA_DELTA, 0, layer->behind,
+					layer->log.seq);
 		if (err)
 			return err;
 	}
@@ -70,7 +75,8 @@ static int load_layers(struct branch_view *view, const struct dxc_branch *chain,
 	return 0;
 }
 
-int branch_view_open(struct branch_view *view, void *map, u64 size, const char *name)
+int branch_view_open(struct branch_view *view, void *map, u64 size, const char *name,
+		     bool salvages)
 {
 	struct dxc_branch *chain;
 	u32 count;
@@ -91,7 +97,7 @@ int branch_view_open(struct branch_view *view, void *map, u64 size, const char *
 				     &chain[0]);
 	if (!err) {
 		view->below = &view->nothing;
-		err = load_layers(view, chain, count);
+		err = load_layers(view, chain, count, salvages);
 	}
 	free(chain);
 	return err;

@@ -19,8 +19,12 @@ struct branch_view {
  * Reads branch name of the image in size bytes at map, which stay mapped and
  * are not written to. 0 or -errno; -ENOENT: no such branch, -EROFS: an image
  * without branches. branch_view_close() is right after either.
+ *
+ * A damaged log is -EUCLEAN; with salvages it is read up to there, which
+ * dxc_layer.damaged says of its layer and of those above.
  */
-int branch_view_open(struct branch_view *view, void *map, u64 size, const char *name);
+int branch_view_open(struct branch_view *view, void *map, u64 size, const char *name,
+		     bool salvages);
 void branch_view_close(struct branch_view *view);
 
 #endif

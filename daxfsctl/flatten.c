@@ -46,7 +46,7 @@ static bool is_whole(const struct branch_view *view)
 static int open_view(struct work *work)
 {
 	struct flatten *flat = work->flat;
-	int err = branch_view_open(&work->view, flat->map, flat->size, flat->branch);
+	int err = branch_view_open(&work->view, flat->map, flat->size, flat->branch, false);
 
 	work->from.vol = &work->view.vol;
 	work->from.top = work->view.top;

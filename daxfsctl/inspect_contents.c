@@ -27,7 +27,8 @@ static void complain_of_cut(struct inspect *in, const char *name)
 
 		if (layer->unread)
 			complain(in, name, layer->unread, &(struct dxc_finding){ 0 });
-		if (layer->damaged)
+		/* Those above it are, too. */
+		if (layer->damaged && (!i || !view->layers[i - 1].damaged))
 			complain(in, name,
 				 dxc_found(&f, -EUCLEAN,
 					   layer->behind ? DXC_LR_CUT : DXC_LR_GAP,
@@ -53,11 +54,13 @@ static int open_contents(struct inspect *in)
 		message_error("%s: has no branches", in->source);
 		return EXIT_NOT_FOUND;
 	}
-	err = branch_view_open(view, in->img.src.map, in->img.src.size, name);
+	err = branch_view_open(view, in->img.src.map, in->img.src.size, name, true);
 	if (!err) {
 		in->from.vol = &view->vol;
 		in->from.top = view->top;
 		complain_of_cut(in, name);
+		if (view->top->damaged)
+			message_hint("what can be had is from before that");
 		return EXIT_OK;
 	}
 	if (err == -ENOENT && strcmp(name, "main") != 0) {
