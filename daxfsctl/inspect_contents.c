@@ -29,14 +29,15 @@ static void complain_of_cut(struct inspect *in, const char *name)
 			complain(in, name, layer->unread, &(struct dxc_finding){ 0 });
 		/* Those above it are, too. */
 		if (layer->damaged && (!i || !view->layers[i - 1].damaged))
-			complain(in, name,
-				 dxc_found(&f, -EUCLEAN,
-					   layer->behind ? DXC_LR_CUT : DXC_LR_GAP,
-					   DAXFS_AREA_DELTA, 0,
-					   dxc_chunk_offset(layer->vol, layer->log.chunk) +
-						   layer->log.used,
-					   layer->log.seq),
-				 &f);
+			complain(
+				in, name,
+				dxc_found(&f, -EUCLEAN,
+					  layer->behind ? DXC_LR_CUT : DXC_LR_GAP,
+					  DAXFS_AREA_DELTA, 0,
+					  dxc_chunk_offset(layer->vol, layer->log.chunk) +
+						  layer->log.used,
+					  layer->log.seq),
+				&f);
 	}
 }
 
