@@ -391,7 +391,7 @@ differs() {
 			NAME   STATE  MODE USED HOST
 			main   frozen ro     0B
 			├─a    frozen ro     0B
-			│ └─aa live   ro   128K
+			│ └─aa live   ro     8K
 			└─b    live   ro     0B
 		END
 	)

@@ -172,5 +172,5 @@ all='["backing","branches","label","region_size","size","source","targets","use_
 	done
 	daxfsctl list -J "$BATS_TEST_TMPDIR/lies" | jq -e '.volumes[0] | .use_percent <= 100'
 	daxfsctl inspect "$BATS_TEST_TMPDIR/lies" layout >/dev/null
-	daxfsctl inspect -J "$BATS_TEST_TMPDIR/lies" layout | jq -e '([.layouts[0].chunks[].count] | add) == 128'
+	daxfsctl inspect -J "$BATS_TEST_TMPDIR/lies" layout | jq -e '([.layouts[0].chunks[].count] | add) == 2048'
 }

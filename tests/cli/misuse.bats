@@ -362,7 +362,7 @@ not_there() {
 		rename | rename needs an OLD
 		rename a | rename needs a NEW
 		rename a b c | unexpected argument "c"
-		rename a b/c | cannot be a branch's name
+		rename a .b | cannot be a branch's name
 		mount | mount needs a NAME
 		mount a | mount needs a DIR
 		mount a dir b | unexpected argument "b"
@@ -417,7 +417,7 @@ not_there() {
 		daxfsctl branch list -s missing | missing: No such file
 		daxfsctl branch list -s tree/hello | tree/hello: is no daxfs
 		daxfsctl branch show -m tree/hello | Not a directory
-		daxfsctl branch create a -m missing | missing: No such file
+		daxfsctl branch create a -m missing | hint missing: No such file
 		daxfsctl branch create a -m dir --volume missing | missing: No such file
 		daxfsctl branch switch a -m dir | dir: is not where a daxfs is mounted
 		daxfsctl branch diff -s missing | missing: No such file
