@@ -109,7 +109,7 @@ bench:
 	$(Q)tests/bench/run
 
 check-more:
-	$(Q)tests/check kernel-more
+	$(Q)tests/check kernel-more kernel-examples
 
 check-debug:
 	$(Q)tests/check --debug-kernel

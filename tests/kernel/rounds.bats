@@ -44,7 +44,7 @@ say() {
 
 @test "rounds of branch, one small file and commit over the same 100 files take twice their size and 4 MiB of 16 MiB at most" {
 	start phys /tmp/small.img
-	say rounds same "$MNT" "${DAXFS_SAME_ROUNDS:-10000}" 100
+	say rounds same "$MNT" "${DAXFS_SAME_ROUNDS:-3000}" 100
 	is_clean
 }
 
