@@ -8,9 +8,6 @@
  * with the same output (not of fsck) and status. One that changes something can be run only
  * once: which locale it gets follows from its arguments.
  *
- *	$DAXFS_ONE_LOCALE	commands that only look are not compared: they take
- *				the locale of their arguments, too
- *
  * Exit status 99: in another locale it ended otherwise.
  */
 #include <fcntl.h>
@@ -219,7 +216,7 @@ int main(int argc, char **argv)
 
 	(void)argc;
 	name = name ? name + 1 : argv[0];
-	if (getenv("DAXFS_ONE_LOCALE") || !only_looks(name, argv + 1))
+	if (!only_looks(name, argv + 1))
 		use(any_locale(argv + 1));
 	else if (!isatty(STDOUT_FILENO))
 		compare(path, name, argv);

@@ -25,10 +25,9 @@ in_all_locales() {
 		mv "$bin.new" "$bin"
 	fi
 	PATH=$bin:$PATH
-	# The sanitizers take their time.
-	[[ ${DAXFSCTL_BUILD-} != *san ]] || export DAXFS_ONE_LOCALE=1
 }
-! command -v cc >/dev/null || in_all_locales
+# The sanitizers take their time: a program with them runs in one locale.
+[[ ${DAXFSCTL_BUILD-} == *san ]] || ! command -v cc >/dev/null || in_all_locales
 
 # A tree with every kind of thing that needs no root: in $BATS_FILE_TMPDIR/tree.
 make_tree() {
