@@ -115,19 +115,20 @@ int hold_look(struct hold *h, const struct dxc_volume *vol, struct source *src, 
 /* Is holder a mount that was there when we looked, and lives? */
 static bool is_known(const struct hold *h, dxc_holder holder)
 {
-	u32 slot = (u32)holder - 1;
+	u32 slot, epoch;
 
-	return slot < h->vol->mount_count && h->slots[slot].beats &&
-	       h->slots[slot].mt.epoch == holder >> 32;
+	return dxc_holder_open(h->vol, holder, &slot, &epoch) && h->slots[slot].beats &&
+	       h->slots[slot].mt.epoch == epoch;
 }
 
 /* Was it there, and silent; or is it nobody's? */
 static bool is_gone(const struct hold *h, dxc_holder holder)
 {
-	u32 slot = (u32)holder - 1;
+	u32 slot, epoch;
 
 	return !dxc_holder_is_there(h->vol, holder) ||
-	       (h->slots[slot].mt.epoch == holder >> 32 && !h->slots[slot].beats);
+	       !dxc_holder_open(h->vol, holder, &slot, &epoch) ||
+	       (h->slots[slot].mt.epoch == epoch && !h->slots[slot].beats);
 }
 
 /* ---- holding ---- */
