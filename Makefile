@@ -109,7 +109,7 @@ bench:
 	$(Q)tests/bench/run
 
 check-more:
-	$(Q)tests/check kernel-more kernel-examples
+	$(Q)tests/check kernel-rest kernel-more kernel-examples
 
 check-debug:
 	$(Q)tests/check --debug-kernel

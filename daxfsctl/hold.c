@@ -53,7 +53,8 @@ static bool find_stranger(struct hold *h, u32 known, bool beaten_only)
 	for (u32 i = 0; i < h->vol->mount_count; i++) {
 		const struct hold_slot *slot = &h->slots[i];
 
-		if (!slot->mt.epoch || !slot->mt.writable || (beaten_only && !slot->beats))
+		if (!slot->mt.epoch || !slot->mt.writable ||
+		    (beaten_only && !slot->beats))
 			continue;
 		count++;
 		if (!other)
