@@ -36,19 +36,21 @@
 enum { OPTION_BRANCH = 1, OPTION_FLAT };
 
 const struct applet_option save_options[] = {
-	{ OPTION_BRANCH, "branch", "BRANCH", "the branch to be made flat (default: main)" },
-	{ OPTION_FLAT, "flat", NULL, "save what one branch shows, as an image without branches" },
+	{ OPTION_BRANCH, "branch", "BRANCH",
+	  "the branch to be made flat (default: main)" },
+	{ OPTION_FLAT, "flat", NULL,
+	  "save what one branch shows, as an image without branches" },
 	{ 'f', "force", NULL, "replace FILE if it is there" },
 	{ 'q', "quiet", NULL, "print nothing but errors" },
 	{ 0 }
 };
 
-/* How often somebody may come between looking who is there and holding the region. */
+/* How often the region is looked at anew when another mount came between looking and holding. */
 #define TRIES 5
 
 struct save {
-	const char *source;	/* as the user named it */
-	const char *branch;	/* NULL: all of them */
+	const char *source; /* as the user named it */
+	const char *branch; /* NULL: all of them */
 	bool force, quiet, flat;
 	struct image img;
 	struct freeze freeze;
@@ -87,7 +89,8 @@ static int target_failed(struct save *save, int err)
 	if (err == -ENODEV || err == -ENOTTY || err == -EISDIR)
 		message_error("%s: %s", target_name(save), save->target.what);
 	else
-		message_error("%s: %s: %s", target_name(save), save->target.what, strerror(-err));
+		message_error("%s: %s: %s", target_name(save), save->target.what,
+			      strerror(-err));
 	if (save->target.hint)
 		message_hint("%s", save->target.hint);
 	return err == -ENOTTY ? EXIT_REFUSED : EXIT_FAILED;
@@ -108,13 +111,14 @@ static int source_failed(struct save *save, int err)
 
 	message_error("%s: %s", save->source, text ? text : strerror(-err));
 	free(text);
-	return err == -ENOENT || err == -EISDIR || save->img.finding.code == DXC_SB_MAGIC ||
+	return err == -ENOENT || err == -EISDIR ||
+			       save->img.finding.code == DXC_SB_MAGIC ||
 			       save->img.finding.code == DXC_SB_SHORT ?
 		       EXIT_NOT_FOUND :
 		       EXIT_FAILED;
 }
 
-/* Somebody who cannot be kept still has it mounted. */
+/* Another kernel or mount namespace, which cannot be frozen from here, has it mounted. */
 static int refuse_stranger(struct save *save)
 {
 	const char *host = save->hold.stranger.host;
@@ -122,7 +126,8 @@ static int refuse_stranger(struct save *save)
 	progress_clear(&save->progress);
 	message_error("%s: is mounted for writing by %s, where it cannot be kept still",
 		      save->source, *host ? host : "another host");
-	message_hint("save it there, or from the mount namespace that shows all its mounts");
+	message_hint(
+		"save it there, or from the mount namespace that shows all its mounts");
 	return EXIT_REFUSED;
 }
 
@@ -142,12 +147,14 @@ static int hold_failed(struct save *save, int err)
 	progress_clear(&save->progress);
 	switch (err) {
 	case -EAGAIN:
-		message_error("%s: is mounted again and again meanwhile; nothing was saved",
-			      save->source);
+		message_error(
+			"%s: is mounted again and again meanwhile; nothing was saved",
+			save->source);
 		return EXIT_REFUSED;
 	case -EBUSY:
 		if (save->freeze.blame) {
-			message_error("%s: has been frozen by somebody else", save->freeze.blame);
+			message_error("%s: was frozen already, by another program",
+				      save->freeze.blame);
 			message_hint("fsfreeze -u thaws it");
 		} else {
 			message_error("%s: an operation on its branches does not end",
@@ -155,8 +162,9 @@ static int hold_failed(struct save *save, int err)
 		}
 		return EXIT_REFUSED;
 	case -ETIMEDOUT:
-		message_error("%s: could not be written for too long while %s was kept still",
-			      target_name(save), save->source);
+		message_error(
+			"%s: could not be written for too long while %s was kept still",
+			target_name(save), save->source);
 		message_hint("save to a place that needs nothing of what is saved");
 		return EXIT_FAILED;
 	case -ESTALE:
@@ -164,8 +172,8 @@ static int hold_failed(struct save *save, int err)
 			      save->source);
 		return EXIT_FAILED;
 	}
-	message_error("%s: cannot be kept still: %s", save->freeze.blame ? save->freeze.blame :
-									  save->source,
+	message_error("%s: cannot be kept still: %s",
+		      save->freeze.blame ? save->freeze.blame : save->source,
 		      err == -EPERM ? "only root may do that" : strerror(-err));
 	return err == -EPERM ? EXIT_REFUSED : EXIT_FAILED;
 }
@@ -181,7 +189,8 @@ static void print_result(const struct save *save)
 	if (fstat(save->target.fd, &st) < 0)
 		return;
 	escape_print(out, target_name(save));
-	fprintf(out, ": %s saved, %s in use\n", size_human(st.st_size, size, sizeof(size)),
+	fprintf(out, ": %s saved, %s in use\n",
+		size_human(st.st_size, size, sizeof(size)),
 		size_human(st.st_blocks * 512ull, used, sizeof(used)));
 }
 
@@ -232,7 +241,8 @@ static int parse_arguments(struct save *save, int argc, char **argv)
 	if (!*save->target.path)
 		return wrong_use("FILE", "an empty name");
 	if (save->branch && !save->flat)
-		return wrong_use("--branch", "needs --flat: otherwise all branches are saved");
+		return wrong_use("--branch",
+				 "needs --flat: otherwise all branches are saved");
 	return -1;
 }
 
@@ -287,7 +297,8 @@ static bool is_same_device(const char *a, const char *b)
 	struct stat x, y;
 
 	return a && b && stat(a, &x) == 0 && stat(b, &y) == 0 &&
-	       (x.st_mode & S_IFMT) == (y.st_mode & S_IFMT) && x.st_rdev && x.st_rdev == y.st_rdev;
+	       (x.st_mode & S_IFMT) == (y.st_mode & S_IFMT) && x.st_rdev &&
+	       x.st_rdev == y.st_rdev;
 }
 
 /* Is the mount one of the region that was opened? */
@@ -437,7 +448,8 @@ static int copy_rest(struct save *save)
 		if (status)
 			return status;
 	}
-	return copied && err != -ETIMEDOUT ? copy_failed(save, err) : hold_failed(save, err);
+	return copied && err != -ETIMEDOUT ? copy_failed(save, err) :
+					     hold_failed(save, err);
 }
 
 static int copy_region(struct save *save)
@@ -497,7 +509,8 @@ static int flatten_failed(struct save *save, const struct flatten *flat, int err
 		return target_failed(save, err);
 	progress_clear(&save->progress);
 	if (err == -ENOENT && !flat->what) {
-		message_error("%s: there is no branch \"%s\"", save->source, flat->branch);
+		message_error("%s: there is no branch \"%s\"", save->source,
+			      flat->branch);
 		return EXIT_NOT_FOUND;
 	}
 	if (err == -EROFS && !flat->what) {
@@ -510,7 +523,8 @@ static int flatten_failed(struct save *save, const struct flatten *flat, int err
 		message_error("%s: branch \"%s\" is damaged", save->source, flat->branch);
 	else
 		message_error("%s: %s: %s", target_name(save),
-			      flat->what ? flat->what : "cannot be saved", strerror(-err));
+			      flat->what ? flat->what : "cannot be saved",
+			      strerror(-err));
 	return EXIT_FAILED;
 }
 
@@ -575,8 +589,9 @@ static int run_flat(struct save *save)
 {
 	bool is_still = save->img.src.kind == SOURCE_FILE ||
 			!dxc_volume_is_writable(&save->img.vol);
-	int status = is_still ? flatten(save, save->img.src.map, save->img.vol.region.size) :
-				flatten_copy(save);
+	int status = is_still ?
+			     flatten(save, save->img.src.map, save->img.vol.region.size) :
+			     flatten_copy(save);
 
 	return status ? status : finish(save);
 }

@@ -11,7 +11,7 @@
 
 #define SEND_BYTES (256u << 10)
 
-/* Not /tmp unless somebody says so: that is memory on many machines. */
+/* /tmp only where TMPDIR says so: it is memory on many machines. */
 const char *spool_dir(void)
 {
 	const char *dir = getenv("TMPDIR");

@@ -277,7 +277,10 @@ static vm_fault_t insert_packed(struct vm_fault *vmf, struct inode *inode,
 	pmd = READ_ONCE(*vmf->pmd);
 	if (pmd_none(pmd) || !pmd_leaf(pmd))
 		err = vm_insert_page(vma, in.wanted, in.page);
-	/* Somebody was faster, or it is userfaultfd's note, which only we can replace. */
+	/*
+	 * Another fault was faster, or the entry is userfaultfd's write-protect
+	 * marker, which only this handler can replace.
+	 */
 	if (err == -EBUSY)
 		err = apply_to_page_range(vma->vm_mm, in.wanted, PAGE_SIZE, insert_one, &in);
 	mutex_unlock(daxfs_pmd_lock_of(vmf));

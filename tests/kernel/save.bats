@@ -210,7 +210,7 @@ try() {
 	[[ $status == 4 && $output == *"standard output: lies in what is to be saved"* ]]
 	fsfreeze -f "$MNT"
 	run daxfsctl save "$MNT" /tmp/out/saved
-	[[ $status == 4 && $output == *"$MNT: has been frozen by somebody else"*"fsfreeze -u"* ]]
+	[[ $status == 4 && $output == *"$MNT: was frozen already, by another program"*"fsfreeze -u"* ]]
 	# It is not thawed either.
 	run fsfreeze -f "$MNT"
 	[ "$status" -ne 0 ]
