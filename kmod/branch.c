@@ -301,9 +301,9 @@ int daxfs_branch_take_over(struct daxfs_sb_info *sbi)
 		return branch->writer == sbi ? 0 : -EBUSY;
 	if (!daxfs_home_may_write(sbi))
 		return -EROFS;
-	if (branch->layer.damaged)
-		return -EUCLEAN;
 	err = daxfs_branch_make_current(sbi->volume, branch);
+	if (!err && branch->layer.damaged)
+		err = -EUCLEAN;
 	if (!err)
 		branch->writer = sbi;
 	return err;

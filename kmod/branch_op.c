@@ -183,7 +183,7 @@ static void inherit_lease(struct daxfs_sb_info *sbi)
 {
 	dxc_holder nobody = 0;
 
-	if (!sbi->branch->writer && daxfs_home_may_write(sbi) &&
+	if (!sbi->branch->writer && !sbi->branch->layer.damaged && daxfs_home_may_write(sbi) &&
 	    !dxc_lease_take(&sbi->volume->core, sbi->branch->layer.owner,
 			    dxc_holder_of(sbi->slot, sbi->epoch), &nobody))
 		sbi->branch->writer = sbi;

@@ -434,13 +434,11 @@ static int check_chunks(struct delta *d)
 
 /* ---- logs ---- */
 
-/* One of the branch's: its log or a file of it is in it, and a segment's salt was given. */
+/* One of the branch's: its log or a file of it is in it. */
 static int check_own_chunk(struct delta *d, const struct dxc_layer *layer, dxc_chunk chunk)
 {
 	const struct dxc_volume *vol = d->c->vol;
 	struct dxc_chunk_use use;
-	struct dxc_segment seg;
-	int err;
 
 	/* Of data chunks, one is kept to be filled. */
 	if (dxc_chunk_read(vol, chunk, &use) || use.kind != DAXFS_CHUNK_LOG)
@@ -448,11 +446,7 @@ static int check_own_chunk(struct delta *d, const struct dxc_layer *layer, dxc_c
 	if (dxc_space_chunk_is_idle(layer, chunk))
 		return found(d->c, DXC_CH_IDLE, DAXFS_AREA_CHUNKS, 0, chunk_word_at(vol, chunk),
 			     chunk);
-	err = dxc_segment_read(vol, chunk, &seg);
-	/* It goes on with what a chunk before it starts. */
-	if (err == -EUCLEAN)
-		return 0;
-	return err ? err : check_salt(d, seg.salt);
+	return 0;
 }
 
 /*
@@ -531,7 +525,7 @@ static int check_end(struct delta *d, struct dxc_layer *layer)
 	err = dxc_log_read(d->c->vol, &log, layer->scratch, &size);
 	dxc_layer_drop_scratch(layer);
 	if (err != -ENODATA)
-		return 0;
+		return err == -EIO ? err : 0;
 	if (layer->behind)
 		return found(d->c, DXC_LR_CUT, DAXFS_AREA_DELTA, 0, layer->behind,
 			     layer->log.seq);
@@ -605,6 +599,8 @@ static int check_log(struct delta *d, u32 index)
 	if (node->layer->last_ino >= d->next_ino)
 		err = found(c, DXC_SS_INO, DAXFS_AREA_SHARED, node->layer->last_ino,
 			    base + offsetof(struct daxfs_shared, ss_next_ino), d->next_ino);
+	if (!err && node->layer->log_chunks)
+		err = check_salt(d, node->layer->last_salt);
 	for (i = 0; !err && i < node->layer->chunk_count; i++)
 		err = check_own_chunk(d, node->layer, node->layer->chunks[i]);
 	if (!err)

@@ -95,17 +95,20 @@ int dxc_chunk_take(const struct dxc_volume *vol, dxc_chunk *hint, u32 kind,
 		   struct dxc_owner owner, u32 count, dxc_chunk *taken)
 {
 	u32 chunks = dxc_chunk_count(vol), left, row = 0;
-	dxc_chunk chunk = *hint < chunks ? *hint : 0;
+	/* Others move the hint meanwhile. */
+	dxc_chunk chunk = READ_ONCE(*hint);
 
 	if (!count || count > chunks)
 		return -ENOSPC;
+	if (chunk >= chunks)
+		chunk = 0;
 	/* Once around, and to the end of a row that the start is in the middle of. */
 	for (left = chunks; left + count > 1; left--) {
 		row = READ_ONCE(*word_of(vol, chunk)) ? 0 : row + 1;
 		chunk++;
 		if (row >= count && take_all(vol, chunk - count, count, owned_word(kind, owner))) {
 			*taken = chunk - count;
-			*hint = chunk;
+			WRITE_ONCE(*hint, chunk);
 			return 0;
 		}
 		if (chunk == chunks) {

@@ -62,6 +62,8 @@ static int flush(struct compaction *co)
 		co->chunks += count;
 		/* Named by nothing before it is complete. */
 		err = dxc_log_extend(vol, &co->log, 0, chunk, count, &co->rec);
+		if (err)
+			dxc_space_drop_segment(co->layer, chunk, count);
 	}
 	co->bytes += co->rec.size;
 	start(co);
@@ -194,14 +196,18 @@ static void drop_chain(struct dxc_layer *layer, const struct dxc_log *log)
 {
 	u32 left = dxc_chunk_count(layer->vol), i;
 	dxc_chunk chunk = log->head;
-	struct dxc_segment seg;
+	struct dxc_chunk_use use;
+	u32 count;
 	u64 next;
 
 	/* What is left because a header cannot be read is found when the branch is loaded. */
-	while (chunk != DXC_NO_CHUNK && left-- && !dxc_segment_read(layer->vol, chunk, &seg)) {
+	while (chunk != DXC_NO_CHUNK && left-- && !dxc_segment_read(layer->vol, chunk, &count)) {
 		next = dxc_log_next(layer->vol, chunk);
-		for (i = 0; i < seg.count; i++)
-			dxc_space_drop_chunk(layer, chunk + i);
+		/* Not a data chunk that a header which was changed since names. */
+		for (i = 0; i < count; i++)
+			if (!dxc_chunk_read(layer->vol, chunk + i, &use) &&
+			    use.kind == DAXFS_CHUNK_LOG)
+				dxc_space_drop_chunk(layer, chunk + i);
 		if (chunk == log->chunk || !next || next > dxc_chunk_count(layer->vol))
 			break;
 		chunk = next - 1;

@@ -194,6 +194,7 @@ struct dxc_log {
 	u64 base_seq;		/* where the parent's log ends, which a commit joins this one to */
 	u64 seq;		/* of the next record */
 	u64 end_seq;		/* seq where the segment ends; DXC_NO_SEQ: its last record */
+	u64 salt;		/* of the segment */
 	u32 salted;		/* where the checksums of the segment's records start */
 	bool cleared;		/* what follows in the segment is zero, and nobody else has written */
 };
@@ -204,11 +205,6 @@ static inline u32 dxc_log_size(const struct dxc_volume *vol, const struct dxc_lo
 {
 	return log->count * vol->chunk_size;
 }
-
-struct dxc_segment {
-	u32 count;		/* chunks */
-	u64 salt;
-};
 
 /* Chunks of a segment that holds a record of that many bytes, at most DAXFS_RECORD_MAX. */
 static inline u32 dxc_segment_chunks(const struct dxc_volume *vol, u32 record_size)
@@ -222,8 +218,8 @@ static inline u32 dxc_segment_max(const struct dxc_volume *vol)
 	return dxc_segment_chunks(vol, DAXFS_RECORD_MAX) * vol->chunk_size;
 }
 
-/* What the header of the segment that starts with chunk says. -EUCLEAN: it is none; -EIO. */
-int dxc_segment_read(const struct dxc_volume *vol, dxc_chunk chunk, struct dxc_segment *seg);
+/* How many chunks the segment that starts with chunk has. -EUCLEAN: none starts there; -EIO. */
+int dxc_segment_read(const struct dxc_volume *vol, dxc_chunk chunk, u32 *count);
 
 /*
  * Starts reading the chain that starts with chunk head - 1 (0: empty), from its

@@ -153,6 +153,7 @@ typedef int64_t s64;
 #define EUCLEAN 117
 #endif
 #define READ_ONCE(x)		(*(const volatile __typeof__(x) *)&(x))
+#define WRITE_ONCE(x, value)	(*(volatile __typeof__(x) *)&(x) = (value))
 #define barrier()		__asm__ __volatile__("" ::: "memory")
 #ifndef __always_inline
 #define __always_inline	inline

@@ -123,6 +123,7 @@ static int note_segment(struct dxc_layer *layer, struct dxc_finding *f)
 	dxc_chunk chunk = layer->log.chunk, end = chunk + layer->log.count;
 	struct dxc_chunk_use use;
 
+	layer->last_salt = max_t(u64, layer->last_salt, layer->log.salt);
 	for (; chunk < end; chunk++) {
 		if (layer->space->survey) {
 			if (dxc_space_want(layer, chunk, DAXFS_CHUNK_LOG))
@@ -390,6 +391,9 @@ int dxc_layer_reload(struct dxc_layer *layer, const struct dxc_branch *br, bool 
 	fresh.torn = layer->torn;
 	fresh.salvages = layer->salvages;
 	err = dxc_layer_load(&fresh, br, repair, f);
+	/* What is lost of the log is in memory yet. */
+	if (!err && fresh.damaged && !layer->damaged)
+		err = -EUCLEAN;
 	if (err) {
 		/* What is in use of chunks is noted once: as the old one has it. */
 		memcpy(space->used, before, (u64)dxc_chunk_count(layer->vol) * space->chunk_bytes);

@@ -85,6 +85,7 @@ struct dxc_layer {
 	dxc_off behind;			/* a record after a damaged one that ended the log, or 0 */
 	int unread;			/* 0, or -EIO: of memory that loading can do without */
 	dxc_ino last_ino;		/* the highest it ever knew, with those that are gone */
+	u64 last_salt;			/* the highest of a segment that was loaded */
 
 	dxc_chunk *chunks;		/* all it owns, log and data */
 	u32 chunk_count, chunk_room;

@@ -57,15 +57,14 @@ static int read_head(const struct dxc_volume *vol, u64 chunk, struct daxfs_chunk
 	       le64_to_cpu(raw->ch_first_seq) >= le64_to_cpu(raw->ch_prev_seq) ? 0 : -EUCLEAN;
 }
 
-int dxc_segment_read(const struct dxc_volume *vol, dxc_chunk chunk, struct dxc_segment *seg)
+int dxc_segment_read(const struct dxc_volume *vol, dxc_chunk chunk, u32 *count)
 {
 	struct daxfs_chunk raw;
 	int err = read_head(vol, chunk, &raw);
 
 	if (err)
 		return err;
-	seg->count = le32_to_cpu(raw.ch_count);
-	seg->salt = le64_to_cpu(raw.ch_salt);
+	*count = le32_to_cpu(raw.ch_count);
 	return 0;
 }
 
@@ -74,14 +73,18 @@ int dxc_segment_read(const struct dxc_volume *vol, dxc_chunk chunk, struct dxc_s
  * says. A next one that cannot be is found when its turn comes, after the
  * records before it.
  */
-static void look_ahead(const struct dxc_volume *vol, struct dxc_log *log)
+static int look_ahead(const struct dxc_volume *vol, struct dxc_log *log)
 {
 	u64 word = dxc_log_next(vol, log->chunk);
 	struct daxfs_chunk raw;
+	int err = -EUCLEAN;
 
 	log->end_seq = DXC_NO_SEQ;
-	if (word && !read_head(vol, word - 1, &raw))
+	if (word)
+		err = read_head(vol, word - 1, &raw);
+	if (!err)
 		log->end_seq = le64_to_cpu(raw.ch_prev_seq);
+	return err == -EUCLEAN ? 0 : err;
 }
 
 /* Moves log to the start of a segment, which holds the records that come next. */
@@ -106,9 +109,9 @@ static int enter_segment(const struct dxc_volume *vol, struct dxc_log *log, u64 
 	log->chunk = chunk;
 	log->count = le32_to_cpu(raw.ch_count);
 	log->used = sizeof(raw);
-	log->salted = start_of(le64_to_cpu(raw.ch_salt));
-	look_ahead(vol, log);
-	return 0;
+	log->salt = le64_to_cpu(raw.ch_salt);
+	log->salted = start_of(log->salt);
+	return look_ahead(vol, log);
 }
 
 int dxc_log_open(const struct dxc_volume *vol, u64 head, u64 first_seq,
@@ -168,8 +171,8 @@ u64 dxc_log_next(const struct dxc_volume *vol, dxc_chunk chunk)
 
 int dxc_log_read(const struct dxc_volume *vol, struct dxc_log *log, void *buf, u32 *size)
 {
-	struct dxc_log next = *log;
-	u64 word;
+	struct dxc_log next;
+	u64 word = 0;
 	int err;
 
 	if (log->chunk == DXC_NO_CHUNK)
@@ -182,6 +185,21 @@ int dxc_log_read(const struct dxc_volume *vol, struct dxc_log *log, void *buf, u
 		word = dxc_log_next(vol, log->chunk);
 		if (!word)
 			return -ENODATA;
+		/*
+		 * The segment may have been filled and left since it was read: the
+		 * link is stored after its last record.
+		 */
+		if (log->end_seq == DXC_NO_SEQ) {
+			err = look_ahead(vol, log);
+			if (err)
+				return err;
+			err = -ENODATA;
+			if (log->seq != log->end_seq)
+				err = read_here(vol, log, buf, size);
+		}
+	}
+	if (err == -ENODATA) {
+		next = *log;
 		err = enter_segment(vol, &next, word - 1);
 		if (err)
 			return err;
@@ -346,6 +364,7 @@ int dxc_log_extend(const struct dxc_volume *vol, struct dxc_log *log, dxc_off he
 		dxc_publish(vol, head_at, dxc_link_seal(chunk + 1ull));
 	log->chunk = chunk;
 	log->count = count;
+	log->salt = salt;
 	log->used = sizeof(raw) + rec->size;
 	log->seq++;
 	log->end_seq = DXC_NO_SEQ;
@@ -390,7 +409,11 @@ int dxc_log_append(const struct dxc_volume *vol, struct dxc_log *log,
 		err = dxc_chunk_take(vol, hint, DAXFS_CHUNK_LOG, owner, count, &chunk);
 	if (err)
 		return err;
-	return dxc_log_extend(vol, log, head_at, chunk, count, rec);
+	err = dxc_log_extend(vol, log, head_at, chunk, count, rec);
+	/* Nobody has seen them: anybody may have them at once. */
+	while (err && count--)
+		dxc_chunk_free(vol, chunk + count, owner, 0);
+	return err;
 }
 
 void dxc_log_switch(const struct dxc_volume *vol, dxc_off head_at, const struct dxc_log *log)

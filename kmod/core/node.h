@@ -241,6 +241,8 @@ int dxc_space_take_chunk(struct dxc_layer *layer, dxc_chunk *chunk);
  */
 int dxc_space_take_segment(struct dxc_layer *layer, u32 record_size, enum dxc_purpose purpose,
 			   dxc_chunk *chunk, u32 *count);
+/* Gives back a segment that was taken, and that nothing names. */
+void dxc_space_drop_segment(struct dxc_layer *layer, dxc_chunk chunk, u32 count);
 /* The layer goes: nothing is kept for its compaction any more. */
 void dxc_space_let_go(struct dxc_layer *layer);
 /* Blocks given up at once: nobody reads them any more. */

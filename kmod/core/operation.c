@@ -33,9 +33,12 @@ int dxc_layer_append(struct dxc_layer *layer, struct dxc_record *rec, bool freei
 	}
 	if (err)
 		return err;
-	return dxc_log_extend(layer->vol, &layer->log,
-			      dxc_branch_head_at(layer->vol, layer->owner.branch), chunk, count,
-			      rec);
+	err = dxc_log_extend(layer->vol, &layer->log,
+			     dxc_branch_head_at(layer->vol, layer->owner.branch), chunk, count,
+			     rec);
+	if (err)
+		dxc_space_drop_segment(layer, chunk, count);
+	return err;
 }
 
 /* Without memory for it the record has no room, which finish() says. */

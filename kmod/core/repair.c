@@ -25,6 +25,7 @@ struct account {
 	dxc_chunk tail;		/* first chunk of the segment that its log ends in */
 	u32 used;		/* bytes of it */
 	u32 size;		/* bytes of it in all */
+	u64 salt;		/* the highest of its log */
 	bool cut;		/* records that were read no more are behind that */
 	bool takes;		/* its log uses a log chunk that is not its own, says the table */
 	bool leaves;		/* and it has one that its log does not use */
@@ -390,6 +391,7 @@ static int survey_log(struct delta *d, u32 index)
 	account->tail = node->layer->log.chunk;
 	account->used = node->layer->log.used;
 	account->size = dxc_log_size(m->vol, &node->layer->log);
+	account->salt = node->layer->last_salt;
 	account->cut = node->layer->damaged;
 	return 0;
 }
@@ -492,27 +494,17 @@ static bool judge_chunk(const struct mender *m, const struct delta *d, dxc_chunk
 	return true;
 }
 
-static int mend_chunks(struct mender *m, const struct delta *d)
+static void mend_chunks(struct mender *m, const struct delta *d)
 {
 	u32 count = dxc_chunk_count(m->vol), i;
 	struct dxc_chunk_use use;
-	struct daxfs_chunk raw;
-	int err;
 
-	for (i = 0; i < count; i++) {
+	for (i = 0; i < count; i++)
 		if (judge_chunk(m, d, i, &use))
 			dxc_chunk_set(m->vol, i, &use);
-		/* The heads of those were found to be in order. */
-		if (d->space.survey[i].kind != DAXFS_CHUNK_LOG ||
-		    !d->nodes[d->space.survey[i].owner.branch].read)
-			continue;
-		err = dxc_region_read(&m->vol->region, dxc_chunk_offset(m->vol, i), &raw,
-				      sizeof(raw));
-		if (err)
-			return err;
-		note_salt(m, le64_to_cpu(raw.ch_salt));
-	}
-	return 0;
+	for (i = 0; i < m->vol->branch_count; i++)
+		if (d->nodes[i].read)
+			note_salt(m, m->accounts[i].salt);
 }
 
 static int survey(struct mender *m, struct delta *d)
@@ -530,10 +522,13 @@ static int survey(struct mender *m, struct delta *d)
 	if (!err) {
 		m->all_read = true;
 		doubt(m, d);
-		err = mend_chunks(m, d);
-	}
-	if (!err)
+		/* A log no longer names a segment when its chunks are given back. */
 		err = mend_ends(m, d);
+	}
+	if (!err) {
+		dxc_fence(m->vol);
+		mend_chunks(m, d);
+	}
 	dxc_free(d->space.survey);
 	dxc_space_exit(&d->space);
 	return err;

@@ -120,7 +120,7 @@ static int reserve_notes(struct dxc_layer *layer, u32 more)
 	/* Not tidied again soon. */
 	if (layer->chunk_count + more <= layer->chunk_room / 4 * 3)
 		return 0;
-	room = max_t(u32, layer->chunk_room * 2, 8 + more);
+	room = max_t(u32, layer->chunk_room * 2, layer->chunk_count + more + 8);
 	list = dxc_alloc(room, sizeof(*list));
 	if (!list)
 		return -ENOMEM;
@@ -383,6 +383,13 @@ void dxc_space_drop_chunk(struct dxc_layer *layer, dxc_chunk chunk)
 		layer->filling = DXC_NO_CHUNK;
 }
 
+void dxc_space_drop_segment(struct dxc_layer *layer, dxc_chunk chunk, u32 count)
+{
+	layer->log_chunks -= count;
+	while (count--)
+		dxc_space_drop_chunk(layer, chunk + count);
+}
+
 /* ---- blocks ---- */
 
 /* Takes free blocks of a chunk of ours from block on; how many. */
@@ -526,7 +533,9 @@ static void release(struct dxc_layer *layer, dxc_off data, u64 count)
 			}
 			data += DAXFS_BLOCK_SIZE;
 		}
-		if (chunk != layer->filling && dxc_space_chunk_is_idle(layer, chunk)) {
+		/* Records that are lost may name it. */
+		if (chunk != layer->filling && !layer->damaged &&
+		    dxc_space_chunk_is_idle(layer, chunk)) {
 			layer->free_blocks -= layer->space->chunk_blocks;
 			dxc_space_drop_chunk(layer, chunk);
 		}

@@ -511,12 +511,48 @@ static void more_xattrs(void)
 	tap_end("a log that gives an inode more xattrs than can be listed is refused");
 }
 
+/* Records of one chunk, and of as many as one may take, after any number of the others. */
+static void long_records(void)
+{
+	static u8 value[60000];
+	struct dxc_attr base, root;
+	struct dxc_layer m;
+	dxc_ino ino;
+	u32 round, few, i;
+	char name[16];
+
+	for (round = 0; round < 80; round++) {
+		few = round / 2;
+		stage_chunk_size = DAXFS_CHUNK_MIN;
+		stage_open(512, &m);
+		base = stage_attr(&m, 2);
+		root = stage_attr(&m, 1);
+		if (round % 2)
+			CHECK_EQ(dxc_op_xattr(&m, &base, DAXFS_XATTR_USER, "long", 4,
+					      value, 30000),
+				 0);
+		for (i = 0; m.chunk_count < few && i < 4000; i++) {
+			root = stage_attr(&m, 1);
+			CHECK_EQ(dxc_op_setattr(&m, &root), 0);
+		}
+		CHECK_EQ(dxc_op_xattr(&m, &base, DAXFS_XATTR_USER, "long", 4, value,
+				      sizeof(value)),
+			 0);
+		sprintf(name, "after %u", few);
+		CHECK_EQ(stage_make(&m, 1, name, S_IFREG | 0644, &ino), 0);
+		stage_close(&m);
+	}
+	stage_chunk_size = 0;
+	tap_end("records of one chunk and of seventeen follow each other");
+}
+
 void layers_tests(void)
 {
 	ends();
-	static void (*const parts[])(void) = { busy, emptied, failing, removed_xattrs,
-					       deleted_later, cut_short, repaired, many_xattrs,
-					       more_xattrs };
+	static void (*const parts[])(void) = { busy,	       emptied,	      failing,
+					       removed_xattrs, deleted_later, cut_short,
+					       repaired,       many_xattrs,   more_xattrs,
+					       long_records };
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
 		parts[i]();

@@ -42,6 +42,8 @@ int stage_reload(const char *name, struct dxc_layer *lower)
 	return err;
 }
 
+u32 stage_chunk_size;
+
 void stage_open(u32 chunks, struct dxc_layer *main_layer)
 {
 	const struct dxc_area *ar;
@@ -50,6 +52,7 @@ void stage_open(u32 chunks, struct dxc_layer *main_layer)
 	img = image_new();
 	img->writable = true;
 	img->chunks = chunks;
+	img->chunk_size = stage_chunk_size;
 	img->branches = 16;
 	image_xattr_add(img, image_file(img, 1, "base", 50000), DAXFS_XATTR_USER, "old",
 			"1", 1);
@@ -136,7 +139,8 @@ void stage_branch(struct dxc_layer *layer, struct dxc_layer *parent, const char 
 {
 	struct dxc_branch br;
 
-	CHECK_EQ(dxc_branch_create(stage, parent->owner, name, 1, 0, parent->log.seq, &br),
+	CHECK_EQ(dxc_branch_create(stage, parent->owner, name, 1, 0, parent->log.seq,
+				   &br),
 		 0);
 	CHECK_EQ(dxc_layer_init(layer, stage, &stage_space, parent, &br), 0);
 }

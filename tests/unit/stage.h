@@ -14,6 +14,8 @@ extern struct dxc_space stage_space;
 /* As large as the largest record of a stage, for records that lie. */
 extern u8 stage_buf[IMAGE_SEGMENT];
 
+/* Of the next stage_open(): bytes of a chunk; 0: IMAGE_CHUNK. */
+extern u32 stage_chunk_size;
 /* Inode 2, /base, is a file of 50,000 bytes with one xattr, user.old. */
 void stage_open(u32 chunks, struct dxc_layer *main_layer);
 void stage_close(struct dxc_layer *main_layer);
