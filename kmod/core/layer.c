@@ -365,6 +365,8 @@ int dxc_layer_load(struct dxc_layer *layer, const struct dxc_branch *br, bool re
 		drop_unused(layer);
 		clear_end(layer);
 	}
+	if (!err && !layer->space->survey)
+		dxc_space_reserve(layer);
 	/* As many layers may be loaded as there are branches. */
 	dxc_layer_drop_scratch(layer);
 	return err;

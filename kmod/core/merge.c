@@ -271,5 +271,6 @@ int dxc_layer_merge(struct dxc_layer *layer, struct dxc_layer *upper)
 	layer->next_cookie = upper->next_cookie;
 	layer->last_ino = max_t(dxc_ino, layer->last_ino, upper->last_ino);
 	layer->torn = err;
+	dxc_space_reserve(layer);
 	return err;
 }

@@ -243,6 +243,11 @@ int dxc_space_take_segment(struct dxc_layer *layer, u32 record_size, enum dxc_pu
 			   dxc_chunk *chunk, u32 *count);
 /* Gives back a segment that was taken, and that nothing names. */
 void dxc_space_drop_segment(struct dxc_layer *layer, dxc_chunk chunk, u32 count);
+/*
+ * What the layer's compaction would take is kept free from now on. Called when
+ * the layer becomes larger other than by records that are appended to it.
+ */
+void dxc_space_reserve(struct dxc_layer *layer);
 /* The layer goes: nothing is kept for its compaction any more. */
 void dxc_space_let_go(struct dxc_layer *layer);
 /* Blocks given up at once: nobody reads them any more. */

@@ -196,8 +196,8 @@ static u32 compaction_needs(const struct dxc_layer *layer)
 	return min_t(u64, need + need / 8 + 2, dxc_chunk_count(layer->vol));
 }
 
-/* What the layer needs of what is kept for all of them is need from now on. */
-static void keep(struct dxc_layer *layer, u32 need)
+/* The layer's part of what is kept is need from now on. */
+static void set_kept(struct dxc_layer *layer, u32 need)
 {
 	struct dxc_space *space = layer->space;
 	__le64 old = READ_ONCE(space->kept), seen;
@@ -215,26 +215,31 @@ static void keep(struct dxc_layer *layer, u32 need)
 	layer->kept = need;
 }
 
+void dxc_space_reserve(struct dxc_layer *layer)
+{
+	set_kept(layer, compaction_needs(layer));
+}
+
 void dxc_space_let_go(struct dxc_layer *layer)
 {
-	if (layer->kept)
-		keep(layer, 0);
+	set_kept(layer, 0);
 }
 
 /*
  * Free chunks that may not be taken for this: each layer that is loaded can be
  * compacted, whatever the others write. Beyond that, what only operations that
  * make room may take: each writes a record before it does. That is a part of
- * the log, so that it is not written anew for each few of them.
+ * the logs, whichever of them it will be, so that it is not written anew for
+ * each few of them.
  */
 static u64 reserved(const struct dxc_layer *layer, enum dxc_purpose purpose)
 {
-	u32 need = compaction_needs(layer);
-	u64 reserve = le64_to_cpu(READ_ONCE(layer->space->kept)) - layer->kept + need +
-		headroom(layer->vol);
+	u64 kept = le64_to_cpu(READ_ONCE(layer->space->kept)) - layer->kept +
+		compaction_needs(layer);
+	u64 reserve = kept + headroom(layer->vol);
 
 	if (purpose == DXC_GROWS)
-		reserve += need / 8 + headroom(layer->vol);
+		reserve += kept / 8 + headroom(layer->vol);
 	return reserve;
 }
 
@@ -262,7 +267,7 @@ static bool has_plenty(struct dxc_layer *layer, enum dxc_purpose purpose, u32 co
 
 	if (purpose == DXC_COMPACTS)
 		return true;
-	keep(layer, compaction_needs(layer));
+	dxc_space_reserve(layer);
 	reserve = reserved(layer, purpose) + count - 1;
 	if (left <= 2 * reserve) {
 		left = count_free(layer->vol);

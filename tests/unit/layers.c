@@ -546,13 +546,63 @@ static void long_records(void)
 	tap_end("records of one chunk and of seventeen follow each other");
 }
 
+/* What is full can be emptied, in whichever layer the names are that filled it. */
+static void full_of_a_child(void)
+{
+	static dxc_ino inos[20000];
+	struct dxc_layer m, b, c;
+	struct dxc_attr file;
+	u32 loaded, made, i;
+	dxc_ino ino;
+	char name[24];
+	int err;
+
+	for (loaded = 0; loaded < 2; loaded++) {
+		stage_chunk_size = DAXFS_CHUNK_MIN;
+		stage_open(512, &m);
+		stage_branch(&b, &m, "first");
+		for (made = 0; stage_free_chunks() > 256; made++) {
+			sprintf(name, "first %u", made);
+			CHECK_EQ(stage_make(&b, 1, name, S_IFREG | 0644, &inos[made]), 0);
+		}
+		stage_commit(&b, &m);
+		if (loaded) {
+			dxc_layer_free(&m);
+			CHECK_EQ(stage_load(&m, "main", NULL, &stage_space, NULL), 0);
+		}
+		/* A long file: its log is short. */
+		stage_branch(&c, &m, "second");
+		CHECK_EQ(stage_make(&c, 1, "long", S_IFREG | 0644, &ino), 0);
+		file = stage_attr(&c, ino);
+		for (i = 0, err = 0; !err; i++)
+			err = stage_write(&c, &file, i);
+		CHECK_EQ(err, -ENOSPC);
+		CHECK(i > 50);
+		/* What it has goes when it is aborted, and nobody reads it any more. */
+		dxc_layer_free(&c);
+		for (i = 0; i < made; i++) {
+			sprintf(name, "first %u", i);
+			err = stage_remove(&m, 1, name, inos[i]);
+			/* As who waits for the readers of what was given up. */
+			if (err == -ENOSPC) {
+				stage_seen(&m);
+				err = stage_remove(&m, 1, name, inos[i]);
+			}
+			CHECK_EQ(err, 0);
+		}
+		stage_close(&m);
+	}
+	stage_chunk_size = 0;
+	tap_end("what a child filled can be emptied in its parent, though a sibling took the rest");
+}
+
 void layers_tests(void)
 {
 	ends();
 	static void (*const parts[])(void) = { busy,	       emptied,	      failing,
 					       removed_xattrs, deleted_later, cut_short,
 					       repaired,       many_xattrs,   more_xattrs,
-					       long_records };
+					       long_records,   full_of_a_child };
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
 		parts[i]();

@@ -153,8 +153,13 @@ void stage_commit(struct dxc_layer *layer, struct dxc_layer *parent)
 	CHECK_EQ(dxc_branch_finish(stage, parent->owner, &rest), 0);
 	CHECK_EQ(dxc_layer_merge(parent, layer), 0);
 	dxc_layer_free(layer);
+	stage_seen(parent);
+}
+
+void stage_seen(struct dxc_layer *layer)
+{
 	dxc_mount_set_seen(stage, slot, dxc_commit_seq(stage));
-	dxc_layer_settle(parent, ~0u);
+	dxc_layer_settle(layer, ~0u);
 }
 
 u32 stage_free_chunks(void)

@@ -38,6 +38,8 @@ int stage_xattr(struct dxc_layer *layer, dxc_ino ino, const char *name,
 		const char *value);
 void stage_branch(struct dxc_layer *layer, struct dxc_layer *parent, const char *name);
 void stage_commit(struct dxc_layer *layer, struct dxc_layer *parent);
+/* Nobody reads what was given up before now, also by the layer. */
+void stage_seen(struct dxc_layer *layer);
 /* Chunks that are free or will be. */
 u32 stage_free_chunks(void);
 
