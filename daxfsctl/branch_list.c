@@ -357,8 +357,9 @@ static int open_listing(struct listing *ls, const struct branch_args *args)
 					    columns_has(&ls->columns, COL_USED));
 	else
 		status = branch_mount_open(&ls->bm, args->mount);
-	/* Who completes a name does not wait for the mounts of others. */
-	if (!status && ls->bm.fd >= 0 && columns_has(&ls->columns, COL_TARGETS))
+	/* Who only completes a name does not wait for the mounts of others. */
+	if (!status && ls->bm.fd >= 0 &&
+	    (columns_has(&ls->columns, COL_TARGETS) || columns_has(&ls->columns, COL_STATE)))
 		ls->targets = branch_targets_load(ls->bm.fd);
 	return status;
 }
