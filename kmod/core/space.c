@@ -222,7 +222,9 @@ void dxc_space_reserve(struct dxc_layer *layer)
 
 void dxc_space_let_go(struct dxc_layer *layer)
 {
-	set_kept(layer, 0);
+	/* One that was never set up has no space either. */
+	if (layer->kept)
+		set_kept(layer, 0);
 }
 
 /*
