@@ -15,6 +15,7 @@ struct extraction {
 	struct inspect *in;
 	struct extract ex;
 	struct dxc_file file; /* what PATH names */
+	bool exists; /* something of it is in the target already */
 };
 
 static void on_lost(void *priv, const char *path, const char *what, int err,
@@ -27,6 +28,7 @@ static void on_lost(void *priv, const char *path, const char *what, int err,
 		both = NULL;
 	inspect_complain(xt->in, both ? both : path, err, f);
 	xt->in->incomplete = true;
+	xt->exists |= err == -EEXIST;
 	free(both);
 }
 
@@ -94,6 +96,8 @@ static int write_files(struct extraction *xt, const char *path)
 		err = extract_file(&xt->ex, &xt->file, path, name, own && !name);
 		close(xt->ex.target);
 	}
+	if (xt->exists)
+		message_hint("nothing that is there is replaced; -C takes a new directory as well");
 	free(name);
 	if (!err)
 		return EXIT_OK;

@@ -199,7 +199,9 @@ int memory_allocate(struct memory *memory, const char *heap, uint64_t size)
 
 	/* dmabuf_alloc() takes other memory when there is no such heap: not asked for. */
 	if (access(heap, R_OK) < 0)
-		return fail(memory, -errno, "cannot be opened", NULL);
+		return fail(memory, -errno, "cannot be opened",
+			    errno == ENOENT ? "ls /dev/dma_heap says which heaps the kernel has" :
+					      NULL);
 	memory->size = (size + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
 	if (is_too_much(heap, size))
 		return fail(memory, -ENOMEM, "there is not that much memory free", NULL);
