@@ -133,14 +133,29 @@ _daxfsctl_option()
 # The branches of what was named, else of the mount that holds the current directory, that start with $1.
 _daxfsctl_branches()
 {
-	local whose name PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+	local whose name plain PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
 	[[ ! $here ]] || ask=('')
 	for whose in "${ask[@]}"; do
 		while read -r name; do
-			# Nothing else can be a branch's name, and these need no quotes.
-			[[ $name != "$1"* || $name == *[^[:alnum:]._-]* ]] || COMPREPLY+=("$name")
+			# Nothing else can be a branch's name, and these need no quotes; UTF-8 comes as \xHH.
+			plain=${name//\\x[89a-f][[:xdigit:]]/}
+			[[ $plain != *[^[:alnum:]._/@+:-]* ]] || continue
+			printf -v name %b "$name"
+			[[ $name != "$1"* ]] || COMPREPLY+=("$name")
 		done < <(command daxfsctl branch list -rno NAME ${whose:+"$whose"} 2>/dev/null)
+	done
+}
+
+# The shell replaces what is behind the last colon or at sign of $1.
+_daxfsctl_trim()
+{
+	local breaks=${COMP_WORDBREAKS//[^:@]/} before i
+
+	[[ $breaks && $1 == *[$breaks]* ]] || return 0
+	before=${1%"${1##*["$breaks"]}"}
+	for i in "${!COMPREPLY[@]}"; do
+		COMPREPLY[i]=${COMPREPLY[i]#"$before"}
 	done
 }
 
@@ -151,8 +166,8 @@ _daxfsctl()
 	local ask=() here=''
 	local verbs='mkfs mount umount branch inspect fsck save list help version'
 
-	# A colon is part of phys:ADDR+SIZE.
-	_init_completion -s -n : || return
+	# A colon is part of phys:ADDR+SIZE, both are of the names of branches.
+	_init_completion -s -n :@ || return
 	case ${words[0]##*/} in
 	mkdaxfs | mkfs.daxfs) verb=mkfs ;;
 	mount.daxfs) verb=mount ;;
@@ -198,10 +213,15 @@ _daxfsctl()
 	directory | mount) _filedir -d ;;
 	branch) _daxfsctl_branches "$cur" ;;
 	# The shell replaces what is behind the equals sign, unless there are quotes.
-	list) [[ ${cur##*,} != branch=* || $cur == [\"\']* ]] || _daxfsctl_branches "${cur##*branch=}" ;;
+	list)
+		[[ ${cur##*,} == branch=* && $cur != [\"\']* ]] || return 0
+		cur=${cur##*,branch=}
+		cur=${cur#branch=}
+		_daxfsctl_branches "$cur"
+		;;
 	option) mapfile -t COMPREPLY < <(compgen -W "$options" -- "$cur") ;;
 	word) mapfile -t COMPREPLY < <(compgen -W "$verbs" -- "$cur") ;;
 	esac
-	__ltrim_colon_completions "$cur"
+	_daxfsctl_trim "$cur"
 } &&
 	complete -F _daxfsctl daxfsctl mkdaxfs mkfs.daxfs mount.daxfs umount.daxfs daxfs-branch daxfs-inspect fsck.daxfs daxfs-save

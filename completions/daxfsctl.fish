@@ -119,6 +119,13 @@ function __daxfsctl_at --argument-names wanted count at word
 	test "$operands[$at]" = $word
 end
 
+# UTF-8 comes as \xHH.
+function __daxfsctl_names
+	command daxfsctl branch list -rno NAME $argv 2>/dev/null | while read -l name
+		printf '%b\n' $name
+	end
+end
+
 # The branches of what was named, else of the mount that holds the current directory.
 function __daxfsctl_branches
 	set -l given (__daxfsctl_given)
@@ -126,7 +133,7 @@ function __daxfsctl_branches
 	set -lx PATH $PATH /usr/local/sbin /usr/sbin /sbin
 	command -q daxfsctl; or return
 	if not set -q ask[1]; and contains -- $given[1] branch
-		command daxfsctl branch list -rno NAME 2>/dev/null
+		__daxfsctl_names
 	end
 	for whose in $ask
 		# No device is looked at, whatever it is called.
@@ -135,7 +142,7 @@ function __daxfsctl_branches
 			string match -qr '^(phys:|UUID=|LABEL=)' -- $source; and continue
 			test -f $source; or test -d $source; or continue
 		end
-		command daxfsctl branch list -rno NAME $whose 2>/dev/null
+		__daxfsctl_names $whose
 	end
 end
 

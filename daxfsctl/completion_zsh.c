@@ -212,6 +212,8 @@ void completion_zsh(void)
 	      "\tfor word in \"$ask[@]\"; do\n"
 	      "\t\tnames+=(${(f)\"$(command daxfsctl branch list -rno NAME $word 2>/dev/null)\"})\n"
 	      "\tdone\n"
+	      "\t# UTF-8 comes as \\xHH.\n"
+	      "\tnames=(\"${(@g::)names}\")\n"
 	      "\tcompadd \"$@\" -a names\n"
 	      "}\n"
 	      "\n"

@@ -35,8 +35,8 @@ offers_bash() {
 		command=$1
 		# As readline does it: these characters are words of their own.
 		for word; do
-			while [[ $word == *[=:]* ]]; do
-				before=${word%%[=:]*}
+			while [[ $word == *[=:@]* ]]; do
+				before=${word%%[=:@]*}
 				[[ ! $before ]] || COMP_WORDS+=("$before")
 				word=${word#"$before"}
 				COMP_WORDS+=("${word:0:1}")
@@ -340,6 +340,23 @@ completes_branch_names_of_source() {
 	END
 }
 
+# All that a name may be, as it is written on a line: without quotes. What a shell replaces of the word differs.
+completes_any_branch_name() {
+	local long
+
+	need "$1"
+	long=$(printf 'ü%.0s' {1..63})x
+	mounted place/tree main team/grüße @home a+b:1 a+b:2 "$long"
+	# As somebody types them in a session of UTF-8.
+	same "main team/grüße @home a+b:1 a+b:2 $long" "$(offers "$1" daxfsctl branch switch -m tree '' | sed '/^-/d')"
+	same "team/grüße" "$(offers "$1" daxfs-branch switch -m tree team/gr | sed '/^-/d')"
+	same "$long" "$(offers "$1" daxfs-branch switch -m tree üüü | sed '/^-/d')"
+	same "1 2" "$(offers "$1" daxfs-branch switch -m tree a+b: | sed '/^-/d; s/^a+b://')"
+	same "home" "$(offers "$1" daxfs-branch switch -m tree @ | sed '/^-/d; s/^@//')"
+	same "1 2" "$(names "$1" "mount.daxfs tree place -o ro,branch=a+b:" | sed 's/^a+b://')"
+	same "main" "$(names "$1" "daxfsctl inspect tree --branch=m")"
+}
+
 # Nor is anything run: only what is a file or a directory, and cannot be meant for something else, is asked for names.
 completes_no_names_of_device() {
 	local line source
@@ -482,6 +499,10 @@ branch_verbs="create list show switch diff commit abort rename mount"
 	completes_branch_names_of_source bash
 }
 
+@test "bash completes the names of branches with all that they may have in them" {
+	completes_any_branch_name bash
+}
+
 @test "bash looks for names in no device, and for none where no branch is wanted" {
 	completes_no_names_of_device bash
 }
@@ -526,6 +547,10 @@ branch_verbs="create list show switch diff commit abort rename mount"
 	completes_branch_names_of_source zsh
 }
 
+@test "zsh completes the names of branches with all that they may have in them" {
+	completes_any_branch_name zsh
+}
+
 @test "zsh looks for names in no device, and for none where no branch is wanted" {
 	completes_no_names_of_device zsh
 }
@@ -568,6 +593,10 @@ branch_verbs="create list show switch diff commit abort rename mount"
 
 @test "fish completes the names of branches of the image or mount point that is the source" {
 	completes_branch_names_of_source fish
+}
+
+@test "fish completes the names of branches with all that they may have in them" {
+	completes_any_branch_name fish
 }
 
 @test "fish looks for names in no device, and for none where no branch is wanted" {
