@@ -15,24 +15,6 @@
 #include "spool.h"
 #include "tree.h"
 
-void members_init(struct members *members, const char *archive)
-{
-	memset(members, 0, sizeof(*members));
-	members->archive = archive;
-	members->fd = -1;
-	members->spool = -1;
-}
-
-void members_free(struct members *members)
-{
-	if (members->fd >= 0)
-		close(members->fd);
-	if (members->spool >= 0)
-		close(members->spool);
-	free(members->parts);
-	members_init(members, members->archive);
-}
-
 int members_use_archive(struct members *members, int fd)
 {
 	struct stat st;
@@ -46,17 +28,6 @@ int members_use_archive(struct members *members, int fd)
 	members->size = st.st_size;
 	members->mtime = st.st_mtim;
 	return 0;
-}
-
-bool members_are_unchanged(const struct members *members)
-{
-	struct stat st;
-
-	if (members->fd < 0)
-		return true;
-	return fstat(members->fd, &st) == 0 && (u64)st.st_size == members->size &&
-	       st.st_mtim.tv_sec == members->mtime.tv_sec &&
-	       st.st_mtim.tv_nsec == members->mtime.tv_nsec;
 }
 
 /* ---- while the archive is read ---- */
@@ -147,13 +118,28 @@ const struct member *members_end(struct members *members, struct tree *tree, u64
 
 /* ---- afterwards ---- */
 
-int members_open(const struct members *members)
+static int open_any(const struct tree *tree)
 {
+	const struct members *members = tree->members;
 	int fd = members->spool >= 0 ? members->spool : members->fd;
 
 	/* An archive with nothing but holes has neither. */
 	fd = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : open("/dev/null", O_RDONLY | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
+}
+
+/* Is the archive that bytes were left in what it was when it was opened? */
+static int confirm(struct tree *tree)
+{
+	const struct members *members = tree->members;
+	struct stat st;
+
+	if (members->fd < 0 ||
+	    (fstat(members->fd, &st) == 0 && (u64)st.st_size == members->size &&
+	     st.st_mtim.tv_sec == members->mtime.tv_sec &&
+	     st.st_mtim.tv_nsec == members->mtime.tv_nsec))
+		return 0;
+	return tree_blame_path(tree, members->archive, "changed while it was read", 0);
 }
 
 /* The part that pos is in, or else the first one behind it: count if there is none. */
@@ -172,9 +158,11 @@ static u32 find_part(const struct member *member, u64 pos)
 	return low;
 }
 
-ssize_t members_read(const struct members *members, const struct member *member, void *buf,
-		     size_t len, u64 pos)
+static ssize_t read_file(const struct tree *tree, const struct tree_inode *inode, void *buf,
+			 size_t len, u64 pos)
 {
+	const struct members *members = tree->members;
+	const struct member *member = inode->member;
 	u32 at = find_part(member, pos);
 	u64 next = at < member->count ? member->parts[at].pos : member->size;
 	const struct member_part *part;
@@ -192,13 +180,47 @@ ssize_t members_read(const struct members *members, const struct member *member,
 		     (off_t)(part->off + (pos - part->pos)));
 }
 
-int member_next_data(const struct member *member, u64 from, u64 *data, u64 *hole)
+static int next_data(const struct tree *tree, const struct tree_inode *inode, u64 from,
+		     u64 *data, u64 *hole)
 {
+	const struct member *member = inode->member;
 	u32 at = find_part(member, from);
 
+	(void)tree;
 	if (at == member->count)
 		return 0;
 	*data = max_t(u64, from, member->parts[at].pos);
 	*hole = member->parts[at].pos + member->parts[at].len;
 	return 1;
+}
+
+static void free_members(struct tree *tree)
+{
+	if (tree->members->fd >= 0)
+		close(tree->members->fd);
+	if (tree->members->spool >= 0)
+		close(tree->members->spool);
+	free(tree->members->parts);
+}
+
+static const struct tree_files member_files = {
+	.open = open_any,
+	.confirm = confirm,
+	.read = read_file,
+	.next_data = next_data,
+	.free = free_members,
+};
+
+int members_attach(struct tree *tree, const char *archive)
+{
+	struct members *members = tree_alloc(tree, sizeof(*members));
+
+	if (!members)
+		return -ENOMEM;
+	members->archive = archive;
+	members->fd = -1;
+	members->spool = -1;
+	tree->members = members;
+	tree->files = &member_files;
+	return 0;
 }

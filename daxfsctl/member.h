@@ -42,8 +42,8 @@ struct members {
 	u64 stored;
 };
 
-void members_init(struct members *members, const char *archive);
-void members_free(struct members *members);
+/* tree is of this archive, and has no members yet. 0 or -ENOMEM. */
+int members_attach(struct tree *tree, const char *archive);
 /* From now on bytes can be left in the archive, open as fd, which stays the caller's. */
 int members_use_archive(struct members *members, int fd);
 
@@ -55,15 +55,5 @@ int members_spool(struct members *members, u64 pos, const void *bytes, size_t le
 int members_leave(struct members *members, u64 pos, u64 off, size_t len);
 /* Ends the member being read, in memory of the tree. NULL: no memory. */
 const struct member *members_end(struct members *members, struct tree *tree, u64 size);
-
-/* A descriptor to be closed, for who wants one: nothing is read through it. */
-int members_open(const struct members *members);
-/* As pread(). Any thread. */
-ssize_t members_read(const struct members *members, const struct member *member, void *buf,
-		     size_t len, u64 pos);
-/* As tree_next_data(). */
-int member_next_data(const struct member *member, u64 from, u64 *data, u64 *hole);
-/* Is the archive that bytes were left in what it was when it was opened? */
-bool members_are_unchanged(const struct members *members);
 
 #endif

@@ -662,10 +662,8 @@ static int prepare(struct tar *tar, const char *path)
 	const char *name = strcmp(path, "-") == 0 ? "standard input" : path;
 	char *prefix;
 
-	tree->members = tree_alloc(tree, sizeof(*tree->members));
-	if (!tree->members)
+	if (members_attach(tree, name))
 		return -ENOMEM;
-	members_init(tree->members, name);
 	prefix = tree_alloc(tree, strlen(name) + 2);
 	tar->root = new_node(tar, S_IFDIR | 0755);
 	if (!prefix || !tar->root)

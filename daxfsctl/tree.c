@@ -13,9 +13,6 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "member.h"
-#include "viewtree.h"
-
 #define ARENA_CHUNK	(1u << 20)
 #define DENTS_BUFFER	(64u << 10)
 
@@ -201,13 +198,8 @@ int tree_open_file(struct tree *tree, struct tree_cursor *cursor,
 {
 	int dir, fd;
 
-	/* A descriptor that stands for what is in memory. */
-	if (tree->view) {
-		fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-		return fd < 0 ? tree_blame(tree, inode, "cannot be opened", errno) : fd;
-	}
-	if (tree->members) {
-		fd = members_open(tree->members);
+	if (tree->files) {
+		fd = tree->files->open(tree);
 		return fd < 0 ? tree_blame(tree, inode, "cannot be opened", -fd) : fd;
 	}
 	dir = cursor_enter(tree, cursor, inode->parent);
@@ -225,14 +217,8 @@ int tree_confirm_file(struct tree *tree, const struct tree_inode *inode, int fd)
 {
 	struct stat st;
 
-	if (tree->view)
-		return 0;
-	if (tree->members) {
-		if (!members_are_unchanged(tree->members))
-			return tree_blame_path(tree, tree->members->archive,
-					       "changed while it was read", 0);
-		return 0;
-	}
+	if (tree->files)
+		return tree->files->confirm ? tree->files->confirm(tree) : 0;
 	if (fstat(fd, &st) < 0)
 		return tree_blame(tree, inode, "cannot be examined", errno);
 	if (st.st_dev != inode->dev || st.st_ino != inode->ino || !S_ISREG(st.st_mode))
@@ -252,11 +238,9 @@ int tree_read_file(struct tree *tree, const struct tree_inode *inode, int fd,
 	while (done < len) {
 		ssize_t n;
 
-		if (tree->view)
-			n = viewtree_read(tree, inode, (u8 *)buf + done, len - done, pos + done);
-		else if (tree->members)
-			n = members_read(tree->members, inode->member, (u8 *)buf + done,
-					 len - done, pos + done);
+		if (tree->files)
+			n = tree->files->read(tree, inode, (u8 *)buf + done, len - done,
+					      pos + done);
 		else
 			n = pread(fd, (u8 *)buf + done, len - done, (off_t)(pos + done));
 		if (n < 0 && errno == EINTR && !tree_is_cancelled(tree))
@@ -276,10 +260,8 @@ int tree_next_data(struct tree *tree, const struct tree_inode *inode, int fd, u6
 {
 	off_t at;
 
-	if (tree->view)
-		return viewtree_next_data(tree, inode, from, data, hole);
-	if (tree->members)
-		return member_next_data(inode->member, from, data, hole);
+	if (tree->files)
+		return tree->files->next_data(tree, inode, from, data, hole);
 	at = lseek(fd, (off_t)from, SEEK_DATA);
 	if (at < 0)
 		return errno == ENXIO ? 0 : -errno;
@@ -740,8 +722,8 @@ void tree_free(struct tree *tree)
 {
 	struct tree_arena *arena, *before;
 
-	if (tree->members)
-		members_free(tree->members);
+	if (tree->files && tree->files->free)
+		tree->files->free(tree);
 	for (arena = tree->arena; arena; arena = before) {
 		before = arena->before;
 		free(arena);

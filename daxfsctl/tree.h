@@ -19,6 +19,7 @@
 struct contents;
 struct member;
 struct members;
+struct tree;
 struct tree_inode;
 
 /* A name in a directory. */
@@ -114,11 +115,28 @@ struct tree_blame {
 	int err;		/* 0: what says it all */
 };
 
+/* Where the bytes of files are that are in no directory. Any thread may call. */
+struct tree_files {
+	/* A descriptor to be closed, which stands for a file; or -errno. */
+	int (*open)(const struct tree *tree);
+	/* As tree_confirm_file(), of all files; NULL: nothing changes. */
+	int (*confirm)(struct tree *tree);
+	/* As pread(). */
+	ssize_t (*read)(const struct tree *tree, const struct tree_inode *inode, void *buf,
+			size_t len, u64 pos);
+	/* As tree_next_data(). */
+	int (*next_data)(const struct tree *tree, const struct tree_inode *inode, u64 from,
+			 u64 *data, u64 *hole);
+	/* Gives up what they are in, when the tree is freed; may be NULL. */
+	void (*free)(struct tree *tree);
+};
+
 struct tree {
 	const struct tree_options *options;
 	const char *root_path;	/* what names in messages begin with */
 	int root_fd;		/* -1: not a directory */
-	struct members *members; /* of an archive, else NULL; freed with the tree */
+	const struct tree_files *files; /* NULL: they are in a directory */
+	struct members *members; /* of an archive, else NULL: member.h */
 	const struct contents *view; /* of a branch, else NULL: viewtree.h */
 	struct tree_inode **inodes; /* by number - 1 */
 	u32 inode_count;
