@@ -60,7 +60,7 @@ int inspect_log(struct inspect *in, const char *branch);
 /* inspect_layout.c */
 int inspect_layout(struct inspect *in, const char *operand);
 
-/* inspect.c: what all of them say alike */
+/* inspect_text.c: what all of them say alike */
 
 /* path_lookup() in in->from, with a message when it fails; an exit status. */
 int inspect_lookup(struct inspect *in, const char *path, bool follow,
