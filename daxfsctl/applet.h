@@ -54,7 +54,7 @@ enum {
 	EXIT_REFUSED = 4,	/* would destroy, busy, stale, frozen */
 };
 
-/* main.c */
+/* applet.c */
 extern const struct applet applets[];	/* ended by a row without name */
 /* What daxfsctl takes in place of a verb: rows without links and functions. */
 extern const struct applet applet_plain[]; /* ended likewise */
@@ -87,6 +87,10 @@ int cmd_fsck(int argc, char **argv);
 int cmd_list(int argc, char **argv);
 int cmd_save(int argc, char **argv);
 int cmd_umount(int argc, char **argv);
+
+/* main.c */
+int cmd_help(int argc, char **argv);
+int cmd_version(int argc, char **argv);
 
 /* completion.c: "--completions SHELL", which is not in the table: packagers know it. */
 int cmd_completions(int argc, char **argv);
