@@ -107,8 +107,8 @@ static int create_here(const struct branch_args *args, struct branch_mount *bm)
 		    args->names[0], parent->di_name);
 	else if (!status)
 		say(args,
-		    "created branch \"%s\" from \"%s\", which is read-only now; %s shows it",
-		    args->names[0], parent->di_name, bm->path);
+		    "created branch \"%s\" from \"%s\", which is read-only now; %s shows \"%s\"",
+		    args->names[0], parent->di_name, bm->path, args->names[0]);
 	return status;
 }
 
@@ -199,8 +199,8 @@ static int create_and_mount(const struct branch_args *args)
 	status = mount_branch(&bm, args->names[0], args->mount);
 	if (!status) {
 		say(args,
-		    "created branch \"%s\" from \"%s\", which is read-only now; %s shows it",
-		    args->names[0], parent->di_name, args->mount);
+		    "created branch \"%s\" from \"%s\", which is read-only now; %s shows \"%s\"",
+		    args->names[0], parent->di_name, args->mount, args->names[0]);
 		goto out;
 	}
 	memset(&op, 0, sizeof(op));
@@ -479,8 +479,8 @@ static int commit(const struct branch_args *args, struct branch_mount *bm,
 		return status;
 	into = goal ? goal->di_name : "main";
 	if (shown && (shown == br || would_go(bm, br, args->to_root, shown)))
-		say(args, "committed branch \"%s\" into \"%s\"; %s shows it now%s",
-		    br->di_name, into, bm->path, how_shown(bm->fd));
+		say(args, "committed branch \"%s\" into \"%s\"; %s shows \"%s\" now%s",
+		    br->di_name, into, bm->path, into, how_shown(bm->fd));
 	else
 		say(args, "committed branch \"%s\" into \"%s\"", br->di_name, into);
 	say_discarded(args, bm, targets, br, "discarded");

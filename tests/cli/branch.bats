@@ -451,11 +451,11 @@ differs() {
 		# shellcheck disable=SC2086
 		[[ ! $(faked daxfsctl branch $words -q -m "$dir") ]]
 	done <<-END
-		create x|CREATE name=x other=aa flags=0|created branch "x" from "aa", which is read-only now; DIR shows it
-		create x -p b|CREATE name=x other=b flags=0|created branch "x" from "b", which is read-only now; DIR shows it
+		create x|CREATE name=x other=aa flags=0|created branch "x" from "aa", which is read-only now; DIR shows "x"
+		create x -p b|CREATE name=x other=b flags=0|created branch "x" from "b", which is read-only now; DIR shows "x"
 		create x --stay|CREATE name=x other=aa flags=1|created branch "x" from "aa", which is read-only now
 		switch b|SWITCH name=b other= flags=0|DIR shows branch "b" now
-		commit|COMMIT name=aa other= flags=0|committed branch "aa" into "a"; DIR shows it now
+		commit|COMMIT name=aa other= flags=0|committed branch "aa" into "a"; DIR shows "a" now
 		abort|ABORT name=aa other= flags=0|aborted branch "aa"; DIR shows "a" now
 		abort b|ABORT name=b other= flags=0|aborted branch "b"
 		rename b c|RENAME name=b other=c flags=0|renamed branch "b" to "c"
@@ -467,7 +467,7 @@ differs() {
 @test "commit says which branches are discarded, and who has them" {
 	faked daxfsctl branch commit bb --to-root -m "$dir" | diff -u - <(
 		cat <<-END
-			committed branch "bb" into "main"; $dir shows it now
+			committed branch "bb" into "main"; $dir shows "main" now
 			discarded branch "a"
 			discarded branch "aa", mounted 1 time (host here)
 		END

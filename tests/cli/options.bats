@@ -162,12 +162,12 @@ asked() {
 @test "branch create --stay, -p and -q" {
 	[[ ! $(faked daxfsctl branch create new --stay -q -m "$dir") ]]
 	asked <<<"CREATE name=new other=x flags=1"
-	[[ $(faked daxfsctl branch create new --parent main -m "$dir") == "created branch \"new\" from \"main\", which is read-only now; $dir shows it" ]]
+	[[ $(faked daxfsctl branch create new --parent main -m "$dir") == "created branch \"new\" from \"main\", which is read-only now; $dir shows \"new\"" ]]
 	asked <<<"CREATE name=new other=main flags=0"
 }
 
 @test "branch create -s mounts the new branch of an image that is not mounted" {
-	[[ $(faked daxfsctl branch create new -s phys:0x100000000+1M -m "$empty") == "created branch \"new\" from \"x\", which is read-only now; $empty shows it" ]]
+	[[ $(faked daxfsctl branch create new -s phys:0x100000000+1M -m "$empty") == "created branch \"new\" from \"x\", which is read-only now; $empty shows \"new\"" ]]
 	asked <<-END
 		fsopen daxfs
 		set source=phys:0x100000000+1M
@@ -187,7 +187,7 @@ asked() {
 }
 
 @test "branch create --volume mounts the new branch elsewhere" {
-	[[ $(faked daxfsctl branch create new --volume "$dir" -p y -m "$empty") == "created branch \"new\" from \"y\", which is read-only now; $empty shows it" ]]
+	[[ $(faked daxfsctl branch create new --volume "$dir" -p y -m "$empty") == "created branch \"new\" from \"y\", which is read-only now; $empty shows \"new\"" ]]
 	asked <<-END
 		CREATE name=new other=y flags=1
 		fsopen daxfs
