@@ -313,10 +313,11 @@ static void draw_chunks(const struct picture *pic)
 static void print_legend_line(const struct picture *pic, char letter, const char *name,
 			      u32 log, u32 data)
 {
+	unsigned int columns = terminal_columns(name);
 	char buf[32];
 
 	draw_cell(pic, letter);
-	printf("  %-24s %10s", name,
+	printf("  %s%*s %10s", name, columns < 24 ? 24 - (int)columns : 0, "",
 	       inspect_size(pic->in, (u64)(log + data) * pic->vol->chunk_size, buf,
 			    sizeof(buf)));
 	if (log)

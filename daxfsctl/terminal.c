@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
+#include <wchar.h>
 
 #define WIDTH_DEFAULT 80
 #define WIDTH_MIN 40
@@ -35,4 +36,16 @@ bool terminal_has_colour(void)
 
 	return isatty(STDOUT_FILENO) && !(no_colour && *no_colour) && term && *term &&
 	       strcmp(term, "dumb") != 0;
+}
+
+unsigned int terminal_columns(const char *text)
+{
+	size_t room = strlen(text) + 1;
+	wchar_t *wide = malloc(room * sizeof(*wide));
+	int columns = -1;
+
+	if (wide && mbstowcs(wide, text, room) != (size_t)-1)
+		columns = wcswidth(wide, room);
+	free(wide);
+	return columns < 0 ? (unsigned int)room - 1 : (unsigned int)columns;
 }

@@ -9,5 +9,7 @@
 unsigned int terminal_width(void);
 /* Is it a terminal, and does nobody forbid colour (NO_COLOR, TERM=dumb)? */
 bool terminal_has_colour(void);
+/* How many columns the text takes; its bytes where that cannot be known. */
+unsigned int terminal_columns(const char *text);
 
 #endif

@@ -546,3 +546,20 @@ differs() {
 		fails 3 daxfsctl branch list -m "$dir"
 	says 'branches belong to its root directory'
 }
+
+@test "inspect layout aligns names of branches by what they take on a terminal" {
+	grows x branch main
+	for name in x 名前/ветка grüße; do
+		[[ $name == x ]] || grows "$name" branch main
+		grows "$name" create "/new" text
+	done
+	daxfsctl inspect "$image" layout >"$BATS_TEST_TMPDIR/layout"
+	# Counted in columns: each of the two ideographs takes two.
+	for name in x 名前/ветка grüße; do
+		line=$(grep -F -- "  $name " "$BATS_TEST_TMPDIR/layout")
+		line=${line//名前/1234}
+		line=${line%% log,*}
+		echo "${#line}"
+	done | sort -u >"$BATS_TEST_TMPDIR/widths"
+	[[ $(wc -l <"$BATS_TEST_TMPDIR/widths") == 1 ]]
+}
