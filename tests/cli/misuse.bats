@@ -392,7 +392,7 @@ not_there() {
 		mkdaxfs --tar missing -o new | missing: cannot be opened: No such file
 		mkdaxfs -d tree -o missing/new | missing/new
 		mkdaxfs -d tree -o new -m missing | missing: No such file
-		mkdaxfs -d tree -H missing -m dir | missing
+		mkdaxfs -d tree -H missing -m dir | hint missing
 		daxfsctl inspect image cat / | directory
 		daxfsctl inspect phys:4096+1X | phys:ADDR+SIZE
 		daxfsctl inspect phys:4096+99999999999999999999 | number too large
