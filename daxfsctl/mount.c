@@ -510,8 +510,7 @@ static int change_mount(struct mount_job *job)
 	return status;
 }
 
-/* -N: a process id, or the path of a namespace file. */
-static int enter_namespace(const char *namespace)
+int mount_enter_namespace(const char *namespace)
 {
 	char path[64];
 	int fd, err;
@@ -552,7 +551,7 @@ static int run(struct mount_job *job)
 	int status = MOUNT_OK;
 
 	if (job->namespace)
-		status = enter_namespace(job->namespace);
+		status = mount_enter_namespace(job->namespace);
 	if (!status)
 		status = check_dir(job->dir);
 	if (status)
@@ -642,6 +641,13 @@ int mount_unattached(const struct mount_request *rq, int *root)
 	return mount_request(rq, root);
 }
 
+int mount_check_type(const char *verb, const char *type)
+{
+	if (strcmp(type, "daxfs") == 0 || strncmp(type, "daxfs.", 6) == 0)
+		return MOUNT_OK;
+	return applet_wrong_use(verb, MOUNT_USAGE, "the type is daxfs, not \"%s\"", type);
+}
+
 static int take_option(struct mount_job *job, int letter, char **argv)
 {
 	int err;
@@ -659,10 +665,7 @@ static int take_option(struct mount_job *job, int letter, char **argv)
 						optarg);
 		return MOUNT_OK;
 	case 't':
-		if (strcmp(optarg, "daxfs") != 0 && strncmp(optarg, "daxfs.", 6) != 0)
-			return applet_wrong_use("mount", MOUNT_USAGE,
-						"the type is daxfs, not \"%s\"", optarg);
-		return MOUNT_OK;
+		return mount_check_type("mount", optarg);
 	case 'f':
 		job->fake = true;
 		return MOUNT_OK;

@@ -30,4 +30,14 @@ int mount_region(const struct mount_request *rq);
  */
 int mount_unattached(const struct mount_request *rq, int *root);
 
+/* ---- options that mount(8) and umount(8) give to their helpers ---- */
+
+/*
+ * -N: enters a mount namespace, which a process id or the path of a file names.
+ * An exit status, with a message.
+ */
+int mount_enter_namespace(const char *namespace);
+/* -t: daxfs, or one that begins with "daxfs."; an exit status, with a message. */
+int mount_check_type(const char *verb, const char *type);
+
 #endif

@@ -121,7 +121,10 @@ struct libmnt_table *mounted_table(void)
 	return mnt_new_table_from_file("/proc/self/mountinfo");
 }
 
-char *mounted_find(const __u8 uuid[16])
+char *mounted_find(const __u8 uuid[16],
+		   bool (*is_it)(const void *priv, struct libmnt_fs *fs,
+				 const struct daxfs_volume_info *info),
+		   const void *priv)
 {
 	struct libmnt_iter *iter = mnt_new_iter(MNT_ITER_FORWARD);
 	struct libmnt_table *table = mounted_table();
@@ -135,7 +138,8 @@ char *mounted_find(const __u8 uuid[16])
 		if (fd < 0)
 			continue;
 		if (mounted_read(fd, &id) == 0) {
-			if (memcmp(id.info.dv_uuid, uuid, sizeof(id.info.dv_uuid)) == 0)
+			if (memcmp(id.info.dv_uuid, uuid, sizeof(id.info.dv_uuid)) == 0 &&
+			    (!is_it || is_it(priv, fs, &id.info)))
 				target = strdup(mnt_fs_get_target(fs));
 			free(id.branches);
 		}

@@ -24,8 +24,14 @@ bool mounted_is_same_volume(const struct mounted *a, const struct mounted *b);
 /* "phys", for people and JSON alike, of a DAXFS_BACKING_*. */
 const char *mounted_backing(__u32 backing);
 
-/* Where a daxfs of that UUID is mounted on this machine, which the caller frees, or NULL. */
-char *mounted_find(const __u8 uuid[16]);
+/*
+ * Where the first daxfs of that UUID is mounted on this machine of which is_it()
+ * says so, unless it is NULL; the caller frees. NULL: nowhere.
+ */
+char *mounted_find(const __u8 uuid[16],
+		   bool (*is_it)(const void *priv, struct libmnt_fs *fs,
+				 const struct daxfs_volume_info *info),
+		   const void *priv);
 
 /* The mount table; NULL when there is none to be had. */
 struct libmnt_table *mounted_table(void);

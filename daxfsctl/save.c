@@ -301,43 +301,17 @@ static bool is_same_device(const char *a, const char *b)
 	       x.st_rdev == y.st_rdev;
 }
 
-/* Is the mount one of the region that was opened? */
-static bool is_of_region(const struct image *img, struct libmnt_fs *fs, int fd)
+/* Is the mount one of the region that was opened, and not of a copy of it? */
+static bool is_of_region(const void *priv, struct libmnt_fs *fs,
+			 const struct daxfs_volume_info *info)
 {
-	struct mounted id;
-	bool same;
+	const struct image *img = priv;
 
-	if (mounted_read(fd, &id) != 0)
-		return false;
-	free(id.branches);
-	same = memcmp(id.info.dv_uuid, img->vol.uuid, sizeof(id.info.dv_uuid)) == 0;
 	if (img->src.kind == SOURCE_PHYS)
-		return same && id.info.dv_backing == DAXFS_BACKING_PHYS &&
-		       id.info.dv_phys == img->src.phys;
-	return same && id.info.dv_backing == DAXFS_BACKING_DAX &&
+		return info->dv_backing == DAXFS_BACKING_PHYS &&
+		       info->dv_phys == img->src.phys;
+	return info->dv_backing == DAXFS_BACKING_DAX &&
 	       is_same_device(mnt_fs_get_source(fs), img->src.path);
-}
-
-/* Where the region is mounted by this kernel, which the caller frees, or NULL. */
-static char *find_mount(const struct image *img)
-{
-	struct libmnt_iter *iter = mnt_new_iter(MNT_ITER_FORWARD);
-	struct libmnt_table *table = mounted_table();
-	struct libmnt_fs *fs;
-	char *target = NULL;
-
-	while (iter && table && !target && mnt_table_next_fs(table, iter, &fs) == 0) {
-		int fd = mounted_is_daxfs(fs) ? mounted_open(fs) : -1;
-
-		if (fd < 0)
-			continue;
-		if (is_of_region(img, fs, fd))
-			target = strdup(mnt_fs_get_target(fs));
-		close(fd);
-	}
-	mnt_free_iter(iter);
-	mnt_unref_table(table);
-	return target;
 }
 
 /* The memory behind a mount; an exit status. */
@@ -370,7 +344,7 @@ static int open_source(struct save *save)
 	if (err)
 		return source_failed(save, err);
 	if (img->src.kind != SOURCE_MOUNT && img->src.kind != SOURCE_FILE)
-		mount = find_mount(img);
+		mount = mounted_find(img->vol.uuid, is_of_region, img);
 	if (mount) {
 		image_close(img);
 		err = image_open(img, mount);
@@ -596,21 +570,24 @@ static int run_flat(struct save *save)
 	return status ? status : finish(save);
 }
 
+static int run_whole(struct save *save)
+{
+	int status = begin_target(save);
+
+	if (!status)
+		status = copy_region(save);
+	return status ? status : finish(save);
+}
+
 static int run(struct save *save)
 {
 	int status = look_at_target(save);
 
 	if (!status)
 		status = open_source(save);
-	if (!status && save->flat)
-		return run_flat(save);
-	if (!status)
-		status = begin_target(save);
-	if (!status)
-		status = copy_region(save);
-	if (!status)
-		status = finish(save);
-	return status;
+	if (status)
+		return status;
+	return save->flat ? run_flat(save) : run_whole(save);
 }
 
 static struct save *new_save(void)
@@ -651,11 +628,7 @@ int save_memory(void *map, uint64_t size, const char *name, const char *path)
 	if (!status)
 		status = look_at_target(save);
 	if (!status)
-		status = begin_target(save);
-	if (!status)
-		status = copy_region(save);
-	if (!status)
-		status = finish(save);
+		status = run_whole(save);
 	hold_free(&save->hold);
 	target_close(&save->target);
 	free(save);

@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -280,25 +279,6 @@ static int take_down(struct umount_job *job)
 	return MOUNT_OK;
 }
 
-static int enter_namespace(const char *namespace)
-{
-	char path[64];
-	int fd, err;
-
-	if (*namespace && strspn(namespace, "0123456789") == strlen(namespace)) {
-		snprintf(path, sizeof(path), "/proc/%.20s/ns/mnt", namespace);
-		namespace = path;
-	}
-	fd = open(namespace, O_RDONLY | O_CLOEXEC);
-	err = fd < 0 || setns(fd, CLONE_NEWNS) < 0 ? errno : 0;
-	if (err)
-		message_error("%s: cannot enter this mount namespace: %s", namespace,
-			      strerror(err));
-	if (fd >= 0)
-		close(fd);
-	return err ? MOUNT_FAILED : MOUNT_OK;
-}
-
 /* ---- options ---- */
 
 static int take_option(struct umount_job *job, int letter, char **argv)
@@ -320,17 +300,14 @@ static int take_option(struct umount_job *job, int letter, char **argv)
 		job->namespace = optarg;
 		return MOUNT_OK;
 	case 't':
-		if (strcmp(optarg, "daxfs") != 0 && strncmp(optarg, "daxfs.", 6) != 0)
-			return applet_wrong_use("umount", MOUNT_USAGE,
-						"the type is daxfs, not \"%s\"", optarg);
-		return MOUNT_OK;
+		return mount_check_type("umount", optarg);
 	}
 	return applet_wrong_option("umount", MOUNT_USAGE, letter, argv);
 }
 
 static int run(struct umount_job *job)
 {
-	int status = job->namespace ? enter_namespace(job->namespace) : MOUNT_OK;
+	int status = job->namespace ? mount_enter_namespace(job->namespace) : MOUNT_OK;
 
 	if (!status)
 		status = look(job);
