@@ -48,9 +48,12 @@ static int find_chain(struct branch_view *view, const char *name,
 static int load_layers(struct branch_view *view, const struct dxc_branch *chain,
 		       u32 count, bool salvages)
 {
+	struct dxc_frozen top = { .id = chain[count - 1].id };
+
 	view->layers = calloc(count, sizeof(*view->layers));
 	if (!view->layers)
 		return -ENOMEM;
+	dxc_branch_frozen(&view->vol, &top);
 	for (u32 i = 0; i < count; i++) {
 		struct dxc_layer *layer = &view->layers[i];
 		int err;
@@ -61,6 +64,7 @@ static int load_layers(struct branch_view *view, const struct dxc_branch *chain,
 			return err;
 		view->count++;
 		layer->salvages = salvages;
+		layer->frozen_seq = i + 1 < count ? chain[i + 1].first_seq : top.seq;
 		err = dxc_layer_load(layer, &chain[i], false, &view->finding);
 		if (!err && layer->damaged && !salvages)
 			err = dxc_found(&view->finding, -EUCLEAN, DXC_LR_CUT,

@@ -77,7 +77,8 @@ static int collect_chain(struct daxfs_volume *vol, struct dxc_owner id,
 
 /* Over parent, which is loaded. Nobody else knows the branch yet. */
 static int load_one(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch,
-		    struct daxfs_loaded_branch *parent, bool repair, struct dxc_finding *f)
+		    struct daxfs_loaded_branch *parent, const struct dxc_frozen *frozen,
+		    bool repair, struct dxc_finding *f)
 {
 	struct dxc_owner id = branch->layer.owner;
 	struct dxc_branch br;
@@ -91,6 +92,7 @@ static int load_one(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch
 	if (err)
 		return err;
 	branch->layer.salvages = true;
+	branch->layer.frozen_seq = frozen->seq;
 	err = dxc_layer_load(&branch->layer, &br, repair, f);
 	if (branch->layer.damaged) {
 		if (f->code)
@@ -106,9 +108,27 @@ static int load_one(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch
 		return err;
 	}
 	branch->parent = parent;
-	branch->frozen = dxc_branch_is_frozen(&vol->core, id);
+	branch->frozen = frozen->is;
 	strscpy(branch->name, br.name, sizeof(branch->name));
 	return 0;
+}
+
+/* Of each of the chain, in its order; to be freed with kvfree(). -ENOMEM. */
+static int ask_frozen(struct daxfs_volume *vol, struct list_head *chain,
+		      struct dxc_frozen **list)
+{
+	struct daxfs_loaded_branch *branch;
+	u32 count = 0;
+
+	list_for_each_entry(branch, chain, list)
+		count++;
+	*list = kvcalloc(count, sizeof(**list), GFP_KERNEL);
+	if (count && !*list)
+		return -ENOMEM;
+	count = 0;
+	list_for_each_entry(branch, chain, list)
+		(*list)[count++].id = branch->layer.owner;
+	return dxc_branches_frozen(&vol->core, *list, count);
 }
 
 void daxfs_branch_unuse(struct daxfs_loaded_branch *branch, struct list_head *dead)
@@ -176,10 +196,13 @@ static bool lies_on(const struct daxfs_loaded_branch *branch,
 int daxfs_branch_reload(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch,
 			bool repair)
 {
+	struct dxc_frozen frozen = { .id = branch->layer.owner };
 	struct dxc_finding f = {};
 	struct dxc_branch br;
 	int err;
 
+	dxc_branch_frozen(&vol->core, &frozen);
+	branch->layer.frozen_seq = frozen.seq;
 	err = dxc_branch_get(&vol->core, branch->layer.owner, &br);
 	if (!err)
 		err = dxc_layer_reload(&branch->layer, &br, repair, &f);
@@ -219,11 +242,14 @@ static int load_again(struct daxfs_volume *vol, struct daxfs_loaded_branch *bran
 /* Nobody writes to the branch meanwhile. tree is held for writing. */
 static int catch_up(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch, bool repair)
 {
+	struct dxc_frozen frozen = { .id = branch->layer.owner };
 	unsigned int nofs = memalloc_nofs_save();
 	int err = 0;
 
+	dxc_branch_frozen(&vol->core, &frozen);
+	branch->layer.frozen_seq = frozen.seq;
 	/* What was frozen because nobody knows how an operation ended stays so until it is known. */
-	branch->frozen = dxc_branch_is_frozen(&vol->core, branch->layer.owner) ||
+	branch->frozen = frozen.is ||
 			 (branch->frozen && !READ_ONCE(vol->recovered));
 	if (!is_current(vol, branch))
 		err = load_again(vol, branch, repair);
@@ -249,11 +275,14 @@ struct daxfs_loaded_branch *daxfs_branch_obtain(struct daxfs_volume *vol,
 						struct dxc_finding *f)
 {
 	struct daxfs_loaded_branch *branch, *next, *parent = NULL;
+	struct dxc_frozen *frozen = NULL, *at;
 	LIST_HEAD(chain);
 	int err;
 
 	memset(f, 0, sizeof(*f));
 	err = collect_chain(vol, id, &chain, &parent, f);
+	if (!err)
+		err = ask_frozen(vol, &chain, &frozen);
 	if (err)
 		goto free;
 	down_write(&vol->tree);
@@ -270,9 +299,10 @@ struct daxfs_loaded_branch *daxfs_branch_obtain(struct daxfs_volume *vol,
 		daxfs_branch_put(vol, parent);
 		goto free;
 	}
+	at = frozen;
 	list_for_each_entry_safe(branch, next, &chain, list) {
-		err = load_one(vol, branch, parent, repair && list_is_last(&branch->list, &chain),
-			       f);
+		err = load_one(vol, branch, parent, at++,
+			       repair && list_is_last(&branch->list, &chain), f);
 		if (err) {
 			if (parent)
 				daxfs_branch_put(vol, parent);
@@ -284,9 +314,11 @@ struct daxfs_loaded_branch *daxfs_branch_obtain(struct daxfs_volume *vol,
 		up_write(&vol->tree);
 		parent = branch;
 	}
+	kvfree(frozen);
 	return parent;
 
 free:
+	kvfree(frozen);
 	list_for_each_entry_safe(branch, next, &chain, list)
 		kfree(branch);
 	return ERR_PTR(err);

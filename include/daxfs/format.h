@@ -411,6 +411,10 @@ enum daxfs_branch_state {
  * generation, to an entry that is MAKING and whose br_winner names the branch.
  * When a live branch's checksum is wrong, its name is there.
  *
+ * A branch with children has the records of its log up to their br_first_seq:
+ * fewer are damage, more are what a writer left that had lost its lease, and do
+ * not count.
+ *
  * br_name is 1 to 127 bytes: of ASCII letters, digits and "-._/@+:", and of other
  * characters in UTF-8 but U+0080 to U+00A0, U+200B to U+200F, U+2028 to U+202E,
  * U+2060 to U+206F, U+FEFF; it does not start with '-' or '.'. NUL terminated,
@@ -422,7 +426,9 @@ struct daxfs_branch {
 	__le64 br_head;		/* 0 empty log, else LINK: the first log chunk */
 	__le64 br_winner;	/* 0, or BRANCH: child being committed */
 	__le64 br_lease;	/* 0, or HOLDER: who may write */
-	__le64 br_first_seq;	/* NUMBER: lr_seq of the first record of a log that is empty */
+	__le64 br_first_seq;	/* NUMBER: where the parent's log ended when it was made, so
+				 * lr_seq of the first record of a log that is empty
+				 */
 	__le64 br_limit;	/* 0 none, or NUMBER: chunks it may own; not heeded yet */
 	__le64 br_created;	/* nanoseconds since 1970, for people; in no checksum */
 	__le32 br_uid;		/* who made it */

@@ -517,23 +517,37 @@ int dxc_branch_next_child(const struct dxc_volume *vol, struct dxc_owner parent,
 	return -ENOENT;
 }
 
+/*
+ * May entry index be a live child, of *parent? -EUCLEAN: as far as can be told, and nothing
+ * else is known of it; -ENOENT: no.
+ */
+static int read_child(const struct dxc_volume *vol, u32 index, struct dxc_owner *parent,
+		      struct dxc_branch *br)
+{
+	u32 state = dxc_entry_state(vol, index);
+	int err;
+
+	if (index == DAXFS_MAIN_BRANCH || state == DAXFS_BRANCH_FREE ||
+	    state == DAXFS_BRANCH_MAKING || state == DAXFS_BRANCH_DEAD ||
+	    !dxc_branch_word_open(dxc_word_get(vol, BR_AT(vol, index, br_parent)), parent))
+		return -ENOENT;
+	err = read_live(vol, index, br);
+	if (!err && !dxc_owner_is(br->parent, *parent))
+		err = -ENOENT;
+	return !err || err == -ENOENT ? err : -EUCLEAN;
+}
+
 bool dxc_branch_has_children(const struct dxc_volume *vol, struct dxc_owner id)
 {
 	u64 word = dxc_branch_word(id);
+	struct dxc_owner parent;
 	struct dxc_branch br;
-	u32 i, state;
-	int err;
+	u32 i;
 
-	for (i = DAXFS_MAIN_BRANCH + 1; i < vol->branch_count; i++) {
-		state = dxc_entry_state(vol, i);
-		if (state == DAXFS_BRANCH_FREE || state == DAXFS_BRANCH_MAKING ||
-		    state == DAXFS_BRANCH_DEAD ||
-		    !dxc_word_says(vol, BR_AT(vol, i, br_parent), word))
-			continue;
-		err = read_live(vol, i, &br);
-		if (err ? err != -ENOENT : dxc_owner_is(br.parent, id))
+	for (i = DAXFS_MAIN_BRANCH + 1; i < vol->branch_count; i++)
+		if (dxc_word_says(vol, BR_AT(vol, i, br_parent), word) &&
+		    read_child(vol, i, &parent, &br) != -ENOENT)
 			return true;
-	}
 	return false;
 }
 
@@ -541,6 +555,58 @@ bool dxc_branch_is_frozen(const struct dxc_volume *vol, struct dxc_owner id)
 {
 	return dxc_word_get(vol, BR_AT(vol, id.branch, br_winner)) ||
 	       dxc_branch_has_children(vol, id);
+}
+
+static void start_frozen(const struct dxc_volume *vol, struct dxc_frozen *frozen)
+{
+	frozen->is = dxc_word_get(vol, BR_AT(vol, frozen->id.branch, br_winner));
+	frozen->seq = DXC_NO_SEQ;
+}
+
+/* Entry index is asked whether it is a child of it. */
+static void note_child(const struct dxc_volume *vol, u32 index, struct dxc_frozen *frozen)
+{
+	struct dxc_owner parent;
+	struct dxc_branch br;
+	int err = read_child(vol, index, &parent, &br);
+
+	if (err == -ENOENT || !dxc_owner_is(parent, frozen->id))
+		return;
+	frozen->is = true;
+	/* All of them say the same. */
+	if (!err && frozen->seq == DXC_NO_SEQ)
+		frozen->seq = br.first_seq;
+}
+
+void dxc_branch_frozen(const struct dxc_volume *vol, struct dxc_frozen *frozen)
+{
+	u64 word = dxc_branch_word(frozen->id);
+	u32 i;
+
+	start_frozen(vol, frozen);
+	for (i = DAXFS_MAIN_BRANCH + 1; i < vol->branch_count; i++)
+		if (dxc_word_says(vol, BR_AT(vol, i, br_parent), word))
+			note_child(vol, i, frozen);
+}
+
+int dxc_branches_frozen(const struct dxc_volume *vol, struct dxc_frozen *list, u32 count)
+{
+	struct dxc_frozen **by_index = dxc_alloc(vol->branch_count, sizeof(struct dxc_frozen *));
+	struct dxc_owner parent;
+	u32 i;
+
+	if (!by_index)
+		return -ENOMEM;
+	for (i = 0; i < count; i++) {
+		start_frozen(vol, &list[i]);
+		by_index[list[i].id.branch] = &list[i];
+	}
+	for (i = DAXFS_MAIN_BRANCH + 1; i < vol->branch_count; i++)
+		if (dxc_branch_word_open(dxc_word_get(vol, BR_AT(vol, i, br_parent)), &parent) &&
+		    parent.branch < vol->branch_count && by_index[parent.branch])
+			note_child(vol, i, by_index[parent.branch]);
+	dxc_free(by_index);
+	return 0;
 }
 
 /* ---- making, naming ---- */

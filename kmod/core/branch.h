@@ -101,6 +101,17 @@ bool dxc_branch_has_children(const struct dxc_volume *vol, struct dxc_owner id);
 /* The same, or a child that a commit was begun of? */
 bool dxc_branch_is_frozen(const struct dxc_volume *vol, struct dxc_owner id);
 
+/* What the table says of children of a branch. */
+struct dxc_frozen {
+	struct dxc_owner id;	/* which; it is in the table */
+	bool is;		/* dxc_branch_is_frozen() */
+	u64 seq;		/* where its log ended when they were made; DXC_NO_SEQ: none says so */
+};
+
+void dxc_branch_frozen(const struct dxc_volume *vol, struct dxc_frozen *frozen);
+/* The same of many, each once, whose id is set: in one pass over the table. -ENOMEM. */
+int dxc_branches_frozen(const struct dxc_volume *vol, struct dxc_frozen *list, u32 count);
+
 /*
  * For mkfs: entry 0, "main", LIVE with generation 1, and the shared state
  * (ss_next_ino behind the base, ss_commit_seq 1, ss_next_gen 2, ss_next_salt),

@@ -107,6 +107,7 @@ struct branch_node {
 	bool read;		/* its log was read to the end */
 	u32 mark;		/* of the walk towards main that came by here, + 1 */
 	u32 child, sibling;	/* first child, next of the parent's; 0: none */
+	u64 frozen_seq;		/* of the layer, as the first child has it */
 	struct dxc_layer *layer;
 };
 

@@ -562,6 +562,7 @@ int dxc_delta_load(struct delta *d, u32 index, struct dxc_finding *f)
 		return err;
 	}
 	node->layer->salvages = d->salvages;
+	node->layer->frozen_seq = node->frozen_seq;
 	err = dxc_layer_load(node->layer, &node->br, false, f);
 	if (err) {
 		unload(node);
@@ -624,12 +625,15 @@ int dxc_delta_walk(struct delta *d, int (*visit)(struct delta *d, u32 index))
 	struct branch_node *node;
 	int err;
 
+	for (i = 0; i < count; i++)
+		d->nodes[i].frozen_seq = DXC_NO_SEQ;
 	for (i = count - 1; i > DAXFS_MAIN_BRANCH; i--) {
 		if (!d->nodes[i].live)
 			continue;
 		node = &d->nodes[d->nodes[i].br.parent.branch];
 		d->nodes[i].sibling = node->child;
 		node->child = i;
+		node->frozen_seq = d->nodes[i].br.first_seq;
 	}
 	err = visit(d, at);
 	while (!err) {

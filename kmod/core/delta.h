@@ -194,6 +194,7 @@ struct dxc_log {
 	u64 base_seq;		/* where the parent's log ends, which a commit joins this one to */
 	u64 seq;		/* of the next record */
 	u64 end_seq;		/* seq where the segment ends; DXC_NO_SEQ: its last record */
+	u64 limit_seq;		/* records from this number on do not count; DXC_NO_SEQ: all do */
 	u64 salt;		/* of the segment */
 	u32 salted;		/* where the checksums of the segment's records start */
 	bool cleared;		/* what follows in the segment is zero, and nobody else has written */
@@ -224,16 +225,29 @@ int dxc_segment_read(const struct dxc_volume *vol, dxc_chunk chunk, u32 *count);
 /*
  * Starts reading the chain that starts with chunk head - 1 (0: empty), from its
  * first record. first_seq: the number of the first record of a log that has none.
- * -EUCLEAN when that starts no segment.
+ * -EUCLEAN when that starts no segment. Without a limit.
  */
 int dxc_log_open(const struct dxc_volume *vol, u64 head, u64 first_seq,
 		 struct dxc_log *log);
 
 /*
+ * To be read up to number seq only, which says where it ended once; DXC_NO_SEQ:
+ * to its end. A log that was written anew since starts with a later number, and has
+ * all that it had before: it is read to its end, too. Just opened.
+ */
+void dxc_log_limit(struct dxc_log *log, u64 seq);
+
+/*
+ * Where the log goes on that the segment which starts with chunk is of: number of the first
+ * record behind what was there when the segment was added. -EUCLEAN: none starts there; -EIO.
+ */
+int dxc_segment_prev_seq(const struct dxc_volume *vol, dxc_chunk chunk, u64 *seq);
+
+/*
  * Copies the next record to buf, which holds dxc_segment_max() bytes. -ENODATA:
  * that was the last; the log may be appended to from here. -EUCLEAN: there are
- * fewer records than the segment after them says, or what follows is none; log
- * stays behind the last record that could be read.
+ * fewer records than the segment after them or log->limit_seq says, or what
+ * follows is none; log stays behind the last record that could be read.
  */
 int dxc_log_read(const struct dxc_volume *vol, struct dxc_log *log, void *buf,
 		 u32 *size);

@@ -141,13 +141,23 @@ static bool is_log_of(const struct dxc_volume *vol, u64 word, struct dxc_owner o
 	       use.kind == DAXFS_CHUNK_LOG && dxc_owner_is(use.owner, owner);
 }
 
+/* Was the segment added to a log when that had so many records, or more? */
+static bool is_late(const struct dxc_volume *vol, u64 word, u64 limit)
+{
+	u64 seq;
+
+	return word <= dxc_chunk_count(vol) && !dxc_segment_prev_seq(vol, word - 1, &seq) &&
+	       seq >= limit;
+}
+
 /*
  * The word, of the chain that starts with the chunk word, that is 0 and ends
- * it, or names head. -EUCLEAN when the chain cannot be. Who wants to kill the
+ * it, or names head, or what a writer that had lost its lease has added to the records up to
+ * number limit. -EUCLEAN when the chain cannot be. Who wants to kill the
  * task has to wait: without the end it is not known what has happened yet.
  */
 static int find_end(const struct dxc_volume *vol, u64 word, struct dxc_owner owner, u64 head,
-		    dxc_off *end)
+		    u64 limit, dxc_off *end)
 {
 	u64 steps = 0, stride = 1, mark = 0;
 
@@ -162,20 +172,27 @@ static int find_end(const struct dxc_volume *vol, u64 word, struct dxc_owner own
 			dxc_pause();
 		*end = next_at(vol, word - 1);
 		word = dxc_link_open(dxc_word_load(vol, *end));
-		if (!word || word == head)
+		if (!word || word == head || is_late(vol, word, limit))
 			return 0;
 	}
 	return -EUCLEAN;
 }
 
-/* Can the branch's log become the end of another? What is no log makes that unreadable as well. */
-static int check_head(const struct dxc_volume *vol, const struct dxc_branch *br)
+/*
+ * Can the branch's log become the end of another, from number *base on? What is no log makes
+ * that unreadable as well.
+ */
+static int check_head(const struct dxc_volume *vol, const struct dxc_branch *br, u64 *base)
 {
 	struct dxc_log log;
+	int err;
 
 	if (br->head && !is_log_of(vol, br->head, br->id))
 		return -EUCLEAN;
-	return dxc_log_open(vol, br->head, br->first_seq, &log);
+	err = dxc_log_open(vol, br->head, br->first_seq, &log);
+	if (!err)
+		*base = log.base_seq;
+	return err;
 }
 
 /* Lets the log of up go on with that of down, unless it does already. */
@@ -183,26 +200,28 @@ static int join(const struct dxc_volume *vol, const struct dxc_branch *up,
 		const struct dxc_branch *down, dxc_chunk tail)
 {
 	dxc_off end = BR_AT(vol, up->id.branch, br_head);
-	u64 first = up->head;
-	int err = -EUCLEAN;
+	u64 first = up->head, base = DXC_NO_SEQ;
+	int err = -EUCLEAN, wrong;
 
 	/* Which chunk it starts with cannot be told. */
 	if (down->head == ~0ull)
 		return -EUCLEAN;
 	if (!down->head || first == down->head)
 		return 0;
+	wrong = check_head(vol, down, &base);
+	if (first && is_late(vol, first, base))
+		first = 0;
 	/* The caller knows the end, or it is found. */
 	if (first && tail != DXC_NO_CHUNK)
-		err = find_end(vol, tail + 1ull, up->id, down->head, &end);
+		err = find_end(vol, tail + 1ull, up->id, down->head, base, &end);
 	if (first && err)
-		err = find_end(vol, first, up->id, down->head, &end);
+		err = find_end(vol, first, up->id, down->head, base, &end);
 	if (first && err)
 		return err;
 	if (first && dxc_link_open(dxc_word_load(vol, end)) == down->head)
 		return 0;
-	err = check_head(vol, down);
-	if (err)
-		return err;
+	if (wrong)
+		return wrong;
 	/* The logs are joined before a chunk changes hands or a branch dies. */
 	dxc_publish(vol, end, dxc_link_seal(down->head));
 	return 0;
@@ -427,6 +446,7 @@ int dxc_branch_commit(const struct dxc_volume *vol, struct dxc_owner child)
 {
 	struct dxc_branch br, other;
 	dxc_off winner_at, own_at;
+	u64 base;
 	int err;
 
 	err = dxc_branch_get(vol, child, &br);
@@ -441,7 +461,7 @@ int dxc_branch_commit(const struct dxc_volume *vol, struct dxc_owner child)
 		return -EBUSY;
 	err = dxc_branch_get(vol, br.parent, &other);
 	if (!err)
-		err = check_head(vol, &br);
+		err = check_head(vol, &br, &base);
 	if (err)
 		return err;
 	/* Whatever the child's log says is there before it is the parent's. */

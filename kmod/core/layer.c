@@ -27,6 +27,8 @@ int dxc_layer_init(struct dxc_layer *layer, const struct dxc_volume *vol,
 	layer->log.base_seq = br->first_seq;
 	layer->log.seq = br->first_seq;
 	layer->log.end_seq = DXC_NO_SEQ;
+	layer->log.limit_seq = DXC_NO_SEQ;
+	layer->frozen_seq = DXC_NO_SEQ;
 	layer->log.left = dxc_chunk_count(vol);
 	/* Small tables, so that looking into an empty layer needs no test. */
 	layer->nodes = dxc_alloc(1, sizeof(*layer->nodes));
@@ -182,6 +184,7 @@ static int replay(struct dxc_layer *layer, const struct dxc_branch *br, struct d
 	err = follow_parent(layer, f);
 	if (err)
 		return err;
+	dxc_log_limit(&layer->log, layer->frozen_seq);
 	for (;;) {
 		if (layer->log.chunk != chunk) {
 			chunk = layer->log.chunk;
@@ -229,7 +232,12 @@ static int replay(struct dxc_layer *layer, const struct dxc_branch *br, struct d
 /* Memory that is broken is not written to either; who only reads does not need it. */
 static void look_behind(struct dxc_layer *layer)
 {
-	int err = dxc_log_look_behind(layer->vol, &layer->log, layer->scratch, &layer->behind);
+	int err;
+
+	/* It is known where the log ends. */
+	if (layer->log.seq == layer->log.limit_seq)
+		return;
+	err = dxc_log_look_behind(layer->vol, &layer->log, layer->scratch, &layer->behind);
 
 	if (err)
 		layer->unread = err;
@@ -392,6 +400,7 @@ int dxc_layer_reload(struct dxc_layer *layer, const struct dxc_branch *br, bool 
 	fresh.retires = layer->retires;
 	fresh.torn = layer->torn;
 	fresh.salvages = layer->salvages;
+	fresh.frozen_seq = layer->frozen_seq;
 	err = dxc_layer_load(&fresh, br, repair, f);
 	/* What is lost of the log is in memory yet. */
 	if (!err && fresh.damaged && !layer->damaged)
@@ -412,6 +421,11 @@ int dxc_layer_reload(struct dxc_layer *layer, const struct dxc_branch *br, bool 
 
 bool dxc_layer_is_current(struct dxc_layer *layer, const struct dxc_branch *br)
 {
+	/* Children came, or are gone, since it was read; before they came it may have been written to. */
+	layer->log.limit_seq = DXC_NO_SEQ;
+	if (layer->log.seq > layer->frozen_seq)
+		return false;
+	dxc_log_limit(&layer->log, layer->frozen_seq);
 	/* Asked in any case: it makes the log fit to be added to. */
 	return !dxc_layer_scratch(layer) &&
 		dxc_log_is_current(layer->vol, &layer->log, br->head, layer->scratch) &&

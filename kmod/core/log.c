@@ -68,6 +68,17 @@ int dxc_segment_read(const struct dxc_volume *vol, dxc_chunk chunk, u32 *count)
 	return 0;
 }
 
+int dxc_segment_prev_seq(const struct dxc_volume *vol, dxc_chunk chunk, u64 *seq)
+{
+	struct daxfs_chunk raw;
+	int err = read_head(vol, chunk, &raw);
+
+	if (err)
+		return err;
+	*seq = le64_to_cpu(raw.ch_prev_seq);
+	return 0;
+}
+
 /*
  * How many records the segment that log has entered holds, as the next one
  * says. A next one that cannot be is found when its turn comes, after the
@@ -123,6 +134,7 @@ int dxc_log_open(const struct dxc_volume *vol, u64 head, u64 first_seq,
 	log->base_seq = first_seq;
 	log->seq = first_seq;
 	log->end_seq = DXC_NO_SEQ;
+	log->limit_seq = DXC_NO_SEQ;
 	log->left = dxc_chunk_count(vol);
 	if (!head)
 		return 0;
@@ -130,6 +142,18 @@ int dxc_log_open(const struct dxc_volume *vol, u64 head, u64 first_seq,
 		return -EUCLEAN;
 	log->head = head - 1;
 	return enter_segment(vol, log, log->head);
+}
+
+void dxc_log_limit(struct dxc_log *log, u64 seq)
+{
+	/* It had none: whatever it starts with came later. */
+	if (log->base_seq == seq) {
+		log->head = DXC_NO_CHUNK;
+		log->chunk = DXC_NO_CHUNK;
+		log->seq = seq;
+	}
+	if (log->seq <= seq)
+		log->limit_seq = seq;
 }
 
 /* A whole record at log->used, copied and checked; -ENODATA when there is none. */
@@ -169,7 +193,8 @@ u64 dxc_log_next(const struct dxc_volume *vol, dxc_chunk chunk)
 	return dxc_link_open(le64_to_cpu(dxc_load_acquire(next)));
 }
 
-int dxc_log_read(const struct dxc_volume *vol, struct dxc_log *log, void *buf, u32 *size)
+/* The next record, whatever the limit. */
+static int read_next(const struct dxc_volume *vol, struct dxc_log *log, void *buf, u32 *size)
 {
 	struct dxc_log next;
 	u64 word = 0;
@@ -215,6 +240,16 @@ int dxc_log_read(const struct dxc_volume *vol, struct dxc_log *log, void *buf, u
 	return 0;
 }
 
+int dxc_log_read(const struct dxc_volume *vol, struct dxc_log *log, void *buf, u32 *size)
+{
+	int err;
+
+	if (log->seq == log->limit_seq)
+		return -ENODATA;
+	err = read_next(vol, log, buf, size);
+	return err == -ENODATA && log->limit_seq != DXC_NO_SEQ ? -EUCLEAN : err;
+}
+
 bool dxc_log_is_current(const struct dxc_volume *vol, struct dxc_log *log, u64 head,
 			void *buf)
 {
@@ -224,7 +259,7 @@ bool dxc_log_is_current(const struct dxc_volume *vol, struct dxc_log *log, u64 h
 
 	log->cleared = false;
 	if (log->head == DXC_NO_CHUNK)
-		return !head;
+		return !head || log->seq == log->limit_seq;
 	/* As long as it is the same log, it only grows at its end. */
 	return head == log->head + 1ull && !read_head(vol, log->head, &raw) &&
 	       le64_to_cpu(raw.ch_salt) == log->head_salt &&

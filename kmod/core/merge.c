@@ -258,6 +258,9 @@ int dxc_layer_merge(struct dxc_layer *layer, struct dxc_layer *upper)
 
 	/* Until all of it is there. */
 	layer->torn = true;
+	/* Its siblings are gone, too. */
+	layer->frozen_seq = DXC_NO_SEQ;
+	layer->log.limit_seq = DXC_NO_SEQ;
 	err = merge_chunks(layer, upper);
 	if (err)
 		return err;

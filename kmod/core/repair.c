@@ -27,6 +27,7 @@ struct account {
 	u32 size;		/* bytes of it in all */
 	u64 salt;		/* the highest of its log */
 	bool cut;		/* records that were read no more are behind that */
+	bool late;		/* a writer that had lost its lease may have gone on behind that */
 	bool takes;		/* its log uses a log chunk that is not its own, says the table */
 	bool leaves;		/* and it has one that its log does not use */
 };
@@ -393,6 +394,7 @@ static int survey_log(struct delta *d, u32 index)
 	account->size = dxc_log_size(m->vol, &node->layer->log);
 	account->salt = node->layer->last_salt;
 	account->cut = node->layer->damaged;
+	account->late = node->layer->log.seq == node->layer->log.limit_seq;
 	return 0;
 }
 
@@ -447,11 +449,15 @@ static int mend_ends(struct mender *m, const struct delta *d)
 
 	for (i = 0; !err && i < m->vol->branch_count; i++) {
 		account = &m->accounts[i];
-		if (!d->nodes[i].read || account->tail == DXC_NO_CHUNK ||
-		    (account->cut && !m->rep->asked))
+		if (!d->nodes[i].read || (account->cut && !m->rep->asked))
 			continue;
+		if (account->tail == DXC_NO_CHUNK) {
+			if (account->late && d->nodes[i].br.head)
+				dxc_publish(m->vol, dxc_branch_head_at(m->vol, i), 0);
+			continue;
+		}
 		at = dxc_chunk_offset(m->vol, account->tail);
-		if (account->cut)
+		if (account->cut || (account->late && dxc_log_next(m->vol, account->tail)))
 			dxc_publish(m->vol, at + offsetof(struct daxfs_chunk, ch_next), 0);
 		/* A log has a record, or no segment. */
 		if (account->used == sizeof(struct daxfs_chunk))

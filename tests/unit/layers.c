@@ -328,6 +328,94 @@ static void check_kept(struct dxc_layer *m, const struct dxc_branch *br, dxc_off
 	}
 }
 
+/* What checks of the whole image find. */
+static u32 found_codes;
+static bool found_other;
+
+static int note_code(void *priv, const struct dxc_finding *f)
+{
+	found_codes++;
+	found_other |= f->code != DXC_LR_TORN && f->code != DXC_CH_IDLE;
+	return 0;
+}
+
+/* Findings: what a writer has left may be said, and nothing else. */
+static u32 check_stage(void)
+{
+	struct dxc_check chk = { .report = note_code };
+
+	found_codes = 0;
+	found_other = false;
+	CHECK_EQ(dxc_check(stage, &chk), 0);
+	CHECK(!found_other);
+	return found_codes;
+}
+
+/*
+ * A writer that stood still adds files to main after a child was made: as many as stay in the
+ * segment, or more. The child is committed by one who knows where main's log ended, or not.
+ */
+static void write_late(u32 before, u32 late, bool knows)
+{
+	struct dxc_layer m, child, seen, over;
+	struct dxc_branch_rest rest = { .tail = DXC_NO_CHUNK };
+	struct dxc_owner main_id;
+	struct dxc_space space;
+	char name[32];
+	dxc_ino ino;
+	u64 end;
+	u32 i;
+
+	stage_open(256, &m);
+	main_id = m.owner;
+	for (i = 0; i < before; i++) {
+		sprintf(name, "before-%u", i);
+		CHECK_EQ(stage_make(&m, 1, name, S_IFREG | 0600, &ino), 0);
+	}
+	end = m.log.seq;
+	if (knows)
+		rest.tail = m.log.chunk;
+	stage_branch(&child, &m, "child");
+	CHECK_EQ(stage_make(&child, 1, "child's", S_IFREG | 0600, &ino), 0);
+	dxc_layer_free(&child);
+	for (i = 0; i < late; i++) {
+		sprintf(name, "late-%u", i);
+		CHECK_EQ(stage_make(&m, 1, name, S_IFREG | 0600, &ino), 0);
+	}
+	CHECK(check_stage() > 0);
+	CHECK_EQ(dxc_space_init(&space, stage), 0);
+	CHECK_EQ(stage_load(&seen, "main", NULL, &space, NULL), 0);
+	CHECK(!seen.damaged && seen.log.seq == end);
+	CHECK(!has_name(&seen, "late-0") && (!before || has_name(&seen, "before-0")));
+	CHECK_EQ(stage_load(&over, "child", &seen, &space, NULL), 0);
+	CHECK(!over.damaged && has_name(&over, "child's") && !has_name(&over, "late-0"));
+	CHECK_EQ(dxc_branch_commit(stage, over.owner), 0);
+	CHECK_EQ(dxc_branch_finish(stage, main_id, &rest), 0);
+	dxc_layer_free(&over);
+	dxc_layer_free(&seen);
+	CHECK_EQ(stage_load(&seen, "main", NULL, &space, NULL), 0);
+	CHECK(has_name(&seen, "child's") && !has_name(&seen, "late-0"));
+	CHECK(!before || has_name(&seen, "before-0"));
+	dxc_layer_free(&seen);
+	check_stage();
+	dxc_space_exit(&space);
+	stage_close(&m);
+}
+
+static void late(void)
+{
+	static const u32 counts[] = { 0, 3, 40 };
+	u32 i, k;
+
+	for (i = 0; i < 3; i++)
+		for (k = 1; k < 3; k++) {
+			write_late(counts[i], k == 1 ? 1 : 5, false);
+			write_late(counts[i], counts[k] * 10, false);
+			write_late(counts[i], counts[k] * 10, true);
+		}
+	tap_end("what a writer adds to its log after a child was made does not count, for the child, for a commit of it, and for checks");
+}
+
 /* Somebody else has written to the branch; reading that is cut short. */
 static void cut_short(void)
 {
@@ -598,6 +686,7 @@ static void full_of_a_child(void)
 
 void layers_tests(void)
 {
+	late();
 	ends();
 	static void (*const parts[])(void) = { busy,	       emptied,	      failing,
 					       removed_xattrs, deleted_later, cut_short,

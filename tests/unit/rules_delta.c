@@ -322,22 +322,47 @@ DAMAGE(lr_gap_first) { damage_record(p, true); }
 DAMAGE(lr_data_chunk) { ino_logged(p); LE64(*chunk_word(p, 0), pair(DAXFS_CHUNK_DATA, 0, 1)); }
 DAMAGE(lr_others_log)
 {
-	struct dxc_owner a = child(p, main_id, "a");
 	struct dxc_attr attr = attr_of(p, INO("block"));
+	struct dxc_owner a;
 
 	say(p, &attr);
+	a = child(p, main_id, "a");
 	entry(p, a.branch)->br_head = entry(p, 0)->br_head;
 }
 DAMAGE(lr_before_parent)
 {
-	struct dxc_owner a = child(p, main_id, "a");
 	struct dxc_attr attr = attr_of(p, INO("block"));
 	struct dxc_record rec = start();
+	struct dxc_owner a;
 
 	say(p, &attr);
+	a = child(p, main_id, "a");
 	LE64(entry(p, a.branch)->br_first_seq, number(1));
 	dxc_record_inode(&rec, &attr);
 	append_to(p, a, &rec);
+	LE64(entry(p, a.branch)->br_first_seq, number(2));
+}
+/* The child was made when its parent's log had one record. */
+DAMAGE(lr_fewer)
+{
+	LE64(entry(p, child(p, main_id, "a").branch)->br_first_seq, number(2));
+}
+/* A writer adds to a log that a child was made over. */
+DAMAGE(lr_late)
+{
+	struct dxc_attr attr = attr_of(p, INO("block"));
+
+	say(p, &attr);
+	child(p, main_id, "a");
+	say(p, &attr);
+	say(p, &attr);
+}
+DAMAGE(lr_late_first)
+{
+	struct dxc_attr attr = attr_of(p, INO("block"));
+
+	child(p, main_id, "a");
+	say(p, &attr);
 }
 DAMAGE(lr_item)
 {
@@ -421,7 +446,11 @@ DAMAGE(lr_free_block) { map(p, INO("block"), 0, dxc_chunk_offset(&p->img->vol, 5
 DAMAGE(lr_log_block) { map(p, INO("block"), 0, dxc_chunk_offset(&p->img->vol, 0)); }
 DAMAGE(lr_others_block)
 {
-	map(p, INO("block"), 0, dxc_chunk_offset(&p->img->vol, data_chunk(p, child(p, main_id, "a"))));
+	struct dxc_owner a = child(p, main_id, "a");
+
+	map(p, INO("block"), 0, dxc_chunk_offset(&p->img->vol, data_chunk(p, a)));
+	/* It was there when the child was made. */
+	LE64(entry(p, a.branch)->br_first_seq, number(2));
 }
 DAMAGE(lr_block_twice)
 {
@@ -660,6 +689,8 @@ const struct rule delta_rules[] = {
 	FOUND_RW(LR_GAP, lr_itself, 0), FOUND_RW(LR_GAP, lr_gap, 0),
 	FOUND_RW(LR_GAP, lr_gap_first, 0), FOUND_RW(LR_CHAIN, lr_data_chunk, 0),
 	FOUND_RW(LR_CHAIN, lr_others_log, 0), FOUND_RW(LR_CHAIN, lr_before_parent, 0),
+	FOUND_RW(LR_GAP, lr_fewer, 0), FOUND_RW(LR_TORN, lr_late, 0),
+	FOUND_RW(CH_IDLE, lr_late_first, 0),
 	FOUND_RW(LR_ITEM, lr_item, 0), FOUND_RW(LR_DIR, lr_dir, 0), FOUND_RW(LR_LINK, lr_link, 0),
 	FOUND_RW(LR_TYPE, lr_type, 0), FOUND_RW(LR_RANGE, lr_range, 0),
 	FOUND_RW(LR_SYMLINK, lr_symlink, 0),

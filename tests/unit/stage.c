@@ -13,10 +13,14 @@ static u32 slot;
 int stage_load(struct dxc_layer *layer, const char *name, struct dxc_layer *lower,
 	       struct dxc_space *space, struct dxc_finding *f)
 {
+	struct dxc_frozen frozen;
 	struct dxc_branch br;
 
 	CHECK_EQ(dxc_branch_find(stage, name, &br), 0);
 	CHECK_EQ(dxc_layer_init(layer, stage, space, lower, &br), 0);
+	frozen.id = br.id;
+	dxc_branch_frozen(stage, &frozen);
+	layer->frozen_seq = frozen.seq;
 	return dxc_layer_load(layer, &br, false, f);
 }
 
