@@ -10,7 +10,7 @@
  * of a file. The contents of files are in check_contents.c, what writable images
  * have besides in check_delta.c.
  */
-#include "check.h"
+#include "checker.h"
 
 /* ---- superblock, zeros, checksums ---- */
 

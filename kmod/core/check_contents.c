@@ -7,7 +7,7 @@
  * files share their pieces, and pieces that overlap were reported and are not
  * read.
  */
-#include "check.h"
+#include "checker.h"
 
 /* Between pauses, and calls of progress. */
 #define STRIDE	0x100000u

@@ -18,7 +18,7 @@
  * log is loaded after its parent's, and lets go of before its next sibling's:
  * as many layers are in memory as the tree is deep.
  */
-#include "check.h"
+#include "checker.h"
 #include "node.h"
 #include "words.h"
 

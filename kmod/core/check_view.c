@@ -10,7 +10,7 @@
  * what the base gives them. Directories are then followed towards the root,
  * each once.
  */
-#include "check.h"
+#include "checker.h"
 
 /* What is known of an inode of the view. */
 struct tally {

@@ -11,7 +11,7 @@
  *
  * Locking: the caller has the volume lock and all leases, by dxc_repair_begin().
  */
-#include "check.h"
+#include "checker.h"
 #include "repair.h"
 #include "words.h"
 

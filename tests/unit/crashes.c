@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "broken.h"
-#include "check.h"
+#include "checker.h"
 #include "family.h"
 #include "tap.h"
 #include "tests.h"

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What the files of the checker share: what is remembered of the base, and how
- * findings are reported. For check.c, check_delta.c and check_view.c only.
+ * findings are reported. For check.c, check_*.c and repair.c only.
  */
-#ifndef DXC_CHECK_H
-#define DXC_CHECK_H
+#ifndef DXC_CHECKER_H
+#define DXC_CHECKER_H
 
 #include "layer.h"
 
