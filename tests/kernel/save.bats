@@ -218,8 +218,9 @@ try() {
 	[[ -z $(ls -A /tmp/out) ]]
 	# A mount that only another namespace shows.
 	mkfifo /tmp/out/go
-	unshare -m bash -c "mkdir -p /mnt/hidden; daxfs-branch mount main /mnt/hidden --volume $MNT >/dev/null
-		daxfs-branch create hidden -m /mnt/hidden >/dev/null; echo >/tmp/out/go; cat /tmp/out/go >/dev/null" &
+	daxfs-branch create hidden --stay -m "$MNT"
+	unshare -m bash -c "mkdir -p /mnt/hidden; daxfs-branch mount hidden /mnt/hidden --volume $MNT >/dev/null
+		echo >/tmp/out/go; cat /tmp/out/go >/dev/null" &
 	writers+=($!)
 	read -r </tmp/out/go
 	run daxfsctl save "$MNT" /tmp/out/saved
