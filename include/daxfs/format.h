@@ -369,7 +369,10 @@ struct daxfs_shared {
 	__le64 ss_lock;		/* 0 free, else HOLDER */
 	__le64 ss_next_gen;	/* NUMBER: next generation of a branch; only grows */
 	__le64 ss_next_salt;	/* NUMBER: next ch_salt; only grows */
-	__u8   ss_zero1[3992];
+	__le64 ss_taken;	/* NUMBER: grows by each chunk that is taken, at least: says
+				 * when free chunks are to be counted anew; decides nothing
+				 */
+	__u8   ss_zero1[3984];
 };
 DAXFS_SIZE(daxfs_shared, 4096);
 DAXFS_AT(daxfs_shared, ss_zero0, 0);
@@ -378,7 +381,8 @@ DAXFS_AT(daxfs_shared, ss_commit_seq, 72);
 DAXFS_AT(daxfs_shared, ss_lock, 80);
 DAXFS_AT(daxfs_shared, ss_next_gen, 88);
 DAXFS_AT(daxfs_shared, ss_next_salt, 96);
-DAXFS_AT(daxfs_shared, ss_zero1, 104);
+DAXFS_AT(daxfs_shared, ss_taken, 104);
+DAXFS_AT(daxfs_shared, ss_zero1, 112);
 
 #define DAXFS_MAIN_BRANCH	0u	/* index of "main", parent of all */
 #define DAXFS_BRANCH_NAME_MAX	127u

@@ -630,6 +630,7 @@ void dxc_branch_format(const struct dxc_volume *vol, s64 created, u32 uid, u64 s
 	dxc_word_store(vol, SS_AT(vol, ss_commit_seq), dxc_number_word(1));
 	dxc_word_store(vol, SS_AT(vol, ss_next_gen), dxc_number_word(2));
 	dxc_word_store(vol, SS_AT(vol, ss_next_salt), dxc_number_word(salt));
+	dxc_word_store(vol, SS_AT(vol, ss_taken), dxc_number_word(1));
 	dxc_fence(vol);
 }
 

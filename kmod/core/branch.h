@@ -114,7 +114,7 @@ int dxc_branches_frozen(const struct dxc_volume *vol, struct dxc_frozen *list, u
 
 /*
  * For mkfs: entry 0, "main", LIVE with generation 1, and the shared state
- * (ss_next_ino behind the base, ss_commit_seq 1, ss_next_gen 2, ss_next_salt),
+ * (ss_next_ino behind the base, ss_commit_seq 1, ss_next_gen 2, ss_next_salt, ss_taken),
  * in a region whose tables are zeros. salt: not 0; where records of an earlier
  * image may be in the delta area, one that it will not have used.
  */

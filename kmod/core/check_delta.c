@@ -163,6 +163,8 @@ static int check_shared(struct delta *d)
 	if (!err)
 		err = check_counter(d, SS_AT(vol, ss_next_salt));
 	if (!err)
+		err = check_counter(d, SS_AT(vol, ss_taken));
+	if (!err)
 		err = check_word(d, DAXFS_AREA_SHARED, SS_AT(vol, ss_lock));
 	if (!err && d->next_ino <= vol->inode_count)
 		err = SS_FOUND(DXC_SS_INO, ss_next_ino, d->next_ino);

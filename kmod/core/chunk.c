@@ -75,11 +75,40 @@ bool dxc_chunk_is_free(const struct dxc_volume *vol, dxc_chunk chunk)
 	return !READ_ONCE(*word_of(vol, chunk));
 }
 
+static __le64 *taken_word(const struct dxc_volume *vol)
+{
+	return (__le64 *)(vol->region.base + vol->area[DAXFS_AREA_SHARED].offset +
+			  offsetof(struct daxfs_shared, ss_taken));
+}
+
+bool dxc_chunks_taken(const struct dxc_volume *vol, u64 *taken)
+{
+	return dxc_word_is(le64_to_cpu(READ_ONCE(*taken_word(vol))), DAXFS_WORD_NUMBER, taken);
+}
+
+/* Before they are taken: what is counted after the number was read is without them. */
+static void count_taken(const struct dxc_volume *vol, u32 count)
+{
+	__le64 *word = taken_word(vol), old = READ_ONCE(*word), seen;
+	u64 taken;
+
+	/* What is no number, or the last, stays: each time is counted then. */
+	while (dxc_word_is(le64_to_cpu(old), DAXFS_WORD_NUMBER, &taken) &&
+	       taken + count < DXC_WORD_LIMIT) {
+		seen = dxc_cmpxchg(word, old,
+				   cpu_to_le64(dxc_word_seal(DAXFS_WORD_NUMBER, taken + count)));
+		if (seen == old)
+			return;
+		old = seen;
+	}
+}
+
 /* Takes all of them, or none. */
 static bool take_all(const struct dxc_volume *vol, dxc_chunk first, u32 count, u64 word)
 {
 	u32 n;
 
+	count_taken(vol, count);
 	for (n = 0; n < count; n++)
 		if (!change(vol, first + n, 0, word))
 			break;

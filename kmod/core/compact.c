@@ -29,7 +29,7 @@ bool dxc_layer_wants_compaction(const struct dxc_layer *layer)
 	if (layer->damaged)
 		return false;
 	/* Where space is short a log is no longer than it has to be. */
-	if (layer->space->free < dxc_chunk_count(layer->vol) / 4)
+	if (dxc_space_is_short(layer->space, layer->vol))
 		return bytes > layer->live_bytes + layer->live_bytes / 4 + SLACK_BYTES &&
 			layer->log_chunks > layer->compact_chunks + layer->compact_chunks / 4;
 	/* live_bytes is an estimate: a log that did not get shorter is left alone for long. */

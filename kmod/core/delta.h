@@ -92,6 +92,12 @@ bool dxc_chunk_is_free(const struct dxc_volume *vol, dxc_chunk chunk);
  */
 int dxc_chunk_take(const struct dxc_volume *vol, dxc_chunk *hint, u32 kind,
 		   struct dxc_owner owner, u32 count, dxc_chunk *taken);
+/*
+ * A number that all kernels together have counted up by every chunk that was
+ * taken: what was free when it was less is free but for the difference. false:
+ * not known. Not durable, and whoever can write to the region can change it.
+ */
+bool dxc_chunks_taken(const struct dxc_volume *vol, u64 *taken);
 
 /*
  * Gives up a chunk of owner: nobody takes it before it is reclaimed. -ESTALE

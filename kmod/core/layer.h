@@ -37,8 +37,18 @@ struct dxc_space {
 	u32 chunk_blocks;
 	u32 chunk_bytes;		/* of used, per chunk */
 	dxc_chunk hint;			/* where to look for a free chunk; racy on purpose */
-	u32 free;			/* free chunks, about; counted anew when few are left */
-	__le64 kept;			/* chunks kept for the compaction of the layers, in all; by cmpxchg */
+	/*
+	 * What is free in the region, of which other kernels take as well: free
+	 * chunks when they were counted, and dxc_chunks_taken() before that, added
+	 * up; 0: to be counted. Those free chunks alone, and the chunks of logs that
+	 * are not of layers of this space, counted at the same time. Racy: about.
+	 */
+	u64 free_until;
+	u32 free_counted;
+	u32 other_logs;
+	/* Sums of the layers' kept and noted_logs; by cmpxchg. */
+	__le64 kept;
+	__le64 noted_logs;
 	/*
 	 * Where layers find inodes and names, the same in all of a view: nobody
 	 * who names files, or writes logs, can choose them so that they are all
@@ -91,7 +101,8 @@ struct dxc_layer {
 	u32 chunk_count, chunk_room;
 	u32 log_chunks;
 	u32 compact_chunks;		/* of its log after the last compaction */
-	u32 kept;			/* its part of space->kept */
+	u32 kept;			/* chunks for its compaction: its part of space->kept */
+	u32 noted_logs;			/* log_chunks when kept was set: its part of space->noted_logs */
 	u64 used_blocks;		/* of its data chunks */
 	u64 free_blocks;
 	u32 cursor;			/* index in chunks where free blocks are looked for */

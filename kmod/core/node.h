@@ -243,6 +243,8 @@ int dxc_space_take_segment(struct dxc_layer *layer, u32 record_size, enum dxc_pu
 			   dxc_chunk *chunk, u32 *count);
 /* Gives back a segment that was taken, and that nothing names. */
 void dxc_space_drop_segment(struct dxc_layer *layer, dxc_chunk chunk, u32 count);
+/* Is less than a quarter of the region's chunks free? About. */
+bool dxc_space_is_short(const struct dxc_space *space, const struct dxc_volume *vol);
 /*
  * What the layer's compaction would take is kept free from now on. Called when
  * the layer becomes larger other than by records that are appended to it.

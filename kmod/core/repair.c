@@ -265,7 +265,7 @@ static int mend_flips(struct mender *m)
 	dxc_off at;
 	int err;
 
-	for (at = SS_AT(vol, ss_next_ino); at <= SS_AT(vol, ss_next_salt); at += sizeof(__le64))
+	for (at = SS_AT(vol, ss_next_ino); at <= SS_AT(vol, ss_taken); at += sizeof(__le64))
 		mend_word(m, at);
 	for (i = 0; i < vol->mount_count; i++) {
 		at = vol->area[DAXFS_AREA_MOUNTS].offset + (u64)i * sizeof(struct daxfs_mount);
@@ -544,7 +544,7 @@ static int survey(struct mender *m, struct delta *d)
 
 static void mend_counters(struct mender *m, const struct delta *d)
 {
-	u64 next = max_t(u64, m->vol->inode_count, m->ino) + 1;
+	u64 next = max_t(u64, m->vol->inode_count, m->ino) + 1, taken;
 	u32 i;
 
 	/* One that cannot be read only where nobody can have a number that is not known. */
@@ -557,6 +557,8 @@ static void mend_counters(struct mender *m, const struct delta *d)
 			       dxc_number_word(m->generation + 1));
 	if (d->next_salt == ~0ull ? m->all_read : d->next_salt <= m->salt)
 		dxc_word_store(m->vol, SS_AT(m->vol, ss_next_salt), dxc_number_word(m->salt + 1));
+	if (!dxc_number_get(m->vol, SS_AT(m->vol, ss_taken), &taken))
+		dxc_word_store(m->vol, SS_AT(m->vol, ss_taken), dxc_number_word(1));
 	dxc_fence(m->vol);	/* the counters are past the numbers before more are given out */
 }
 

@@ -141,16 +141,43 @@ int dxc_space_note(struct dxc_layer *layer, dxc_chunk chunk)
 	return err;
 }
 
-/* Free chunks that there really are; the walk is as long as the table. */
-static u32 count_free(const struct dxc_volume *vol)
+/*
+ * Counts what is free and what other logs have; the walk is as long as the
+ * table. Words are not looked at closely: this is to tell when space is short.
+ */
+static u32 count_free(struct dxc_space *space, const struct dxc_volume *vol)
 {
 	const __le64 *words = (const __le64 *)(vol->region.base +
 					       vol->area[DAXFS_AREA_CHUNKS].offset);
-	u32 count = dxc_chunk_count(vol), i, n = 0;
+	u32 count = dxc_chunk_count(vol), i, n = 0, logs = 0;
+	u64 taken, word, own;
+	bool known = dxc_chunks_taken(vol, &taken);
 
-	for (i = 0; i < count; i++)
-		n += !READ_ONCE(words[i]);
+	for (i = 0; i < count; i++) {
+		word = le64_to_cpu(READ_ONCE(words[i]));
+		n += !word;
+		logs += dxc_word_claims(word) == DAXFS_CHUNK_LOG;
+	}
+	own = le64_to_cpu(READ_ONCE(space->noted_logs));
+	WRITE_ONCE(space->other_logs, logs - min_t(u64, own, logs));
+	WRITE_ONCE(space->free_counted, n);
+	WRITE_ONCE(space->free_until, known ? taken + n : 0);
 	return n;
+}
+
+/* Free chunks, at least so many unless others that do not count took some. */
+static u32 free_chunks(const struct dxc_space *space, const struct dxc_volume *vol)
+{
+	u64 until = READ_ONCE(space->free_until), taken;
+
+	if (!until || !dxc_chunks_taken(vol, &taken) || taken >= until)
+		return 0;
+	return min_t(u64, until - taken, dxc_chunk_count(vol));
+}
+
+bool dxc_space_is_short(const struct dxc_space *space, const struct dxc_volume *vol)
+{
+	return free_chunks(space, vol) < dxc_chunk_count(vol) / 4;
 }
 
 u64 dxc_space_free_chunks(const struct dxc_volume *vol)
@@ -196,65 +223,79 @@ static u32 compaction_needs(const struct dxc_layer *layer)
 	return min_t(u64, need + need / 8 + 2, dxc_chunk_count(layer->vol));
 }
 
-/* The layer's part of what is kept is need from now on. */
-static void set_kept(struct dxc_layer *layer, u32 need)
+/* Changes a sum by what one of its parts becomes. */
+static void change_part(__le64 *sum, u32 *part, u32 new)
 {
-	struct dxc_space *space = layer->space;
-	__le64 old = READ_ONCE(space->kept), seen;
-	u64 kept;
+	__le64 old = READ_ONCE(*sum), seen;
 
-	if (need == layer->kept)
+	if (new == *part)
 		return;
 	for (;;) {
-		kept = le64_to_cpu(old) - layer->kept + need;
-		seen = dxc_cmpxchg(&space->kept, old, cpu_to_le64(kept));
+		seen = dxc_cmpxchg(sum, old, cpu_to_le64(le64_to_cpu(old) - *part + new));
 		if (seen == old)
 			break;
 		old = seen;
 	}
-	layer->kept = need;
+	*part = new;
 }
 
 void dxc_space_reserve(struct dxc_layer *layer)
 {
-	set_kept(layer, compaction_needs(layer));
+	change_part(&layer->space->kept, &layer->kept, compaction_needs(layer));
+	change_part(&layer->space->noted_logs, &layer->noted_logs, layer->log_chunks);
 }
 
 void dxc_space_let_go(struct dxc_layer *layer)
 {
 	/* One that was never set up has no space either. */
-	if (layer->kept)
-		set_kept(layer, 0);
+	if (!layer->kept && !layer->noted_logs)
+		return;
+	change_part(&layer->space->kept, &layer->kept, 0);
+	change_part(&layer->space->noted_logs, &layer->noted_logs, 0);
 }
 
 /*
- * Free chunks that may not be taken for this: each layer that is loaded can be
- * compacted, whatever the others write. Beyond that, what only operations that
- * make room may take: each writes a record before it does. That is a part of
- * the logs, whichever of them it will be, so that it is not written anew for
- * each few of them.
+ * Chunks for taking names of the base away: each leaves a whiteout and the
+ * inode, which says that it is gone, and these are written once more by
+ * compaction. An entry of the base's directories takes about half of that. A
+ * base may have more names than the area could hold: then it is a part.
+ */
+static u32 deletion_needs(const struct dxc_volume *vol)
+{
+	u64 need = vol->area[DAXFS_AREA_DIRS].length / vol->chunk_size * 9 / 2;
+
+	return min_t(u64, need, dxc_chunk_count(vol) / 8);
+}
+
+/*
+ * Free chunks that may not be taken for this: each log can be compacted,
+ * whatever the others write. One that is not loaded here, as another kernel
+ * writes it or nobody has mounted it, does not get longer by that. Beyond this,
+ * what only operations that make room may take: each writes a record before it
+ * does. That is a part of the logs, whichever of them it will be, so that it is
+ * not written anew for each few of them, and what deleting the base takes.
  */
 static u64 reserved(const struct dxc_layer *layer, enum dxc_purpose purpose)
 {
 	u64 kept = le64_to_cpu(READ_ONCE(layer->space->kept)) - layer->kept +
-		compaction_needs(layer);
+		compaction_needs(layer) + READ_ONCE(layer->space->other_logs);
 	u64 reserve = kept + headroom(layer->vol);
 
 	if (purpose == DXC_GROWS)
-		reserve += kept / 8 + headroom(layer->vol);
+		reserve += kept / 8 + headroom(layer->vol) + deletion_needs(layer->vol);
 	return reserve;
 }
 
 u64 dxc_space_left(const struct dxc_layer *layer, bool later)
 {
-	u64 reserve = reserved(layer, DXC_GROWS), n = 0;
 	u32 count = dxc_chunk_count(layer->vol), i;
+	u64 n = count_free(layer->space, layer->vol), reserve;
 	struct dxc_chunk_use use;
 
-	for (i = 0; i < count; i++)
+	for (i = 0; later && i < count; i++)
 		if (!dxc_chunk_read(layer->vol, i, &use))
-			n += use.kind == DAXFS_CHUNK_FREE ||
-			     (later && use.kind == DAXFS_CHUNK_FREED);
+			n += use.kind == DAXFS_CHUNK_FREED;
+	reserve = reserved(layer, DXC_GROWS);
 	n = n > reserve ? n - reserve : 0;
 	return n * layer->space->chunk_blocks + layer->free_blocks +
 	       (later ? layer->retired_blocks : 0);
@@ -264,22 +305,21 @@ u64 dxc_space_left(const struct dxc_layer *layer, bool later)
 static bool has_plenty(struct dxc_layer *layer, enum dxc_purpose purpose, u32 count)
 {
 	struct dxc_space *space = layer->space;
-	u64 reserve;
-	u32 left = READ_ONCE(space->free);
+	const struct dxc_volume *vol = layer->vol;
+	u32 left, taken;
 
 	if (purpose == DXC_COMPACTS)
 		return true;
 	dxc_space_reserve(layer);
-	reserve = reserved(layer, purpose) + count - 1;
-	if (left <= 2 * reserve) {
-		left = count_free(layer->vol);
-		if (left <= reserve) {
-			reclaim(layer->vol);
-			left = count_free(layer->vol);
-		}
-		space->free = left;
-	}
-	return left > reserve;
+	left = free_chunks(space, vol);
+	/* All that were taken since may be of other logs. */
+	taken = READ_ONCE(space->free_counted) - left;
+	if (left > 2 * (reserved(layer, purpose) + taken + count))
+		return true;
+	left = count_free(space, vol);
+	if (left < reserved(layer, purpose) + count && reclaim(vol))
+		left = count_free(space, vol);
+	return left >= reserved(layer, purpose) + count;
 }
 
 /* Does anybody still do I/O to blocks that were somebody's file before? */
@@ -320,11 +360,6 @@ static int take_idle(struct dxc_layer *layer, u32 count, dxc_chunk *chunk)
 	return -ENOSPC;
 }
 
-static void count_taken(struct dxc_space *space, u32 count)
-{
-	space->free -= min_t(u32, space->free, count);
-}
-
 int dxc_space_take_chunk(struct dxc_layer *layer, dxc_chunk *chunk)
 {
 	struct dxc_space *space = layer->space;
@@ -339,7 +374,6 @@ int dxc_space_take_chunk(struct dxc_layer *layer, dxc_chunk *chunk)
 	if (err)
 		return err;
 	layer->chunks[layer->chunk_count++] = *chunk;
-	count_taken(space, 1);
 	memset(bits_of(layer, *chunk), 0, space->chunk_bytes);
 	layer->free_blocks += space->chunk_blocks;
 	return 0;
@@ -378,7 +412,6 @@ int dxc_space_take_segment(struct dxc_layer *layer, u32 record_size, enum dxc_pu
 		dxc_space_mark_log(layer, *chunk + i);
 	}
 	layer->log_chunks += *count;
-	count_taken(layer->space, *count);
 	return 0;
 }
 

@@ -12,8 +12,6 @@
 
 #define POLY		0x07u
 #define CHECK_MASK	0xffull
-#define KIND_SHIFT	8
-#define KIND_MASK	0xfu
 #define VALUE_SHIFT	12
 
 /* Remainders of the 256 bytes, each followed by a byte of zeros. */
@@ -65,7 +63,7 @@ static u8 check_of(u64 word)
 
 u64 dxc_word_seal(u32 kind, u64 value)
 {
-	u64 word = value << VALUE_SHIFT | (u64)(kind & KIND_MASK) << KIND_SHIFT;
+	u64 word = value << VALUE_SHIFT | (u64)(kind & DXC_WORD_KIND_MASK) << DXC_WORD_KIND_SHIFT;
 
 	return word | check_of(word);
 }
@@ -99,7 +97,7 @@ bool dxc_word_open(u64 word, u32 *kind, u64 *value)
 	*value = 0;
 	if (!dxc_word_mend(&word))
 		return false;
-	*kind = word >> KIND_SHIFT & KIND_MASK;
+	*kind = dxc_word_claims(word);
 	*value = word >> VALUE_SHIFT;
 	/* Without a kind there is nothing but zero. */
 	return *kind || !*value;

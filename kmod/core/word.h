@@ -15,6 +15,9 @@
 #include "env.h"
 #include <daxfs/format.h>
 
+#define DXC_WORD_KIND_SHIFT	8
+#define DXC_WORD_KIND_MASK	0xfu
+
 /* Values are below this, indexes and the numbers beside them below those. */
 #define DXC_WORD_LIMIT		0x10000000000000ull
 #define DXC_WORD_INDEX_LIMIT	0x10000u
@@ -34,6 +37,12 @@ bool dxc_word_mend(u64 *word);
 bool dxc_word_open(u64 word, u32 *kind, u64 *value);
 /* Is it a word of that kind? Zero is of none. */
 bool dxc_word_is(u64 word, u32 kind, u64 *value);
+
+/* The kind that a word claims to be of, whether it is one or not. */
+static inline u32 dxc_word_claims(u64 word)
+{
+	return word >> DXC_WORD_KIND_SHIFT & DXC_WORD_KIND_MASK;
+}
 
 static inline u32 dxc_value_index(u64 value)
 {

@@ -12,7 +12,7 @@ static const struct mutate_member shared_members[] = {
 	MEMBER(daxfs_shared, ss_zero0), MEMBER(daxfs_shared, ss_next_ino),
 	MEMBER(daxfs_shared, ss_commit_seq), POOLED(daxfs_shared, ss_lock, POOL_HOLDER),
 	MEMBER(daxfs_shared, ss_next_gen), MEMBER(daxfs_shared, ss_next_salt),
-	MEMBER(daxfs_shared, ss_zero1),
+	MEMBER(daxfs_shared, ss_taken), MEMBER(daxfs_shared, ss_zero1),
 };
 
 static const struct mutate_member branch_members[] = {

@@ -56,8 +56,8 @@ property() {
 	there "$BY_UUID"
 	[ "$(realpath "$BY_UUID")" = "$DAXFS_PMEM" ]
 	[ "$(realpath /dev/disk/by-label/mylabel)" = "$DAXFS_PMEM" ]
-	[ "$(lsblk -nr -o FSTYPE,FSVER,LABEL,UUID "$DAXFS_PMEM")" = "daxfs 1 mylabel $UUID" ]
-	lsblk -f "$DAXFS_PMEM" | grep -E "pmem0 +daxfs +1 +mylabel +$UUID"
+	[ "$(lsblk -nr -o FSTYPE,FSVER,LABEL,UUID "$DAXFS_PMEM")" = "daxfs 2 mylabel $UUID" ]
+	lsblk -f "$DAXFS_PMEM" | grep -E "pmem0 +daxfs +2 +mylabel +$UUID"
 	[ "$(property ID_FS_TYPE "$DAXFS_PMEM")" = daxfs ]
 	[ "$(property ID_FS_USAGE "$DAXFS_PMEM")" = filesystem ]
 	[ "$(property ID_FS_VERSION "$DAXFS_PMEM")" = 2 ]

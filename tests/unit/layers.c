@@ -634,25 +634,62 @@ static void long_records(void)
 	tap_end("records of one chunk and of seventeen follow each other");
 }
 
+/* A long file in the layer, until there is no space: its log is short. How many blocks. */
+static u32 fill_with_blocks(struct dxc_layer *layer, dxc_ino ino, u32 most)
+{
+	struct dxc_attr file = stage_attr(layer, ino);
+	u32 start = file.size / DAXFS_BLOCK_SIZE, i = start;
+
+	while (i < start + most && !stage_write(layer, &file, i))
+		i++;
+	return i - start;
+}
+
+static u32 fill_with_names(struct dxc_layer *layer, dxc_ino *inos, u32 most)
+{
+	char name[24];
+	u32 i;
+
+	for (i = 0; i < most; i++) {
+		sprintf(name, "name %u", i);
+		if (stage_make(layer, 1, name, S_IFREG | 0644, &inos[i]))
+			break;
+	}
+	return i;
+}
+
+static void empty_of_names(struct dxc_layer *layer, const dxc_ino *inos, u32 count)
+{
+	char name[24];
+	u32 i;
+	int err;
+
+	for (i = 0; i < count; i++) {
+		sprintf(name, "name %u", i);
+		err = stage_remove(layer, 1, name, inos[i]);
+		/* As who waits for the readers of what was given up. */
+		if (err == -ENOSPC) {
+			stage_seen(layer);
+			err = stage_remove(layer, 1, name, inos[i]);
+		}
+		CHECK_EQ(err, 0);
+	}
+}
+
 /* What is full can be emptied, in whichever layer the names are that filled it. */
 static void full_of_a_child(void)
 {
 	static dxc_ino inos[20000];
 	struct dxc_layer m, b, c;
-	struct dxc_attr file;
-	u32 loaded, made, i;
+	u32 loaded, made;
 	dxc_ino ino;
-	char name[24];
-	int err;
 
 	for (loaded = 0; loaded < 2; loaded++) {
 		stage_chunk_size = DAXFS_CHUNK_MIN;
 		stage_open(512, &m);
 		stage_branch(&b, &m, "first");
-		for (made = 0; stage_free_chunks() > 256; made++) {
-			sprintf(name, "first %u", made);
-			CHECK_EQ(stage_make(&b, 1, name, S_IFREG | 0644, &inos[made]), 0);
-		}
+		made = fill_with_names(&b, inos, 4000);
+		CHECK_EQ(made, 4000);
 		stage_commit(&b, &m);
 		if (loaded) {
 			dxc_layer_free(&m);
@@ -661,27 +698,83 @@ static void full_of_a_child(void)
 		/* A long file: its log is short. */
 		stage_branch(&c, &m, "second");
 		CHECK_EQ(stage_make(&c, 1, "long", S_IFREG | 0644, &ino), 0);
-		file = stage_attr(&c, ino);
-		for (i = 0, err = 0; !err; i++)
-			err = stage_write(&c, &file, i);
-		CHECK_EQ(err, -ENOSPC);
-		CHECK(i > 50);
+		CHECK(fill_with_blocks(&c, ino, 512) > 50);
 		/* What it has goes when it is aborted, and nobody reads it any more. */
 		dxc_layer_free(&c);
-		for (i = 0; i < made; i++) {
-			sprintf(name, "first %u", i);
-			err = stage_remove(&m, 1, name, inos[i]);
-			/* As who waits for the readers of what was given up. */
-			if (err == -ENOSPC) {
-				stage_seen(&m);
-				err = stage_remove(&m, 1, name, inos[i]);
-			}
-			CHECK_EQ(err, 0);
-		}
+		empty_of_names(&m, inos, made);
 		stage_close(&m);
 	}
 	stage_chunk_size = 0;
 	tap_end("what a child filled can be emptied in its parent, though a sibling took the rest");
+}
+
+/*
+ * Two kernels write a branch each: what one of them fills with names can be
+ * emptied, though the other one fills the rest, with or without counting
+ * between. The same for a branch that nobody has loaded meanwhile.
+ */
+static void full_of_another(void)
+{
+	static dxc_ino inos[20000], ino;
+	struct dxc_layer m, b, c, far;
+	struct dxc_space space;
+	u32 how, made, blocks;
+
+	for (how = 0; how < 3; how++) {
+		stage_chunk_size = DAXFS_CHUNK_MIN;
+		stage_open(512, &m);
+		stage_branch(&b, &m, "names");
+		stage_branch(&c, &m, "blocks");
+		CHECK_EQ(stage_make(&c, 1, "long", S_IFREG | 0644, &ino), 0);
+		CHECK_EQ(dxc_space_init(&space, stage), 0);
+		CHECK_EQ(stage_load(&far, "main", NULL, &space, NULL), 0);
+		dxc_layer_free(&b);
+		CHECK_EQ(stage_load(&b, "names", &far, &space, NULL), 0);
+		/* Counted when much was free. */
+		blocks = how == 1 ? fill_with_blocks(&c, ino, 1) : 0;
+		made = fill_with_names(&b, inos, 1500);
+		CHECK_EQ(made, 1500);
+		if (how == 2)
+			dxc_layer_free(&b);
+		blocks += fill_with_blocks(&c, ino, 512);
+		CHECK(blocks > 50 && blocks < 500);
+		if (how == 2)
+			CHECK_EQ(stage_load(&b, "names", &far, &space, NULL), 0);
+		empty_of_names(&b, inos, made);
+		dxc_layer_free(&b);
+		dxc_layer_free(&far);
+		dxc_space_exit(&space);
+		dxc_layer_free(&c);
+		stage_close(&m);
+	}
+	stage_chunk_size = 0;
+	tap_end("what one kernel filled it can empty, though another one took the rest");
+}
+
+/* Names of the base are taken away to the last one in an area that is full. */
+static void base_of_full(void)
+{
+	struct dxc_attr dir;
+	struct dxc_layer m;
+	char name[24];
+	dxc_ino ino;
+	u32 i;
+
+	stage_chunk_size = DAXFS_CHUNK_MIN;
+	stage_base_files = 1000;
+	stage_open(512, &m);
+	CHECK_EQ(stage_make(&m, 1, "long", S_IFREG | 0644, &ino), 0);
+	CHECK(fill_with_blocks(&m, ino, 512) > 400);
+	for (i = 0; i < stage_base_files; i++) {
+		sprintf(name, "base %u", i);
+		CHECK_EQ(stage_remove(&m, 1, name, 3 + i), 0);
+	}
+	dir = stage_attr(&m, 1);
+	CHECK_EQ(dxc_op_setattr(&m, &dir), 0);
+	stage_close(&m);
+	stage_base_files = 0;
+	stage_chunk_size = 0;
+	tap_end("the base can be emptied in an area that is full");
 }
 
 void layers_tests(void)
@@ -691,7 +784,8 @@ void layers_tests(void)
 	static void (*const parts[])(void) = { busy,	       emptied,	      failing,
 					       removed_xattrs, deleted_later, cut_short,
 					       repaired,       many_xattrs,   more_xattrs,
-					       long_records,   full_of_a_child };
+					       long_records,   full_of_a_child,
+					       full_of_another, base_of_full };
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
 		parts[i]();

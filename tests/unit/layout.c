@@ -93,7 +93,8 @@ static const struct {
 	MEMBER(daxfs_shared, ss_lock, 80, 8),
 	MEMBER(daxfs_shared, ss_next_gen, 88, 8),
 	MEMBER(daxfs_shared, ss_next_salt, 96, 8),
-	MEMBER(daxfs_shared, ss_zero1, 104, 3992),
+	MEMBER(daxfs_shared, ss_taken, 104, 8),
+	MEMBER(daxfs_shared, ss_zero1, 112, 3984),
 
 	MEMBER(daxfs_branch, br_state, 0, 8),
 	MEMBER(daxfs_branch, br_parent, 8, 8),

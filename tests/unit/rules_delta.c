@@ -178,12 +178,13 @@ static void map(struct patient *p, u32 ino, u64 block, dxc_off data)
 
 DAMAGE(ss_zero_first) { shared(p)->ss_zero0[0] = 1; }
 DAMAGE(ss_zero_hfs) { shared(p)->ss_zero0[63] = 1; }
-DAMAGE(ss_zero_last) { shared(p)->ss_zero1[3991] = 1; }
+DAMAGE(ss_zero_last) { shared(p)->ss_zero1[3983] = 1; }
 DAMAGE(ino_used) { LE64(shared(p)->ss_next_ino, number(p->img->count)); }
 DAMAGE(ino_zero) { LE64(shared(p)->ss_next_ino, number(0)); }
 DAMAGE(ino_none) { LE64(shared(p)->ss_next_ino, 0); }
 DAMAGE(seq_none) { shared(p)->ss_commit_seq ^= cpu_to_le64(3); }
 DAMAGE(gen_none) { shared(p)->ss_next_gen ^= cpu_to_le64(1ull << 63 | 1); }
+DAMAGE(taken_none) { LE64(shared(p)->ss_taken, pair(DAXFS_WORD_BRANCH, 1, 1)); }
 DAMAGE(salt_none) { LE64(shared(p)->ss_next_salt, pair(DAXFS_WORD_BRANCH, 1, 1)); }
 DAMAGE(ss_flip) { shared(p)->ss_next_ino ^= cpu_to_le64(1ull << 40); }
 DAMAGE(lock_flip) { LE64(shared(p)->ss_lock, 1); }
@@ -654,6 +655,7 @@ const struct rule delta_rules[] = {
 	FOUND_RW(SS_ZERO, ss_zero_last, 0),
 	FOUND_RW(SS_INO, ino_used, 0), FOUND_RW(SS_INO, ino_zero, 0), FOUND_RW(SS_WORD, ino_none, 0),
 	FOUND_RW(SS_WORD, seq_none, 0), FOUND_RW(SS_WORD, gen_none, 0), FOUND_RW(SS_WORD, salt_none, 0),
+	FOUND_RW(SS_WORD, taken_none, 0),
 	FOUND_RW(TB_FLIP, ss_flip, 0), FOUND_RW(TB_FLIP, lock_flip, 0), FOUND_RW(TB_FLIP, br_flip, 0),
 	FOUND_RW(TB_FLIP, br_flip_uid, 0), FOUND_RW(TB_FLIP, br_flip_sum, 0),
 	FOUND_RW(TB_FLIP, br_flip_state, 0), FOUND_RW(TB_FLIP, br_flip_free, 0),

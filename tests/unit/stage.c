@@ -47,11 +47,14 @@ int stage_reload(const char *name, struct dxc_layer *lower)
 }
 
 u32 stage_chunk_size;
+u32 stage_base_files;
 
 void stage_open(u32 chunks, struct dxc_layer *main_layer)
 {
 	const struct dxc_area *ar;
 	struct dxc_branch br;
+	char name[24];
+	u32 i;
 
 	img = image_new();
 	img->writable = true;
@@ -60,6 +63,10 @@ void stage_open(u32 chunks, struct dxc_layer *main_layer)
 	img->branches = 16;
 	image_xattr_add(img, image_file(img, 1, "base", 50000), DAXFS_XATTR_USER, "old",
 			"1", 1);
+	for (i = 0; i < stage_base_files; i++) {
+		sprintf(name, "base %u", i);
+		image_file(img, 1, name, 10);
+	}
 	image_build(img);
 	stage = &img->vol;
 	stage->region.persistent = true;

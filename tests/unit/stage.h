@@ -16,6 +16,8 @@ extern u8 stage_buf[IMAGE_SEGMENT];
 
 /* Of the next stage_open(): bytes of a chunk; 0: IMAGE_CHUNK. */
 extern u32 stage_chunk_size;
+/* Likewise: files /base 0, /base 1 and so on, of inodes from 3 on. */
+extern u32 stage_base_files;
 /* Inode 2, /base, is a file of 50,000 bytes with one xattr, user.old. */
 void stage_open(u32 chunks, struct dxc_layer *main_layer);
 void stage_close(struct dxc_layer *main_layer);
