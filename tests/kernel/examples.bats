@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # The EXAMPLES of every manual page, run as they stand and in order (man-examples takes them out of the pages), then with the image on each
-# backing. What a reader has before each example is in before(); names of files and devices that are the reader's are in on(). An example that
-# has no line there fails.
+# backing; and the commands of README.md, in order. What a reader has before each example is in before(); names of files and devices that are the
+# reader's are in on(). An example that has no line there fails.
 load setup
 
 IMAGE=/tmp/examples.img # with a branch "feature"
@@ -47,7 +47,7 @@ teardown() {
 # Nothing is mounted, no image is anywhere.
 fresh() {
 	unmount_all
-	rm -rf ./*.daxfs ./*.zst /var/tmp/saved rootfs feature etc os-release /srv/one /srv/two
+	rm -rf ./*.daxfs ./*.zst /var/tmp/saved saved copy rootfs feature etc os-release /srv/one /srv/two
 	cp -r /tmp/examples.rootfs rootfs
 	truncate -s 4M /tmp/examples.zero
 	memwrite "$DAXFS_PHYS_ADDR" /tmp/examples.zero
@@ -168,7 +168,7 @@ examples() {
 		last=$block
 		# Each mkdaxfs is another way to begin, and what is mounted is taken down before something else is mounted there.
 		[[ $command != *mkdaxfs* && $command != *"daxfsctl mkfs"* ]] || fresh
-		[[ ! $command =~ mount.*\ /mnt$ ]] || ! mountpoint -q /mnt || umount /mnt
+		[[ ! $command =~ (^|\ )mount\ .*/mnt$ ]] || ! mountpoint -q /mnt || umount /mnt
 		command=$(on "$1" "$command")
 		echo "# $command"
 		if [[ $command == daxfs:* ]]; then
@@ -216,6 +216,26 @@ everywhere() {
 
 # It is about what is in a dma-buf only.
 @test "umount.daxfs(8)" { examples "as it stands" umount.daxfs.8; }
+
+# What stands after the headline "Two commands", line by line; before what is mounted at /mnt, that is free.
+readme() {
+	sed -n '/^## Two commands/,/^## Install/s/^    //p' "$TOP/README.md" | sed 's/ *# .*//'
+}
+
+@test "README.md" {
+	fresh
+	count=0
+	while read -r command; do
+		[[ ! $command =~ (^|\ )(mount|-m)\ .*/mnt$ || $command == daxfs-branch* ]] || ! mountpoint -q /mnt || umount /mnt
+		echo "# $command"
+		run bash -c "$command" </dev/null
+		echo "$output"
+		echo "(status $status)"
+		[[ $status == 0 ]]
+		count=$((count + 1))
+	done < <(readme)
+	((count > 25))
+}
 
 @test "no page with examples is left out" {
 	for page in "$TOP"/man/*.[58]; do
