@@ -272,7 +272,7 @@ static int take_down(struct umount_job *job)
 	if (job->path)
 		return job->is_last ? write_back(job) : pass_on(job);
 	if (job->is_last && job->is_dmabuf && job->is_changed) {
-		message_error("%s: was the last mount of this memory: what its branches held is gone",
+		message_error("%s: was the last mount of this memory: what was written in it, and not saved, is gone",
 			      job->dir);
 		message_hint("daxfs-save saves it before, mount --write-back when it is unmounted");
 	}
