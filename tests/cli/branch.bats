@@ -289,6 +289,7 @@ differs() {
 }
 
 @test "a branch is compared with its parent, not with main" {
+	grows main create /in-main
 	grows x branch main
 	grows x create /in-x
 	grows y branch x
@@ -299,9 +300,9 @@ differs() {
 		D /dir/a
 		R /in-x -> /in-y
 	END
-	differs main </dev/null
-	grows main create /in-main
 	differs main <<<"A /in-main"
+	grows z branch y
+	differs z </dev/null
 }
 
 @test "diff --stat adds sizes and a sum, --json has whole words and plain numbers" {
