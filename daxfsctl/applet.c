@@ -191,6 +191,14 @@ const char *applet_short_options(const struct applet *a)
 	return text;
 }
 
+const char *applet_option_name(const struct applet_option *options, int letter)
+{
+	for (; options->short_name || options->long_name; options++)
+		if (options->short_name == letter)
+			return options->long_name ? options->long_name : "";
+	return "";
+}
+
 static void print_option(const struct applet_option *o)
 {
 	char left[80];

@@ -67,6 +67,8 @@ struct option;
 const struct option *applet_long_options(const struct applet *a);
 const char *applet_short_options(const struct applet *a);
 const struct applet *applet_find(const char *name);
+/* The long name of the option that getopt returns as letter. */
+const char *applet_option_name(const struct applet_option *options, int letter);
 void applet_usage(const struct applet *a);	/* the --help text, to stdout */
 /* "daxfsctl: mkfs: ..." and "Try 'daxfsctl mkfs --help'." to stderr; returns status. */
 int applet_wrong_use(const char *verb, int status, const char *format, ...)

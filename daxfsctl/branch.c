@@ -68,14 +68,6 @@ static const struct branch_verb *find_verb(const char *name)
 	return NULL;
 }
 
-static const char *option_name(int letter)
-{
-	for (const struct applet_option *o = branch_options; o->long_name; o++)
-		if (o->short_name == letter)
-			return o->long_name;
-	return "";
-}
-
 static void take_option(struct branch_args *args, int letter)
 {
 	switch (letter) {
@@ -103,33 +95,14 @@ static void take_option(struct branch_args *args, int letter)
 	case OPT_TO_ROOT:
 		args->to_root = true;
 		break;
-	case 'J':
-		args->json = true;
-		break;
-	case 'o':
-		args->columns = optarg;
-		break;
-	case 'O':
-		args->all_columns = true;
-		break;
-	case 'P':
-		args->pairs = true;
-		break;
-	case 'r':
-		args->raw = true;
-		break;
-	case 'n':
-		args->no_headings = true;
-		break;
-	case 'b':
-		args->bytes = true;
-		break;
 	case 'y':
 		args->yes = true;
 		break;
 	case 'q':
 		args->quiet = true;
 		break;
+	default:
+		table_take_option(&args->table, letter, optarg);
 	}
 }
 
@@ -156,18 +129,15 @@ static int check_options(const struct branch_args *args)
 	const char *bad;
 	size_t len;
 
-	if (args->json + args->pairs + args->raw > 1)
-		return applet_wrong_use("branch", EXIT_USAGE,
-					"--json, --pairs and --raw exclude each other");
-	if ((args->json || args->stat) && !args->dry_run &&
+	if (table_contradiction(&args->table))
+		return applet_wrong_use("branch", EXIT_USAGE, "%s",
+					table_contradiction(&args->table));
+	if ((args->table.json || args->stat) && !args->dry_run &&
 	    strcmp(args->verb, "commit") == 0)
 		return applet_wrong_use("branch", EXIT_USAGE,
 					"commit takes no --%s without --dry-run",
-					args->json ? "json" : "stat");
-	if (args->columns && args->all_columns)
-		return applet_wrong_use("branch", EXIT_USAGE,
-					"--output and --output-all exclude each other");
-	if (args->json && args->stat)
+					args->table.json ? "json" : "stat");
+	if (args->table.json && args->stat)
 		return applet_wrong_use("branch", EXIT_USAGE,
 					"--json and --stat exclude each other");
 	if (args->source && args->volume)
@@ -183,7 +153,7 @@ static int check_options(const struct branch_args *args)
 	if (args->mount && strcmp(args->verb, "mount") == 0)
 		return applet_wrong_use("branch", EXIT_USAGE,
 					"mount takes --volume DIR, not -m");
-	if (args->columns && branch_columns_check(args->columns, &bad, &len) != 0)
+	if (args->table.chosen && branch_columns_check(args->table.chosen, &bad, &len) != 0)
 		return applet_wrong_use("branch", EXIT_USAGE,
 					"there is no column \"%.*s\"", (int)len, bad);
 	return EXIT_OK;
@@ -233,7 +203,7 @@ int cmd_branch(int argc, char **argv)
 	for (const char *p = seen; *p; p++)
 		if (*p != 'm' && !strchr(verb->letters, *p))
 			return applet_wrong_use("branch", EXIT_USAGE, "%s takes no --%s",
-						verb->name, option_name(*p));
+						verb->name, applet_option_name(branch_options, *p));
 	status = take_operands(&args, verb, argc - 1, argv + 1);
 	if (!status)
 		status = check_options(&args);

@@ -9,6 +9,8 @@
 
 #include <daxfs/ioctl.h>
 
+#include "columns.h"
+
 /* The command line. What a verb does not take was refused already. */
 struct branch_args {
 	const char *verb;
@@ -17,9 +19,8 @@ struct branch_args {
 	const char *parent;
 	const char *source;
 	const char *volume;
-	const char *columns;	/* -o */
+	struct table_options table;
 	bool stay, dry_run, to_root, stat, quiet, yes;
-	bool json, pairs, raw, no_headings, bytes, all_columns;
 };
 
 /* ---- branch_mount.c: a mounted daxfs and what it says of its branches ---- */

@@ -388,7 +388,7 @@ static int rehearse(const struct branch_args *args, struct branch_mount *bm,
 		return EXIT_REFUSED;
 	}
 	status = branch_diff_mount(bm, br->di_name, &diff);
-	if (!status && args->json) {
+	if (!status && args->table.json) {
 		json_begin(&json, stdout, "commits");
 		json_open_object(&json, NULL);
 		json_bytes(&json, "branch", br->di_name, strlen(br->di_name));

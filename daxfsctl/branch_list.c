@@ -74,10 +74,10 @@ static void choose_columns(struct listing *ls)
 	size_t len;
 
 	/* The list was checked. */
-	if (ls->args->columns)
-		columns_choose(&ls->columns, columns, ls->args->columns, &bad, &len);
+	if (ls->args->table.chosen)
+		columns_choose(&ls->columns, columns, ls->args->table.chosen, &bad, &len);
 	else
-		columns_first(&ls->columns, ls->args->all_columns || ls->args->json ?
+		columns_first(&ls->columns, ls->args->table.all || ls->args->table.json ?
 						    COLUMNS :
 						    COLUMNS_DEFAULT);
 }
@@ -118,7 +118,7 @@ static char *format_time(int64_t nanoseconds, char *buf, size_t n)
 static char *format_size(const struct branch_args *args, uint64_t size, char *buf,
 			 size_t n)
 {
-	if (!args->bytes)
+	if (!args->table.bytes)
 		return size_human(size, buf, n);
 	snprintf(buf, n, "%" PRIu64, size);
 	return buf;
@@ -242,7 +242,7 @@ static void json_branch(struct json *json, const struct listing *ls,
 	for (size_t i = 0; i < ls->columns.count; i++)
 		json_cell(json, ls, br, (enum column)ls->columns.shown[i]);
 	/* What the columns sum up. */
-	if (!ls->args->columns && !(br->di_flags & BRANCH_LOST)) {
+	if (!ls->args->table.chosen && !(br->di_flags & BRANCH_LOST)) {
 		json_number(json, "uid", br->di_uid);
 		json_bool(json, "frozen", br->di_flags & DAXFS_BRANCH_FROZEN);
 		json_number(json, "mounts", br->di_mounts);
@@ -295,11 +295,7 @@ static int add_line(const struct listing *ls, struct libscols_table *table,
 
 static struct libscols_table *new_table(const struct listing *ls)
 {
-	const struct table_form form = { .raw = ls->args->raw,
-					 .pairs = ls->args->pairs,
-					 .no_headings = ls->args->no_headings };
-
-	return columns_table(&ls->columns, columns, &form);
+	return columns_table(&ls->columns, columns, &ls->args->table.form);
 }
 
 static int print_table(const struct listing *ls)
@@ -380,7 +376,7 @@ int cmd_branch_list(const struct branch_args *args)
 	if (status)
 		goto out;
 	add_lost(&ls);
-	if (args->json) {
+	if (args->table.json) {
 		json_begin(&json, stdout, "branches");
 		for (size_t i = 0; i < ls.bm.count; i++)
 			json_branch(&json, &ls, &ls.bm.branches[i]);
@@ -482,14 +478,14 @@ int cmd_branch_show(const struct branch_args *args)
 	int status;
 
 	status = open_listing(&ls, args);
-	if (!status && !args->names[0] && !args->json && ls.bm.fd >= 0 &&
+	if (!status && !args->names[0] && !args->table.json && ls.bm.fd >= 0 &&
 	    branch_mount_flags(ls.bm.fd) & DAXFS_VOLUME_DISCARDED) {
 		print_lost(&ls);
 	} else if (!status) {
 		br = branch_operand(&ls.bm, args->names[0]);
 		status = br ? EXIT_OK : EXIT_NOT_FOUND;
 	}
-	if (br && args->json) {
+	if (br && args->table.json) {
 		json_begin(&json, stdout, "branches");
 		json_branch(&json, &ls, br);
 		json_end(&json);

@@ -217,7 +217,7 @@ int cmd_branch_diff(const struct branch_args *args)
 
 	status = args->source ? diff_source(args, &diff) :
 				diff_mount(args, args->mount, &diff);
-	if (!status && args->json) {
+	if (!status && args->table.json) {
 		json_begin(&json, stdout, "changes");
 		branch_diff_json(&json, &diff);
 		json_end(&json);

@@ -108,3 +108,40 @@ struct libscols_table *columns_table(const struct columns *chosen,
 	}
 	return table;
 }
+
+bool table_take_option(struct table_options *options, int letter, const char *argument)
+{
+	switch (letter) {
+	case 'o':
+		options->chosen = argument;
+		return true;
+	case 'O':
+		options->all = true;
+		return true;
+	case 'J':
+		options->json = true;
+		return true;
+	case 'P':
+		options->form.pairs = true;
+		return true;
+	case 'r':
+		options->form.raw = true;
+		return true;
+	case 'n':
+		options->form.no_headings = true;
+		return true;
+	case 'b':
+		options->bytes = true;
+		return true;
+	}
+	return false;
+}
+
+const char *table_contradiction(const struct table_options *options)
+{
+	if (options->json + options->form.pairs + options->form.raw > 1)
+		return "--json, --pairs and --raw exclude each other";
+	if (options->chosen && options->all)
+		return "--output and --output-all exclude each other";
+	return NULL;
+}

@@ -41,6 +41,18 @@ struct table_form {
 	bool raw, pairs, no_headings;
 };
 
+/* What all applets with tables are asked by -o, -O, -J, -b, and -P, -r, -n. */
+struct table_options {
+	const char *chosen;	/* columns; NULL: not given */
+	bool all, json, bytes;
+	struct table_form form;
+};
+
+/* Takes one of these letters; false: it is none of them. */
+bool table_take_option(struct table_options *options, int letter, const char *argument);
+/* Which of them exclude each other, in words; NULL: none that were given. */
+const char *table_contradiction(const struct table_options *options);
+
 /*
  * An empty table, whose cells are fit to be shown already (escape_cell()): all
  * tables start as this. NULL without memory.

@@ -150,15 +150,6 @@ static int run_verb(struct inspect *in, const struct inspect_verb *verb,
 	return status;
 }
 
-static const char *option_name(int letter)
-{
-	const struct applet_option *o = inspect_options;
-
-	while (o->short_name != letter)
-		o++;
-	return o->long_name;
-}
-
 /* Is it one of those that the verb, or inspect without one, takes? */
 static int check_options(const struct inspect_verb *verb, const char *given)
 {
@@ -172,7 +163,7 @@ static int check_options(const struct inspect_verb *verb, const char *given)
 						verb->name);
 		return applet_wrong_use("inspect", EXIT_USAGE, "%s takes no --%s",
 					verb ? verb->name : "inspect without a verb",
-					option_name(*given));
+					applet_option_name(inspect_options, *given));
 	}
 	return EXIT_OK;
 }

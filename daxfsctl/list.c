@@ -66,11 +66,9 @@ static const struct table_column columns[COLUMNS + 1] = {
 _Static_assert(COLUMNS <= COLUMNS_MAX, "all columns can be shown");
 
 struct listing {
-	struct table_form form;
+	struct table_options table;
 	struct columns columns;
 	struct seen_list list;
-	const char *chosen; /* -o */
-	bool all, json, bytes;
 };
 
 /* Rounded up, as df does: what is not empty is not 0%. */
@@ -93,7 +91,7 @@ static char *size_cell(const struct listing *ls, uint64_t size)
 {
 	char buf[32];
 
-	return ls->bytes ? number_cell(size, "") :
+	return ls->table.bytes ? number_cell(size, "") :
 			   strdup(size_human(size, buf, sizeof(buf)));
 }
 
@@ -250,7 +248,7 @@ static int print_table(const struct listing *ls)
 	struct libscols_table *table;
 	int err = 0;
 
-	table = columns_table(&ls->columns, columns, &ls->form);
+	table = columns_table(&ls->columns, columns, &ls->table.form);
 	if (!table)
 		return -ENOMEM;
 	for (size_t i = 0; !err && i < ls->list.count; i++)
@@ -282,47 +280,17 @@ static int look_at_named(struct listing *ls, int count, char **sources)
 
 static int check_options(struct listing *ls)
 {
+	const struct table_options *table = &ls->table;
 	const char *bad;
 	size_t len;
 
-	if (ls->json + ls->form.pairs + ls->form.raw > 1)
-		return applet_wrong_use("list", EXIT_USAGE,
-					"--json, --pairs and --raw exclude each other");
-	if (ls->chosen && ls->all)
-		return applet_wrong_use("list", EXIT_USAGE,
-					"--output and --output-all exclude each other");
-	columns_first(&ls->columns, ls->all || ls->json ? COLUMNS : COLUMNS_DEFAULT);
-	if (ls->chosen && columns_choose(&ls->columns, columns, ls->chosen, &bad, &len))
+	if (table_contradiction(table))
+		return applet_wrong_use("list", EXIT_USAGE, "%s", table_contradiction(table));
+	columns_first(&ls->columns, table->all || table->json ? COLUMNS : COLUMNS_DEFAULT);
+	if (table->chosen && columns_choose(&ls->columns, columns, table->chosen, &bad, &len))
 		return applet_wrong_use("list", EXIT_USAGE, "there is no column \"%.*s\"",
 					(int)len, bad);
 	return EXIT_OK;
-}
-
-static void take_option(struct listing *ls, int letter)
-{
-	switch (letter) {
-	case 'o':
-		ls->chosen = optarg;
-		break;
-	case 'O':
-		ls->all = true;
-		break;
-	case 'J':
-		ls->json = true;
-		break;
-	case 'P':
-		ls->form.pairs = true;
-		break;
-	case 'r':
-		ls->form.raw = true;
-		break;
-	case 'n':
-		ls->form.no_headings = true;
-		break;
-	case 'b':
-		ls->bytes = true;
-		break;
-	}
 }
 
 int cmd_list(int argc, char **argv)
@@ -339,7 +307,7 @@ int cmd_list(int argc, char **argv)
 		}
 		if (letter == '?' || letter == ':')
 			return applet_wrong_option("list", EXIT_USAGE, letter, argv);
-		take_option(&ls, letter);
+		table_take_option(&ls.table, letter, optarg);
 	}
 	status = check_options(&ls);
 	if (status)
@@ -349,7 +317,7 @@ int cmd_list(int argc, char **argv)
 		status = look_at_named(&ls, argc - optind, argv + optind);
 	else
 		err = seen_all(&ls.list);
-	if (!err && ls.json)
+	if (!err && ls.table.json)
 		print_json(&ls);
 	else if (!err)
 		err = print_table(&ls);
