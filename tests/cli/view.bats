@@ -251,7 +251,8 @@ incomplete() {
 	cp --sparse=always base "$BATS_TEST_TMPDIR/damaged"
 	cd "$BATS_TEST_TMPDIR"
 	"$BATS_FILE_TMPDIR/grow" damaged main create /first one
-	"$BATS_FILE_TMPDIR/grow" damaged y branch main
+	cp --sparse=always damaged branched
+	"$BATS_FILE_TMPDIR/grow" branched y branch main
 	head=$(daxfsctl inspect --json damaged | jq '.images[0].areas[] | select(.name == "delta").offset')
 	# Its chain goes on in what is no log; then its first chunk is none either.
 	poke damaged "$head + 32" ff ff
@@ -259,6 +260,10 @@ incomplete() {
 	says 'damaged: main: delta: '
 	says 'hint: what can be had is from before that'
 	[[ $(<out) == one ]]
+	# Of a log with a branch over it no more is read than was there then.
+	poke branched "$head + 32" ff ff
+	[[ $(daxfsctl inspect branched cat /first) == one ]]
+	mv branched damaged
 	poke damaged "$head" 00
 	for branch in main y; do
 		incomplete daxfsctl inspect damaged ls / --branch "$branch"
