@@ -30,9 +30,9 @@ static int find_chain(struct branch_view *view, const char *name,
 		err = 0;
 		if (br.id.branch == DAXFS_MAIN_BRANCH)
 			break;
-		/* Parents in a loop are no tree. */
+		/* Parents in a loop are no tree, and others are not looked through. */
 		err = -EUCLEAN;
-		if (n > view->vol.branch_count)
+		if (n > DAXFS_BRANCH_DEPTH_MAX)
 			break;
 		err = dxc_branch_get(&view->vol, br.parent, &br);
 	}

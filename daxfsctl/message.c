@@ -118,6 +118,7 @@ static const char *detail_format(unsigned int code)
 	case DXC_MT_OWNER:
 	case DXC_BR_WINNER:
 	case DXC_BR_LOOP:
+	case DXC_BR_DEEP:
 		return " (0x%llx)";
 	}
 	return NULL;

@@ -46,8 +46,8 @@ static int collect_chain(struct daxfs_volume *vol, struct dxc_owner id,
 			 struct list_head *chain, struct daxfs_loaded_branch **above,
 			 struct dxc_finding *f)
 {
-	/* A chain that is longer than the table goes round. */
-	u32 left = vol->core.branch_count;
+	/* Each thing that is looked up is looked for in all of them. */
+	u32 left = DAXFS_BRANCH_DEPTH_MAX + 1;
 	struct daxfs_loaded_branch *branch;
 	struct dxc_branch br;
 	int err;
@@ -57,7 +57,9 @@ static int collect_chain(struct daxfs_volume *vol, struct dxc_owner id,
 		if (*above)
 			return 0;
 		if (!left--)
-			return -EUCLEAN;
+			return dxc_found(f, -EUCLEAN, DXC_BR_DEEP, DAXFS_AREA_BRANCHES, 0,
+					 dxc_branch_head_at(&vol->core, id.branch),
+					 dxc_id_word(id));
 		err = dxc_branch_get(&vol->core, id, &br);
 		/* For what is wrong with it. */
 		if (err == -EUCLEAN)

@@ -264,6 +264,9 @@ static int create_over(struct op *op, struct daxfs_loaded_branch *parent, struct
 	if (err == -ENOSPC)
 		return refuse(op, err, "the image has room for %u branches only",
 			      op->vol->core.branch_count);
+	if (err == -EMLINK)
+		return refuse(op, err, "a branch has at most %u parents, main among them",
+			      DAXFS_BRANCH_DEPTH_MAX);
 	if (err)
 		return explain(op, err, op->arg->bo_name);
 	daxfs_stale_mappings(&op->stale, parent);

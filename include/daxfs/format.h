@@ -388,6 +388,7 @@ DAXFS_AT(daxfs_shared, ss_zero1, 112);
 #define DAXFS_BRANCH_NAME_MAX	127u
 #define DAXFS_BRANCHES_DEFAULT	256u
 #define DAXFS_BRANCHES_MAX	65535u
+#define DAXFS_BRANCH_DEPTH_MAX	128u	/* parents of a branch, up to main */
 #define DAXFS_MOUNTS_DEFAULT	256u
 #define DAXFS_CHUNK_DEFAULT	0x1000u
 #define DAXFS_CHUNK_MIN		0x1000u

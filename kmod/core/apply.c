@@ -97,14 +97,14 @@ static int prepare_range(struct dxc_layer *layer, struct dxc_item *item, u32 cha
  * More names than can be listed, nobody has set: dxc_view_xattr_room() is asked before. In a
  * log they would make each further one, which is looked for among them, slower.
  */
-static bool lists_too_much(const struct dxc_item *item)
+static bool lists_too_much(const struct dxc_layer *layer, const struct dxc_item *item)
 {
 	u32 need = dxc_xattr_list_bytes(item->kind, item->len);
 	const struct dxc_layer_xattr *old;
 
 	if (item->node->xattr_list + need <= DXC_XATTR_LIST_MAX)
 		return false;
-	old = *dxc_xattr_in_node(item->node, item->kind, item->name, item->len);
+	old = dxc_xattr_in_node(layer, item->node, item->kind, item->name, item->len);
 	return !old || old->removed;
 }
 
@@ -120,7 +120,7 @@ static int prepare_xattr(struct dxc_layer *layer, struct dxc_item *item,
 	/* An inode that nobody made: no compaction would write it, no deletion free it. */
 	if (!item->node->attr.mode)
 		return -EUCLEAN;
-	if (ap->replay && item->type == DAXFS_ITEM_XATTR && lists_too_much(item))
+	if (ap->replay && item->type == DAXFS_ITEM_XATTR && lists_too_much(layer, item))
 		return -EUCLEAN;
 	xa = dxc_alloc(1, sizeof(*xa) + item->len + item->value_len);
 	if (!xa)

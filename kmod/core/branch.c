@@ -684,6 +684,22 @@ static int new_generation(const struct dxc_volume *vol, u64 *generation)
 	return count_up(vol, SS_AT(vol, ss_next_gen), 2, DXC_GEN_LIMIT, generation);
 }
 
+/* Can it have children? Their views would be looked up in all of its parents'. */
+static int check_depth(const struct dxc_volume *vol, struct dxc_owner parent)
+{
+	u32 depth;
+
+	for (depth = 1; parent.branch != DAXFS_MAIN_BRANCH; depth++) {
+		if (depth == DAXFS_BRANCH_DEPTH_MAX)
+			return -EMLINK;
+		if (!dxc_branch_word_open(dxc_word_get(vol, BR_AT(vol, parent.branch, br_parent)),
+					  &parent) ||
+		    parent.branch >= vol->branch_count)
+			return -EUCLEAN;
+	}
+	return 0;
+}
+
 int dxc_branch_create(const struct dxc_volume *vol, struct dxc_owner parent,
 		      const char *name, s64 created, u32 uid, u64 first_seq,
 		      struct dxc_branch *br)
@@ -699,6 +715,9 @@ int dxc_branch_create(const struct dxc_volume *vol, struct dxc_owner parent,
 	if (first_seq >= DXC_WORD_LIMIT)
 		return -EUCLEAN;
 	err = dxc_branch_get(vol, parent, br);
+	if (err)
+		return err;
+	err = check_depth(vol, parent);
 	if (err)
 		return err;
 	/* It would be taken for a sibling of the winner. */

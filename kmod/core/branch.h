@@ -123,7 +123,7 @@ void dxc_branch_format(const struct dxc_volume *vol, s64 created, u32 uid, u64 s
 /*
  * Makes a branch (locked). first_seq: number of the record that would follow
  * the parent's last. O(entries), whatever the parent holds. -EEXIST, -EINVAL
- * (name), -ENOSPC (table full), -ESTALE (no such parent), -EBUSY (a commit to
+ * (name), -ENOSPC (table full), -EMLINK (DAXFS_BRANCH_DEPTH_MAX), -ESTALE (no such parent), -EBUSY (a commit to
  * the parent is not finished: dxc_branch_finish() it). *br is what was made.
  */
 int dxc_branch_create(const struct dxc_volume *vol, struct dxc_owner parent,

@@ -593,6 +593,8 @@ static int check_log(struct delta *d, u32 index)
 		d->c->chk->partial = true;
 		return 0;
 	}
+	if (d->depth > DAXFS_BRANCH_DEPTH_MAX)
+		return BR_FOUND(DXC_BR_DEEP, index, br_parent, dxc_id_word(node->br.parent));
 	err = dxc_delta_load(d, index, &f);
 	if (err || !node->layer)
 		return err ? err : report(c, &f);
@@ -611,9 +613,16 @@ static int check_log(struct delta *d, u32 index)
 	if (!err)
 		err = check_covers(d, node->layer, index);
 	/* What others stand on is looked at with them. */
-	if (!err && (index == DAXFS_MAIN_BRANCH || !node->child))
-		err = dxc_check_view(c, node->layer, dxc_entry_at(vol, index));
-	return err;
+	if (err || (index != DAXFS_MAIN_BRANCH && node->child))
+		return err;
+	/* Those that say nothing show what their parents show. */
+	for (; node->br.id.branch != DAXFS_MAIN_BRANCH && dxc_layer_is_empty(node->layer);
+	     node = &d->nodes[node->br.parent.branch])
+		;
+	if (node->viewed)
+		return 0;
+	node->viewed = true;
+	return dxc_check_view(c, node->layer, dxc_entry_at(vol, node->br.id.branch));
 }
 
 /*
@@ -637,6 +646,7 @@ int dxc_delta_walk(struct delta *d, int (*visit)(struct delta *d, u32 index))
 		node->child = i;
 		node->frozen_seq = d->nodes[i].br.first_seq;
 	}
+	d->depth = 0;
 	err = visit(d, at);
 	while (!err) {
 		node = &d->nodes[at];
@@ -644,6 +654,7 @@ int dxc_delta_walk(struct delta *d, int (*visit)(struct delta *d, u32 index))
 			at = node->child;
 			/* Each child is taken off the list when it is entered. */
 			node->child = d->nodes[at].sibling;
+			d->depth++;
 			err = dxc_pause();
 			if (!err)
 				err = visit(d, at);
@@ -652,6 +663,7 @@ int dxc_delta_walk(struct delta *d, int (*visit)(struct delta *d, u32 index))
 			if (at == DAXFS_MAIN_BRANCH)
 				break;
 			at = node->br.parent.branch;
+			d->depth--;
 		}
 	}
 	for (i = 0; err && i < count; i++)
@@ -693,11 +705,13 @@ int dxc_check_delta(struct checker *c)
 	/* What a log says is meant for the base, and for the logs of the parents. */
 	if (!err && has_base && d.nodes[DAXFS_MAIN_BRANCH].live) {
 		err = dxc_space_init(&d.space, c->vol);
+		if (!err)
+			err = dxc_space_index(&d.space, c->vol);
 		if (!err) {
 			c->chk->logs = true;
 			err = dxc_delta_walk(&d, check_log);
-			dxc_space_exit(&d.space);
 		}
+		dxc_space_exit(&d.space);
 	}
 	dxc_delta_end(&d);
 	return err;

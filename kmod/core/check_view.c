@@ -20,6 +20,10 @@ struct tally {
 	dxc_ino in;		/* a changed directory that names it, or 0 */
 	u32 next;		/* of the same bucket, + 1 */
 	u32 mark;		/* of the walk towards the root that came by here */
+	/* What the view shows, once it was asked: each time, all layers may have to be. */
+	bool looked, there;
+	u32 mode, nlink;
+	dxc_ino parent, base_parent;
 };
 
 struct view {
@@ -39,7 +43,8 @@ struct view {
 
 static u32 bucket_of(const struct view *v, dxc_ino ino)
 {
-	return (ino * 0x9e3779b97f4a7c15ull >> 32) & (v->room - 1);
+	/* With a number that nobody knows, as in layers: inodes cannot be chosen to share one. */
+	return (ino * v->top->ino_key >> 32) * (u64)v->room >> 32;
 }
 
 static int grow(struct view *v)
@@ -107,6 +112,24 @@ static int look(struct view *v, dxc_ino ino, bool *there)
 	return err == -ESTALE ? 0 : decoded(v->c, err, &f);
 }
 
+/* The same, of a tally, which has it from then on. */
+static int look_at(struct view *v, u32 index)
+{
+	struct tally *t = &v->list[index];
+	bool there;
+	int err = look(v, t->ino, &there);
+
+	if (err)
+		return err;
+	t->looked = true;
+	t->there = there;
+	t->mode = v->file.attr.mode;
+	t->nlink = v->file.attr.nlink;
+	t->parent = v->file.attr.parent;
+	t->base_parent = v->file.in_base ? v->file.base.parent : 0;
+	return 0;
+}
+
 /* ---- counting ---- */
 
 static int count_entry(struct view *v, u32 dir, int n)
@@ -168,12 +191,12 @@ static int count_view(struct view *v, u32 dir, const struct dxc_inode *base)
 static int count_directory(struct view *v, u32 dir)
 {
 	bool there, was;
-	int err = look(v, v->list[dir].ino, &there);
+	int err = look_at(v, dir);
 
 	if (err)
 		return err;
 	was = v->file.in_base && S_ISDIR(v->file.base.mode);
-	there = there && S_ISDIR(v->file.attr.mode);
+	there = v->list[dir].there && S_ISDIR(v->file.attr.mode);
 	/* One that is gone took with it what was in it. */
 	if (was && (!there || v->file.has_names))
 		err = count_base(v, dir);
@@ -187,7 +210,6 @@ static int count_directory(struct view *v, u32 dir)
 static int check_tally(struct view *v, u32 index)
 {
 	const struct tally *t = &v->list[index];
-	const struct dxc_attr *attr = &v->file.attr;
 	s64 names = t->names, subdirs = t->subdirs;
 	const struct seen *seen;
 	struct dxc_finding f;
@@ -195,7 +217,7 @@ static int check_tally(struct view *v, u32 index)
 	bool there;
 	int err;
 
-	err = look(v, t->ino, &there);
+	err = t->looked ? 0 : look_at(v, index);
 	if (err)
 		return err;
 	if (t->ino && t->ino <= v->c->vol->inode_count) {
@@ -203,24 +225,27 @@ static int check_tally(struct view *v, u32 index)
 		names += seen->names;
 		subdirs += seen->subdirs;
 	}
-	if (!there)
+	if (!t->there)
 		return names ? VIEW_FOUND(DXC_LR_MISSING, t->ino, names) : 0;
-	if (S_ISLNK(attr->mode)) {
+	if (S_ISLNK(t->mode)) {
+		err = look(v, t->ino, &there);
+		if (err || !there)
+			return err;
 		/* A replayed size is no longer than the buffer. */
 		err = decoded(v->c, dxc_view_symlink(v->top, &v->file, v->target, &f), &f);
 		if (err)
 			return err;
 	}
-	if (!S_ISDIR(attr->mode))
-		return attr->nlink == names ? 0 : VIEW_FOUND(DXC_LR_NLINK, t->ino, attr->nlink);
+	if (!S_ISDIR(t->mode))
+		return t->nlink == names ? 0 : VIEW_FOUND(DXC_LR_NLINK, t->ino, t->nlink);
 	if (names != (t->ino != DAXFS_ROOT_INO))
 		return VIEW_FOUND(DXC_LR_NAMES, t->ino, names);
 	/* No changed directory names it: it is where it was. */
-	parent = t->in ? t->in : v->file.in_base ? v->file.base.parent : 0;
-	if (attr->parent != parent)
-		return VIEW_FOUND(DXC_LR_PARENT, t->ino, attr->parent);
-	if (attr->nlink != 2 + subdirs)
-		return VIEW_FOUND(DXC_LR_NLINK, t->ino, attr->nlink);
+	parent = t->in ? t->in : t->base_parent;
+	if (t->parent != parent)
+		return VIEW_FOUND(DXC_LR_PARENT, t->ino, t->parent);
+	if (t->nlink != 2 + subdirs)
+		return VIEW_FOUND(DXC_LR_NLINK, t->ino, t->nlink);
 	return 0;
 }
 
@@ -228,28 +253,27 @@ static int check_tally(struct view *v, u32 index)
 static int check_path(struct view *v, u32 index)
 {
 	dxc_ino start = v->list[index].ino, at = start;
-	u32 mark = index + 1, i, n = 0;
-	bool there;
+	u32 mark = index + 1, i = index, n = 0;
 	int err;
 
 	for (;;) {
 		err = ++n % 1024 ? 0 : dxc_pause();
-		if (!err)
-			err = look(v, at, &there);
+		if (!err && !v->list[i].looked)
+			err = look_at(v, i);
 		if (err)
 			return err;
 		/* Of the first one that was said already; of others nothing else tells. */
-		if (!there || !S_ISDIR(v->file.attr.mode))
+		if (!v->list[i].there || !S_ISDIR(v->list[i].mode))
 			return at == start ? 0 : VIEW_FOUND(DXC_LR_LOST, start, at);
 		if (at == DAXFS_ROOT_INO)
 			return 0;
-		err = tally_of(v, at, &i);
-		if (err)
-			return err;
 		if (v->list[i].mark)
 			return v->list[i].mark == mark ? VIEW_FOUND(DXC_LR_LOST, start, at) : 0;
 		v->list[i].mark = mark;
-		at = v->file.attr.parent;
+		at = v->list[i].parent;
+		err = tally_of(v, at, &i);
+		if (err)
+			return err;
 	}
 }
 

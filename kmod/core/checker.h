@@ -104,6 +104,7 @@ struct branch_node {
 	bool live;		/* and so is its parent */
 	bool renamed;		/* another entry holds the name that it is to get */
 	bool commits;		/* its log and a child's are being made one */
+	bool viewed;		/* check_log(): the view of its layer was checked */
 	bool read;		/* its log was read to the end */
 	u32 mark;		/* of the walk towards main that came by here, + 1 */
 	u32 child, sibling;	/* first child, next of the parent's; 0: none */
@@ -117,6 +118,7 @@ struct delta {
 	struct branch_node *nodes;	/* by index */
 	struct dxc_space space;
 	u64 next_ino, next_gen, next_salt, commit_seq; /* ~0: cannot be read */
+	u32 depth;			/* dxc_delta_walk(): parents of the branch that is visited */
 	bool salvages;			/* dxc_delta_load(): as dxc_layer.salvages */
 	void *priv;			/* of who walks */
 };

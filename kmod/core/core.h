@@ -126,6 +126,7 @@ enum dxc_code {
 	DXC_BR_WINNER,		/* a commit that was not finished; detail: the word */
 	DXC_BR_RENAME,		/* a name that was written in part; the whole is still there */
 	DXC_BR_LOOP,		/* no way leads to main; detail: the parent's word */
+	DXC_BR_DEEP,		/* more parents than a branch may have; detail: the first one's word */
 	DXC_BR_LEASE,		/* held by a mount that is gone; detail: the holder */
 	DXC_SS_LOCK,		/* likewise the volume lock */
 	DXC_MT_OWNER,		/* slot that nobody can have claimed; detail: the word */

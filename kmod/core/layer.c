@@ -97,26 +97,40 @@ void dxc_layer_free(struct dxc_layer *layer)
 
 /* ---- loading ---- */
 
-/* The layer's chunks, by looking at all; those of the log are marked later. */
-static int find_chunks(struct dxc_layer *layer)
+/* Is the chunk the layer's? Then it is noted. */
+static int find_chunk(struct dxc_layer *layer, dxc_chunk chunk)
 {
-	u32 count = dxc_chunk_count(layer->vol), i;
 	struct dxc_chunk_use use;
 	int err;
 
-	for (i = 0; i < count; i++) {
-		if (dxc_chunk_read(layer->vol, i, &use) || !dxc_owner_is(use.owner, layer->owner) ||
-		    (use.kind != DAXFS_CHUNK_LOG && use.kind != DAXFS_CHUNK_DATA))
-			continue;
-		err = dxc_space_note(layer, i);
-		if (err)
-			return err;
-		memset(layer->space->used + (u64)i * layer->space->chunk_bytes, 0,
-		       layer->space->chunk_bytes);
-		if (use.kind == DAXFS_CHUNK_DATA)
-			layer->free_blocks += layer->space->chunk_blocks;
-	}
+	if (dxc_chunk_read(layer->vol, chunk, &use) || !dxc_owner_is(use.owner, layer->owner) ||
+	    (use.kind != DAXFS_CHUNK_LOG && use.kind != DAXFS_CHUNK_DATA))
+		return 0;
+	err = dxc_space_note(layer, chunk);
+	if (err)
+		return err;
+	memset(layer->space->used + (u64)chunk * layer->space->chunk_bytes, 0,
+	       layer->space->chunk_bytes);
+	if (use.kind == DAXFS_CHUNK_DATA)
+		layer->free_blocks += layer->space->chunk_blocks;
 	return 0;
+}
+
+/* The layer's chunks, by looking at all; those of the log are marked later. */
+static int find_chunks(struct dxc_layer *layer)
+{
+	const struct dxc_space *space = layer->space;
+	u32 count = dxc_chunk_count(layer->vol), i;
+	int err = 0;
+
+	if (!space->next) {
+		for (i = 0; !err && i < count; i++)
+			err = find_chunk(layer, i);
+		return err;
+	}
+	for (i = space->first[layer->owner.branch]; !err && i != DXC_NO_CHUNK; i = space->next[i])
+		err = find_chunk(layer, i);
+	return err;
 }
 
 /* The log goes on in another segment: its chunks must be the branch's. */

@@ -60,6 +60,11 @@ struct dxc_space {
 	 * do not ask whose it is. For repair.c; else NULL.
 	 */
 	struct dxc_want *survey;
+	/*
+	 * Chunks of each branch as they were when dxc_space_index() was called: the first one of a
+	 * branch, and the next one of the same. For who loads all branches; else NULL.
+	 */
+	dxc_chunk *first, *next;
 	/* May the blocks be given out, or does somebody still do I/O to them? NULL: yes. */
 	bool (*busy)(void *priv, dxc_off off, u64 blocks);
 	void *priv;
@@ -67,6 +72,11 @@ struct dxc_space {
 
 int dxc_space_init(struct dxc_space *space, const struct dxc_volume *vol);
 void dxc_space_exit(struct dxc_space *space);
+/*
+ * Reads the chunk table once for all layers that are loaded from here on, rather than for each
+ * of them: nobody else writes, or what he takes need not be known. -ENOMEM.
+ */
+int dxc_space_index(struct dxc_space *space, const struct dxc_volume *vol);
 
 /* ---- layers ---- */
 

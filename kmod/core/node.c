@@ -176,30 +176,112 @@ void dxc_node_free(struct dxc_node *node)
 		dxc_free(xa);
 	}
 	dxc_blockmap_free(&node->map);
+	dxc_free(node->xattr_table);
 	dxc_free(node->slots);
 	dxc_free(node->target);
 	dxc_free(node);
 }
 
-struct dxc_layer_xattr **dxc_xattr_in_node(struct dxc_node *node, u32 prefix,
-					   const char *name, u32 len)
-{
-	struct dxc_layer_xattr **at = &node->xattrs;
+/* ---- xattrs ---- */
 
-	while (*at && ((*at)->prefix != prefix || (*at)->name_len != len ||
-		       memcmp((*at)->bytes, name, len) != 0))
-		at = &(*at)->next;
-	return at;
+/* So many of an inode are looked through one by one. */
+#define XATTRS_FEW	16u
+
+static bool is_xattr(const struct dxc_layer_xattr *xa, u32 prefix, const char *name, u32 len)
+{
+	return xa->prefix == prefix && xa->name_len == len && !memcmp(xa->bytes, name, len);
+}
+
+struct dxc_layer_xattr *dxc_xattr_in_node(const struct dxc_layer *layer,
+					  const struct dxc_node *node, u32 prefix,
+					  const char *name, u32 len)
+{
+	struct dxc_layer_xattr *xa;
+	u32 hash;
+
+	if (likely(!node->xattr_table)) {
+		xa = node->xattrs;
+		while (xa && !is_xattr(xa, prefix, name, len))
+			xa = xa->next;
+		return xa;
+	}
+	hash = dxc_layer_hash(layer, prefix, name, len);
+	xa = node->xattr_table[hash & node->xattr_mask];
+	while (xa && (xa->hash != hash || !is_xattr(xa, prefix, name, len)))
+		xa = xa->chain;
+	return xa;
+}
+
+static void chain_xattr(struct dxc_node *node, struct dxc_layer_xattr *xa)
+{
+	struct dxc_layer_xattr **head = &node->xattr_table[xa->hash & node->xattr_mask];
+
+	xa->chain = *head;
+	*head = xa;
+}
+
+/* Without memory the chains stay as long as they are, or the list is all there is. */
+static void reserve_xattrs(struct dxc_node *node)
+{
+	u32 mask = mask_for(node->xattr_mask, node->xattr_count + 1ull);
+	struct dxc_layer_xattr **table, *xa;
+
+	if (node->xattr_count < XATTRS_FEW || (node->xattr_table && mask == node->xattr_mask))
+		return;
+	table = dxc_alloc((u64)mask + 1, sizeof(*table));
+	if (!table)
+		return;
+	dxc_free(node->xattr_table);
+	node->xattr_table = table;
+	node->xattr_mask = mask;
+	for (xa = node->xattrs; xa; xa = xa->next)
+		chain_xattr(node, xa);
+}
+
+/* Takes it out; where the next one of its name would stand. */
+static struct dxc_layer_xattr **remove_xattr(struct dxc_node *node, struct dxc_layer_xattr *xa)
+{
+	struct dxc_layer_xattr **at;
+
+	*xa->at = xa->next;
+	if (xa->next)
+		xa->next->at = xa->at;
+	else
+		node->xattrs_end = xa->at;
+	if (node->xattr_table) {
+		at = &node->xattr_table[xa->hash & node->xattr_mask];
+		while (*at != xa)
+			at = &(*at)->chain;
+		*at = xa->chain;
+	}
+	node->xattr_count--;
+	return xa->at;
+}
+
+static void insert_xattr(struct dxc_node *node, struct dxc_layer_xattr *xa,
+			 struct dxc_layer_xattr **at)
+{
+	reserve_xattrs(node);
+	xa->at = at;
+	xa->next = *at;
+	*at = xa;
+	if (xa->next)
+		xa->next->at = &xa->next;
+	else
+		node->xattrs_end = &xa->next;
+	if (node->xattr_table)
+		chain_xattr(node, xa);
+	node->xattr_count++;
 }
 
 void dxc_xattr_put(struct dxc_layer *layer, struct dxc_node *node, struct dxc_layer_xattr *xa)
 {
-	struct dxc_layer_xattr **at, *old;
+	struct dxc_layer_xattr **at = node->xattrs_end ? node->xattrs_end : &node->xattrs, *old;
 
-	at = dxc_xattr_in_node(node, xa->prefix, (const char *)xa->bytes, xa->name_len);
-	old = *at;
+	xa->hash = dxc_layer_hash(layer, xa->prefix, (const char *)xa->bytes, xa->name_len);
+	old = dxc_xattr_in_node(layer, node, xa->prefix, (const char *)xa->bytes, xa->name_len);
 	if (old) {
-		*at = old->next;
+		at = remove_xattr(node, old);
 		layer->live_bytes -= dxc_xattr_bytes(old);
 		if (!old->removed)
 			node->xattr_list -= dxc_xattr_list_bytes(old->prefix, old->name_len);
@@ -211,8 +293,7 @@ void dxc_xattr_put(struct dxc_layer *layer, struct dxc_node *node, struct dxc_la
 	}
 	if (!xa->removed)
 		node->xattr_list += dxc_xattr_list_bytes(xa->prefix, xa->name_len);
-	xa->next = *at;
-	*at = xa;
+	insert_xattr(node, xa, at);
 	layer->live_bytes += dxc_xattr_bytes(xa);
 }
 

@@ -76,7 +76,9 @@ struct dxc_slot {
 };
 
 struct dxc_layer_xattr {
-	struct dxc_layer_xattr *next;
+	struct dxc_layer_xattr *next, **at;	/* of the node's, and what leads here */
+	struct dxc_layer_xattr *chain;		/* of the hash chain */
+	u32 hash;
 	u32 value_len;
 	u8 prefix, name_len;
 	bool removed;
@@ -99,7 +101,9 @@ struct dxc_node {
 	u32 whiteouts;
 	u32 wanted;			/* slots that the record with this stamp needs */
 	u64 stamp;
-	struct dxc_layer_xattr *xattrs;
+	struct dxc_layer_xattr *xattrs, **xattrs_end;	/* end NULL: there never were any */
+	struct dxc_layer_xattr **xattr_table;	/* of all of them, once there are many; or NULL */
+	u32 xattr_mask, xattr_count;
 	u32 xattr_list;			/* bytes of a list of the names of those that are set */
 	char *target;			/* symlinks made here, attr.size bytes and a NUL */
 };
@@ -176,8 +180,10 @@ void dxc_nodes_reserve(struct dxc_layer *layer, u32 more);
 
 /* Puts it into the node, in place of the one of that name; one that says nothing is freed. */
 void dxc_xattr_put(struct dxc_layer *layer, struct dxc_node *node, struct dxc_layer_xattr *xa);
-struct dxc_layer_xattr **dxc_xattr_in_node(struct dxc_node *node, u32 prefix,
-					   const char *name, u32 len);
+/* The one of that name, or NULL. The node is the layer's. */
+struct dxc_layer_xattr *dxc_xattr_in_node(const struct dxc_layer *layer,
+					  const struct dxc_node *node, u32 prefix,
+					  const char *name, u32 len);
 
 /* Bytes that compaction would write for it, about. */
 static inline u32 dxc_name_bytes(u32 len)

@@ -376,7 +376,7 @@ static int survey_log(struct delta *d, u32 index)
 	int err;
 
 	/* A commit that is not over could not be finished: two have that log. */
-	if (node->commits)
+	if (node->commits || d->depth > DAXFS_BRANCH_DEPTH_MAX)
 		return 0;
 	/*
 	 * A log that is damaged ends before that from now on, if that was asked

@@ -26,7 +26,33 @@ int dxc_space_init(struct dxc_space *space, const struct dxc_volume *vol)
 void dxc_space_exit(struct dxc_space *space)
 {
 	dxc_free(space->used);
+	dxc_free(space->first);
+	dxc_free(space->next);
 	space->used = NULL;
+	space->first = NULL;
+	space->next = NULL;
+}
+
+int dxc_space_index(struct dxc_space *space, const struct dxc_volume *vol)
+{
+	u32 count = dxc_chunk_count(vol), i;
+	struct dxc_chunk_use use;
+
+	space->first = dxc_alloc(vol->branch_count, sizeof(*space->first));
+	space->next = dxc_alloc(count, sizeof(*space->next));
+	if (!space->first || !space->next)
+		return -ENOMEM;
+	for (i = 0; i < vol->branch_count; i++)
+		space->first[i] = DXC_NO_CHUNK;
+	for (i = count; i--;) {
+		if (dxc_chunk_read(vol, i, &use) ||
+		    (use.kind != DAXFS_CHUNK_LOG && use.kind != DAXFS_CHUNK_DATA) ||
+		    use.owner.branch >= vol->branch_count)
+			continue;
+		space->next[i] = space->first[use.owner.branch];
+		space->first[use.owner.branch] = i;
+	}
+	return 0;
 }
 
 /* ---- bits ---- */

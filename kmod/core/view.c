@@ -190,30 +190,46 @@ static u32 slot_at(const struct dxc_node *dir, u64 cookie)
 	return lo;
 }
 
-/* The first name of one layer that no layer above it overrides. */
-static const struct dxc_slot *next_in_layer(const struct dxc_layer *top,
-					    const struct dxc_layer *layer, dxc_ino dir, u64 pos)
+/* The first name from pos on that one layer has. */
+static const struct dxc_slot *next_in_layer(const struct dxc_layer *layer, dxc_ino dir, u64 pos)
 {
 	const struct dxc_node *node = dxc_node_find(layer, dir);
-	const struct dxc_slot *slot;
 	u32 i;
 
 	if (!node)
 		return NULL;
-	for (i = slot_at(node, pos); i < node->slot_count; i++) {
-		slot = &node->slots[i];
-		if (slot->name && !overlay(top, layer, dir, slot->name->hash, slot->name->name,
-					   slot->name->len))
-			return slot;
-	}
+	for (i = slot_at(node, pos); i < node->slot_count; i++)
+		if (node->slots[i].name)
+			return &node->slots[i];
 	return NULL;
+}
+
+/* The first name from pos on that layers have and no layer above overrides. */
+static const struct dxc_slot *next_in_layers(const struct dxc_layer *top, dxc_ino dir, u64 pos)
+{
+	const struct dxc_layer *layer, *from = NULL;
+	const struct dxc_slot *slot, *best;
+
+	for (;; pos = best->cookie + 1) {
+		best = NULL;
+		for (layer = top; layer; layer = layer->lower) {
+			slot = next_in_layer(layer, dir, pos);
+			if (!slot || (best && best->cookie <= slot->cookie))
+				continue;
+			best = slot;
+			from = layer;
+		}
+		/* Only of this one it is asked in all layers. */
+		if (!best || !overlay(top, from, dir, best->name->hash, best->name->name,
+				      best->name->len))
+			return best;
+	}
 }
 
 int dxc_view_next(const struct dxc_layer *top, dxc_ino dir, const struct dxc_inode *base,
 		  u64 *pos, struct dxc_dirent *de, struct dxc_finding *f)
 {
-	const struct dxc_slot *slot, *best = NULL;
-	const struct dxc_layer *layer;
+	const struct dxc_slot *best;
 	const char *name;
 	int err;
 
@@ -228,11 +244,7 @@ int dxc_view_next(const struct dxc_layer *top, dxc_ino dir, const struct dxc_ino
 		if (*pos % 4096 == 4095 && dxc_pause())
 			return -EINTR;
 	}
-	for (layer = top; layer; layer = layer->lower) {
-		slot = next_in_layer(top, layer, dir, *pos);
-		if (slot && (!best || slot->cookie < best->cookie))
-			best = slot;
-	}
+	best = next_in_layers(top, dir, *pos);
 	if (!best)
 		return -ENOENT;
 	*pos = best->cookie;
@@ -406,7 +418,7 @@ static const struct dxc_layer_xattr *xattr_overlay(const struct dxc_layer *top,
 
 	for (; top != bottom; top = top->lower) {
 		node = dxc_node_find(top, ino);
-		xa = node ? *dxc_xattr_in_node(node, prefix, name, len) : NULL;
+		xa = node ? dxc_xattr_in_node(top, node, prefix, name, len) : NULL;
 		if (xa)
 			return xa;
 	}

@@ -372,7 +372,7 @@ void image_build(struct image *img)
 	for (i = 0; i < DAXFS_AREA_COUNT; i++) {
 		if (i == DAXFS_AREA_BRANCHES)
 			end = DAXFS_TABLES_OFFSET;
-		if (i == DAXFS_AREA_INODES)
+		if (i == DAXFS_AREA_INODES && end < DAXFS_HEADER_SIZE)
 			end = DAXFS_HEADER_SIZE;
 		place(img, i, &end, len[i],
 		      i == DAXFS_AREA_DELTA && vol->chunk_size ? vol->chunk_size :

@@ -18,6 +18,7 @@ static const struct {
 	{ "views", views_tests },     { "layers", layers_tests },
 	{ "lies", lies_tests },	      { "repair", repair_tests },
 	{ "races", races_tests },     { "extremes", extremes_tests },
+	{ "proportion", proportion_tests },
 };
 
 int main(int argc, char **argv)

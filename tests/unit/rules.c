@@ -661,6 +661,8 @@ static void test_table(void)
 
 	/* test_inodes() in codec.c: nothing makes the check ask for such a number. */
 	have |= CODE(DXC_INO_RANGE);
+	/* proportion.c: these images have few branches. */
+	have |= CODE(DXC_BR_DEEP);
 	for (i = 0; rule_at(i); i++)
 		have |= CODE(rule_at(i)->code);
 	for (i = 0; i < DXC_CODES; i++)

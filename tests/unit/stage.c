@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Layers over a small image, to do operations on. */
+#include <stdio.h>
 #include <string.h>
 #include "stage.h"
 #include "tap.h"
@@ -46,7 +47,7 @@ int stage_reload(const char *name, struct dxc_layer *lower)
 	return err;
 }
 
-u32 stage_chunk_size;
+u32 stage_chunk_size, stage_branches;
 u32 stage_base_files;
 
 void stage_open(u32 chunks, struct dxc_layer *main_layer)
@@ -60,7 +61,7 @@ void stage_open(u32 chunks, struct dxc_layer *main_layer)
 	img->writable = true;
 	img->chunks = chunks;
 	img->chunk_size = stage_chunk_size;
-	img->branches = 16;
+	img->branches = stage_branches ? stage_branches : 16;
 	image_xattr_add(img, image_file(img, 1, "base", 50000), DAXFS_XATTR_USER, "old",
 			"1", 1);
 	for (i = 0; i < stage_base_files; i++) {

@@ -14,8 +14,8 @@ extern struct dxc_space stage_space;
 /* As large as the largest record of a stage, for records that lie. */
 extern u8 stage_buf[IMAGE_SEGMENT];
 
-/* Of the next stage_open(): bytes of a chunk; 0: IMAGE_CHUNK. */
-extern u32 stage_chunk_size;
+/* Of the next stage_open(): bytes of a chunk, 0: IMAGE_CHUNK; branches, 0: 16. */
+extern u32 stage_chunk_size, stage_branches;
 /* Likewise: files /base 0, /base 1 and so on, of inodes from 3 on. */
 extern u32 stage_base_files;
 /* Inode 2, /base, is a file of 50,000 bytes with one xattr, user.old. */

@@ -21,5 +21,6 @@ void lies_tests(void);
 void repair_tests(void);
 void races_tests(void);
 void extremes_tests(void);
+void proportion_tests(void);
 
 #endif
