@@ -162,11 +162,11 @@ drop_inodes() {
 	mkdir -p /mnt/two
 	daxfs-branch create -q feature -m /mnt/two -p main --volume "$MNT"
 	daxfs-branch commit -q -m /mnt/two
-	# Both show main now.
-	mapping store /mnt/two/a $size 1
+	# Both show main now, and one writes.
+	mapping store "$MNT/a" $size 1
+	(($(wrote_back sync /mnt/two/a) >= size))
+	mapping store "$MNT/b" $size 1
 	(($(wrote_back sync -f "$MNT") >= size))
-	mapping store /mnt/two/b $size 1
-	(($(wrote_back sync "$MNT/b") >= size))
 	umount /mnt/two
 }
 
