@@ -198,6 +198,21 @@ static int open_for_writing(struct fsck *fsck)
 	return 0;
 }
 
+/* Said when it is done: no check has it to say. */
+static void say_lost(void *priv, const struct dxc_branch *br, u64 from, u64 to)
+{
+	const struct fsck *fsck = priv;
+
+	clear_progress(fsck);
+	if (to == ~0ull)
+		message_error("%s: branch %s: what it had from record %llu on is lost",
+			      fsck->source, br->name, (unsigned long long)from);
+	else
+		message_error("%s: branch %s: its records %llu to %llu are lost",
+			      fsck->source, br->name, (unsigned long long)from,
+			      (unsigned long long)to - 1);
+}
+
 static int take_hold(struct fsck *fsck)
 {
 	u32 epoch = 0;
@@ -209,6 +224,7 @@ static int take_hold(struct fsck *fsck)
 	fsck->repair.asked = fsck->mode == FSCK_REPAIR;
 	fsck->repair.from_copy = fsck->from_copy;
 	fsck->repair.gone = is_gone;
+	fsck->repair.lost = say_lost;
 	fsck->repair.priv = fsck;
 	if (!err)
 		err = dxc_repair_begin(&fsck->vol, &fsck->repair, epoch & 0x7fffffff,

@@ -567,6 +567,8 @@ int dxc_delta_load(struct delta *d, u32 index, struct dxc_finding *f)
 	node->layer->frozen_seq = node->frozen_seq;
 	err = dxc_layer_load(node->layer, &node->br, false, f);
 	if (err) {
+		node->base_seq = node->layer->log.base_seq;
+		node->read_seq = node->layer->log.seq;
 		unload(node);
 		return err == -EUCLEAN ? 0 : err;
 	}

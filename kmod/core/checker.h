@@ -104,6 +104,8 @@ struct branch_node {
 	bool live;		/* and so is its parent */
 	bool renamed;		/* another entry holds the name that it is to get */
 	bool commits;		/* its log and a child's are being made one */
+	bool lost;		/* repair: records of its log, or of one below, are given up */
+	u64 base_seq, read_seq;	/* dxc_delta_load(): of a log that cannot be loaded, how far it was read */
 	bool viewed;		/* check_log(): the view of its layer was checked */
 	bool read;		/* its log was read to the end */
 	u32 mark;		/* of the walk towards main that came by here, + 1 */

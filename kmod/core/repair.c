@@ -28,6 +28,11 @@ struct account {
 	u64 salt;		/* the highest of its log */
 	bool cut;		/* records that were read no more are behind that */
 	bool late;		/* a writer that had lost its lease may have gone on behind that */
+	u64 base_seq, seq;	/* where it starts, and ends */
+	u64 lost_from, lost_to;	/* records that -y gives up; the same: none, to ~0: nobody knows how many */
+	bool fills;		/* children stand on it: the log is to end where they were made over it */
+	dxc_chunk fill;		/* and this is the segment that says so */
+	struct dxc_attr *root;	/* for it: the root as it is */
 	bool takes;		/* its log uses a log chunk that is not its own, says the table */
 	bool leaves;		/* and it has one that its log does not use */
 };
@@ -367,11 +372,105 @@ static int mend_entries(struct mender *m)
 
 /* ---- whose the chunks are ---- */
 
+/* Number of the record behind the last one of a log, as far as it can be read. */
+static int find_log_end(struct mender *m, const struct dxc_branch *br, u64 *end)
+{
+	void *buf = dxc_alloc(1, dxc_segment_max(m->vol));
+	struct dxc_log log;
+	u32 size;
+	int err;
+
+	if (!buf)
+		return -ENOMEM;
+	err = dxc_log_open(m->vol, br->head, br->first_seq, &log);
+	while (!err)
+		err = dxc_log_read(m->vol, &log, buf, &size);
+	*end = log.seq;
+	dxc_free(buf);
+	return err == -ENODATA || err == -EUCLEAN ? 0 : err;
+}
+
+/*
+ * Loads a branch over one that has lost records. Where its log does not fit any more, it ends:
+ * the next one may say something of what is not there.
+ */
+static int load_what_fits(struct delta *d, u32 index, struct dxc_finding *f)
+{
+	struct branch_node *node = &d->nodes[index];
+	struct mender *m = d->priv;
+	u64 used_bytes = (u64)dxc_chunk_count(m->vol) * d->space.chunk_bytes;
+	u64 want_bytes = (u64)dxc_chunk_count(m->vol) * sizeof(*d->space.survey);
+	u64 frozen_seq = node->frozen_seq, end = 0;
+	struct account *account = &m->accounts[index];
+	u8 *before = dxc_alloc(1, used_bytes + want_bytes);
+	u32 tries;
+	int err;
+
+	if (!before)
+		return -ENOMEM;
+	memcpy(before, d->space.used, used_bytes);
+	memcpy(before + used_bytes, d->space.survey, want_bytes);
+	err = dxc_delta_load(d, index, f);
+	/* Without the record that does not fit; then, without any. */
+	for (tries = 0; !err && !node->layer && tries < 2; tries++) {
+		memcpy(d->space.used, before, used_bytes);
+		memcpy(d->space.survey, before + used_bytes, want_bytes);
+		node->frozen_seq = tries ? node->base_seq : max_t(u64, node->read_seq, 1) - 1;
+		if (node->frozen_seq < node->base_seq)
+			node->frozen_seq = node->base_seq;
+		account->lost_from = node->frozen_seq;
+		err = dxc_delta_load(d, index, f);
+	}
+	node->frozen_seq = frozen_seq;
+	if (!err && node->layer && tries) {
+		err = find_log_end(m, &node->br, &end);
+		account->lost_to = min_t(u64, end, frozen_seq);
+		node->layer->damaged = true;
+	}
+	dxc_free(before);
+	return err;
+}
+
+/* The layer is what the log will say: what follows is lost, and children know where it ended. */
+static int note_lost(struct delta *d, u32 index)
+{
+	struct branch_node *node = &d->nodes[index];
+	struct mender *m = d->priv;
+	struct account *account = &m->accounts[index];
+	struct dxc_layer *layer = node->layer;
+	struct dxc_file root;
+	int err;
+
+	if (account->lost_from == account->lost_to) {
+		account->lost_from = layer->log.seq;
+		account->lost_to = node->frozen_seq;
+	}
+	node->lost = true;
+	if (!node->child || layer->log.seq >= node->frozen_seq)
+		return 0;
+	err = dxc_view_inode(layer, DAXFS_ROOT_INO, &root, NULL);
+	if (err == -EUCLEAN || err == -ESTALE) {
+		node->read = false;
+		return 0;
+	}
+	account->root = err ? NULL : dxc_alloc(1, sizeof(root.attr));
+	if (!account->root)
+		return err ? err : -ENOMEM;
+	*account->root = root.attr;
+	account->fills = true;
+	account->lost_to = node->frozen_seq;
+	layer->log.seq = node->frozen_seq;
+	layer->damaged = false;
+	return 0;
+}
+
 static int survey_log(struct delta *d, u32 index)
 {
 	struct branch_node *node = &d->nodes[index];
 	struct mender *m = d->priv;
 	struct account *account = &m->accounts[index];
+	const struct branch_node *parent = &d->nodes[node->br.parent.branch];
+	bool lost = index != DAXFS_MAIN_BRANCH && parent->lost;
 	struct dxc_finding f;
 	int err;
 
@@ -379,15 +478,15 @@ static int survey_log(struct delta *d, u32 index)
 	if (node->commits || d->depth > DAXFS_BRANCH_DEPTH_MAX)
 		return 0;
 	/*
-	 * A log that is damaged ends before that from now on, if that was asked
-	 * for. The logs of children, which a commit joins to it, start where it
-	 * ended: it stays as it is while it has some.
+	 * A log that is damaged ends before that from now on, if that was asked for. So do those of
+	 * children, where they refer to what is lost.
 	 */
-	d->salvages = m->rep->asked && !node->child;
-	err = dxc_delta_load(d, index, &f);
+	d->salvages = m->rep->asked;
+	err = lost ? load_what_fits(d, index, &f) : dxc_delta_load(d, index, &f);
 	if (err || !node->layer)
 		return err;
 	node->read = !node->layer->shares && (!node->layer->damaged || d->salvages);
+	node->lost = lost;
 	m->ino = max_t(dxc_ino, m->ino, node->layer->last_ino);
 	account->tail = node->layer->log.chunk;
 	account->used = node->layer->log.used;
@@ -395,7 +494,9 @@ static int survey_log(struct delta *d, u32 index)
 	account->salt = node->layer->last_salt;
 	account->cut = node->layer->damaged;
 	account->late = node->layer->log.seq == node->layer->log.limit_seq;
-	return 0;
+	account->base_seq = node->layer->log.base_seq;
+	account->seq = node->layer->log.seq;
+	return account->cut && d->salvages ? note_lost(d, index) : 0;
 }
 
 static bool is_in_use(const struct dxc_chunk_use *use)
@@ -436,34 +537,110 @@ static void doubt(struct mender *m, struct delta *d)
 	}
 }
 
+/* A chunk that no log wants, from *at on: nobody reads what was given up, there is no mount. */
+static bool find_free(const struct mender *m, const struct delta *d, dxc_chunk *at)
+{
+	struct dxc_chunk_use use;
+
+	for (; *at < dxc_chunk_count(m->vol); ++*at)
+		if (!dxc_chunk_read(m->vol, *at, &use) &&
+		    (use.kind == DAXFS_CHUNK_FREE || use.kind == DAXFS_CHUNK_FREED) &&
+		    !d->space.survey[*at].owner.generation)
+			return true;
+	return false;
+}
+
+/*
+ * Segments that let logs end where children know them to. Without room for all, or before it is
+ * known which salts are used, what is damaged stays as it is, and all that stands on it.
+ */
+static void plan_fills(struct mender *m, struct delta *d)
+{
+	bool can = d->next_salt != ~0ull;
+	dxc_chunk at = 0;
+	u32 i;
+
+	for (i = 0; i < m->vol->branch_count; i++)
+		can &= !d->nodes[i].read || m->accounts[i].salt < d->next_salt;
+	for (i = 0; i < m->vol->branch_count; i++) {
+		if (!m->accounts[i].fills || !d->nodes[i].read)
+			continue;
+		can &= find_free(m, d, &at);
+		m->accounts[i].fill = at++;
+	}
+	for (i = 0; !can && i < m->vol->branch_count; i++)
+		if (d->nodes[i].lost && (m->accounts[i].fills || d->nodes[i].read))
+			d->nodes[i].read = !m->accounts[i].fills && !m->accounts[i].cut;
+	for (i = 0; i < m->vol->branch_count; i++)
+		m->all_read &= !node_is_live(&d->nodes[i]) || d->nodes[i].read;
+}
+
+/* The log goes on with one record, which says nothing new, of the last number that it had. */
+static int fill(struct mender *m, struct delta *d, u32 index)
+{
+	const struct account *account = &m->accounts[index];
+	struct dxc_chunk_use use = { .kind = DAXFS_CHUNK_LOG, .owner = d->nodes[index].br.id };
+	struct dxc_log log = { .head = DXC_NO_CHUNK, .chunk = DXC_NO_CHUNK,
+			       .base_seq = account->seq, .seq = account->lost_to - 1 };
+	dxc_off at = dxc_branch_head_at(m->vol, index);
+	struct dxc_record rec;
+	int err;
+
+	if (account->tail != DXC_NO_CHUNK && account->used > sizeof(struct daxfs_chunk))
+		at = dxc_chunk_offset(m->vol, account->tail) + offsetof(struct daxfs_chunk, ch_next);
+	if (!dxc_chunk_set(m->vol, account->fill, &use))
+		return -EBUSY;
+	dxc_record_start(&rec, m->c.buf, DAXFS_BLOCK_SIZE);
+	dxc_record_inode(&rec, account->root);
+	err = dxc_log_extend(m->vol, &log, 0, account->fill, 1, &rec);
+	if (err)
+		return err;
+	d->space.survey[account->fill].owner = use.owner;
+	d->space.survey[account->fill].kind = DAXFS_CHUNK_LOG;
+	note_salt(m, log.salt);
+	dxc_publish(m->vol, at, dxc_link_seal(account->fill + 1ull));
+	return 0;
+}
+
 /*
  * The end of a log is where its next record goes: nothing is behind it, and no
  * segment follows.
  */
-static int mend_ends(struct mender *m, const struct delta *d)
+static int mend_end(struct mender *m, struct delta *d, u32 i)
 {
-	const struct account *account;
-	u32 i;
+	const struct account *account = &m->accounts[i];
 	dxc_off at;
+	int err;
+
+	if (!d->nodes[i].read || (account->cut && !m->rep->asked))
+		return 0;
+	if (account->lost_from != account->lost_to && m->rep->lost)
+		m->rep->lost(m->rep->priv, &d->nodes[i].br, account->lost_from, account->lost_to);
+	if (account->tail == DXC_NO_CHUNK) {
+		if (account->late && d->nodes[i].br.head)
+			dxc_publish(m->vol, dxc_branch_head_at(m->vol, i), 0);
+		return account->fills ? fill(m, d, i) : 0;
+	}
+	at = dxc_chunk_offset(m->vol, account->tail);
+	if (account->cut || (account->late && dxc_log_next(m->vol, account->tail)))
+		dxc_publish(m->vol, at + offsetof(struct daxfs_chunk, ch_next), 0);
+	/* A log has a record, or no segment. */
+	if (account->used == sizeof(struct daxfs_chunk))
+		dxc_publish(m->vol, dxc_branch_head_at(m->vol, i), 0);
+	err = clear(m, at + account->used, at + account->size);
+	return !err && account->fills ? fill(m, d, i) : err;
+}
+
+/* Those that others stand on before them: what stands on them is cut for their sake. */
+static int mend_ends(struct mender *m, struct delta *d)
+{
+	u32 i, k;
 	int err = 0;
 
-	for (i = 0; !err && i < m->vol->branch_count; i++) {
-		account = &m->accounts[i];
-		if (!d->nodes[i].read || (account->cut && !m->rep->asked))
-			continue;
-		if (account->tail == DXC_NO_CHUNK) {
-			if (account->late && d->nodes[i].br.head)
-				dxc_publish(m->vol, dxc_branch_head_at(m->vol, i), 0);
-			continue;
-		}
-		at = dxc_chunk_offset(m->vol, account->tail);
-		if (account->cut || (account->late && dxc_log_next(m->vol, account->tail)))
-			dxc_publish(m->vol, at + offsetof(struct daxfs_chunk, ch_next), 0);
-		/* A log has a record, or no segment. */
-		if (account->used == sizeof(struct daxfs_chunk))
-			dxc_publish(m->vol, dxc_branch_head_at(m->vol, i), 0);
-		err = clear(m, at + account->used, at + account->size);
-	}
+	for (k = 0; k < 2; k++)
+		for (i = 0; !err && i < m->vol->branch_count; i++)
+			if (m->accounts[i].fills == !k)
+				err = mend_end(m, d, i);
 	return err;
 }
 
@@ -528,6 +705,7 @@ static int survey(struct mender *m, struct delta *d)
 	if (!err) {
 		m->all_read = true;
 		doubt(m, d);
+		plan_fills(m, d);
 		/* A log no longer names a segment when its chunks are given back. */
 		err = mend_ends(m, d);
 	}
@@ -565,6 +743,7 @@ static void mend_counters(struct mender *m, const struct delta *d)
 static int mend_delta(struct mender *m)
 {
 	struct delta d;
+	u32 i;
 	int err;
 
 	m->marks = dxc_alloc(m->vol->branch_count, 1);
@@ -578,6 +757,8 @@ static int mend_delta(struct mender *m)
 			mend_counters(m, &d);
 		dxc_delta_end(&d);
 	}
+	for (i = 0; m->accounts && i < m->vol->branch_count; i++)
+		dxc_free(m->accounts[i].root);
 	dxc_free(m->marks);
 	dxc_free(m->accounts);
 	return err;

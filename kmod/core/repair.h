@@ -27,6 +27,11 @@ struct dxc_repair {
 	bool from_copy;		/* *vol says what the superblock's copy says: that is put back if asked */
 	bool logs;		/* as dxc_check() set it */
 	bool (*gone)(void *priv, const struct dxc_mount *mt);	/* as dxc_check() has it */
+	/*
+	 * Told of records, from one number up to another (~0: nobody knows), that a branch's log
+	 * loses. May be NULL.
+	 */
+	void (*lost)(void *priv, const struct dxc_branch *br, u64 from, u64 to);
 	void *priv;
 	/* Private, of dxc_repair_begin(). */
 	u32 slot, epoch;

@@ -10,6 +10,7 @@
 #include "layer.h"
 #include "repair.h"
 #include "rules.h"
+#include "stage.h"
 #include "tap.h"
 #include "tests.h"
 
@@ -41,8 +42,6 @@ static const char *const stubborn[] = {
 	/* Two files, or a file and the log, have a block. */
 	"lr_log_block",
 	"lr_block_twice",
-	/* A branch stands on it. */
-	"lr_fewer",
 };
 
 static bool is_stubborn(const struct rule *rule)
@@ -341,6 +340,108 @@ static void test_twice(struct image *img)
 	CHECK(repair(vol, true) & CODE(DXC_LR_CHAIN));
 	CHECK_EQ(words[log.head], 0);
 	tap_end("a chunk that two branches use is given to neither");
+}
+
+/* ---- a damaged log that branches stand on ---- */
+
+static struct {
+	char name[DAXFS_BRANCH_NAME_MAX + 1];
+	u64 count;
+} losses[4];
+static u32 loss_count;
+
+static void note_loss(void *priv, const struct dxc_branch *br, u64 from, u64 to)
+{
+	(void)priv;
+	if (loss_count == 4)
+		return;
+	memcpy(losses[loss_count].name, br->name, sizeof(br->name));
+	losses[loss_count++].count = to - from;
+}
+
+static bool shows(const struct dxc_layer *layer, const char *name)
+{
+	struct dxc_dirent de;
+	struct dxc_file root;
+
+	return !dxc_view_inode(layer, DAXFS_ROOT_INO, &root, NULL) &&
+	       !dxc_view_lookup(layer, DAXFS_ROOT_INO, &root.base, name, strlen(name), &de,
+				NULL);
+}
+
+/* main's last files are lost: what its branches say of others is kept. full: no chunk is free. */
+static void test_family(bool full)
+{
+	struct dxc_repair rep = { .asked = true, .gone = is_gone, .lost = note_loss };
+	struct dxc_layer m, kept, cut, empty, above;
+	struct dxc_owner main_id = { DAXFS_MAIN_BRANCH, 1 };
+	struct dxc_branch_rest rest = { .tail = DXC_NO_CHUNK };
+	struct dxc_space space;
+	dxc_chunk hint = 0, chunk;
+	dxc_ino ino, b;
+	u32 i;
+
+	stage_open(64, &m);
+	CHECK_EQ(stage_make(&m, 1, "a", S_IFREG | 0600, &ino), 0);
+	CHECK_EQ(stage_make(&m, 1, "b", S_IFREG | 0600, &b), 0);
+	CHECK_EQ(stage_make(&m, 1, "c", S_IFREG | 0600, &ino), 0);
+	stage_branch(&kept, &m, "kept");
+	CHECK_EQ(stage_make(&kept, 1, "k", S_IFREG | 0600, &ino), 0);
+	stage_branch(&cut, &m, "cut");
+	CHECK_EQ(stage_make(&cut, 1, "c1", S_IFREG | 0600, &ino), 0);
+	CHECK_EQ(stage_remove(&cut, 1, "b", b), 0);
+	CHECK_EQ(stage_make(&cut, 1, "c2", S_IFREG | 0600, &ino), 0);
+	stage_branch(&above, &cut, "above");
+	CHECK_EQ(stage_make(&above, 1, "top", S_IFREG | 0600, &ino), 0);
+	stage_branch(&empty, &m, "empty");
+	/* b's record has a flipped bit. */
+	for (i = 0, hint = m.log.head; i < m.log.used; i++)
+		if (stage->region.base[dxc_chunk_offset(stage, hint) + i] == 'b')
+			break;
+	CHECK(i < m.log.used);
+	((u8 *)stage->region.base)[dxc_chunk_offset(stage, hint) + i] ^= 4;
+	while (full && !dxc_chunk_take(stage, &hint, DAXFS_CHUNK_DATA, kept.owner, 1, &chunk))
+		;
+	dxc_mount_release(stage, 0, 77);
+	loss_count = 0;
+	CHECK_EQ(dxc_repair_begin(stage, &rep, epoch, "unit"), 0);
+	for (i = 0; i < 4 && check(stage, &rep.logs); i++)
+		CHECK_EQ(dxc_repair(stage, &rep), 0);
+	dxc_repair_end(stage, &rep);
+	CHECK_EQ(loss_count, 2);
+	CHECK(!strcmp(losses[0].name, "main") && losses[0].count == 2);
+	CHECK(!strcmp(losses[1].name, "cut") && losses[1].count == 2);
+	CHECK_EQ(check(stage, &rep.logs), 0);
+	dxc_layer_free(&above);
+	dxc_layer_free(&empty);
+	dxc_layer_free(&cut);
+	dxc_layer_free(&kept);
+	dxc_layer_free(&m);
+	CHECK_EQ(dxc_space_init(&space, stage), 0);
+	CHECK_EQ(stage_load(&m, "main", NULL, &space, NULL), 0);
+	CHECK(!m.damaged && shows(&m, "a") && !shows(&m, "b") && !shows(&m, "c"));
+	CHECK_EQ(stage_load(&cut, "cut", &m, &space, NULL), 0);
+	CHECK(!cut.damaged && shows(&cut, "c1") && shows(&cut, "a") && !shows(&cut, "c2"));
+	CHECK_EQ(stage_load(&above, "above", &cut, &space, NULL), 0);
+	CHECK(!above.damaged && shows(&above, "top") && shows(&above, "c1"));
+	CHECK_EQ(stage_load(&empty, "empty", &m, &space, NULL), 0);
+	CHECK(!empty.damaged && shows(&empty, "a") && !shows(&empty, "c1"));
+	CHECK_EQ(stage_load(&kept, "kept", &m, &space, NULL), 0);
+	CHECK(!kept.damaged && shows(&kept, "k") && shows(&kept, "a"));
+	CHECK_EQ(dxc_branch_commit(stage, kept.owner), 0);
+	CHECK_EQ(dxc_branch_finish(stage, main_id, &rest), 0);
+	dxc_layer_free(&above);
+	dxc_layer_free(&empty);
+	dxc_layer_free(&cut);
+	dxc_layer_free(&kept);
+	dxc_layer_free(&m);
+	CHECK_EQ(check(stage, &rep.logs), 0);
+	CHECK_EQ(stage_load(&m, "main", NULL, &space, NULL), 0);
+	CHECK(!m.damaged && shows(&m, "a") && shows(&m, "k"));
+	dxc_space_exit(&space);
+	stage_close(&m);
+	tap_end("a damaged log ends before the damage, and those of branches on it before what refers to what is lost%s",
+		full ? ", in an area that is full" : "");
 }
 
 /* The word that names a log is damaged, and names another that reads as well. */
@@ -658,6 +759,8 @@ void repair_tests(void)
 	test_flips(rw);
 	test_chunk_table(rw);
 	test_twice(rw);
+	test_family(false);
+	test_family(true);
 	test_wrong_head(rw);
 	test_held(rw);
 	test_powers(rw);
