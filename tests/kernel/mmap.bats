@@ -181,9 +181,10 @@ drop_inodes() {
 	start pmem /tmp/base.img
 	cp /bin/busybox "$MNT/busybox"
 	"$MNT/busybox" sh -c 'read line; echo got $line' <><(sleep 1; echo it) >/tmp/out &
+	reader=$!
 	cp /bin/busybox "$MNT/other"
 	mv "$MNT/other" "$MNT/busybox"
-	wait
+	wait "$reader"
 	[ "$(cat /tmp/out)" = "got it" ]
 	run bash -c 'exec 3<>"$1"' - "$MNT/busybox"
 	[ "$status" -eq 0 ]

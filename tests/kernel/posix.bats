@@ -251,7 +251,7 @@ PY
 	mkfifo fifo
 	echo through >fifo &
 	[ "$(cat fifo)" = through ]
-	wait
+	wait $!
 	python3 -c 'import socket; s = socket.socket(socket.AF_UNIX); s.bind("sock"); s.listen(); c = socket.socket(socket.AF_UNIX); c.connect("sock")'
 	cd / && again && cd "$MNT"
 	[ "$(stat -c '%F %t:%T' null)" = "character special file 1:3" ]
