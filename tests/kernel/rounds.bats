@@ -1,29 +1,34 @@
 #!/usr/bin/env bats
 # Branches come and go a thousand times, and no space goes with them.
+#
+#	DAXFS_ROUNDS=N		so many rounds rather than 1,000
+#	DAXFS_SAME_ROUNDS=N	of those over the same 100 files, rather than 3,000
+#	DAXFS_EMPTIED="SIZE..."	areas that are filled and emptied, rather than 1M and 4M
 load setup
 
 ROUNDS=${DAXFS_ROUNDS:-1000}
+EMPTIED=${DAXFS_EMPTIED:-1M 4M}
 
 setup_file() {
 	load setup
 	make_base /tmp/base
 	mkdaxfs -f -q -d /tmp/base -o /tmp/base.img -w -D 64M
 	mkdaxfs -f -q -d /tmp/base -o /tmp/small.img -w -D 16M
-	for size in 1M 4M; do mkdaxfs -f -q -d /tmp/base -o "/tmp/$size.img" -w -D "$size"; done
+	for size in $EMPTIED; do mkdaxfs -f -q -d /tmp/base -o "/tmp/$size.img" -w -D "$size"; done
 }
 
 teardown() {
 	unmount_all
 }
 
-@test "1,000 rounds of create, edit and abort leave as much space as before" {
+@test "many rounds of create, edit and abort leave as much space as before" {
 	start phys /tmp/base.img
 	rounds abort "$MNT" "$ROUNDS"
 	same /tmp/base "$MNT"
 	is_clean
 }
 
-@test "1,000 rounds of create, edit and commit over the same files use no more than twice their size and 4 MiB" {
+@test "many rounds of create, edit and commit over the same files use no more than twice their size and 4 MiB" {
 	start pmem /tmp/base.img
 	run rounds commit "$MNT" "$ROUNDS"
 	echo "$output"
@@ -55,7 +60,7 @@ say() {
 }
 
 @test "an area that is full of names, blocks or xattrs can be emptied to the last one, twice, in main and in a branch" {
-	for size in 1M 4M; do
+	for size in $EMPTIED; do
 		for what in files links dirs blocks xattrs; do
 			start phys "/tmp/$size.img"
 			say rounds empty "$MNT" "$what"
