@@ -334,7 +334,8 @@ static int repair_all(struct fsck *fsck)
 /* Of what has no heartbeat in its region, or where none is looked at: is it mounted here? */
 static char *find_mount(const struct fsck *fsck)
 {
-	return fsck->src.kind == SOURCE_FILE ? NULL : mounted_find(fsck->vol.uuid, NULL, NULL);
+	return fsck->src.kind == SOURCE_FILE ? NULL :
+					       mounted_find(fsck->vol.uuid, NULL, NULL);
 }
 
 int fsck_repair(struct fsck *fsck)

@@ -587,7 +587,8 @@ static int fill(struct mender *m, struct delta *d, u32 index)
 	int err;
 
 	if (account->tail != DXC_NO_CHUNK && account->used > sizeof(struct daxfs_chunk))
-		at = dxc_chunk_offset(m->vol, account->tail) + offsetof(struct daxfs_chunk, ch_next);
+		at = dxc_chunk_offset(m->vol, account->tail) +
+			offsetof(struct daxfs_chunk, ch_next);
 	if (!dxc_chunk_set(m->vol, account->fill, &use))
 		return -EBUSY;
 	dxc_record_start(&rec, m->c.buf, DAXFS_BLOCK_SIZE);

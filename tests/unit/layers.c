@@ -781,11 +781,11 @@ void layers_tests(void)
 {
 	late();
 	ends();
-	static void (*const parts[])(void) = { busy,	       emptied,	      failing,
-					       removed_xattrs, deleted_later, cut_short,
-					       repaired,       many_xattrs,   more_xattrs,
-					       long_records,   full_of_a_child,
-					       full_of_another, base_of_full };
+	static void (*const parts[])(
+		void) = { busy,		 emptied,      failing,		removed_xattrs,
+			  deleted_later, cut_short,    repaired,	many_xattrs,
+			  more_xattrs,	 long_records, full_of_a_child, full_of_another,
+			  base_of_full };
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
 		parts[i]();

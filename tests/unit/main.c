@@ -9,15 +9,24 @@ static const struct {
 	const char *name;
 	void (*run)(void);
 } groups[] = {
-	{ "layout", layout_tests },   { "names", names_tests },
-	{ "codec", codec_tests },     { "directories", directories_tests },
-	{ "extents", extents_tests }, { "xattrs", xattrs_tests },
-	{ "rules", rules_tests },     { "bytes", bytes_tests },
-	{ "logs", logs_tests },	      { "branches", branches_tests },
-	{ "crashes", crashes_tests }, { "mounts", mounts_tests },
-	{ "views", views_tests },     { "layers", layers_tests },
-	{ "lies", lies_tests },	      { "repair", repair_tests },
-	{ "races", races_tests },     { "extremes", extremes_tests },
+	{ "layout", layout_tests },
+	{ "names", names_tests },
+	{ "codec", codec_tests },
+	{ "directories", directories_tests },
+	{ "extents", extents_tests },
+	{ "xattrs", xattrs_tests },
+	{ "rules", rules_tests },
+	{ "bytes", bytes_tests },
+	{ "logs", logs_tests },
+	{ "branches", branches_tests },
+	{ "crashes", crashes_tests },
+	{ "mounts", mounts_tests },
+	{ "views", views_tests },
+	{ "layers", layers_tests },
+	{ "lies", lies_tests },
+	{ "repair", repair_tests },
+	{ "races", races_tests },
+	{ "extremes", extremes_tests },
 	{ "proportion", proportion_tests },
 };
 

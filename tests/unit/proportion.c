@@ -55,8 +55,8 @@ static void load_chain(struct dxc_owner id)
 	CHECK_EQ(dxc_branches_frozen(stage, frozen + room - count, count), 0);
 	for (i = 0; i < count; i++) {
 		CHECK_EQ(dxc_branch_get(stage, frozen[room - count + i].id, &br), 0);
-		CHECK_EQ(dxc_layer_init(&layers[i], stage, &space, i ? &layers[i - 1] : NULL,
-					&br),
+		CHECK_EQ(dxc_layer_init(&layers[i], stage, &space,
+					i ? &layers[i - 1] : NULL, &br),
 			 0);
 		layers[i].frozen_seq = frozen[room - count + i].seq;
 		dxc_layer_load(&layers[i], &br, false, NULL);
@@ -176,7 +176,8 @@ static struct cost inodes(void)
 			continue;
 		sprintf(name, "file-%u", i++);
 		attr.ino = ino;
-		CHECK_EQ(dxc_op_create(&m, &root, name, strlen(name), &attr, NULL, NULL, 0),
+		CHECK_EQ(dxc_op_create(&m, &root, name, strlen(name), &attr, NULL, NULL,
+				       0),
 			 0);
 	}
 	cost = cost_of(m.owner);
@@ -234,7 +235,8 @@ static struct cost branches(enum tree tree, u32 count, u32 files)
 		stage_branch(&layers[i], i && tree == CHAIN ? &layers[i - 1] : &m, name);
 		for (k = 0; k < files; k++) {
 			sprintf(name, "file-%u-%u", i, k);
-			CHECK_EQ(stage_make(&layers[i], 1, name, S_IFREG | 0600, &ino), 0);
+			CHECK_EQ(stage_make(&layers[i], 1, name, S_IFREG | 0600, &ino),
+				 0);
 		}
 		last = layers[i].owner;
 	}
@@ -317,6 +319,7 @@ void proportion_tests(void)
 	compare(branches(CHAIN, DAXFS_BRANCH_DEPTH_MAX, 0),
 		branches(FLAT, DAXFS_BRANCH_DEPTH_MAX, 0), "a chain of branches");
 	compare(branches(CHAIN, DAXFS_BRANCH_DEPTH_MAX, 4),
-		branches(FLAT, DAXFS_BRANCH_DEPTH_MAX, 4), "a chain of branches with files");
+		branches(FLAT, DAXFS_BRANCH_DEPTH_MAX, 4),
+		"a chain of branches with files");
 	too_deep();
 }

@@ -365,8 +365,8 @@ static bool shows(const struct dxc_layer *layer, const char *name)
 	struct dxc_file root;
 
 	return !dxc_view_inode(layer, DAXFS_ROOT_INO, &root, NULL) &&
-	       !dxc_view_lookup(layer, DAXFS_ROOT_INO, &root.base, name, strlen(name), &de,
-				NULL);
+	       !dxc_view_lookup(layer, DAXFS_ROOT_INO, &root.base, name, strlen(name),
+				&de, NULL);
 }
 
 /* main's last files are lost: what its branches say of others is kept. full: no chunk is free. */
@@ -400,7 +400,8 @@ static void test_family(bool full)
 			break;
 	CHECK(i < m.log.used);
 	((u8 *)stage->region.base)[dxc_chunk_offset(stage, hint) + i] ^= 4;
-	while (full && !dxc_chunk_take(stage, &hint, DAXFS_CHUNK_DATA, kept.owner, 1, &chunk))
+	while (full &&
+	       !dxc_chunk_take(stage, &hint, DAXFS_CHUNK_DATA, kept.owner, 1, &chunk))
 		;
 	dxc_mount_release(stage, 0, 77);
 	loss_count = 0;
@@ -421,7 +422,8 @@ static void test_family(bool full)
 	CHECK_EQ(stage_load(&m, "main", NULL, &space, NULL), 0);
 	CHECK(!m.damaged && shows(&m, "a") && !shows(&m, "b") && !shows(&m, "c"));
 	CHECK_EQ(stage_load(&cut, "cut", &m, &space, NULL), 0);
-	CHECK(!cut.damaged && shows(&cut, "c1") && shows(&cut, "a") && !shows(&cut, "c2"));
+	CHECK(!cut.damaged && shows(&cut, "c1") && shows(&cut, "a") &&
+	      !shows(&cut, "c2"));
 	CHECK_EQ(stage_load(&above, "above", &cut, &space, NULL), 0);
 	CHECK(!above.damaged && shows(&above, "top") && shows(&above, "c1"));
 	CHECK_EQ(stage_load(&empty, "empty", &m, &space, NULL), 0);
