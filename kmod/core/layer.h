@@ -120,6 +120,7 @@ struct dxc_layer {
 	u64 live_bytes;			/* what the log would be after compaction, about */
 	u64 log_bytes;			/* what it is */
 	u64 tried_bytes;		/* log_bytes when compaction was last tried */
+	u64 looked_through;		/* bytes of the base's xattrs, for records of the log */
 	struct dxc_retired *retired;	/* until dxc_layer_settle() */
 	u32 retired_count, retired_room;
 	u64 retired_blocks;		/* of used_blocks: whoever needs them waits for the settling */

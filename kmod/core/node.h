@@ -146,8 +146,11 @@ int dxc_layer_below(const struct dxc_layer *layer, dxc_ino ino, struct dxc_file 
 /* Have the layers below that name? 0, -ENOENT or an error. Reads the region. */
 int dxc_layer_below_name(const struct dxc_layer *layer, dxc_ino dir, const char *name, u32 len,
 			 struct dxc_finding *f);
-/* Have the layers below that xattr, or is it not known? Reads the region. */
-bool dxc_layer_below_has_xattr(const struct dxc_layer *layer, dxc_ino ino, u32 prefix,
+/*
+ * Have the layers below that xattr, or is it not known? Reads the region; as much
+ * of it as the layer's log is worth, from then on nothing is known.
+ */
+bool dxc_layer_below_has_xattr(struct dxc_layer *layer, dxc_ino ino, u32 prefix,
 			       const char *name, u32 len);
 /* The node of ino, made if it is not there. -ENOMEM; -EUCLEAN: see dxc_view_inode(). */
 int dxc_node_get(struct dxc_layer *layer, dxc_ino ino, struct dxc_node **node);

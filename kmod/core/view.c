@@ -425,9 +425,14 @@ static const struct dxc_layer_xattr *xattr_overlay(const struct dxc_layer *top,
 	return NULL;
 }
 
-bool dxc_layer_below_has_xattr(const struct dxc_layer *layer, dxc_ino ino, u32 prefix,
+/* Bytes of xattr sets of the base that are looked through for the records of a log. */
+#define LOOK_MIN	0x10000u
+#define LOOK_PART	4u
+
+bool dxc_layer_below_has_xattr(struct dxc_layer *layer, dxc_ino ino, u32 prefix,
 			       const char *name, u32 len)
 {
+	const struct dxc_area *ar = &layer->vol->area[DAXFS_AREA_XATTRS];
 	const struct dxc_layer_xattr *xa;
 	struct dxc_xattr *found;
 	struct dxc_inode base;
@@ -442,10 +447,15 @@ bool dxc_layer_below_has_xattr(const struct dxc_layer *layer, dxc_ino ino, u32 p
 		return true;
 	if (!base.xattr)
 		return false;
+	/* A short record may name a long set, and so may the next one. */
+	if (layer->looked_through > LOOK_MIN + layer->log_bytes / LOOK_PART)
+		return true;
 	found = dxc_alloc(1, sizeof(*found));
 	if (!found)
 		return true;
 	err = dxc_xattr_find(layer->vol, &base, prefix, name, len, found, NULL);
+	if (found->end)
+		layer->looked_through += found->end - ar->offset - (base.xattr - 1) * 8ull;
 	dxc_free(found);
 	return err != -ENODATA;
 }

@@ -158,6 +158,30 @@ static struct cost xattrs(bool made, bool last_only)
 	return cost;
 }
 
+/* Xattrs that a file of the base with many others never had are taken away. */
+static struct cost removed_xattrs(void)
+{
+	struct dxc_record rec;
+	struct dxc_layer m;
+	struct cost cost;
+	char name[8];
+	u32 i;
+
+	stage_base_xattrs = 4000;
+	stage_open(AREA_CHUNKS, &m);
+	dxc_record_start(&rec, stage_buf, sizeof(stage_buf));
+	for (i = 0; m.log_bytes < LOG_BYTES; i++) {
+		sprintf(name, "%06x", i);
+		dxc_record_xattr(&rec, 2, DAXFS_XATTR_USER, name, 6, NULL, 0);
+		if (rec.items == DAXFS_ITEMS_MAX)
+			append(&m, &rec);
+	}
+	cost = cost_of(m.owner);
+	stage_close(&m);
+	stage_base_xattrs = 0;
+	return cost;
+}
+
 /* Inodes of numbers that a hash which everybody knows would put into one place. */
 static struct cost inodes(void)
 {
@@ -314,6 +338,7 @@ void proportion_tests(void)
 	compare(xattrs(true, false), honest, "xattrs of one file");
 	compare(xattrs(false, false), honest, "xattrs of one file of the base");
 	compare(xattrs(true, true), honest, "the last xattrs of many");
+	compare(removed_xattrs(), honest, "xattrs that are taken away and never were");
 	compare(inodes(), honest, "inodes of chosen numbers");
 	compare(names(), honest, "names that are taken away and come back");
 	compare(branches(CHAIN, DAXFS_BRANCH_DEPTH_MAX, 0),

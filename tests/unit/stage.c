@@ -49,6 +49,7 @@ int stage_reload(const char *name, struct dxc_layer *lower)
 
 u32 stage_chunk_size, stage_branches;
 u32 stage_base_files;
+u32 stage_base_xattrs;
 
 void stage_open(u32 chunks, struct dxc_layer *main_layer)
 {
@@ -64,6 +65,10 @@ void stage_open(u32 chunks, struct dxc_layer *main_layer)
 	img->branches = stage_branches ? stage_branches : 16;
 	image_xattr_add(img, image_file(img, 1, "base", 50000), DAXFS_XATTR_USER, "old",
 			"1", 1);
+	for (i = 0; i < stage_base_xattrs; i++) {
+		sprintf(name, "other %04u", i);
+		image_xattr_add(img, 2, DAXFS_XATTR_USER, name, "", 0);
+	}
 	for (i = 0; i < stage_base_files; i++) {
 		sprintf(name, "base %u", i);
 		image_file(img, 1, name, 10);

@@ -18,6 +18,8 @@ extern u8 stage_buf[IMAGE_SEGMENT];
 extern u32 stage_chunk_size, stage_branches;
 /* Likewise: files /base 0, /base 1 and so on, of inodes from 3 on. */
 extern u32 stage_base_files;
+/* Likewise: more xattrs of inode 2, user.other 0000 and so on. */
+extern u32 stage_base_xattrs;
 /* Inode 2, /base, is a file of 50,000 bytes with one xattr, user.old. */
 void stage_open(u32 chunks, struct dxc_layer *main_layer);
 void stage_close(struct dxc_layer *main_layer);
