@@ -327,7 +327,7 @@ u64 dxc_space_left(const struct dxc_layer *layer, bool later)
 	       (later ? layer->retired_blocks : 0);
 }
 
-/* May so many more be taken for this? Counts only when few are left. */
+/* May so many more be taken for this? Counts anew when half of what there was for it is taken. */
 static bool has_plenty(struct dxc_layer *layer, enum dxc_purpose purpose, u32 count)
 {
 	struct dxc_space *space = layer->space;
@@ -340,7 +340,7 @@ static bool has_plenty(struct dxc_layer *layer, enum dxc_purpose purpose, u32 co
 	left = free_chunks(space, vol);
 	/* All that were taken since may be of other logs. */
 	taken = READ_ONCE(space->free_counted) - left;
-	if (left > 2 * (reserved(layer, purpose) + taken + count))
+	if (left >= reserved(layer, purpose) + taken + count)
 		return true;
 	left = count_free(space, vol);
 	if (left < reserved(layer, purpose) + count && reclaim(vol))
