@@ -67,7 +67,7 @@ say() {
 			is_clean
 		done
 	done
-	start phys /tmp/4M.img
+	start phys "/tmp/${EMPTIED##* }.img"
 	daxfs-branch create a -m "$MNT"
 	say rounds empty "$MNT" files
 	is_clean
