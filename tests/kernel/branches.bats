@@ -200,7 +200,7 @@ sealed() {
 	umount "$MNT"
 	# The store that decides; and the number of new is to be given once more, which only main's log shows.
 	poke "$(table branches 0 256) + 24" "$(sealed branch 1 2)" "$DAXFS_PMEM"
-	cp --sparse=always "$DAXFS_PMEM" /tmp/begun.img
+	head -c "$(stat -c %s /tmp/base.img)" "$DAXFS_PMEM" >/tmp/begun.img
 	next=$(($(table shared 0 0) + 64))
 	dd if=/tmp/base.img of="$DAXFS_PMEM" bs=1 skip=$next seek=$next count=8 conv=notrunc status=none
 	refuse -o rw,validate,branch=main "$DAXFS_PMEM"

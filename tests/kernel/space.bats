@@ -114,6 +114,11 @@ try() {
 	done
 }
 
+# zeros FILE OFFSET BYTES
+zeros() {
+	dd if=/dev/zero of="$1" bs=64K oflag=seek_bytes iflag=count_bytes seek="$2" count="$3" conv=notrunc status=none
+}
+
 @test "punch and zero range: zeros in the range, the rest and what is mapped as it was" {
 	local at
 
@@ -125,15 +130,15 @@ try() {
 			for at in "10 20" "4000 200" "8192 4096" "12000 30000" "0 5000" "90000 10000" "99999 1"; do
 				set -- $at
 				fallocate --punch-hole -o "$1" -l "$2" "$MNT/$file"
-				dd if=/dev/zero of=/tmp/want bs=1 seek="$1" count="$2" conv=notrunc status=none
+				zeros /tmp/want "$1" "$2"
 				cmp /tmp/want "$MNT/$file"
 				fallocate --zero-range -o $(($1 / 2 + 7)) -l "$2" "$MNT/$file"
-				dd if=/dev/zero of=/tmp/want bs=1 seek=$(($1 / 2 + 7)) count="$2" conv=notrunc status=none
+				zeros /tmp/want $(($1 / 2 + 7)) "$2"
 				cmp /tmp/want "$MNT/$file"
 			done
 			fallocate --zero-range -o 99000 -l 5000 "$MNT/$file"
 			truncate -s 104000 /tmp/want
-			dd if=/dev/zero of=/tmp/want bs=1 seek=99000 count=5000 conv=notrunc status=none
+			zeros /tmp/want 99000 5000
 			cmp /tmp/want "$MNT/$file"
 		done
 		[[ $backing == dmabuf ]] || is_clean
