@@ -30,7 +30,9 @@ PKG_CONFIG ?= pkg-config
 
 # A sanitized or debug build has its own folder, so that going back and forth rebuilds nothing.
 BUILD	:= build$(if $(SAN),/san)$(if $(DEBUG),/debug)
-PACKAGES := libarchive blkid mount smartcols uuid
+# libarchive is loaded when it is needed (daxfsctl/libarchive.h), the others are linked.
+PACKAGES := blkid mount smartcols uuid
+HEADERS_ONLY := libarchive
 
 WARNINGS := -Wall -Wextra -Wformat=2 -Wmissing-prototypes -Wold-style-definition -Wpointer-arith -Wshadow \
 	-Wstrict-prototypes -Wundef -Wvla -Wwrite-strings $(if $(WERROR),-Werror)
@@ -39,7 +41,7 @@ comma	:= ,
 SANFLAGS := $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
 
 # Only what links daxfsctl asks for the libraries: `make module` needs none of them.
-PACKAGE_CFLAGS = $(eval PACKAGE_CFLAGS := $$(shell $(PKG_CONFIG) --cflags $(PACKAGES)))$(PACKAGE_CFLAGS)
+PACKAGE_CFLAGS = $(eval PACKAGE_CFLAGS := $$(shell $(PKG_CONFIG) --cflags $(PACKAGES) $(HEADERS_ONLY)))$(PACKAGE_CFLAGS)
 PACKAGE_LIBS = $(eval PACKAGE_LIBS := $$(shell $(PKG_CONFIG) --libs $(PACKAGES)))$(PACKAGE_LIBS)
 ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DDAXFS_RELEASE='"$(VERSION)"' -Iinclude $(WARNINGS) $(SANFLAGS) $(PACKAGE_CFLAGS) \
 	$(CPPFLAGS) $(CFLAGS)

@@ -7,12 +7,12 @@
  */
 #include "acl.h"
 
-#include <archive_entry.h>
 #include <grp.h>
 #include <limits.h>
 #include <linux/posix_acl.h>
 #include <linux/posix_acl_xattr.h>
 #include <pwd.h>
+#include "libarchive.h"
 
 struct slot {
 	u32 tag;
@@ -76,7 +76,7 @@ static int read_slots(struct archive_entry *entry, int type, bool ids, struct sl
 	int got, permset, tag, id, count = 0;
 	const char *name;
 
-	while (archive_entry_acl_next(entry, type, &got, &permset, &tag, &id, &name) == 0) {
+	while (la.archive_entry_acl_next(entry, type, &got, &permset, &tag, &id, &name) == 0) {
 		struct slot *slot = &slots[count];
 
 		if (count == room)
@@ -154,7 +154,7 @@ int acl_encode(struct tree *tree, struct archive_entry *entry, int type,
 	       struct xattr_value *value, u32 *mode, const char **what)
 {
 	bool is_access = type == ARCHIVE_ENTRY_ACL_TYPE_ACCESS;
-	int room = archive_entry_acl_reset(entry, type), count;
+	int room = la.archive_entry_acl_reset(entry, type), count;
 	struct slot *slots;
 	u32 tags = 0;
 

@@ -13,8 +13,6 @@
  */
 #include "tar.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <errno.h>
 #include <limits.h>
 #include <locale.h>
@@ -25,6 +23,7 @@
 #include "../kmod/core/layer.h"
 #include "acl.h"
 #include "digest.h"
+#include "libarchive.h"
 #include "member.h"
 #include "spool.h"
 #include "tarfile.h"
@@ -298,7 +297,7 @@ static int read_acl(struct tar *tar, struct node *node, struct archive_entry *en
 
 static int read_xattrs(struct tar *tar, struct node *node, struct archive_entry *entry)
 {
-	int count = archive_entry_xattr_reset(entry);
+	int count = la.archive_entry_xattr_reset(entry);
 	struct xattr_value *value;
 	const char *name;
 	const void *bytes;
@@ -310,7 +309,7 @@ static int read_xattrs(struct tar *tar, struct node *node, struct archive_entry 
 	if (!node->xattrs)
 		return no_memory(tar);
 	node->xattr_count = 0;
-	while (archive_entry_xattr_next(entry, &name, &bytes, &len) == ARCHIVE_OK) {
+	while (la.archive_entry_xattr_next(entry, &name, &bytes, &len) == ARCHIVE_OK) {
 		void *copy;
 
 		if (len > DAXFS_XATTR_VALUE_MAX)
@@ -342,8 +341,8 @@ static int read_xattrs(struct tar *tar, struct node *node, struct archive_entry 
 
 static int read_attributes(struct tar *tar, struct node *node, struct archive_entry *entry)
 {
-	s64 uid = archive_entry_uid(entry), gid = archive_entry_gid(entry);
-	long nsec = archive_entry_mtime_nsec(entry);
+	s64 uid = la.archive_entry_uid(entry), gid = la.archive_entry_gid(entry);
+	long nsec = la.archive_entry_mtime_nsec(entry);
 
 	if (uid < 0 || gid < 0 || uid >= UINT32_MAX || gid >= UINT32_MAX)
 		return blame(tar, "belongs to somebody whose number is not one of 32 bits", 0);
@@ -351,7 +350,7 @@ static int read_attributes(struct tar *tar, struct node *node, struct archive_en
 		return blame(tar, "has an impossible modification time", 0);
 	node->uid = uid;
 	node->gid = gid;
-	node->mtime = archive_entry_mtime(entry);
+	node->mtime = la.archive_entry_mtime(entry);
 	node->mtime_nsec = nsec;
 	return read_xattrs(tar, node, entry);
 }
@@ -394,7 +393,7 @@ static int read_contents(struct tar *tar, struct node *node)
 
 static int read_target(struct tar *tar, struct node *node, struct archive_entry *entry)
 {
-	const char *target = archive_entry_symlink(entry);
+	const char *target = la.archive_entry_symlink(entry);
 
 	if (!target || !*target)
 		return blame(tar, "is a symbolic link to nothing", 0);
@@ -414,7 +413,7 @@ static int read_special(struct tar *tar, struct node *node, struct archive_entry
 
 	switch (node->mode & S_IFMT) {
 	case S_IFREG:
-		size = archive_entry_size(entry);
+		size = la.archive_entry_size(entry);
 		if (size < 0 || size > INT64_MAX - (s64)DAXFS_BLOCK_SIZE)
 			return blame(tar, "has an impossible size", 0);
 		node->size = size;
@@ -424,11 +423,11 @@ static int read_special(struct tar *tar, struct node *node, struct archive_entry
 	case S_IFCHR:
 	case S_IFBLK:
 		/* More than these many bits no Linux has. */
-		if (archive_entry_rdevmajor(entry) >= 1u << 12 ||
-		    archive_entry_rdevminor(entry) >= 1u << 20)
+		if (la.archive_entry_rdevmajor(entry) >= 1u << 12 ||
+		    la.archive_entry_rdevminor(entry) >= 1u << 20)
 			return blame(tar, "has an impossible device number", 0);
-		node->device = makedev(archive_entry_rdevmajor(entry),
-				       archive_entry_rdevminor(entry));
+		node->device = makedev(la.archive_entry_rdevmajor(entry),
+				       la.archive_entry_rdevminor(entry));
 		return 0;
 	case S_IFIFO:
 		return 0;
@@ -455,7 +454,7 @@ static int read_directory(struct tar *tar, struct name *name, struct archive_ent
 			return no_memory(tar);
 		name->node = dir;
 	}
-	dir->mode = S_IFDIR | (archive_entry_mode(entry) & 07777);
+	dir->mode = S_IFDIR | (la.archive_entry_mode(entry) & 07777);
 	return read_attributes(tar, dir, entry);
 }
 
@@ -481,13 +480,13 @@ static int read_link(struct tar *tar, struct name *name, const char *target)
 
 static int read_member(struct tar *tar, struct archive_entry *entry)
 {
-	const char *link = archive_entry_hardlink(entry);
-	u32 mode = archive_entry_mode(entry);
+	const char *link = la.archive_entry_hardlink(entry);
+	u32 mode = la.archive_entry_mode(entry);
 	struct name *name;
 	struct node *node;
 	int err;
 
-	tar->path = archive_entry_pathname(entry);
+	tar->path = la.archive_entry_pathname(entry);
 	if (!tar->path || !*tar->path)
 		return tree_blame_path(tar->tree, tar->tree->members->archive,
 				       "has a member without a name", 0);

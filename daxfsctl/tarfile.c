@@ -7,14 +7,13 @@
  */
 #include "tarfile.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "libarchive.h"
 
 #define BUFFER_BYTES	(1u << 20)
 #define TAR_BLOCK	512u
@@ -38,9 +37,9 @@ static int fail(struct tarfile *tar, int err, const char *format, ...)
 
 static int damaged(struct tarfile *tar, struct archive *a)
 {
-	const char *text = archive_error_string(a);
+	const char *text = la.archive_error_string(a);
 
-	if (archive_errno(a) == ENOMEM)
+	if (la.archive_errno(a) == ENOMEM)
 		return fail(tar, ENOMEM, "cannot be read");
 	return fail(tar, 0, "the archive is damaged: %s", text ? text : "no reason is known");
 }
@@ -60,7 +59,7 @@ static int next_block(struct tarfile *tar, const void **bytes, size_t *len)
 		/* libarchive may skip without end, and few bytes may become very many. */
 		if (is_cancelled(tar))
 			return fail(tar, EINTR, "cannot be read");
-		ret = archive_read_data_block(tar->outer, bytes, len, &pos);
+		ret = la.archive_read_data_block(tar->outer, bytes, len, &pos);
 	} while (ret == ARCHIVE_OK && !*len);
 	if (ret == ARCHIVE_EOF)
 		return 0;
@@ -78,7 +77,7 @@ static la_ssize_t read_file(struct archive *a, void *priv, const void **bytes)
 		n = read(tar->fd, tar->buf, BUFFER_BYTES);
 	} while (n < 0 && errno == EINTR && !is_cancelled(tar));
 	if (n < 0) {
-		archive_set_error(a, errno, "%s", strerror(errno));
+		la.archive_set_error(a, errno, "%s", strerror(errno));
 		fail(tar, errno, "cannot be read");
 		return -1;
 	}
@@ -96,7 +95,7 @@ static la_ssize_t read_outer(struct archive *a, void *priv, const void **bytes)
 	int ret = next_block(tar, bytes, &len);
 
 	if (ret < 0) {
-		archive_set_error(a, EIO, "%s", tar->what);
+		la.archive_set_error(a, EIO, "%s", tar->what);
 		return -1;
 	}
 	if (!ret)
@@ -139,6 +138,7 @@ static int open_file(struct tarfile *tar, const char *path)
 int tarfile_open(struct tarfile *tar, const char *path, const volatile sig_atomic_t *cancelled)
 {
 	struct archive_entry *entry;
+	const char *problem;
 	int err;
 
 	memset(tar, 0, sizeof(*tar));
@@ -147,31 +147,36 @@ int tarfile_open(struct tarfile *tar, const char *path, const volatile sig_atomi
 	err = open_file(tar, path);
 	if (err)
 		return err;
+	problem = libarchive_load();
+	if (problem)
+		return fail(tar, 0, "cannot be read without libarchive: %s", problem);
 	tar->buf = malloc(BUFFER_BYTES);
-	tar->outer = archive_read_new();
-	tar->inner = archive_read_new();
+	tar->outer = la.archive_read_new();
+	tar->inner = la.archive_read_new();
 	if (!tar->buf || !tar->outer || !tar->inner)
 		return fail(tar, ENOMEM, "cannot be read");
 	/* Warns of compressions that it would need other programs for. */
-	archive_read_support_filter_all(tar->outer);
-	archive_read_support_format_raw(tar->outer);
-	archive_read_support_format_tar(tar->inner);
-	if (archive_read_open(tar->outer, tar, NULL, read_file, NULL) != ARCHIVE_OK)
+	la.archive_read_support_filter_all(tar->outer);
+	la.archive_read_support_format_raw(tar->outer);
+	la.archive_read_support_format_tar(tar->inner);
+	if (la.archive_read_open(tar->outer, tar, NULL, read_file, NULL) != ARCHIVE_OK)
 		return damaged(tar, tar->outer);
 	/* Anything but nothing is raw data. */
-	if (archive_read_next_header(tar->outer, &entry) != ARCHIVE_OK)
+	if (la.archive_read_next_header(tar->outer, &entry) != ARCHIVE_OK)
 		return damaged(tar, tar->outer);
-	if (archive_filter_count(tar->outer) > 1)
+	if (la.archive_filter_count(tar->outer) > 1)
 		tar->is_plain = false;
-	if (archive_read_open(tar->inner, tar, NULL, read_outer, NULL) != ARCHIVE_OK)
+	if (la.archive_read_open(tar->inner, tar, NULL, read_outer, NULL) != ARCHIVE_OK)
 		return fail(tar, 0, "is not a tar archive");
 	return 0;
 }
 
 void tarfile_close(struct tarfile *tar)
 {
-	archive_read_free(tar->inner);
-	archive_read_free(tar->outer);
+	if (tar->inner)
+		la.archive_read_free(tar->inner);
+	if (tar->outer)
+		la.archive_read_free(tar->outer);
 	free(tar->buf);
 	if (tar->fd >= 0)
 		close(tar->fd);
@@ -191,7 +196,7 @@ void tarfile_close(struct tarfile *tar)
  */
 static int end(struct tarfile *tar)
 {
-	la_int64_t header = archive_read_header_position(tar->inner);
+	la_int64_t header = la.archive_read_header_position(tar->inner);
 	const void *bytes;
 	size_t len;
 	int ret;
@@ -216,8 +221,8 @@ static bool is_incomplete(int ret, const char *text)
 
 int tarfile_next(struct tarfile *tar, struct archive_entry **entry)
 {
-	int ret = archive_read_next_header(tar->inner, entry);
-	const char *text = archive_error_string(tar->inner), *name;
+	int ret = la.archive_read_next_header(tar->inner, entry);
+	const char *text = la.archive_error_string(tar->inner), *name;
 
 	if (ret == ARCHIVE_EOF)
 		return end(tar);
@@ -225,7 +230,7 @@ int tarfile_next(struct tarfile *tar, struct archive_entry **entry)
 		return damaged(tar, tar->inner);
 	if (!is_incomplete(ret, text))
 		return 1;
-	name = archive_entry_pathname(*entry);
+	name = la.archive_entry_pathname(*entry);
 	return fail(tar, 0, "the archive is damaged: %s, at %s", text ? text : "some header",
 		    name ? name : "no name");
 }
@@ -236,7 +241,7 @@ int tarfile_read(struct tarfile *tar, const void **bytes, size_t *len, u64 *pos,
 	const u8 *p;
 	int ret;
 
-	ret = archive_read_data_block(tar->inner, bytes, len, &at);
+	ret = la.archive_read_data_block(tar->inner, bytes, len, &at);
 	if (ret == ARCHIVE_EOF)
 		return 0;
 	if (ret != ARCHIVE_OK)

@@ -509,3 +509,24 @@ for i in range(10):
 	misused 2 mkdaxfs --tar "$archive"
 	[[ ! -e $image ]]
 }
+
+@test "libarchive is loaded for a tar only: without it everything else works, and that is said" {
+	run readelf -d "$(command -v daxfsctl)"
+	[[ $status == 0 && $output == *NEEDED*libc.so* && $output != *libarchive* ]]
+	((EUID == 0)) || skip "only root can hide a library"
+	mkdir d
+	echo contents >d/file
+	tar -cf d.tar -C d file
+	: >none
+	cat >hidden <<-'SH'
+		lib=$(ldconfig -p | sed -n 's/^[[:space:]]*libarchive\.so\.13 .*=> //p' | head -n 1)
+		mount --bind none "$(realpath "$lib")" || exit 99
+		mkdaxfs -q -d d -o made.img || exit 98
+		mkdaxfs -q --tar d.tar -o tar.img
+	SH
+	PATH=$PATH:/sbin run unshare -m bash hidden
+	echo "$output"
+	[ "$status" -eq 1 ]
+	[[ $output == *"d.tar: cannot be read without libarchive: "* ]]
+	[[ -s made.img && ! -e tar.img ]]
+}
