@@ -71,19 +71,12 @@ try() {
 
 
 @test "fallocate is all or nothing: without space for all of it size, times, blocks, contents and free space stay" {
-	local free=$((64 << 20)) mode
-
 	for backing in $(backings); do
 		start "$backing" /tmp/base.img
 		for file in new kept own; do
 			[[ $file != new ]] || : >"$MNT/new"
 			[[ $file != own ]] || cp /tmp/base/kept "$MNT/own"
-			# Plain, with KEEP_SIZE, ZERO_RANGE and both.
-			for mode in 0 1 0x10 0x11; do
-				try too-much "$MNT/$file" $mode 0 $free
-				try too-much "$MNT/$file" $mode 1000 $free
-				try too-much "$MNT/$file" $mode 123456 $free
-			done
+			try too-much "$MNT/$file" $((64 << 20))
 		done
 		cmp /tmp/base/kept "$MNT/kept"
 		cmp /tmp/base/kept "$MNT/own"
@@ -114,33 +107,13 @@ try() {
 	done
 }
 
-# zeros FILE OFFSET BYTES
-zeros() {
-	dd if=/dev/zero of="$1" bs=64K oflag=seek_bytes iflag=count_bytes seek="$2" count="$3" conv=notrunc status=none
-}
-
 @test "punch and zero range: zeros in the range, the rest and what is mapped as it was" {
-	local at
-
 	for backing in $(backings); do
 		start "$backing" /tmp/base.img
-		for file in changed own; do
-			[[ $file != own ]] || cp /tmp/base/changed "$MNT/own"
-			cp /tmp/base/changed /tmp/want
-			for at in "10 20" "4000 200" "8192 4096" "12000 30000" "0 5000" "90000 10000" "99999 1"; do
-				set -- $at
-				fallocate --punch-hole -o "$1" -l "$2" "$MNT/$file"
-				zeros /tmp/want "$1" "$2"
-				cmp /tmp/want "$MNT/$file"
-				fallocate --zero-range -o $(($1 / 2 + 7)) -l "$2" "$MNT/$file"
-				zeros /tmp/want $(($1 / 2 + 7)) "$2"
-				cmp /tmp/want "$MNT/$file"
-			done
-			fallocate --zero-range -o 99000 -l 5000 "$MNT/$file"
-			truncate -s 104000 /tmp/want
-			zeros /tmp/want 99000 5000
-			cmp /tmp/want "$MNT/$file"
-		done
+		try zeros "$MNT/changed"
+		cp /tmp/base/changed "$MNT/own"
+		try zeros "$MNT/own"
+		cmp "$MNT/changed" "$MNT/own"
 		[[ $backing == dmabuf ]] || is_clean
 		unmount_all
 	done

@@ -78,11 +78,9 @@ static void refused(char **arg)
 	}
 }
 
-/* FILE MODE POS LEN: fallocate has no space for that, and nothing has changed. */
-static void too_much(char **arg)
+/* fallocate has no space for that, and nothing has changed. */
+static void refused_for_space(const char *path, int fd, int mode, off_t pos, off_t len)
 {
-	int fd = open_or_fail(arg[0], O_RDWR), mode = strtol(arg[1], NULL, 0);
-	off_t pos = strtoll(arg[2], NULL, 0), len = strtoll(arg[3], NULL, 0);
 	struct statfs fs_before, fs_after;
 	struct stat before, after;
 	static char old[1 << 20], now[1 << 20];
@@ -91,12 +89,12 @@ static void too_much(char **arg)
 	fsync(fd);
 	n = pread(fd, old, sizeof(old), 0);
 	if (fstat(fd, &before) || fstatfs(fd, &fs_before))
-		fail("%s: %s", arg[0], strerror(errno));
+		fail("%s: %s", path, strerror(errno));
 	if (!fallocate(fd, mode, pos, len) || errno != ENOSPC)
 		fail("fallocate %d %lld %lld: %s, not ENOSPC", mode, (long long)pos, (long long)len,
 		     strerror(errno));
 	if (fstat(fd, &after) || fstatfs(fd, &fs_after))
-		fail("%s: %s", arg[0], strerror(errno));
+		fail("%s: %s", path, strerror(errno));
 	if (after.st_size != before.st_size)
 		fail("%lld bytes have become %lld", (long long)before.st_size, (long long)after.st_size);
 	if (after.st_blocks > before.st_blocks + 16)
@@ -111,6 +109,70 @@ static void too_much(char **arg)
 		     (unsigned long long)fs_after.f_bfree);
 	if (pread(fd, now, sizeof(now), 0) != n || memcmp(old, now, n > 0 ? n : 0))
 		fail("its contents have changed");
+}
+
+/* FILE and more BYTES than there are, in each mode and from more than one place. */
+static void too_much(char **arg)
+{
+	static const int modes[] = { 0, FALLOC_FL_KEEP_SIZE, FALLOC_FL_ZERO_RANGE,
+				     FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE };
+	static const off_t places[] = { 0, 1000, 123456 };
+	int fd = open_or_fail(arg[0], O_RDWR);
+
+	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
+		for (size_t j = 0; j < sizeof(places) / sizeof(places[0]); j++)
+			refused_for_space(arg[0], fd, modes[i], places[j], strtoll(arg[1], NULL, 0));
+}
+
+/* ---- zeros in a range ---- */
+
+static char wanted[200000];
+
+/* The file is as wanted, seen through read and through a mapping that has been there before. */
+static void expect_wanted(int fd, const char *map, off_t size, const char *what, off_t pos, off_t len)
+{
+	static char now[sizeof(wanted)];
+
+	if (pread(fd, now, sizeof(now), 0) != size)
+		fail("%s %lld %lld: it is not %lld bytes", what, (long long)pos, (long long)len,
+		     (long long)size);
+	if (memcmp(now, wanted, size))
+		fail("%s %lld %lld: read shows other bytes", what, (long long)pos, (long long)len);
+	if (memcmp(map, wanted, size))
+		fail("%s %lld %lld: the mapping shows other bytes", what, (long long)pos, (long long)len);
+}
+
+/* FILE of 100,000 bytes. */
+static void zeros(char **arg)
+{
+	static const struct {
+		off_t pos, len;
+	} at[] = { { 10, 20 },	     { 4000, 200 }, { 8192, 4096 },  { 12000, 30000 },
+		   { 0, 5000 },	     { 90000, 10000 }, { 99999, 1 } };
+	int fd = open_or_fail(arg[0], O_RDWR);
+	off_t size = pread(fd, wanted, sizeof(wanted), 0);
+	char *map = mmap(NULL, sizeof(wanted), PROT_READ, MAP_SHARED, fd, 0);
+
+	if (size != 100000 || map == MAP_FAILED)
+		fail("%s: %lld bytes, or no mapping", arg[0], (long long)size);
+	expect_wanted(fd, map, size, "at first", 0, 0);
+	for (size_t i = 0; i < sizeof(at) / sizeof(at[0]); i++) {
+		off_t pos = at[i].pos, len = at[i].len;
+
+		if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, pos, len))
+			fail("punch: %s", strerror(errno));
+		memset(wanted + pos, 0, len);
+		expect_wanted(fd, map, size, "punch", pos, len);
+		pos = pos / 2 + 7;
+		if (fallocate(fd, FALLOC_FL_ZERO_RANGE, pos, len))
+			fail("zero range: %s", strerror(errno));
+		memset(wanted + pos, 0, len);
+		expect_wanted(fd, map, size, "zero range", pos, len);
+	}
+	if (fallocate(fd, FALLOC_FL_ZERO_RANGE, 99000, 5000))
+		fail("zero range past the end: %s", strerror(errno));
+	memset(wanted + 99000, 0, 5000);
+	expect_wanted(fd, map, 104000, "zero range", 99000, 5000);
 }
 
 /* ---- the end of the range ---- */
@@ -438,8 +500,8 @@ static const struct {
 	int arguments;
 	void (*run)(char **arg);
 } table[] = {
-	{ "refused", 2, refused },	   { "too-much", 4, too_much }, { "limits", 1, limits },
-	{ "limits-more", 1, limits_more }, { "at-once", 2, at_once },	{ "write-all", 1, write_all },
+	{ "refused", 2, refused },	   { "too-much", 2, too_much }, { "limits", 1, limits },
+	{ "limits-more", 1, limits_more }, { "at-once", 2, at_once },	{ "write-all", 1, write_all },	{ "zeros", 1, zeros },
 };
 
 int main(int argc, char **argv)
