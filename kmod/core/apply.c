@@ -413,7 +413,7 @@ static void take_in(struct dxc_layer *layer, const struct dxc_item *item, struct
 		apply_range(layer, item, ap);
 		break;
 	case DAXFS_ITEM_SYMLINK:
-		layer->live_bytes += dxc_name_bytes(item->len);
+		layer->live_bytes += dxc_item_cost(layer, dxc_name_bytes(item->len));
 		if (ap->target)
 			item->node->target = ap->target;
 		ap->target = NULL;

@@ -19,7 +19,7 @@ struct compaction {
 	void *buf;			/* the layer's scratch may hold what waits for room */
 	struct dxc_record rec;
 	u64 bytes;
-	u32 chunks;
+	u32 chunks, chunks_max;
 };
 
 bool dxc_layer_wants_compaction(const struct dxc_layer *layer)
@@ -59,9 +59,12 @@ static int flush(struct compaction *co)
 		err = dxc_space_take_segment(co->layer, co->rec.size, DXC_COMPACTS, &chunk, &count);
 		if (err)
 			return err;
+		/* One that is longer than the old one is worth nothing. */
+		err = co->chunks + count > co->chunks_max ? -ENOSPC : 0;
 		co->chunks += count;
 		/* Named by nothing before it is complete. */
-		err = dxc_log_extend(vol, &co->log, 0, chunk, count, &co->rec);
+		if (!err)
+			err = dxc_log_extend(vol, &co->log, 0, chunk, count, &co->rec);
 		if (err)
 			dxc_space_drop_segment(co->layer, chunk, count);
 	}
@@ -70,10 +73,21 @@ static int flush(struct compaction *co)
 	return err;
 }
 
+/* A record that fits the rest of the segment goes on to the end of that at most. */
+static u32 record_limit(const struct compaction *co)
+{
+	u32 rest = 0;
+
+	if (co->log.chunk != DXC_NO_CHUNK)
+		rest = dxc_log_size(co->layer->vol, &co->log) - co->log.used;
+	return rest >= co->rec.size ? min_t(u32, rest, RECORD_BYTES) : RECORD_BYTES;
+}
+
 /* Before so many items are added, of that many bytes together. */
 static int make_room(struct compaction *co, u32 items, u32 bytes)
 {
-	if (co->rec.size + bytes <= RECORD_BYTES && co->rec.items + items <= DAXFS_ITEMS_MAX)
+	if (co->rec.size + bytes <= record_limit(co) &&
+	    co->rec.items + items <= DAXFS_ITEMS_MAX)
 		return 0;
 	return flush(co);
 }
@@ -216,7 +230,7 @@ static void drop_chain(struct dxc_layer *layer, const struct dxc_log *log)
 
 int dxc_layer_compact(struct dxc_layer *layer)
 {
-	struct compaction co = { .layer = layer };
+	struct compaction co = { .layer = layer, .chunks_max = layer->log_chunks };
 	struct dxc_log old = layer->log;
 	u32 chunks = layer->log_chunks;
 	int err;

@@ -70,15 +70,19 @@ void dxc_nodes_reserve(struct dxc_layer *layer, u32 more)
 }
 
 /* What compaction writes for it, but for its names. */
-static u64 node_bytes(const struct dxc_node *node)
+static u64 node_bytes(const struct dxc_layer *layer, const struct dxc_node *node)
 {
 	u64 n = sizeof(struct daxfs_item_inode) +
 		(u64)node->map.run_count * sizeof(struct daxfs_item_range);
 	const struct dxc_layer_xattr *xa;
 
 	for (xa = node->xattrs; xa; xa = xa->next)
-		n += dxc_xattr_bytes(xa);
-	return node->target ? n + dxc_name_bytes(strlen(node->target)) : n;
+		n += dxc_item_cost(layer, dxc_xattr_bytes(xa));
+	/* That it was shorter once. */
+	if (!node->is_new && S_ISREG(node->attr.mode))
+		n += sizeof(struct daxfs_item_range);
+	return node->target ?
+		n + dxc_item_cost(layer, dxc_name_bytes(strlen(node->target))) : n;
 }
 
 void dxc_node_add(struct dxc_layer *layer, struct dxc_node *node)
@@ -89,7 +93,7 @@ void dxc_node_add(struct dxc_layer *layer, struct dxc_node *node)
 	node->next = *head;
 	*head = node;
 	layer->node_count++;
-	layer->live_bytes += node_bytes(node);
+	layer->live_bytes += node_bytes(layer, node);
 }
 
 void dxc_node_remove(struct dxc_layer *layer, struct dxc_node *node)
@@ -101,7 +105,7 @@ void dxc_node_remove(struct dxc_layer *layer, struct dxc_node *node)
 		at = &(*at)->next;
 	*at = node->next;
 	layer->node_count--;
-	layer->live_bytes -= node_bytes(node);
+	layer->live_bytes -= node_bytes(layer, node);
 }
 
 int dxc_node_get(struct dxc_layer *layer, dxc_ino ino, struct dxc_node **found)
@@ -137,11 +141,30 @@ int dxc_node_get(struct dxc_layer *layer, dxc_ino ino, struct dxc_node **found)
 	return 0;
 }
 
+/* Nobody can ask for them any more, whatever number stays in the layer. */
+static void drop_xattrs(struct dxc_layer *layer, struct dxc_node *node)
+{
+	struct dxc_layer_xattr *xa;
+
+	while ((xa = node->xattrs)) {
+		node->xattrs = xa->next;
+		layer->live_bytes -= dxc_item_cost(layer, dxc_xattr_bytes(xa));
+		dxc_free(xa);
+	}
+	dxc_free(node->xattr_table);
+	node->xattr_table = NULL;
+	node->xattr_mask = 0;
+	node->xattrs_end = NULL;
+	node->xattr_count = 0;
+	node->xattr_list = 0;
+}
+
 void dxc_node_drop(struct dxc_layer *layer, struct dxc_node *node)
 {
 	layer->live_bytes -= (u64)node->map.run_count * sizeof(struct daxfs_item_range);
 	dxc_blockmap_free(&node->map);
 	node->forgotten = true;
+	drop_xattrs(layer, node);
 	/*
 	 * A number that is known below stays, to say that it is gone. So does a
 	 * directory that has names, says a log that lies: they refer to it.
@@ -282,7 +305,7 @@ void dxc_xattr_put(struct dxc_layer *layer, struct dxc_node *node, struct dxc_la
 	old = dxc_xattr_in_node(layer, node, xa->prefix, (const char *)xa->bytes, xa->name_len);
 	if (old) {
 		at = remove_xattr(node, old);
-		layer->live_bytes -= dxc_xattr_bytes(old);
+		layer->live_bytes -= dxc_item_cost(layer, dxc_xattr_bytes(old));
 		if (!old->removed)
 			node->xattr_list -= dxc_xattr_list_bytes(old->prefix, old->name_len);
 		dxc_free(old);
@@ -294,7 +317,7 @@ void dxc_xattr_put(struct dxc_layer *layer, struct dxc_node *node, struct dxc_la
 	if (!xa->removed)
 		node->xattr_list += dxc_xattr_list_bytes(xa->prefix, xa->name_len);
 	insert_xattr(node, xa, at);
-	layer->live_bytes += dxc_xattr_bytes(xa);
+	layer->live_bytes += dxc_item_cost(layer, dxc_xattr_bytes(xa));
 }
 
 /* ---- names ---- */
@@ -380,6 +403,12 @@ int dxc_slots_reserve(struct dxc_node *dir, u32 more)
 	return 0;
 }
 
+/* A name over one that the layers below have is that one taken away, and itself. */
+static u32 name_bytes(const struct dxc_name *name)
+{
+	return dxc_name_bytes(name->len) * (name->covers && !name->whiteout ? 2 : 1);
+}
+
 void dxc_name_chain(struct dxc_layer *layer, struct dxc_name *name)
 {
 	struct dxc_name **head = &layer->names[name->hash & layer->name_mask];
@@ -387,7 +416,7 @@ void dxc_name_chain(struct dxc_layer *layer, struct dxc_name *name)
 	name->next = *head;
 	*head = name;
 	layer->name_count++;
-	layer->live_bytes += dxc_name_bytes(name->len);
+	layer->live_bytes += name_bytes(name);
 }
 
 void dxc_name_add(struct dxc_layer *layer, struct dxc_node *dir, struct dxc_name *name,
@@ -412,7 +441,7 @@ void dxc_name_remove(struct dxc_layer *layer, struct dxc_node *dir, struct dxc_n
 		at = &(*at)->next;
 	*at = name->next;
 	layer->name_count--;
-	layer->live_bytes -= dxc_name_bytes(name->len);
+	layer->live_bytes -= name_bytes(name);
 	if (name->slot == DXC_NO_INDEX) {
 		dir->whiteouts--;
 		return;

@@ -205,6 +205,17 @@ static inline u32 dxc_xattr_bytes(const struct dxc_layer_xattr *xa)
 	return (sizeof(struct daxfs_item_xattr) + xa->name_len + xa->value_len + 7) & ~7u;
 }
 
+/*
+ * What an item of so many bytes takes of a log at most: where a long one does not fit, up to as
+ * much as itself is left over of the segment before it.
+ */
+static inline u32 dxc_item_cost(const struct dxc_layer *layer, u32 bytes)
+{
+	u32 chunk = layer->vol->chunk_size;
+
+	return bytes <= chunk / 12 ? bytes : bytes + min_t(u32, bytes, chunk);
+}
+
 /* ---- apply.c ---- */
 
 /* What a record needs, found before it is appended. */

@@ -23,6 +23,7 @@ static const struct {
 	{ "mounts", mounts_tests },
 	{ "views", views_tests },
 	{ "layers", layers_tests },
+	{ "fullness", fullness_tests },
 	{ "lies", lies_tests },
 	{ "repair", repair_tests },
 	{ "races", races_tests },

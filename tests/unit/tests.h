@@ -17,6 +17,7 @@ void crashes_tests(void);
 void mounts_tests(void);
 void views_tests(void);
 void layers_tests(void);
+void fullness_tests(void);
 void lies_tests(void);
 void repair_tests(void);
 void races_tests(void);
