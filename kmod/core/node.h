@@ -249,7 +249,9 @@ void dxc_apply_cancel(struct dxc_layer *layer, const void *record, u32 size,
 /* What a chunk is taken for: each may leave fewer of them free than the one before. */
 enum dxc_purpose {
 	DXC_GROWS,
-	DXC_FREES,		/* an operation that makes room */
+	DXC_TRIMS,		/* makes room or not, and may do so any number of times */
+	DXC_HIDES,		/* takes away a name that the layers below have: each once */
+	DXC_FREES,		/* takes away what the layer has: it becomes less by that */
 	DXC_COMPACTS,
 };
 
@@ -308,6 +310,6 @@ bool dxc_layer_squeeze(struct dxc_layer *layer);
  * Appends a record to the layer's log, with a new chunk if it needs one; for
  * that the log may be compacted. The record may be in the scratch.
  */
-int dxc_layer_append(struct dxc_layer *layer, struct dxc_record *rec, bool freeing);
+int dxc_layer_append(struct dxc_layer *layer, struct dxc_record *rec, enum dxc_purpose purpose);
 
 #endif

@@ -6,9 +6,8 @@
  */
 #include "node.h"
 
-int dxc_layer_append(struct dxc_layer *layer, struct dxc_record *rec, bool freeing)
+int dxc_layer_append(struct dxc_layer *layer, struct dxc_record *rec, enum dxc_purpose purpose)
 {
-	enum dxc_purpose purpose = freeing ? DXC_FREES : DXC_GROWS;
 	dxc_chunk chunk;
 	u32 count;
 	int err;
@@ -49,7 +48,7 @@ static void start(struct dxc_layer *layer, struct dxc_record *rec)
 	dxc_record_start(rec, layer->scratch, there ? DAXFS_RECORD_MAX : 0);
 }
 
-static int finish(struct dxc_layer *layer, struct dxc_record *rec, bool freeing)
+static int finish(struct dxc_layer *layer, struct dxc_record *rec, enum dxc_purpose purpose)
 {
 	struct dxc_apply ap;
 	int err;
@@ -59,7 +58,7 @@ static int finish(struct dxc_layer *layer, struct dxc_record *rec, bool freeing)
 	err = dxc_apply_prepare(layer, rec->buf, rec->size, rec->ranges, false, &ap, NULL);
 	if (err)
 		return err;
-	err = dxc_layer_append(layer, rec, freeing);
+	err = dxc_layer_append(layer, rec, purpose);
 	if (err) {
 		dxc_apply_cancel(layer, rec->buf, rec->size, &ap);
 		return err;
@@ -98,7 +97,7 @@ int dxc_op_create(struct dxc_layer *layer, struct dxc_attr *dir, const char *nam
 		dxc_record_link(&rec, dir->ino, name, len, attr->ino,
 				dxc_type_of_mode(attr->mode));
 	}
-	err = finish(layer, &rec, false);
+	err = finish(layer, &rec, DXC_GROWS);
 	if (err && dir)
 		dir->nlink = nlink;
 	return err;
@@ -116,7 +115,7 @@ int dxc_op_link(struct dxc_layer *layer, struct dxc_attr *dir, const char *name,
 	dxc_record_inode(&rec, attr);
 	dxc_record_inode(&rec, dir);
 	dxc_record_link(&rec, dir->ino, name, len, attr->ino, dxc_type_of_mode(attr->mode));
-	err = finish(layer, &rec, false);
+	err = finish(layer, &rec, DXC_GROWS);
 	if (err)
 		attr->nlink = nlink;
 	return err;
@@ -133,6 +132,28 @@ static void lose_name(struct dxc_attr *attr, struct dxc_attr *dir)
 	}
 }
 
+/* Has the layer blocks of it? Holes give nothing back. */
+static bool has_blocks(const struct dxc_node *node)
+{
+	struct dxc_place at = { 0, DXC_NO_INDEX };
+
+	while (dxc_blockmap_next(&node->map, &at))
+		if (dxc_blockmap_at(&node->map, at)->data)
+			return true;
+	return false;
+}
+
+/* What goes with the name: nothing that the layer has, if the name is of those below, and the inode. */
+static enum dxc_purpose loses(const struct dxc_layer *layer, dxc_ino dir, const char *name, u32 len,
+			      dxc_ino ino)
+{
+	u32 hash = dxc_layer_hash(layer, dir, name, len);
+	const struct dxc_node *node = dxc_node_find(layer, ino);
+
+	return dxc_name_find(layer, dir, hash, name, len) ||
+		(node && (has_blocks(node) || node->xattrs)) ? DXC_FREES : DXC_HIDES;
+}
+
 int dxc_op_unlink(struct dxc_layer *layer, struct dxc_attr *dir, const char *name, u32 len,
 		  struct dxc_attr *attr)
 {
@@ -145,7 +166,7 @@ int dxc_op_unlink(struct dxc_layer *layer, struct dxc_attr *dir, const char *nam
 	dxc_record_unlink(&rec, dir->ino, name, len, attr->ino);
 	dxc_record_inode(&rec, attr);
 	dxc_record_inode(&rec, dir);
-	err = finish(layer, &rec, true);
+	err = finish(layer, &rec, loses(layer, dir->ino, name, len, attr->ino));
 	if (err) {
 		attr->nlink = nlink;
 		dir->nlink = dir_nlink;
@@ -198,7 +219,7 @@ int dxc_op_rename(struct dxc_layer *layer, struct dxc_rename *rn)
 	else if (rn->whiteout)
 		dxc_record_link(&rec, rn->old_dir->ino, rn->old_name, rn->old_len,
 				rn->whiteout->ino, dxc_type_of_mode(rn->whiteout->mode));
-	err = finish(layer, &rec, false);
+	err = finish(layer, &rec, DXC_GROWS);
 	if (!err)
 		return 0;
 	*rn->old_dir = old_dir;
@@ -218,7 +239,7 @@ int dxc_op_setattr(struct dxc_layer *layer, const struct dxc_attr *attr)
 	start(layer, &rec);
 	dxc_record_inode(&rec, attr);
 	/* It may happen any number of times, and makes no room. */
-	return finish(layer, &rec, false);
+	return finish(layer, &rec, DXC_GROWS);
 }
 
 static void make_zero(const struct dxc_volume *vol, dxc_off off, u32 len)
@@ -302,6 +323,14 @@ int dxc_op_clean_end(struct dxc_layer *layer, const struct dxc_attr *attr,
 	return err;
 }
 
+/* What a file that becomes shorter makes of the space: blocks of layers below do not come back. */
+static enum dxc_purpose cuts(const struct dxc_layer *layer, dxc_ino ino)
+{
+	const struct dxc_node *node = dxc_node_find(layer, ino);
+
+	return node && has_blocks(node) ? DXC_FREES : DXC_TRIMS;
+}
+
 int dxc_op_resize(struct dxc_layer *layer, struct dxc_attr *attr, const struct dxc_inode *base,
 		  u64 size, struct dxc_finding *f)
 {
@@ -333,7 +362,7 @@ int dxc_op_resize(struct dxc_layer *layer, struct dxc_attr *attr, const struct d
 	dxc_record_inode(&rec, attr);
 	if (copy)
 		dxc_record_range(&rec, attr->ino, shorter / DAXFS_BLOCK_SIZE, 1, copy);
-	err = finish(layer, &rec, size < before && !copy);
+	err = finish(layer, &rec, size < before && !copy ? cuts(layer, attr->ino) : DXC_GROWS);
 	if (err) {
 		attr->size = before;
 		if (copy)
@@ -357,7 +386,7 @@ int dxc_op_map(struct dxc_layer *layer, const struct dxc_attr *attr, u64 block, 
 	start(layer, &rec);
 	dxc_record_inode(&rec, attr);
 	dxc_record_range(&rec, attr->ino, block, count, off);
-	return finish(layer, &rec, false);
+	return finish(layer, &rec, DXC_GROWS);
 }
 
 int dxc_op_punch(struct dxc_layer *layer, const struct dxc_attr *attr, u64 block, u64 count)
@@ -367,7 +396,7 @@ int dxc_op_punch(struct dxc_layer *layer, const struct dxc_attr *attr, u64 block
 	start(layer, &rec);
 	dxc_record_inode(&rec, attr);
 	dxc_record_range(&rec, attr->ino, block, count, 0);
-	return finish(layer, &rec, true);
+	return finish(layer, &rec, DXC_TRIMS);
 }
 
 int dxc_op_xattr(struct dxc_layer *layer, const struct dxc_attr *attr, u32 prefix,
@@ -378,7 +407,7 @@ int dxc_op_xattr(struct dxc_layer *layer, const struct dxc_attr *attr, u32 prefi
 	start(layer, &rec);
 	dxc_record_inode(&rec, attr);
 	dxc_record_xattr(&rec, attr->ino, prefix, name, len, value, value_len);
-	return finish(layer, &rec, !value);
+	return finish(layer, &rec, value ? DXC_GROWS : DXC_TRIMS);
 }
 
 static void free_run(struct dxc_layer *layer, const struct dxc_run *run)

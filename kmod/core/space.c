@@ -236,17 +236,24 @@ static u32 headroom(const struct dxc_volume *vol)
 }
 
 /*
- * Chunks that a new log would take: compaction gives the old one back when the
- * new one is complete. Records do not fill segments to the last byte, and each
- * has a header.
+ * Chunks that a new log would take, with so many bytes more in so many chunks
+ * more: compaction gives the old one back when the new one is complete. Records
+ * do not fill segments to the last byte, and each has a header; so it was in the
+ * old one, which other kernels know the length of.
  */
-static u32 compaction_needs(const struct dxc_layer *layer)
+static u32 compaction_needs(const struct dxc_layer *layer, u64 bytes, u32 chunks)
 {
-	u64 need = layer->live_bytes / layer->vol->chunk_size;
+	u64 need = (layer->live_bytes + bytes) / layer->vol->chunk_size;
 
-	if (!layer->log_chunks)
-		return 0;
-	return min_t(u64, need + need / 8 + 2, dxc_chunk_count(layer->vol));
+	chunks += layer->log_chunks;
+	return min_t(u64, need + need / 8 + 2, chunks + chunks / 8);
+}
+
+/* What the records cost at most that the log takes without asking for a chunk. */
+static u64 log_room(const struct dxc_layer *layer)
+{
+	return layer->log.chunk == DXC_NO_CHUNK ? 0 :
+		2ull * (dxc_log_size(layer->vol, &layer->log) - layer->log.used);
 }
 
 /* Changes a sum by what one of its parts becomes. */
@@ -267,7 +274,8 @@ static void change_part(__le64 *sum, u32 *part, u32 new)
 
 void dxc_space_reserve(struct dxc_layer *layer)
 {
-	change_part(&layer->space->kept, &layer->kept, compaction_needs(layer));
+	change_part(&layer->space->kept, &layer->kept,
+		    compaction_needs(layer, log_room(layer), 0));
 	change_part(&layer->space->noted_logs, &layer->noted_logs, layer->log_chunks);
 }
 
@@ -281,35 +289,47 @@ void dxc_space_let_go(struct dxc_layer *layer)
 }
 
 /*
- * Chunks for taking names of the base away: each leaves a whiteout and the
- * inode, which says that it is gone, and these are written once more by
- * compaction. An entry of the base's directories takes about half of that. A
- * base may have more names than the area could hold: then it is a part.
+ * Chunks for taking names away that are not the layer's own: each leaves a
+ * whiteout and the inode, which says that it is gone, and these are written once
+ * more by compaction. Of an entry of the base's directories that is six times as
+ * much as itself, of a name in the log of a parent, which any log may be of, twice.
+ * There may be more names than the area could hold: then it is a part.
  */
-static u32 deletion_needs(const struct dxc_volume *vol)
+static u64 deletion_needs(const struct dxc_volume *vol, u64 logs)
 {
-	u64 need = vol->area[DAXFS_AREA_DIRS].length / vol->chunk_size * 9 / 2;
+	u64 base = vol->area[DAXFS_AREA_DIRS].length;
+	u32 count = dxc_chunk_count(vol);
 
-	return min_t(u64, need, dxc_chunk_count(vol) / 8);
+	base = base / vol->chunk_size * 25 / 4 + base % vol->chunk_size * 25 / 4 / vol->chunk_size;
+	return min_t(u64, base + logs * 9 / 4, max_t(u32, count / 8, 4 * headroom(vol)));
 }
 
 /*
  * Free chunks that may not be taken for this: each log can be compacted,
  * whatever the others write. One that is not loaded here, as another kernel
- * writes it or nobody has mounted it, does not get longer by that. Beyond this,
+ * writes it or nobody has mounted it, does not get longer by that; nor do other
+ * kernels know more of the logs here than how long they are. Beyond this,
  * what only operations that make room may take: each writes a record before it
  * does. That is a part of the logs, whichever of them it will be, so that it is
- * not written anew for each few of them, and what deleting the base takes.
+ * not written anew for each few of them, and what deleting takes that frees
+ * nothing. log: so many are for the log.
  */
-static u64 reserved(const struct dxc_layer *layer, enum dxc_purpose purpose)
+static u64 reserved(const struct dxc_layer *layer, enum dxc_purpose purpose, u32 log)
 {
-	u64 kept = le64_to_cpu(READ_ONCE(layer->space->kept)) - layer->kept +
-		compaction_needs(layer) + READ_ONCE(layer->space->other_logs);
-	u64 reserve = kept + headroom(layer->vol);
+	const struct dxc_space *space = layer->space;
+	const struct dxc_volume *vol = layer->vol;
+	u64 others = le64_to_cpu(READ_ONCE(space->kept)) - layer->kept, logs, more;
+	u64 far = READ_ONCE(space->other_logs);
 
-	if (purpose == DXC_GROWS)
-		reserve += kept / 8 + headroom(layer->vol) + deletion_needs(layer->vol);
-	return reserve;
+	if (purpose == DXC_FREES)
+		return others + compaction_needs(layer, 0, 0) + far + headroom(vol);
+	others += compaction_needs(layer, log ? 2ull * log * vol->chunk_size : log_room(layer),
+				   log);
+	logs = max_t(u64, others, le64_to_cpu(READ_ONCE(space->noted_logs)) + log) + far;
+	more = purpose == DXC_HIDES ? 0 : deletion_needs(vol, logs);
+	if (purpose == DXC_TRIMS)
+		more /= 2;
+	return logs + logs / 8 + 2 * headroom(vol) + more;
 }
 
 u64 dxc_space_left(const struct dxc_layer *layer, bool later)
@@ -321,14 +341,14 @@ u64 dxc_space_left(const struct dxc_layer *layer, bool later)
 	for (i = 0; later && i < count; i++)
 		if (!dxc_chunk_read(layer->vol, i, &use))
 			n += use.kind == DAXFS_CHUNK_FREED;
-	reserve = reserved(layer, DXC_GROWS);
+	reserve = reserved(layer, DXC_GROWS, 0);
 	n = n > reserve ? n - reserve : 0;
 	return n * layer->space->chunk_blocks + layer->free_blocks +
 	       (later ? layer->retired_blocks : 0);
 }
 
 /* May so many more be taken for this? Counts anew when half of what there was for it is taken. */
-static bool has_plenty(struct dxc_layer *layer, enum dxc_purpose purpose, u32 count)
+static bool has_plenty(struct dxc_layer *layer, enum dxc_purpose purpose, u32 count, u32 log)
 {
 	struct dxc_space *space = layer->space;
 	const struct dxc_volume *vol = layer->vol;
@@ -340,12 +360,12 @@ static bool has_plenty(struct dxc_layer *layer, enum dxc_purpose purpose, u32 co
 	left = free_chunks(space, vol);
 	/* All that were taken since may be of other logs. */
 	taken = READ_ONCE(space->free_counted) - left;
-	if (left >= reserved(layer, purpose) + taken + count)
+	if (left >= reserved(layer, purpose, log) + taken + count)
 		return true;
 	left = count_free(space, vol);
-	if (left < reserved(layer, purpose) + count && reclaim(vol))
+	if (left < reserved(layer, purpose, log) + count && reclaim(vol))
 		left = count_free(space, vol);
-	return left >= reserved(layer, purpose) + count;
+	return left >= reserved(layer, purpose, log) + count;
 }
 
 /* Does anybody still do I/O to blocks that were somebody's file before? */
@@ -391,7 +411,7 @@ int dxc_space_take_chunk(struct dxc_layer *layer, dxc_chunk *chunk)
 	struct dxc_space *space = layer->space;
 	int err;
 
-	if (!has_plenty(layer, DXC_GROWS, 1))
+	if (!has_plenty(layer, DXC_GROWS, 1, 0))
 		return -ENOSPC;
 	/* Before it is taken: what cannot be noted is not taken. */
 	err = reserve_notes(layer, 1);
@@ -419,10 +439,10 @@ int dxc_space_take_segment(struct dxc_layer *layer, u32 record_size, enum dxc_pu
 	u32 need = dxc_segment_chunks(layer->vol, record_size), i;
 	int err;
 
-	*count = purpose == DXC_FREES ? need : segment_wish(layer, need);
-	if (!has_plenty(layer, purpose, *count))
+	*count = purpose != DXC_GROWS && purpose != DXC_COMPACTS ? need : segment_wish(layer, need);
+	if (!has_plenty(layer, purpose, *count, *count))
 		*count = need;
-	if (!has_plenty(layer, purpose, *count))
+	if (!has_plenty(layer, purpose, *count, *count))
 		return -ENOSPC;
 	err = reserve_notes(layer, *count);
 	if (!err)

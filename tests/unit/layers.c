@@ -688,8 +688,8 @@ static void full_of_a_child(void)
 		stage_chunk_size = DAXFS_CHUNK_MIN;
 		stage_open(512, &m);
 		stage_branch(&b, &m, "first");
-		made = fill_with_names(&b, inos, 4000);
-		CHECK_EQ(made, 4000);
+		made = fill_with_names(&b, inos, 2000);
+		CHECK_EQ(made, 2000);
 		stage_commit(&b, &m);
 		if (loaded) {
 			dxc_layer_free(&m);

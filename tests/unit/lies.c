@@ -21,7 +21,7 @@ static void begin(void)
 /* What loading the branch answers once it has that record, too. */
 static int believes(void)
 {
-	CHECK_EQ(dxc_layer_append(&c, &rec, false), 0);
+	CHECK_EQ(dxc_layer_append(&c, &rec, DXC_GROWS), 0);
 	return stage_reload("c", &m);
 }
 
@@ -34,7 +34,7 @@ static void end(void)
 /* The same, loaded. */
 static void load_lie(void)
 {
-	CHECK_EQ(dxc_layer_append(&c, &rec, false), 0);
+	CHECK_EQ(dxc_layer_append(&c, &rec, DXC_GROWS), 0);
 	dxc_layer_free(&c);
 	CHECK_EQ(stage_load(&c, "c", &m, &stage_space, NULL), 0);
 }
