@@ -162,3 +162,17 @@ while m[4:8] != b'pong': pass"
 	run "$vm" --help
 	[ "$status" -eq 0 ]
 }
+
+@test "a system that fetch makes has this one's apt settings: it reads an archive whose Release file is old" {
+	cd "$BATS_TEST_TMPDIR"
+	mkdir -p bin cache/kernel/6.12
+	echo 6.12.0-test >cache/kernel/6.12/release
+	printf '%s\n' 'Acquire::Check-Valid-Until "false";' 'Acquire::http::Proxy-Auto-Detect "/here/only";' >settings
+	printf '#!/bin/sh\nmkdir -p "$3/etc/apt/apt.conf.d" "$3/etc/apt/sources.list.d" "$3/var/lib/apt/lists"\n' >bin/debootstrap
+	# What its apt knows when it is called.
+	printf '%s\n' '#!/bin/sh' 'echo "Dir \"$1\";" >in-system' 'APT_CONFIG=in-system apt-config dump >known' >bin/chroot
+	chmod +x bin/*
+	PATH=$PWD/bin:$PATH APT_CONFIG=$PWD/settings DAXFS_CACHE=$PWD/cache "$BATS_TEST_DIRNAME/fetch" --system 6.12
+	grep -Fx 'Acquire::Check-Valid-Until "false";' known
+	! grep /here/only known
+}
