@@ -404,9 +404,9 @@ int daxfs_setattr(struct mnt_idmap *idmap, struct dentry *dentry, struct iattr *
 /* FIFOs are written to by the VFS, which notes the time here. */
 static int daxfs_update_time(DAXFS_UPDATE_TIME_ARGS)
 {
-	if (flags & S_ATIME)
+	if (daxfs_updates_atime(what))
 		inode_set_atime_to_ts(inode, current_time(inode));
-	if (flags & (S_MTIME | S_CTIME))
+	if (daxfs_updates_cmtime(what))
 		daxfs_touch(inode);
 	return 0;
 }

@@ -17,10 +17,14 @@
 #include <linux/iosys-map.h>
 #include <linux/mm.h>
 #include <linux/posix_acl.h>
+#include <linux/posix_acl_xattr.h>
+#include <linux/slab.h>
 #include <linux/xattr.h>
 
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
-#error "daxfs needs Linux 6.1 or newer"
+/* 6.5 to 6.8 had block device handles of another kind; nobody has them any more. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0) || LINUX_VERSION_CODE >= KERNEL_VERSION(7, 3, 0) || \
+	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0) && LINUX_VERSION_CODE < KERNEL_VERSION(6, 9, 0))
+#error "daxfs is for Linux 6.1 to 6.4 and 6.9 to 7.2: this kernel is outside of what was tried"
 #endif
 #ifndef CONFIG_64BIT
 #error "daxfs needs a 64-bit kernel"
@@ -52,6 +56,21 @@ static inline struct timespec64 inode_get_atime(const struct inode *inode)
 }
 #endif
 
+/* The state of an inode is a word that only functions read. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 19, 0)
+static inline unsigned long inode_state_read_once(const struct inode *inode)
+{
+	return READ_ONCE(inode->i_state);
+}
+#endif
+
+/* Inode numbers have 64 bits everywhere. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(7, 1, 0)
+typedef unsigned long daxfs_ino_arg;
+#else
+typedef u64 daxfs_ino_arg;
+#endif
+
 /* ->mkdir returns the dentry that a network file system may have put in its place. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 15, 0)
 #define daxfs_mkdir_result int
@@ -68,11 +87,20 @@ static inline struct timespec64 inode_get_atime(const struct inode *inode)
 #define DAXFS_REVALIDATE_ARGS struct inode *parent, const struct qstr *name,
 #endif
 
-/* ->update_time finds out what time it is by itself. */
+/* ->update_time finds out what time it is by itself, and is told one of two kinds of time instead of a set. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
-#define DAXFS_UPDATE_TIME_ARGS struct inode *inode, struct timespec64 *now, int flags
+#define DAXFS_UPDATE_TIME_ARGS struct inode *inode, struct timespec64 *now, int what
+#elif LINUX_VERSION_CODE < KERNEL_VERSION(7, 0, 0)
+#define DAXFS_UPDATE_TIME_ARGS struct inode *inode, int what
 #else
-#define DAXFS_UPDATE_TIME_ARGS struct inode *inode, int flags
+#define DAXFS_UPDATE_TIME_ARGS struct inode *inode, enum fs_update_time what, unsigned int flags
+#endif
+#if LINUX_VERSION_CODE < KERNEL_VERSION(7, 0, 0)
+#define daxfs_updates_atime(what) ((what) & S_ATIME)
+#define daxfs_updates_cmtime(what) ((what) & (S_MTIME | S_CTIME))
+#else
+#define daxfs_updates_atime(what) ((what) == FS_UPD_ATIME)
+#define daxfs_updates_cmtime(what) ((what) == FS_UPD_CMTIME)
 #endif
 
 /* ACLs are set on a dentry, before on an inode. */
@@ -107,6 +135,30 @@ static inline struct timespec64 inode_get_atime(const struct inode *inode)
 	&posix_acl_access_xattr_handler, &posix_acl_default_xattr_handler,
 #else
 #define DAXFS_ACL_HANDLERS	/* the VFS asks ->get_inode_acl by itself */
+#endif
+
+/* The value of an ACL's xattr, to be freed, or an ERR_PTR; newer kernels allocate it themselves. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(7, 0, 0)
+static inline void *daxfs_acl_to_xattr(const struct posix_acl *acl, size_t *size)
+{
+	int len = posix_acl_xattr_size(acl->a_count);
+	void *value = kmalloc(len, GFP_KERNEL);
+
+	if (!value)
+		return ERR_PTR(-ENOMEM);
+	len = posix_acl_to_xattr(&init_user_ns, acl, value, len);
+	if (len < 0) {
+		kfree(value);
+		return ERR_PTR(len);
+	}
+	*size = len;
+	return value;
+}
+#else
+static inline void *daxfs_acl_to_xattr(const struct posix_acl *acl, size_t *size)
+{
+	return posix_acl_to_xattr(&init_user_ns, acl, size, GFP_KERNEL) ?: ERR_PTR(-ENOMEM);
+}
 #endif
 
 /* Arrays of xattr handlers became const themselves. */
@@ -155,9 +207,6 @@ static inline void set_default_d_op(struct super_block *sb,
 /* ---- block devices ---- */
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 9, 0)
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0)
-#error "6.5 to 6.8 were never tried: their block device handles differ"
-#endif
 /* An open block device was no file yet; the device itself stands for it. */
 #define daxfs_bdev_handle block_device
 
@@ -222,6 +271,16 @@ static inline void daxfs_bdev_close(struct file *file, bool write)
 #define daxfs_pfn_has_page(pfn) pfn_valid(pfn)
 /* Without flags only folios with a count are found through page tables. */
 #define daxfs_pte_of_page(pte) pte_mkspecial(pte)
+#endif
+
+/* What tells present entries from others has names of its own. */
+#include <linux/swap.h>
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 19, 0)
+#include <linux/swapops.h>
+#include <linux/userfaultfd_k.h>
+#define pte_is_uffd_wp_marker pte_marker_uffd_wp
+#else
+#include <linux/leafops.h>
 #endif
 
 /* Shadow stacks, which need to know the VMA, are never shared mappings of files. */

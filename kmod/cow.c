@@ -9,8 +9,6 @@
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 #include <linux/swap.h>
-#include <linux/swapops.h>
-#include <linux/userfaultfd_k.h>
 #include "daxfs.h"
 #include "backing/backing.h"
 
@@ -30,7 +28,7 @@ static void own(struct inode *inode, pgoff_t index, struct page *page)
 	/* Without memory for the note no futex works there, which is told by EFAULT. */
 	if (xa_err(xa_store(&info->owned, index, page, GFP_NOFS | __GFP_NOWARN)))
 		return;
-	page->index = index;
+	page_folio(page)->index = index;
 	WRITE_ONCE(page->mapping, inode->i_mapping);
 }
 
@@ -145,7 +143,7 @@ static int insert_writable(pte_t *pte, unsigned long addr, void *data)
 	const struct insertion *in = data;
 	pte_t new = daxfs_make_pte(in->pfn, in->vma->vm_page_prot, in->paged);
 	pte_t old = ptep_get(pte);
-	bool marker = pte_marker_uffd_wp(old);
+	bool marker = pte_is_uffd_wp_marker(old);
 
 	/* Nobody else fills it in while invalidate_lock is held; it may be there, read-only. */
 	if (!pte_none(old) && !marker && (!pte_present(old) || pte_pfn(old) != in->pfn))

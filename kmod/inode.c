@@ -200,7 +200,7 @@ struct inode *daxfs_iget_inside(struct super_block *sb, dxc_ino ino)
 		inode = iget_locked(sb, ino);
 		if (!inode)
 			return ERR_PTR(-ENOMEM);
-		if (inode->i_state & I_NEW)
+		if (inode_state_read_once(inode) & I_NEW)
 			break;
 		if (likely(!daxfs_is_stale(inode)) || daxfs_is_root(inode))
 			return inode;

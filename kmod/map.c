@@ -8,8 +8,6 @@
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 #include <linux/swap.h>
-#include <linux/swapops.h>
-#include <linux/userfaultfd_k.h>
 #include "daxfs.h"
 #include "backing/backing.h"
 
@@ -151,7 +149,7 @@ static int insert_one(pte_t *pte, unsigned long addr, void *data)
 	unsigned long pfn;
 	bool paged = false;
 	/* userfaultfd's note that writes to this page, once there, are asked for */
-	bool marker = addr == in->wanted && pte_marker_uffd_wp(old);
+	bool marker = addr == in->wanted && pte_is_uffd_wp_marker(old);
 
 	/* Somebody was faster, or has written to his private copy. */
 	if (!pte_none(old) && !marker)
@@ -162,7 +160,7 @@ static int insert_one(pte_t *pte, unsigned long addr, void *data)
 		pfn = PHYS_PFN(daxfs_backing_phys(backing, in->ex->data + (pos - in->ex->pos)));
 		paged = backing->has_pages;
 	} else {
-		pfn = my_zero_pfn(addr);
+		pfn = page_to_pfn(ZERO_PAGE(addr));
 	}
 	new = daxfs_make_pte(pfn, vma->vm_page_prot, paged);
 	if (marker)

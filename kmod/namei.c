@@ -51,17 +51,11 @@ static void free_xattrs(struct born_with *born)
 
 static int add_acl(struct born_with *born, u32 prefix, const struct posix_acl *acl)
 {
-	size_t len = posix_acl_xattr_size(acl->a_count);
-	void *value = kmalloc(len, GFP_KERNEL);
-	int err;
+	size_t len;
+	void *value = daxfs_acl_to_xattr(acl, &len);
 
-	if (!value)
-		return -ENOMEM;
-	err = posix_acl_to_xattr(&init_user_ns, acl, value, len);
-	if (err < 0) {
-		kfree(value);
-		return err;
-	}
+	if (IS_ERR(value))
+		return PTR_ERR(value);
 	return add_xattr(born, prefix, "", value, len);
 }
 

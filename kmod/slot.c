@@ -330,12 +330,12 @@ void daxfs_slot_update(struct daxfs_sb_info *sbi, bool writable)
 /* ---- chunks that nobody reads any more ---- */
 
 /* What is stale, or on its way out, does not count: it is forgotten without us or by us. */
-static int match_open(struct inode *inode, unsigned long ino, void *found)
+static int match_open(struct inode *inode, daxfs_ino_arg ino, void *found)
 {
 	if (inode->i_ino != ino)
 		return 0;
 	spin_lock(&inode->i_lock);
-	*(bool *)found = !(inode->i_state & (I_FREEING | I_WILL_FREE)) &&
+	*(bool *)found = !(inode_state_read_once(inode) & (I_FREEING | I_WILL_FREE)) &&
 			 !daxfs_is_stale(inode);
 	spin_unlock(&inode->i_lock);
 	return -1;

@@ -239,7 +239,7 @@ struct dxc_layer *daxfs_view_write_if_writer(struct inode *inode, struct daxfs_h
 
 /* ---- other super blocks that show the same branch ---- */
 
-static int match_inode(struct inode *inode, unsigned long ino, void *found)
+static int match_inode(struct inode *inode, daxfs_ino_arg ino, void *found)
 {
 	if (inode->i_ino != ino)
 		return 0;
@@ -396,7 +396,7 @@ void daxfs_sweep(struct super_block *sb, unsigned long states, void (*each)(stru
 
 	spin_lock(&sb->s_inode_list_lock);
 	list_for_each_entry(inode, &sb->s_inodes, i_sb_list) {
-		if (READ_ONCE(inode->i_state) & I_NEW ||
+		if (inode_state_read_once(inode) & I_NEW ||
 		    (states && !daxfs_is(DAXFS_I(inode), states)) || !igrab(inode))
 			continue;
 		spin_unlock(&sb->s_inode_list_lock);

@@ -369,13 +369,9 @@ int daxfs_set_acl(struct mnt_idmap *idmap, DAXFS_ACL_OBJECT *object, struct posi
 	if (type == ACL_TYPE_DEFAULT && !S_ISDIR(inode->i_mode))
 		return acl ? -EACCES : 0;
 	if (stored) {
-		len = posix_acl_xattr_size(stored->a_count);
-		value = kmalloc(len, GFP_KERNEL);
-		if (!value)
-			return -ENOMEM;
-		err = posix_acl_to_xattr(&init_user_ns, stored, value, len);
-		if (err < 0)
-			goto free;
+		value = daxfs_acl_to_xattr(stored, &len);
+		if (IS_ERR(value))
+			return PTR_ERR(value);
 	}
 	err = set_value(inode, sets_mode ? &mode : NULL, prefix, "", value, len, 0);
 	/* There was none to be removed; the mode may change all the same. */
@@ -383,7 +379,6 @@ int daxfs_set_acl(struct mnt_idmap *idmap, DAXFS_ACL_OBJECT *object, struct posi
 		err = sets_mode && mode != inode->i_mode ? set_mode(inode, mode) : 0;
 	if (!err)
 		set_cached_acl(inode, type, stored);
-free:
 	kfree(value);
 	return err;
 }
