@@ -8,6 +8,15 @@
 #define DAXFS_COMPAT_H
 
 #include <linux/version.h>
+
+/* First, as headers too may be missing. 6.5 to 6.8 have block device handles of a third kind. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0) || \
+	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0) && \
+	 LINUX_VERSION_CODE < KERNEL_VERSION(6, 9, 0)) || \
+	LINUX_VERSION_CODE >= KERNEL_VERSION(7, 3, 0)
+#error "daxfs is for Linux 6.1 to 6.4 and 6.9 to 7.2, and this kernel is none of them"
+#endif
+
 #include <linux/blkdev.h>
 #include <linux/dax.h>
 #include <linux/dma-buf.h>
@@ -21,11 +30,6 @@
 #include <linux/slab.h>
 #include <linux/xattr.h>
 
-/* 6.5 to 6.8 had block device handles of another kind; nobody has them any more. */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0) || LINUX_VERSION_CODE >= KERNEL_VERSION(7, 3, 0) || \
-	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0) && LINUX_VERSION_CODE < KERNEL_VERSION(6, 9, 0))
-#error "daxfs is for Linux 6.1 to 6.4 and 6.9 to 7.2: this kernel is outside of what was tried"
-#endif
 #ifndef CONFIG_64BIT
 #error "daxfs needs a 64-bit kernel"
 #endif
