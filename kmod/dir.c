@@ -183,7 +183,7 @@ const struct dentry_operations daxfs_dentry_ops = {
 	.d_weak_revalidate = daxfs_weak_revalidate,
 };
 
-/* ---- readdir ---- */
+/* ---- readdir: what is emitted, maybe to memory that does not come, is a copy, and the backing is left ---- */
 
 /* Positions: 0 and 1 are "." and "..", entry i of the array is i + 2. */
 static int read_base(struct inode *dir, struct dir_context *ctx)
@@ -192,11 +192,15 @@ static int read_base(struct inode *dir, struct dir_context *ctx)
 	const struct dxc_inode *core = &DAXFS_I(dir)->core;
 	struct dxc_dirent de dxc_uninitialized;
 	struct dxc_finding f;
+	int err = 0, id;
 	loff_t pos;
-	int err = 0;
 
 	for (pos = ctx->pos; pos - 2 < core->count; ctx->pos = ++pos) {
+		id = daxfs_backing_enter(vol->backing);
+		if (id < 0)
+			return id;
 		err = dxc_dirent_read(&vol->core, core, pos - 2, &de, &f);
+		daxfs_backing_exit(vol->backing, id);
 		if (unlikely(err)) {
 			daxfs_bad(vol, err, &f);
 			break;
@@ -228,13 +232,17 @@ static int collect(struct file *file, u64 *pos, void *buf, u32 room, struct dxc_
 	struct daxfs_hold hold;
 	struct dxc_layer *layer;
 	struct collected *c;
+	const struct daxfs_backing *backing = daxfs_volume_of(dir)->backing;
 	u32 used = 0, size;
-	int err = 0;
+	int err = 0, id;
 
+	id = daxfs_backing_enter(backing);
+	if (id < 0)
+		return id;
 	layer = daxfs_view_read(dir->i_sb, &hold);
 	if (daxfs_is_stale(dir)) {
-		daxfs_view_read_end(dir->i_sb, &hold);
-		return -ESTALE;
+		err = -ESTALE;
+		goto out;
 	}
 	if (!file->private_data)
 		file->private_data = (void *)layer->next_cookie;
@@ -251,7 +259,9 @@ static int collect(struct file *file, u64 *pos, void *buf, u32 room, struct dxc_
 		memcpy(c->name, dxc_dirent_name(&de), de.len);
 		used += size;
 	}
+out:
 	daxfs_view_read_end(dir->i_sb, &hold);
+	daxfs_backing_exit(backing, id);
 	return used ? used : err == -ENOENT ? 0 : err;
 }
 
@@ -285,8 +295,6 @@ out:
 static int daxfs_iterate(struct file *file, struct dir_context *ctx)
 {
 	struct inode *dir = file_inode(file);
-	struct daxfs_volume *vol = daxfs_volume_of(dir);
-	int err, id;
 
 	if (unlikely(daxfs_is_stale(dir)))
 		return -ESTALE;
@@ -295,15 +303,9 @@ static int daxfs_iterate(struct file *file, struct dir_context *ctx)
 		file->private_data = NULL;
 	if (!dir_emit_dots(file, ctx))
 		return 0;
-	id = daxfs_backing_enter(vol->backing);
-	if (id < 0)
-		return id;
 	if (likely(!daxfs_is(DAXFS_I(dir), DAXFS_I_NAMES | DAXFS_I_NEW)))
-		err = read_base(dir, ctx);
-	else
-		err = read_view(file, ctx);
-	daxfs_backing_exit(vol->backing, id);
-	return err;
+		return read_base(dir, ctx);
+	return read_view(file, ctx);
 }
 
 static int daxfs_dir_fsync(struct file *file, loff_t start, loff_t end, int datasync)

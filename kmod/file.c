@@ -5,23 +5,62 @@
  */
 #include <linux/fiemap.h>
 #include <linux/iomap.h>
+#include <linux/pagemap.h>
+#include <linux/sched/signal.h>
 #include <linux/splice.h>
+#include <linux/uaccess.h>
 #include <linux/uio.h>
 #include "daxfs.h"
 #include "backing/backing.h"
 
+/* Brought in at once when a page of the user's is not there. */
+#define BRING_IN_MAX	0x100000u
+
 /*
- * Copies from the region to the user. The plain _copy_to_iter is meant: the
- * region is no slab object that hardened usercopy would know anything about,
- * and dxc_extent_map() has checked the range.
+ * Copies from the region to the user, with page faults switched off: a reader whose
+ * memory is slow to come, or never does, keeps nobody waiting for the backing or
+ * for volume->srcu. Bytes; -EFAULT: none, as a page of the user's is not there;
+ * -EIO: none, as the region cannot be read there. The plain _copy_to_iter is
+ * meant: the region is no slab object that hardened usercopy would know anything
+ * about, and dxc_extent_map() has checked the range.
  */
-static size_t copy_out(const struct daxfs_backing *backing, dxc_off off,
-		       size_t len, struct iov_iter *to)
+static ssize_t copy_out(const struct daxfs_backing *backing, dxc_off off,
+			size_t len, struct iov_iter *to)
 {
 	void *from = backing->base + off;
+	size_t done;
+	u8 byte;
 
-	return backing->poisons ? _copy_mc_to_iter(from, len, to) :
+	pagefault_disable();
+	done = backing->poisons ? _copy_mc_to_iter(from, len, to) :
 				  _copy_to_iter(from, len, to);
+	pagefault_enable();
+	if (likely(done))
+		return done;
+	return backing->poisons && copy_mc_to_kernel(&byte, from, 1) ? -EIO : -EFAULT;
+}
+
+static ssize_t zero_out(size_t len, struct iov_iter *to)
+{
+	size_t done;
+
+	pagefault_disable();
+	done = iov_iter_zero(len, to);
+	pagefault_enable();
+	return done ? done : -EFAULT;
+}
+
+/* After -EFAULT, with nothing held that others may wait for. */
+static int bring_in(struct iov_iter *to)
+{
+	size_t want = min_t(size_t, iov_iter_count(to), BRING_IN_MAX);
+
+	if (fatal_signal_pending(current))
+		return -EINTR;
+	if (!user_backed_iter(to) || fault_in_iov_iter_writeable(to, want) == want)
+		return -EFAULT;
+	cond_resched();
+	return 0;
 }
 
 /*
@@ -35,25 +74,40 @@ static ssize_t read_part(struct inode *inode, loff_t pos, struct iov_iter *to)
 	size_t len = min_t(u64, iov_iter_count(to), core->size - pos);
 	struct dxc_extent ex;
 	struct dxc_finding f;
-	size_t done;
 	int err;
 
 	/* Most files are contiguous, packed or not: their inode was checked when it was read. */
-	if (likely(!(core->flags & DAXFS_IN_EXTENTS))) {
-		done = copy_out(vol->backing, core->data + pos, len, to);
-		return done ? done : -EFAULT;
-	}
+	if (likely(!(core->flags & DAXFS_IN_EXTENTS)))
+		return copy_out(vol->backing, core->data + pos, len, to);
 	err = dxc_extent_map(&vol->core, core, pos, &ex, &f);
 	if (err) {
 		daxfs_bad(vol, err, &f);
 		return err;
 	}
 	len = min_t(u64, len, ex.len - (pos - ex.pos));
-	if (ex.data)
-		done = copy_out(vol->backing, ex.data + (pos - ex.pos), len, to);
-	else
-		done = iov_iter_zero(len, to);
-	return done ? done : -EFAULT;
+	return ex.data ? copy_out(vol->backing, ex.data + (pos - ex.pos), len, to) :
+			 zero_out(len, to);
+}
+
+/* As far as it goes; 0 at the end of the file or of what is wanted. */
+static int read_base(struct inode *inode, loff_t *pos, struct iov_iter *to)
+{
+	const struct daxfs_backing *backing = daxfs_volume_of(inode)->backing;
+	/* Not i_size: a branch may make the file longer meanwhile, the base stays as it is. */
+	loff_t size = DAXFS_I(inode)->core.size;
+	ssize_t done = 0;
+	int id;
+
+	id = daxfs_backing_enter(backing);
+	if (id < 0)
+		return id;
+	while (done >= 0 && iov_iter_count(to) && *pos < size) {
+		done = read_part(inode, *pos, to);
+		if (done > 0)
+			*pos += done;
+	}
+	daxfs_backing_exit(backing, id);
+	return min_t(ssize_t, done, 0);
 }
 
 /*
@@ -69,7 +123,7 @@ static ssize_t read_view_part(struct inode *inode, loff_t pos, loff_t size, stru
 	struct daxfs_hold hold;
 	struct dxc_layer *layer;
 	struct dxc_part part;
-	size_t len, done;
+	size_t len;
 	u64 stored;
 	int err;
 
@@ -84,19 +138,15 @@ static ssize_t read_view_part(struct inode *inode, loff_t pos, loff_t size, stru
 	len = min_t(u64, iov_iter_count(to), size - pos);
 	stored = dxc_extent_stored(&part.ex, pos);
 	len = min_t(u64, len, stored ?: part.ex.len - (pos - part.ex.pos));
-	if (stored)
-		done = copy_out(vol->backing, part.ex.data + (pos - part.ex.pos), len, to);
-	else
-		done = iov_iter_zero(len, to);
-	return done ? done : -EFAULT;
+	return stored ? copy_out(vol->backing, part.ex.data + (pos - part.ex.pos), len, to) :
+			zero_out(len, to);
 }
 
-static ssize_t read_touched(struct kiocb *iocb, struct iov_iter *to)
+static int read_touched(struct inode *inode, loff_t *pos, struct iov_iter *to)
 {
-	struct inode *inode = file_inode(iocb->ki_filp);
 	struct daxfs_volume *vol = daxfs_volume_of(inode);
-	loff_t pos = iocb->ki_pos, size;
 	ssize_t done = 0;
+	loff_t size;
 	int id, srcu;
 
 	id = daxfs_backing_enter(vol->backing);
@@ -107,50 +157,30 @@ static ssize_t read_touched(struct kiocb *iocb, struct iov_iter *to)
 	if (daxfs_is_stale(inode))
 		done = -ESTALE;
 	size = i_size_read(inode);
-	while (done >= 0 && iov_iter_count(to) && pos < size) {
-		done = read_view_part(inode, pos, size, to);
+	while (done >= 0 && iov_iter_count(to) && *pos < size) {
+		done = read_view_part(inode, *pos, size, to);
 		if (done > 0)
-			pos += done;
+			*pos += done;
 	}
 	srcu_read_unlock(&vol->srcu, srcu);
 	inode_unlock_shared(inode);
 	daxfs_backing_exit(vol->backing, id);
-	if (pos == iocb->ki_pos)
-		return done;
-	done = pos - iocb->ki_pos;
-	iocb->ki_pos = pos;
-	return done;
+	return min_t(ssize_t, done, 0);
 }
 
 ssize_t daxfs_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
 	struct inode *inode = file_inode(iocb->ki_filp);
-	const struct daxfs_backing *backing = daxfs_volume_of(inode)->backing;
-	loff_t pos = iocb->ki_pos, size;
-	ssize_t done = 0;
-	int id;
+	loff_t start = iocb->ki_pos;
+	int err;
 
-	if (unlikely(daxfs_is_stale_or(inode, ~0ul)))
-		return read_touched(iocb, to);
-	/* Not i_size: a branch may make the file longer meanwhile, the base stays as it is. */
-	size = DAXFS_I(inode)->core.size;
-	if (!iov_iter_count(to) || pos >= size)
-		return 0;
-	id = daxfs_backing_enter(backing);
-	if (id < 0)
-		return id;
 	do {
-		done = read_part(inode, pos, to);
-		if (done < 0)
-			break;
-		pos += done;
-	} while (iov_iter_count(to) && pos < size);
-	daxfs_backing_exit(backing, id);
-	if (pos == iocb->ki_pos)
-		return done;
-	done = pos - iocb->ki_pos;
-	iocb->ki_pos = pos;
-	return done;
+		if (unlikely(daxfs_is_stale_or(inode, ~0ul)))
+			err = read_touched(inode, &iocb->ki_pos, to);
+		else
+			err = read_base(inode, &iocb->ki_pos, to);
+	} while (err == -EFAULT && !(err = bring_in(to)));
+	return iocb->ki_pos > start ? iocb->ki_pos - start : err;
 }
 
 loff_t daxfs_llseek(struct file *file, loff_t offset, int whence)

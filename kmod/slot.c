@@ -442,8 +442,8 @@ static int lock_until(struct mutex *lock, unsigned long end)
 }
 
 /*
- * Until all who read from blocks when this was called are done. They may copy
- * to memory that is slow to come, so this ends then, too, and can be killed.
+ * Until all who read from blocks when this was called are done; a branch operation
+ * is one of them for as long as it takes, so this ends then, too, and can be killed.
  */
 static int wait_for_readers(struct daxfs_volume *vol, unsigned long end)
 {
@@ -678,8 +678,8 @@ static void observe(struct daxfs_volume *vol)
 }
 
 /*
- * Two work items, as only one of them may have to wait: for readers that copy
- * to memory which is slow to come, for a lease. Heartbeats go on meanwhile.
+ * Two work items, as only one of them may have to wait: for readers, among them
+ * branch operations, for a lease. Heartbeats go on meanwhile.
  */
 static void tend_work(struct work_struct *work)
 {

@@ -27,6 +27,7 @@ struct writing {
 	struct iov_iter *from;
 	loff_t pos;
 	size_t limit;			/* bytes of the next piece */
+	int id;				/* of daxfs_backing_enter(); negative: it is gone */
 	bool append;			/* pos is the end, and stays it */
 	bool moved;			/* it is not: another super block wrote behind it */
 };
@@ -271,6 +272,18 @@ static ssize_t write_parts(struct writing *wr, struct dxc_layer *layer, size_t l
 }
 
 /*
+ * Brings in len bytes of the user's memory, outside the backing: a device can go
+ * away while they do not come. How many did not, or an error.
+ */
+static ssize_t fault_in(struct writing *wr, size_t len)
+{
+	daxfs_backing_exit(wr->vol->backing, wr->id);
+	len = fault_in_iov_iter_readable(wr->from, len);
+	wr->id = daxfs_backing_enter(wr->vol->backing);
+	return wr->id < 0 ? wr->id : (ssize_t)len;
+}
+
+/*
  * Bytes written; 0: the user's page is not there, bring it in; -EAGAIN: the
  * super block has to become the branch's writer, or wr->moved.
  */
@@ -307,8 +320,12 @@ static ssize_t write_piece(struct writing *wr)
 			return done;
 	}
 	/* What is appended at once comes in at once, unless it is large or its pages leave again. */
-	if (wr->append)
-		fault_in_iov_iter_readable(wr->from, len);
+	if (wr->append) {
+		done = fault_in(wr, len);
+		if (done < 0)
+			return done;
+		done = 0;
+	}
 	/* Faults that find the old blocks have mapped them before they are replaced. */
 	filemap_invalidate_lock(mapping);
 	layer = daxfs_view_replace(wr->inode, &hold);
@@ -343,10 +360,14 @@ static ssize_t write_piece(struct writing *wr)
 static int bring_in(struct writing *wr, bool again)
 {
 	size_t want = min_t(size_t, iov_iter_count(wr->from), OVERWRITE_MAX);
+	ssize_t left;
 
 	if (fatal_signal_pending(current))
 		return -EINTR;
-	if (fault_in_iov_iter_readable(wr->from, want) == want)
+	left = fault_in(wr, want);
+	if (left < 0)
+		return left;
+	if (left == want)
 		return -EFAULT;
 	wr->limit = again ? 1 : PIECE_MAX;
 	return 0;
@@ -396,11 +417,10 @@ static ssize_t daxfs_write_iter(struct kiocb *iocb, struct iov_iter *from)
 		.append = iocb->ki_flags & IOCB_APPEND,
 	};
 	ssize_t done;
-	int id;
 
-	id = daxfs_backing_enter(wr.vol->backing);
-	if (id < 0)
-		return id;
+	wr.id = daxfs_backing_enter(wr.vol->backing);
+	if (wr.id < 0)
+		return wr.id;
 	inode_lock(inode);
 	do {
 		wr.moved = false;
@@ -416,7 +436,8 @@ static ssize_t daxfs_write_iter(struct kiocb *iocb, struct iov_iter *from)
 	if (done > 0)
 		iocb->ki_pos += done;
 	inode_unlock(inode);
-	daxfs_backing_exit(wr.vol->backing, id);
+	if (wr.id >= 0)
+		daxfs_backing_exit(wr.vol->backing, wr.id);
 	return done > 0 ? generic_write_sync(iocb, done) : done;
 }
 

@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * away WHAT ARG... [COMMAND...]: what goes away, or does not come, while it is
+ * in use. The command is run in the middle of it, and must succeed. Silent and 0
+ * when what the table at the end says holds, else one sentence and 1.
+ */
+#define _GNU_SOURCE
+#include <linux/mount.h>
+#include <linux/userfaultfd.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+
+#define PROGRAM "away"
+#include "calls.h"
+
+#define PAGE 4096
+#define SKIP 77			/* exit status: the kernel cannot do it */
+#ifndef FS_IOC_SHUTDOWN
+#define FS_IOC_SHUTDOWN _IOR('X', 125, __u32)
+#endif
+
+/* What is open here is closed in the command, so that it can unmount. */
+static void run(char **argv)
+{
+	int status;
+	pid_t pid;
+
+	if (!argv[0])
+		fail("no command");
+	pid = fork();
+	if (!pid) {
+		execvp(argv[0], argv);
+		_exit(127);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		fail("fork: %s", strerror(errno));
+	if (!WIFEXITED(status) || WEXITSTATUS(status))
+		fail("%s failed: status %#x", argv[0], status);
+}
+
+static char *map(int fd, size_t len, int prot)
+{
+	char *p = mmap(NULL, len, prot, MAP_SHARED, fd, 0);
+
+	if (p == MAP_FAILED)
+		fail("mmap: %s", strerror(errno));
+	return p;
+}
+
+static sigjmp_buf bus;
+
+static void on_bus(int number)
+{
+	(void)number;
+	siglongjmp(bus, 1);
+}
+
+/* Does touching it raise SIGBUS? */
+static int faults(volatile char *at, int write)
+{
+	struct sigaction action = { .sa_handler = on_bus };
+
+	sigaction(SIGBUS, &action, NULL);
+	if (sigsetjmp(bus, 1))
+		return 1;
+	if (write)
+		*at = 'X';
+	else
+		(void)*at;
+	return 0;
+}
+
+/* ---- memory that does not come ---- */
+
+static int faults_fd;
+
+/* A page whose first touch waits until it is given by give(). */
+static char *slow_page(void)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+	char *p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	reg.range.start = (unsigned long)p;
+	reg.range.len = PAGE;
+	faults_fd = syscall(SYS_userfaultfd, O_CLOEXEC);
+	if (faults_fd < 0)
+		_exit(SKIP);
+	if (ioctl(faults_fd, UFFDIO_API, &api) || ioctl(faults_fd, UFFDIO_REGISTER, &reg))
+		fail("userfaultfd: %s", strerror(errno));
+	return p;
+}
+
+static void wait_for_touch(void)
+{
+	struct uffd_msg msg;
+
+	if (read(faults_fd, &msg, sizeof(msg)) != sizeof(msg))
+		fail("userfaultfd: read: %s", strerror(errno));
+}
+
+static void give(char *p)
+{
+	char from[PAGE] __attribute__((aligned(PAGE)));
+	struct uffdio_copy copy = {
+		.dst = (unsigned long)p,
+		.src = (unsigned long)from,
+		.len = PAGE,
+	};
+
+	memset(from, 'g', PAGE);
+	if (ioctl(faults_fd, UFFDIO_COPY, &copy))
+		fail("userfaultfd: copy: %s", strerror(errno));
+}
+
+struct call {
+	const char *what;
+	int fd;
+	char *buf;
+	long result;
+	int error;
+};
+
+static void *do_call(void *arg)
+{
+	struct call *call = arg;
+
+	if (!strcmp(call->what, "read"))
+		call->result = pread(call->fd, call->buf, PAGE, 0);
+	else if (!strcmp(call->what, "write"))
+		call->result = pwrite(call->fd, call->buf, PAGE, 0);
+	else
+		call->result = syscall(SYS_getdents64, call->fd, call->buf, PAGE);
+	call->error = errno;
+	return NULL;
+}
+
+static void away_slow(char **argv)
+{
+	int list = !strcmp(argv[0], "list"), gone = !strcmp(argv[1], "gone");
+	struct call call = { .what = argv[0] };
+	pthread_t thread;
+
+	call.fd = open_or_fail(argv[2], list ? O_RDONLY | O_DIRECTORY : O_RDWR);
+	call.buf = slow_page();
+	if (pthread_create(&thread, NULL, do_call, &call))
+		fail("no thread");
+	wait_for_touch();
+	run(argv + 3);
+	give(call.buf);
+	pthread_join(thread, NULL);
+	/* A listing returns what it had, and says EIO the next time. */
+	if (gone && list && call.result > 0)
+		do_call(&call);
+	if (gone && (call.result >= 0 || call.error != EIO))
+		fail("%s: %ld, error %s, where EIO was expected", call.what, call.result,
+		     call.result < 0 ? strerror(call.error) : "none");
+	if (!gone && call.result != PAGE && !(list && call.result > 0))
+		fail("%s: %ld, error %s", call.what, call.result,
+		     call.result < 0 ? strerror(call.error) : "none");
+}
+
+/* ---- memory that goes ---- */
+
+static void must_fault(char *p)
+{
+	if (!faults(p, 0))
+		fail("after it a load from the mapping works: '%c'", *p);
+	if (!faults(p, 1))
+		fail("after it a store to the mapping works");
+}
+
+static void away_hold(char **argv)
+{
+	int fd = open_or_fail(argv[0], O_RDWR);
+	char *p = map(fd, 2 * PAGE, PROT_READ | PROT_WRITE), buf[PAGE];
+
+	if (faults(p, 1) || faults(p + PAGE, 0))
+		fail("the mapping is not there");
+	run(argv + 1);
+	must_fault(p);
+	must_fault(p + PAGE);
+	if (pread(fd, buf, PAGE, 0) >= 0 || errno != EIO)
+		fail("after it read does not say EIO: %s", strerror(errno));
+	if (pwrite(fd, buf, PAGE, 0) >= 0 || errno != EIO)
+		fail("after it write does not say EIO: %s", strerror(errno));
+	if (fsync(fd) >= 0 || errno != EIO)
+		fail("after it fsync does not say EIO: %s", strerror(errno));
+}
+
+static void away_watch(char **argv)
+{
+	int fd = open_or_fail(argv[0], O_RDONLY);
+	char *p = map(fd, 2 * PAGE, PROT_READ);
+
+	if (faults(p, 0))
+		fail("the mapping is not there");
+	run(argv + 1);
+	if (!faults(p, 0) || !faults(p + PAGE, 0))
+		fail("after it a load from the mapping works");
+}
+
+static int get_region(const char *root)
+{
+	struct daxfs_dmabuf db = { .db_size = sizeof(db), .db_flags = O_CLOEXEC | O_RDWR };
+	int fd = open_or_fail(root, O_RDONLY);
+
+	if (ioctl(fd, DAXFS_IOC_DMABUF, &db))
+		fail("%s: dma-buf: %s", root, strerror(errno));
+	close(fd);
+	return db.db_fd;
+}
+
+static void away_region(char **argv)
+{
+	int fd = get_region(argv[0]);
+	char *p = map(fd, 2 * PAGE, PROT_READ | PROT_WRITE);
+
+	if (memcmp(p, "daxfs", 5) || faults(p + PAGE, 0))
+		fail("the mapping of the dma-buf does not show the image");
+	run(argv + 1);
+	must_fault(p);
+	must_fault(p + PAGE);
+	p = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0);
+	if (p != MAP_FAILED && !faults(p, 0))
+		fail("after it the dma-buf can be mapped anew");
+}
+
+static void away_import(char **argv)
+{
+	int buf = get_region(argv[0]), fs = syscall(SYS_fsopen, "daxfs", 1), mnt;
+
+	if (syscall(SYS_fsconfig, fs, FSCONFIG_SET_FD, "dmabuf", NULL, buf) ||
+	    syscall(SYS_fsconfig, fs, FSCONFIG_SET_FLAG, "ro", NULL, 0) ||
+	    syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0))
+		fail("fsconfig: %s", strerror(errno));
+	mnt = syscall(SYS_fsmount, fs, 1, 0);
+	if (mnt < 0 || syscall(SYS_move_mount, mnt, "", AT_FDCWD, argv[1], 4))
+		fail("%s: mount: %s", argv[1], strerror(errno));
+}
+
+static void away_pipe(char **argv)
+{
+	int fd = open_or_fail(argv[0], O_RDONLY), ends[2];
+	char *p = map(fd, PAGE, PROT_READ);
+	struct iovec v = { p, PAGE };
+	char was[PAGE], is[PAGE];
+
+	memcpy(was, p, PAGE);
+	if (pipe2(ends, O_CLOEXEC) || vmsplice(ends[1], &v, 1, 0) != PAGE)
+		fail("vmsplice: %s", strerror(errno));
+	munmap(p, PAGE);
+	close(fd);
+	run(argv + 1);
+	if (read(ends[0], is, PAGE) != PAGE)
+		fail("the pipe has lost the page: %s", strerror(errno));
+	/* Nobody has stored to the memory meanwhile. */
+	if (memcmp(was, is, PAGE))
+		fail("the page in the pipe has changed");
+}
+
+static void away_poison(char **argv)
+{
+	int fd = open_or_fail(argv[0], O_RDWR);
+	char *p = map(fd, 2 * PAGE, PROT_READ | PROT_WRITE);
+
+	p[0] = 1;
+	/* The answer may be that nothing can be done. */
+	if (madvise(p, PAGE, MADV_HWPOISON) && errno == EINVAL)
+		_exit(SKIP);
+}
+
+static void away_shutdown(char **argv)
+{
+	int fd = open_or_fail(argv[0], O_RDONLY);
+	__u32 flags = atoi(argv[1]);
+
+	if (ioctl(fd, FS_IOC_SHUTDOWN, &flags))
+		fail("shutdown: %s", strerror(errno));
+}
+
+static const struct {
+	const char *what;
+	int args;
+	void (*call)(char **argv);
+} table[] = {
+	/* read|write|list works|gone FILE COMMAND: a call waits for its buffer meanwhile; with "gone" it says EIO then */
+	{ "slow", 4, away_slow },
+	/* FILE of 2 blocks, COMMAND: after it mappings raise SIGBUS, and what is open says EIO */
+	{ "hold", 2, away_hold },
+	/* The same of a file that can only be read */
+	{ "watch", 2, away_watch },
+	/* ROOT COMMAND: the same for a mapping of the region, by its dma-buf */
+	{ "region", 2, away_region },
+	/* ROOT DIR: mounts the region of one mount as a dma-buf at DIR, read-only */
+	{ "import", 2, away_import },
+	/* FILE COMMAND: a page of it is in a pipe meanwhile */
+	{ "pipe", 2, away_pipe },
+	/* FILE of 2 blocks: a memory error in the first, which was stored to through a mapping */
+	{ "poison", 1, away_poison },
+	/* FILE FLAGS: FS_IOC_SHUTDOWN */
+	{ "shutdown", 2, away_shutdown },
+};
+
+int main(int argc, char **argv)
+{
+	for (size_t i = 0; argc > 1 && i < sizeof(table) / sizeof(table[0]); i++) {
+		if (strcmp(argv[1], table[i].what) || argc < 2 + table[i].args)
+			continue;
+		table[i].call(argv + 2);
+		return 0;
+	}
+	return 2;
+}
