@@ -235,6 +235,8 @@ int daxfs_getattr(struct mnt_idmap *idmap, const struct path *path,
 	struct daxfs_inode_info *info = DAXFS_I(inode);
 	u64 blocks;
 
+	if (unlikely(READ_ONCE(daxfs_volume_of(inode)->backing->down)))
+		return -EIO;
 	/* The root's go on to be told, by which a dead mount is found and taken down. */
 	if (unlikely(daxfs_is_stale(inode)) && !daxfs_is_root(inode))
 		return -ESTALE;

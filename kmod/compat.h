@@ -195,12 +195,27 @@ static inline void super_set_uuid(struct super_block *sb, const u8 *uuid,
 }
 #endif
 
+/* A device under a file system that is gone is told to it. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
+#define DAXFS_SHUTDOWN_OP(op)
+#else
+#define DAXFS_SHUTDOWN_OP(op) .shutdown = (op),
+#endif
+
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 17, 0)
 static inline void set_default_d_op(struct super_block *sb,
 				    const struct dentry_operations *ops)
 {
 	sb->s_d_op = ops;
 }
+#endif
+
+/* The call that XFS had first, by this name since 6.14 or so. */
+#ifndef FS_IOC_SHUTDOWN
+#define FS_IOC_SHUTDOWN _IOR('X', 125, __u32)
+#define FS_SHUTDOWN_FLAGS_DEFAULT 0
+#define FS_SHUTDOWN_FLAGS_LOGFLUSH 1
+#define FS_SHUTDOWN_FLAGS_NOLOGFLUSH 2
 #endif
 
 /* Who a file's mount says owns things. */
@@ -252,6 +267,13 @@ static inline void daxfs_bdev_close(struct file *file, bool write)
 #endif
 
 /* ---- DAX and mappings ---- */
+
+/* What the holder of a dax_device is told before that goes; had no flag of its own once. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
+#define daxfs_is_removal(off, len, flags) (!(off) && (len) == U64_MAX)
+#else
+#define daxfs_is_removal(off, len, flags) ((flags) & MF_MEM_PRE_REMOVE)
+#endif
 
 /* References of a page of a device that nobody uses. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 15, 0)

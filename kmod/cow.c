@@ -34,17 +34,23 @@ static void own(struct inode *inode, pgoff_t index, struct page *page)
 
 void daxfs_disown(struct inode *inode, pgoff_t first, pgoff_t last)
 {
+	const struct daxfs_backing *backing = daxfs_volume_of(inode)->backing;
 	struct daxfs_inode_info *info = DAXFS_I(inode);
 	struct page *page;
 	unsigned long index;
+	int id;
 
 	if (xa_empty(&info->owned))
 		return;
+	/* Of a device that has gone they are no more. */
+	id = daxfs_backing_hold(backing);
 	xa_for_each_range(&info->owned, index, page, first, last) {
-		if (page->mapping == inode->i_mapping)
+		if (id >= 0 && page->mapping == inode->i_mapping)
 			WRITE_ONCE(page->mapping, NULL);
 		xa_erase(&info->owned, index);
 	}
+	if (id >= 0)
+		daxfs_backing_exit(backing, id);
 }
 
 bool daxfs_blocks_busy(void *priv, dxc_off off, u64 blocks)
@@ -197,7 +203,8 @@ static vm_fault_t write_fault(struct vm_fault *vmf, struct inode *inode)
 	int err = 0;
 
 	filemap_invalidate_lock(mapping);
-	if (pos >= i_size_read(inode))
+	/* Who shuts it down unmaps, under this lock, what was mapped before. */
+	if (pos >= i_size_read(inode) || READ_ONCE(vol->backing->down))
 		goto out;
 	err = own_block(inode, pos, &hold, &off, &fresh);
 	if (err) {
@@ -207,7 +214,7 @@ static vm_fault_t write_fault(struct vm_fault *vmf, struct inode *inode)
 	/* Everybody who has the old block mapped comes for the new one. */
 	if (fresh)
 		unmap_mapping_range(mapping, pos, PAGE_SIZE, 0);
-	if (vol->backing->has_pages)
+	if (vol->backing->names_pages)
 		own(inode, vmf->pgoff,
 		    pfn_to_page(PHYS_PFN(daxfs_backing_phys(vol->backing, off))));
 	/* Before anything can be written. */

@@ -22,12 +22,16 @@
  * Nobody copies from or to user memory under them. daxfs_volumes_lock
  * (volume.c), the list of volumes and their opening; validate_lock of a volume,
  * held for as long as a full check takes; pmd_locks (map.c), inside
- * invalidate_lock: none of these nests in the others or holds them.
+ * invalidate_lock: none of these nests in the others or holds them. Those of
+ * backing/: holders_lock (dax.c) and lingering_lock (phys.c) are taken with
+ * daxfs_volumes_lock held, exports_lock (export.c) around the invalidate_lock of a
+ * dma-buf.
  *
  * Reading what no branch has touched needs no lock: the base does not change,
  * and what a mounted inode says of itself was copied when it was read (I-3).
  * Copying from blocks of a branch happens inside volume->srcu, so that chunks
- * of a discarded branch are not given out again meanwhile (I-8). So does, from
+ * of a discarded branch are not given out again meanwhile (I-8), and with page
+ * faults switched off, so that nobody waits there for user memory. So does, from
  * the operation that gives blocks up on, unmapping them where others show them.
  */
 #ifndef DAXFS_H
@@ -521,6 +525,15 @@ int daxfs_set_acl(struct mnt_idmap *idmap, DAXFS_ACL_OBJECT *object, struct posi
 /* home.c */
 int daxfs_flock(struct file *file, int cmd, struct file_lock *fl);
 int daxfs_lock(struct file *file, int cmd, struct file_lock *fl);
+
+/* super.c */
+extern struct file_system_type daxfs_type;
+
+/* shutdown.c */
+/* See daxfs_dax_removed. */
+void daxfs_device_removed(struct dax_device *dax);
+void daxfs_super_shutdown(struct super_block *sb);
+long daxfs_ioctl_shutdown(struct super_block *sb, u32 __user *arg);
 
 /* ioctl.c */
 long daxfs_ioctl(struct file *file, unsigned int cmd, unsigned long arg);

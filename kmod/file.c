@@ -210,6 +210,8 @@ int daxfs_fiemap(struct inode *inode, struct fiemap_extent_info *info, u64 start
 /* Reads never go through a cache, which is all O_DIRECT asks for, nor block. */
 static int daxfs_open(struct inode *inode, struct file *file)
 {
+	if (READ_ONCE(daxfs_volume_of(inode)->backing->down))
+		return -EIO;
 	file->f_mode |= FMODE_CAN_ODIRECT | FMODE_NOWAIT;
 	return generic_file_open(inode, file);
 }
@@ -227,5 +229,7 @@ const struct file_operations daxfs_file_fops = {
 	.read_iter = daxfs_read_iter,
 	.splice_read = copy_splice_read,
 	.mmap = daxfs_mmap,
+	.unlocked_ioctl = daxfs_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
 	.get_unmapped_area = thp_get_unmapped_area,
 };

@@ -377,6 +377,8 @@ long daxfs_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	struct inode *inode = file_inode(file);
 	void __user *p = (void __user *)arg;
 
+	if (cmd == FS_IOC_SHUTDOWN)
+		return daxfs_ioctl_shutdown(inode->i_sb, p);
 	if (inode != d_inode(inode->i_sb->s_root) || _IOC_TYPE(cmd) != DAXFS_IOC_MAGIC)
 		return -ENOTTY;
 	/* By number only: the size is in the structure, so that it may grow. */

@@ -352,19 +352,21 @@ static vm_fault_t fault(struct vm_fault *vmf, bool huge)
 	struct inode *inode = file_inode(vmf->vma->vm_file);
 	struct daxfs_volume *vol = daxfs_volume_of(inode);
 	bool branches = daxfs_has_branches(vol);
-	vm_fault_t ret;
+	bool locked = branches || vol->backing->may_vanish;
+	vm_fault_t ret = VM_FAULT_SIGBUS;
 	int id;
 
 	if (branches && vmf->flags & FAULT_FLAG_WRITE && vmf->vma->vm_flags & VM_SHARED)
 		return huge ? VM_FAULT_FALLBACK : daxfs_write_fault(vmf);
 	id = daxfs_backing_enter(vol->backing);
 	if (id < 0)
-		return VM_FAULT_SIGBUS;
-	/* What was found is mapped before it may be replaced. */
-	if (branches)
+		return ret;
+	/* What was found is mapped before it may be replaced, or unmapped when it goes. */
+	if (locked)
 		filemap_invalidate_lock_shared(inode->i_mapping);
-	ret = map_what_is_there(vmf, inode, huge);
-	if (branches)
+	if (!READ_ONCE(vol->backing->down))
+		ret = map_what_is_there(vmf, inode, huge);
+	if (locked)
 		filemap_invalidate_unlock_shared(inode->i_mapping);
 	daxfs_backing_exit(vol->backing, id);
 	return ret;
@@ -397,6 +399,8 @@ int daxfs_mmap(struct file *file, struct vm_area_struct *vma)
 {
 	struct inode *inode = file_inode(file);
 
+	if (READ_ONCE(daxfs_volume_of(inode)->backing->down))
+		return -EIO;
 	vma->vm_ops = &daxfs_vm_ops;
 	if (daxfs_has_branches(daxfs_volume_of(inode))) {
 		if (daxfs_is_stale(inode))

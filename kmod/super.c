@@ -196,7 +196,7 @@ static int check_options(struct fs_context *fc, const struct daxfs_mount_options
 #define MANY_FILES BIT_ULL(40)
 
 /* What the branch that is shown could write. */
-static void count_space(struct super_block *sb, struct kstatfs *buf)
+static int count_space(struct super_block *sb, struct kstatfs *buf)
 {
 	const struct daxfs_volume *vol = DAXFS_SB(sb)->volume;
 	const struct dxc_volume *core = &vol->core;
@@ -210,7 +210,7 @@ static void count_space(struct super_block *sb, struct kstatfs *buf)
 	buf->f_ffree = MANY_FILES - core->inode_count;
 	id = daxfs_backing_enter(vol->backing);
 	if (id < 0)
-		return;
+		return id;
 	layer = daxfs_view_read(sb, &hold);
 	/* What others may still read is had by whoever runs out of space: he waits for them. */
 	buf->f_bfree = dxc_space_left(layer, true);
@@ -218,21 +218,23 @@ static void count_space(struct super_block *sb, struct kstatfs *buf)
 	buf->f_bfree = min(buf->f_bfree, buf->f_blocks);
 	buf->f_bavail = buf->f_bfree;
 	daxfs_backing_exit(vol->backing, id);
+	return 0;
 }
 
 static int daxfs_statfs(struct dentry *dentry, struct kstatfs *buf)
 {
-	const struct dxc_volume *core = &daxfs_volume_of(d_inode(dentry))->core;
+	const struct daxfs_volume *vol = DAXFS_SB(dentry->d_sb)->volume;
+	const struct dxc_volume *core = &vol->core;
 
+	if (READ_ONCE(vol->backing->down))
+		return -EIO;
 	buf->f_type = DAXFS_SUPER_MAGIC;
 	buf->f_bsize = DAXFS_BLOCK_SIZE;
 	buf->f_blocks = core->region.size / DAXFS_BLOCK_SIZE;
 	buf->f_files = core->inode_count;
 	buf->f_namelen = DAXFS_NAME_MAX;
 	buf->f_fsid = uuid_to_fsid((u8 *)core->uuid);
-	if (daxfs_has_branches(DAXFS_SB(dentry->d_sb)->volume))
-		count_space(dentry->d_sb, buf);
-	return 0;
+	return daxfs_has_branches(vol) ? count_space(dentry->d_sb, buf) : 0;
 }
 
 /*
@@ -345,6 +347,7 @@ static const struct super_operations daxfs_super_ops = {
 	.evict_inode = daxfs_evict_inode,
 	.sync_fs = daxfs_sync_fs,
 	.freeze_fs = daxfs_freeze_fs,
+	DAXFS_SHUTDOWN_OP(daxfs_super_shutdown)
 	.statfs = daxfs_statfs,
 	.show_options = daxfs_show_options,
 	.show_devname = daxfs_show_devname,
@@ -661,7 +664,7 @@ static int daxfs_init_fs_context(struct fs_context *fc)
 	return 0;
 }
 
-static struct file_system_type daxfs_type = {
+struct file_system_type daxfs_type = {
 	.owner = THIS_MODULE,
 	.name = "daxfs",
 	.init_fs_context = daxfs_init_fs_context,
@@ -674,6 +677,7 @@ static int __init daxfs_init(void)
 	int err;
 
 	daxfs_map_init();
+	daxfs_dax_removed = daxfs_device_removed;
 	err = daxfs_inode_cache_init();
 	if (err)
 		return err;

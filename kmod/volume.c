@@ -29,7 +29,7 @@ static bool volume_is(const struct daxfs_volume *vol, struct fs_context *fc,
 	if (backing->kind != DAXFS_BACKING_DAX || backing->dev != dev)
 		return false;
 	/* A number that a removed device had may be another's by now. */
-	id = daxfs_backing_enter(backing);
+	id = daxfs_backing_hold(backing);
 	if (id < 0)
 		return false;
 	daxfs_backing_exit(backing, id);
@@ -130,6 +130,12 @@ struct daxfs_volume *daxfs_volume_get(struct fs_context *fc,
 	mutex_lock(&daxfs_volumes_lock);
 	list_for_each_entry(vol, &daxfs_volumes, list) {
 		if (volume_is(vol, fc, opt, dev)) {
+			if (READ_ONCE(vol->backing->down)) {
+				errorf(fc, "daxfs: %s was shut down, and is still in use: unmount it, and close its dma-bufs",
+				       vol->name);
+				vol = ERR_PTR(-EIO);
+				goto out;
+			}
 			kref_get(&vol->ref);
 			goto out;
 		}

@@ -443,6 +443,8 @@ static ssize_t daxfs_write_iter(struct kiocb *iocb, struct iov_iter *from)
 
 static int daxfs_branch_open(struct inode *inode, struct file *file)
 {
+	if (READ_ONCE(daxfs_volume_of(inode)->backing->down))
+		return -EIO;
 	if (daxfs_is_stale(inode))
 		return -ESTALE;
 	file->f_mode |= FMODE_CAN_ODIRECT;
@@ -466,6 +468,8 @@ const struct file_operations daxfs_branch_file_fops = {
 	.splice_read = copy_splice_read,
 	.splice_write = iter_file_splice_write,
 	.mmap = daxfs_mmap,
+	.unlocked_ioctl = daxfs_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
 	.get_unmapped_area = thp_get_unmapped_area,
 	.fsync = daxfs_fsync,
 	.flock = daxfs_flock,

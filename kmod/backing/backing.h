@@ -27,8 +27,15 @@ struct daxfs_backing {
 	 */
 	bool has_pages;
 	unsigned long first_pfn;
-	struct dax_device *dax;		/* DAXFS_BACKING_DAX */
-	bool may_vanish;		/* somebody else can kill the dax_device */
+	struct dax_device *dax;		/* DAXFS_BACKING_DAX, or a dma-buf of such; else NULL */
+	bool may_vanish;		/* somebody else can kill the dax_device, dax */
+	/* Shut down: nobody enters it any more. Set once, see kmod/shutdown.c. */
+	bool down;
+	/*
+	 * Memory errors are told to us, so that struct pages may name files: the kernel
+	 * would look there for entries of fs/dax.c, which are not there (cow.c).
+	 */
+	bool names_pages;
 	bool poisons;			/* memory errors are reported, not fatal */
 	bool writable;			/* the kernel may store to it */
 	bool persistent;		/* keeps what was flushed when the power goes */
@@ -56,10 +63,27 @@ struct daxfs_backing *daxfs_dmabuf_open(struct fs_context *fc,
 int daxfs_export(struct daxfs_volume *vol, u32 flags);
 
 /*
- * Between enter and exit the region is mapped: a DAX device cannot go away
+ * What the dma-buf is of, if it was exported here; else NULL. It stays as long as
+ * the dma-buf.
+ */
+const struct daxfs_backing *daxfs_exported(const struct dma_buf *dmabuf);
+/*
+ * The device is about to go: nobody has its memory mapped by way of a dma-buf, nor
+ * maps it anew.
+ */
+void daxfs_export_revoke(const struct dax_device *dax);
+
+/*
+ * Who is told, once, before a DAX device goes; it is there until that returns. Set
+ * before any is opened.
+ */
+extern void (*daxfs_dax_removed)(struct dax_device *dax);
+
+/*
+ * Between hold and exit the region is mapped: a DAX device cannot go away
  * under the reader. May sleep in between. Negative when it has gone.
  */
-static inline int daxfs_backing_enter(const struct daxfs_backing *backing)
+static inline int daxfs_backing_hold(const struct daxfs_backing *backing)
 {
 	int id;
 
@@ -70,6 +94,12 @@ static inline int daxfs_backing_enter(const struct daxfs_backing *backing)
 		return id;
 	dax_read_unlock(id);
 	return -EIO;
+}
+
+/* The same for who reads or writes: negative, too, after it was shut down. */
+static inline int daxfs_backing_enter(const struct daxfs_backing *backing)
+{
+	return likely(!READ_ONCE(backing->down)) ? daxfs_backing_hold(backing) : -EIO;
 }
 
 static inline void daxfs_backing_exit(const struct daxfs_backing *backing, int id)

@@ -4,35 +4,115 @@
  * nobody makes another file system on it meanwhile; read and written through
  * its dax_device only.
  */
+#include <linux/mutex.h>
 #include <linux/slab.h>
 #include "backing.h"
+
+struct shared_holder {
+	struct list_head list;
+	struct dax_device *dax;		/* a reference */
+	unsigned int users;		/* struct dax_backing */
+};
 
 struct dax_backing {
 	struct daxfs_backing backing;
 	struct daxfs_bdev_handle *handle;
+	struct shared_holder *holder;	/* NULL: another file system is it */
 	u64 start;			/* of a partition, in bytes of the dax_device */
 };
+
+/*
+ * A dax_device has one holder, which is told of errors and before it goes, but may
+ * have partitions, each with a backing. So the holder is one for all of them: it
+ * stays for as long as any.
+ */
+static DEFINE_MUTEX(holders_lock);
+static LIST_HEAD(holders);	/* guarded by holders_lock */
+
+void (*daxfs_dax_removed)(struct dax_device *dax);
 
 static struct dax_backing *to_dax(struct daxfs_backing *backing)
 {
 	return container_of(backing, struct dax_backing, backing);
 }
 
-/* As phys_memory_failure(). */
+/* Of an error: as phys_memory_failure(). */
 static int dax_notify_failure(struct dax_device *dax, u64 off, u64 len, int flags)
 {
-	return -EBUSY;
+	if (!daxfs_is_removal(off, len, flags))
+		return -EBUSY;
+	daxfs_dax_removed(dax);
+	return 0;
 }
 
 static const struct dax_holder_operations holder_ops = {
 	.notify_failure = dax_notify_failure,
 };
 
+/* holders_lock is held. NULL: another file system is the holder. -ENOMEM. */
+static struct shared_holder *find_holder(struct block_device *bdev, struct dax_device *dax)
+{
+	struct shared_holder *holder;
+	u64 start;
+
+	list_for_each_entry(holder, &holders, list) {
+		if (holder->dax == dax)
+			return holder;
+	}
+	if (dax_holder(dax))
+		return NULL;
+	holder = kzalloc(sizeof(*holder), GFP_KERNEL);
+	if (!holder)
+		return ERR_PTR(-ENOMEM);
+	holder->dax = fs_dax_get_by_bdev(bdev, &start, holder, &holder_ops);
+	if (!holder->dax) {
+		kfree(holder);
+		return NULL;
+	}
+	list_add(&holder->list, &holders);
+	return holder;
+}
+
+static void release_device(struct dax_backing *db)
+{
+	struct shared_holder *holder = db->holder;
+
+	mutex_lock(&holders_lock);
+	if (holder && !--holder->users) {
+		list_del(&holder->list);
+		fs_put_dax(holder->dax, holder);
+		kfree(holder);
+	}
+	mutex_unlock(&holders_lock);
+	fs_put_dax(db->backing.dax, NULL);
+}
+
+static int hold_device(struct dax_backing *db, struct block_device *bdev)
+{
+	struct shared_holder *holder;
+
+	db->backing.dax = fs_dax_get_by_bdev(bdev, &db->start, NULL, NULL);
+	if (!db->backing.dax)
+		return -EOPNOTSUPP;
+	mutex_lock(&holders_lock);
+	holder = find_holder(bdev, db->backing.dax);
+	if (!IS_ERR_OR_NULL(holder)) {
+		holder->users++;
+		db->holder = holder;
+		db->backing.names_pages = true;
+	}
+	mutex_unlock(&holders_lock);
+	if (!IS_ERR(holder))
+		return 0;
+	fs_put_dax(db->backing.dax, NULL);
+	return PTR_ERR(holder);
+}
+
 static void dax_close(struct daxfs_backing *backing)
 {
 	struct dax_backing *db = to_dax(backing);
 
-	fs_put_dax(backing->dax, db);
+	release_device(db);
 	daxfs_bdev_close(db->handle, backing->writable);
 	kfree(db);
 }
@@ -109,14 +189,11 @@ struct daxfs_backing *daxfs_dax_open(struct fs_context *fc)
 	}
 	bdev = daxfs_bdev_of(db->handle);
 	db->backing.dev = bdev->bd_dev;
-	db->backing.dax = fs_dax_get_by_bdev(bdev, &db->start, db, &holder_ops);
-	/* A device has one holder, but partitions: then that one is told of errors. */
-	if (!db->backing.dax)
-		db->backing.dax = fs_dax_get_by_bdev(bdev, &db->start, NULL, NULL);
-	if (!db->backing.dax) {
-		err = -EOPNOTSUPP;
-		errorf(fc, "daxfs: %s is no memory (no DAX); an image file on it can be mounted with 'daxfsctl mount FILE DIR'",
-		       fc->source);
+	err = hold_device(db, bdev);
+	if (err) {
+		if (err == -EOPNOTSUPP)
+			errorf(fc, "daxfs: %s is no memory (no DAX); an image file on it can be mounted with 'daxfsctl mount FILE DIR'",
+			       fc->source);
 		goto close;
 	}
 	err = dax_map(fc, db, bdev);
@@ -131,7 +208,7 @@ struct daxfs_backing *daxfs_dax_open(struct fs_context *fc)
 	return &db->backing;
 
 put:
-	fs_put_dax(db->backing.dax, db);
+	release_device(db);
 close:
 	daxfs_bdev_close(db->handle, db->backing.writable);
 free:

@@ -36,6 +36,7 @@ static const struct daxfs_backing_ops dmabuf_ops = {
 struct daxfs_backing *daxfs_dmabuf_open(struct fs_context *fc,
 					const struct daxfs_mount_options *opt)
 {
+	const struct daxfs_backing *from = daxfs_exported(opt->dmabuf);
 	struct dma_buf *dmabuf = opt->dmabuf;
 	struct dmabuf_backing *db;
 	int err;
@@ -49,6 +50,13 @@ struct daxfs_backing *daxfs_dmabuf_open(struct fs_context *fc,
 	db->backing.dmabuf = dmabuf;
 	db->backing.size = dmabuf->size;
 	db->backing.writable = dmabuf->file->f_mode & FMODE_WRITE;
+	/* It is the memory that is exported, with all that may happen to it. */
+	if (from) {
+		db->backing.dax = from->dax;
+		db->backing.may_vanish = from->may_vanish;
+		db->backing.poisons = from->poisons;
+		db->backing.persistent = from->persistent;
+	}
 
 	/* For as long as the mount lives; a device's writes are seen from here on. */
 	err = dma_buf_begin_cpu_access(dmabuf, DMA_BIDIRECTIONAL);

@@ -8,6 +8,9 @@
 #include <linux/dma-mapping.h>
 #include <linux/fcntl.h>
 #include <linux/file.h>
+#include <linux/mm.h>
+#include <linux/mutex.h>
+#include <linux/pagemap.h>
 #include <linux/scatterlist.h>
 #include <linux/slab.h>
 #include "backing.h"
@@ -15,9 +18,21 @@
 /* What one entry of a scatterlist holds: its length has 32 bits. */
 #define PIECE_SIZE SZ_1G
 
+/* What a page fault brings in: the rest of one page table. */
+#define FAULT_SIZE PMD_SIZE
+
+struct export {
+	struct list_head list;		/* guarded by exports_lock */
+	struct daxfs_volume *vol;	/* a reference */
+	struct inode *inode;		/* the dma-buf's, a reference: knows who maps it */
+};
+
+static DEFINE_MUTEX(exports_lock);
+static LIST_HEAD(exports);
+
 static const struct daxfs_backing *backing_of(const struct dma_buf *dmabuf)
 {
-	return ((struct daxfs_volume *)dmabuf->priv)->backing;
+	return ((struct export *)dmabuf->priv)->vol->backing;
 }
 
 static struct sg_table *region_map(struct dma_buf_attachment *attach,
@@ -30,6 +45,8 @@ static struct sg_table *region_map(struct dma_buf_attachment *attach,
 	u64 off = 0;
 	int err;
 
+	if (READ_ONCE(backing->down))
+		return ERR_PTR(-EIO);
 	/* A device that was told "read" is not trusted to only read. */
 	if (!(attach->dmabuf->file->f_mode & FMODE_WRITE) && dir != DMA_TO_DEVICE)
 		return ERR_PTR(-EACCES);
@@ -64,30 +81,69 @@ static void region_unmap(struct dma_buf_attachment *attach, struct sg_table *sgt
 	kfree(sgt);
 }
 
-/* The core of dma-buf has checked the range against the size. */
-static int region_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
+/* Page after page, so that what is mapped can be taken away: daxfs_export_revoke(). */
+static vm_fault_t region_fault(struct vm_fault *vmf)
 {
-	const struct daxfs_backing *backing = backing_of(dmabuf);
-	int err, id;
+	struct vm_area_struct *vma = vmf->vma;
+	struct address_space *mapping = vma->vm_file->f_mapping;
+	const struct daxfs_backing *backing = backing_of(vma->vm_private_data);
+	unsigned long addr = vmf->address & PAGE_MASK, pfn = backing->first_pfn + vmf->pgoff;
+	unsigned long end = min(vma->vm_end, round_down(addr, FAULT_SIZE) + FAULT_SIZE);
+	vm_fault_t ret = VM_FAULT_SIGBUS;
+	int id;
 
 	id = daxfs_backing_enter(backing);
 	if (id < 0)
-		return id;
-	err = remap_pfn_range(vma, vma->vm_start, backing->first_pfn + vma->vm_pgoff,
-			      vma->vm_end - vma->vm_start, vma->vm_page_prot);
+		return ret;
+	filemap_invalidate_lock_shared(mapping);
+	if (!READ_ONCE(backing->down))
+		ret = vmf_insert_pfn(vma, addr, pfn);
+	/* Neighbours that cannot be mapped come when they are wanted. */
+	while (ret == VM_FAULT_NOPAGE && (addr += PAGE_SIZE) < end) {
+		if (vmf_insert_pfn(vma, addr, ++pfn) != VM_FAULT_NOPAGE)
+			break;
+	}
+	filemap_invalidate_unlock_shared(mapping);
 	daxfs_backing_exit(backing, id);
-	return err;
+	return ret;
+}
+
+static const struct vm_operations_struct region_vm_ops = {
+	.fault = region_fault,
+};
+
+/* The core of dma-buf has checked the range against the size, and made the file the dma-buf's. */
+static int region_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
+{
+	/* A descriptor that can only be read has no VM_SHARED. */
+	if (!(vma->vm_flags & VM_MAYSHARE))
+		return -EINVAL;
+	if (READ_ONCE(backing_of(dmabuf)->down))
+		return -EIO;
+	vm_flags_set(vma, VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP);
+	vma->vm_private_data = dmabuf;
+	vma->vm_ops = &region_vm_ops;
+	return 0;
 }
 
 static int region_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
 {
+	if (READ_ONCE(backing_of(dmabuf)->down))
+		return -EIO;
 	iosys_map_set_vaddr(map, backing_of(dmabuf)->base);
 	return 0;
 }
 
 static void region_release(struct dma_buf *dmabuf)
 {
-	daxfs_volume_put(dmabuf->priv);
+	struct export *ex = dmabuf->priv;
+
+	mutex_lock(&exports_lock);
+	list_del(&ex->list);
+	mutex_unlock(&exports_lock);
+	iput(ex->inode);
+	daxfs_volume_put(ex->vol);
+	kfree(ex);
 }
 
 static const struct dma_buf_ops region_ops = {
@@ -102,17 +158,54 @@ static struct dma_buf *export_region(struct daxfs_volume *vol, u32 flags)
 {
 	DEFINE_DMA_BUF_EXPORT_INFO(info);
 	struct dma_buf *dmabuf;
+	struct export *ex;
 
+	ex = kzalloc(sizeof(*ex), GFP_KERNEL);
+	if (!ex)
+		return ERR_PTR(-ENOMEM);
 	info.exp_name = "daxfs";
 	info.ops = &region_ops;
 	info.size = vol->backing->size;
 	info.flags = flags & O_ACCMODE;
-	info.priv = vol;
-	kref_get(&vol->ref);
+	info.priv = ex;
+	ex->vol = vol;
 	dmabuf = dma_buf_export(&info);
-	if (IS_ERR(dmabuf))
-		daxfs_volume_put(vol);
+	if (IS_ERR(dmabuf)) {
+		kfree(ex);
+		return dmabuf;
+	}
+	/* Released by region_release(). */
+	kref_get(&vol->ref);
+	ex->inode = file_inode(dmabuf->file);
+	ihold(ex->inode);
+	mutex_lock(&exports_lock);
+	list_add(&ex->list, &exports);
+	mutex_unlock(&exports_lock);
 	return dmabuf;
+}
+
+const struct daxfs_backing *daxfs_exported(const struct dma_buf *dmabuf)
+{
+	return dmabuf->ops == &region_ops ? backing_of(dmabuf) : NULL;
+}
+
+void daxfs_export_revoke(const struct dax_device *dax)
+{
+	struct address_space *mapping;
+	struct export *ex;
+
+	mutex_lock(&exports_lock);
+	list_for_each_entry(ex, &exports, list) {
+		if (ex->vol->backing->dax != dax)
+			continue;
+		/* Who faults, or comes to, after the lock sees it. */
+		WRITE_ONCE(ex->vol->backing->down, true);
+		mapping = ex->inode->i_mapping;
+		filemap_invalidate_lock(mapping);
+		unmap_mapping_range(mapping, 0, 0, 1);
+		filemap_invalidate_unlock(mapping);
+	}
+	mutex_unlock(&exports_lock);
 }
 
 int daxfs_export(struct daxfs_volume *vol, u32 flags)
@@ -122,6 +215,8 @@ int daxfs_export(struct daxfs_volume *vol, u32 flags)
 	struct dma_buf *dmabuf;
 	int fd;
 
+	if (READ_ONCE(backing->down))
+		return -EIO;
 	if (write && !backing->writable)
 		return -EROFS;
 	if (backing->kind == DAXFS_BACKING_DMABUF) {

@@ -109,6 +109,7 @@ struct daxfs_backing *daxfs_phys_open(struct fs_context *fc,
 	pb->backing.phys = opt->phys;
 	pb->backing.size = opt->size;
 	pb->backing.writable = true;
+	pb->backing.names_pages = true;
 	if (!request_mem_region(opt->phys, opt->size, "daxfs")) {
 		err = -EBUSY;
 		errorf(fc, "daxfs: phys=%#llx,size=%#llx is in use by another driver, see /proc/iomem",

@@ -54,3 +54,125 @@ busy_branches() {
 		unmount_all
 	done
 }
+
+# ---- a device that goes ----
+
+# The pmem device without its driver, and with it again. Each returns when it is done.
+unbind() {
+	local name
+
+	name=$(basename "$(readlink -f "/sys/block/${DAXFS_PMEM##*/}/device")")
+	echo "$name" >/tmp/namespace
+	echo "$name" >/sys/bus/nd/drivers/nd_pmem/unbind
+}
+
+bind() {
+	echo "$(</tmp/namespace)" >/sys/bus/nd/drivers/nd_pmem/bind
+	[[ -b $DAXFS_PMEM ]]
+}
+
+# Another system finds the device empty, and uses it.
+rebind_empty() {
+	unbind
+	bind
+	dd if=/dev/zero of="$DAXFS_PMEM" bs=1M count=40 conv=fsync status=none
+}
+
+is_empty() {
+	cmp -n 40M "$DAXFS_PMEM" /dev/zero
+}
+
+# says_eio COMMAND...
+says_eio() {
+	run "$@"
+	echo "$* : $status $output"
+	[[ $status -ne 0 && $output == *"Input/output error"* ]]
+}
+
+@test "pmem: the device goes while a read, a write or a listing waits for its buffer: it does not wait, they say EIO" {
+	export -f unbind
+	for what in read write list; do
+		for file in base/1 kept; do
+			[[ $what == list ]] && file=dir
+			start pmem /tmp/base.img
+			echo changed >>"$MNT/kept"
+			may slow "$what" gone "$MNT/$file" bash -c unbind
+			umount "$MNT"
+			bind
+		done
+	done
+}
+
+@test "pmem: the device goes under a mount: SIGBUS in mappings, EIO for everything, and the next user's bytes stay as they are" {
+	export -f unbind bind rebind_empty
+	start pmem /tmp/base.img
+	may hold "$MNT/mapped" bash -c rebind_empty
+	says_eio cat "$MNT/kept"
+	says_eio ls "$MNT/dir"
+	says_eio stat "$MNT/kept"
+	says_eio touch "$MNT/new"
+	says_eio stat -f "$MNT"
+	says_eio sync -f "$MNT/"
+	says_eio daxfs-branch create new -m "$MNT"
+	umount "$MNT"
+	is_empty
+}
+
+@test "pmem: the device goes under a volume whose region is exported: SIGBUS in its mappings, EIO in a mount of it" {
+	export -f unbind bind rebind_empty
+	start pmem /tmp/base.img
+	may import "$MNT" "$DIR"
+	cmp "$DIR/kept" "$MNT/kept"
+	may region "$MNT" bash -c rebind_empty
+	says_eio cat "$DIR/kept"
+	says_eio ls "$DIR/dir"
+	says_eio stat -f "$DIR"
+	umount "$DIR" "$MNT"
+	is_empty
+}
+
+@test "pmem: the device goes under an image without branches: SIGBUS in mappings" {
+	export -f unbind bind rebind_empty
+	mkdaxfs -f -q -d /tmp/base -o /tmp/plain.img
+	mount_image pmem /tmp/plain.img
+	may watch "$MNT/mapped" bash -c rebind_empty
+	says_eio cat "$MNT/kept"
+	umount "$MNT"
+	is_empty
+}
+
+# ---- shutdown ----
+
+@test "FS_IOC_SHUTDOWN is for root; after it all mounts of the volume say EIO, mappings SIGBUS, and it can be mounted again" {
+	for backing in phys pmem; do
+		start "$backing" /tmp/base.img
+		daxfs-branch create -q other -m "$DIR" -p main --volume "$MNT"
+		echo other >"$DIR/new"
+		run setpriv --reuid 65534 --clear-groups away shutdown "$MNT" 2
+		[[ $status -ne 0 && $output == *"not permitted"* ]]
+		may hold "$DIR/mapped" away shutdown "$MNT" 2
+		for i in "$MNT" "$DIR"; do
+			says_eio cat "$i/kept"
+			says_eio ls "$i/dir"
+			says_eio touch "$i/new"
+			says_eio stat -f "$i"
+		done
+		run daxfsctl mount -o "$OPTS" "$SOURCE" "$DIR2"
+		[[ $status -ne 0 && $output == *"shut down"* ]]
+		umount "$MNT" "$DIR"
+		show branch=other
+		grep -q other "$MNT/new"
+		umount "$MNT"
+	done
+}
+
+@test "FS_IOC_SHUTDOWN that flushes keeps what was stored through a mapping, and refuses flags that it does not know" {
+	start pmem /tmp/base.img
+	mapping fill "$MNT/large" 300000 7
+	run away shutdown "$MNT/kept" 3
+	[[ $status -ne 0 && $output == *"Invalid argument"* ]]
+	away shutdown "$MNT/kept" 1
+	says_eio cat "$MNT/large"
+	again
+	mapping expect "$MNT/large" 300000 7
+}

@@ -205,9 +205,9 @@ static void away_watch(char **argv)
 		fail("after it a load from the mapping works");
 }
 
-static int get_region(const char *root)
+static int get_region(const char *root, int mode)
 {
-	struct daxfs_dmabuf db = { .db_size = sizeof(db), .db_flags = O_CLOEXEC | O_RDWR };
+	struct daxfs_dmabuf db = { .db_size = sizeof(db), .db_flags = O_CLOEXEC | mode };
 	int fd = open_or_fail(root, O_RDONLY);
 
 	if (ioctl(fd, DAXFS_IOC_DMABUF, &db))
@@ -218,14 +218,18 @@ static int get_region(const char *root)
 
 static void away_region(char **argv)
 {
-	int fd = get_region(argv[0]);
+	int fd = get_region(argv[0], O_RDWR);
 	char *p = map(fd, 2 * PAGE, PROT_READ | PROT_WRITE);
+	char *ro = map(get_region(argv[0], O_RDONLY), PAGE, PROT_READ);
 
-	if (memcmp(p, "daxfs", 5) || faults(p + PAGE, 0))
-		fail("the mapping of the dma-buf does not show the image");
+	if (faults(p, 0) || faults(p + PAGE, 0) || faults(ro, 0) ||
+	    memcmp(p, "daxfs", 5) || memcmp(ro, p, PAGE))
+		fail("the mappings of the dma-bufs do not show the image");
 	run(argv + 1);
 	must_fault(p);
 	must_fault(p + PAGE);
+	if (!faults(ro, 0))
+		fail("after it a load from a read-only mapping works");
 	p = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0);
 	if (p != MAP_FAILED && !faults(p, 0))
 		fail("after it the dma-buf can be mapped anew");
@@ -233,7 +237,7 @@ static void away_region(char **argv)
 
 static void away_import(char **argv)
 {
-	int buf = get_region(argv[0]), fs = syscall(SYS_fsopen, "daxfs", 1), mnt;
+	int buf = get_region(argv[0], O_RDWR), fs = syscall(SYS_fsopen, "daxfs", 1), mnt;
 
 	if (syscall(SYS_fsconfig, fs, FSCONFIG_SET_FD, "dmabuf", NULL, buf) ||
 	    syscall(SYS_fsconfig, fs, FSCONFIG_SET_FLAG, "ro", NULL, 0) ||

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The end of a volume before it is unmounted: its device is taken away, or root
+ * shuts it down. From then on nobody enters the backing (-EIO), nothing of the
+ * region is mapped, and no struct page of it names a file. What is left is to be
+ * unmounted. Other kernels see mounts whose heartbeats have stopped.
+ *
+ * Whoever maps something looks at backing->down under the mapping's
+ * invalidate_lock, and what was mapped before is unmapped under it.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+#include <linux/capability.h>
+#include <linux/uaccess.h>
+#include "loaded.h"
+#include "backing/backing.h"
+
+/* Of which super blocks: by one or the other. */
+struct loss {
+	const struct dax_device *dax;
+	const struct daxfs_volume *vol;
+	const char *why;
+};
+
+static bool is_of(const struct loss *loss, const struct daxfs_volume *vol)
+{
+	return loss->vol ? vol == loss->vol : vol->backing->dax == loss->dax;
+}
+
+static void shut_down(struct super_block *sb, const char *why)
+{
+	struct daxfs_volume *vol = DAXFS_SB(sb)->volume;
+
+	if (!xchg(&vol->backing->down, true))
+		pr_warn("%s: %s: all of it says EIO until it is unmounted\n", vol->name, why);
+	daxfs_sweep(sb, 0, daxfs_inode_unmap);
+}
+
+/* Under s_umount, so that inodes and volume stay. One that is being unmounted has nothing mapped. */
+static void shut_down_one(struct super_block *sb, void *arg)
+{
+	const struct loss *loss = arg;
+
+	if (is_of(loss, DAXFS_SB(sb)->volume))
+		shut_down(sb, loss->why);
+}
+
+static void sync_one(struct super_block *sb, void *arg)
+{
+	const struct loss *loss = arg;
+
+	if (is_of(loss, DAXFS_SB(sb)->volume))
+		sb->s_op->sync_fs(sb, 1);
+}
+
+void daxfs_device_removed(struct dax_device *dax)
+{
+	struct loss loss = { .dax = dax, .why = "its device is taken away" };
+
+	daxfs_export_revoke(dax);
+	iterate_supers_type(&daxfs_type, shut_down_one, &loss);
+}
+
+/* From the block layer: the same for one super block, with its s_umount. */
+void daxfs_super_shutdown(struct super_block *sb)
+{
+	shut_down(sb, "its device is gone");
+}
+
+/* FS_IOC_SHUTDOWN, on any file: as if the power had gone, for all mounts of the volume here. */
+long daxfs_ioctl_shutdown(struct super_block *sb, u32 __user *arg)
+{
+	struct loss loss = { .vol = DAXFS_SB(sb)->volume, .why = "shut down by ioctl" };
+	u32 flags;
+
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	if (get_user(flags, arg))
+		return -EFAULT;
+	switch (flags) {
+	case FS_SHUTDOWN_FLAGS_DEFAULT:
+	case FS_SHUTDOWN_FLAGS_LOGFLUSH:
+		iterate_supers_type(&daxfs_type, sync_one, &loss);
+		break;
+	case FS_SHUTDOWN_FLAGS_NOLOGFLUSH:
+		break;
+	default:
+		return -EINVAL;
+	}
+	iterate_supers_type(&daxfs_type, shut_down_one, &loss);
+	return 0;
+}
