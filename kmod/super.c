@@ -701,6 +701,7 @@ static void __exit daxfs_exit(void)
 	unregister_filesystem(&daxfs_type);
 	/* Waits for super blocks that are put by others than umount(2). */
 	daxfs_branch_module_exit();
+	daxfs_phys_exit();
 	daxfs_inode_cache_exit();
 }
 

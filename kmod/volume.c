@@ -156,7 +156,6 @@ static void release_volume(struct kref *ref)
 	mutex_unlock(&daxfs_volumes_lock);
 	if (daxfs_has_branches(vol))
 		daxfs_branch_volume_exit(vol);
-	/* May wait for somebody's direct I/O; others may mount meanwhile. */
 	vol->backing->ops->close(vol->backing);
 	kfree(vol);
 }

@@ -51,6 +51,8 @@ struct daxfs_backing {
  */
 struct daxfs_backing *daxfs_phys_open(struct fs_context *fc,
 				      const struct daxfs_mount_options *opt);
+/* The module is unloaded. */
+void daxfs_phys_exit(void);
 /* For writing too, if the device allows it. */
 struct daxfs_backing *daxfs_dax_open(struct fs_context *fc);
 struct daxfs_backing *daxfs_dmabuf_open(struct fs_context *fc,

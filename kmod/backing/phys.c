@@ -5,16 +5,30 @@
  * that mappings of it are like those of a pmem device: O_DIRECT, ptrace and
  * huge pages work.
  */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 #include <linux/ioport.h>
 #include <linux/memremap.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
 #include <linux/slab.h>
-#include <linux/wait_bit.h>
+#include <linux/workqueue.h>
 #include "backing.h"
 
 struct phys_backing {
 	struct daxfs_backing backing;
 	struct dev_pagemap pgmap;
+	struct list_head list;		/* lingering; guarded by lingering_lock */
+	u64 idle;			/* pages before this one nobody uses; the same */
 };
+
+/*
+ * Closed, but somebody uses a page: given back later, unless mounted again before.
+ * Each has a reference of the module.
+ */
+static DEFINE_MUTEX(lingering_lock);
+static LIST_HEAD(lingering);
+
+#define LOOK_EVERY (HZ / 4)
 
 static struct phys_backing *to_phys(struct daxfs_backing *backing)
 {
@@ -26,28 +40,97 @@ static struct phys_backing *to_phys(struct daxfs_backing *backing)
  * vmsplice) outlives its mapping and the mount; its struct page must not go
  * before it. memunmap_pages() does not wait for such.
  */
-static void wait_for_pins(struct daxfs_backing *backing)
+static bool is_idle(struct phys_backing *pb)
 {
-	u64 count = backing->size >> PAGE_SHIFT, i;
-	struct page *page;
+	u64 count = pb->backing.size >> PAGE_SHIFT;
 
-	for (i = 0; i < count; i++) {
-		page = pfn_to_page(backing->first_pfn + i);
-		wait_var_event(&page->_refcount,
-			       page_ref_count(page) <= DAXFS_IDLE_PAGE_REFS);
-		if (i % 1024 == 1023)
+	/* Nothing is mapped: a page that nobody uses stays so. */
+	for (; pb->idle < count; pb->idle++) {
+		if (page_ref_count(pfn_to_page(pb->backing.first_pfn + pb->idle)) >
+		    DAXFS_IDLE_PAGE_REFS)
+			return false;
+		if (pb->idle % 1024 == 1023)
 			cond_resched();
 	}
+	return true;
+}
+
+static void tear_down(struct phys_backing *pb)
+{
+	memunmap_pages(&pb->pgmap);
+	release_mem_region(pb->backing.phys, pb->backing.size);
+	kfree(pb);
+}
+
+static void look_again(struct work_struct *work);
+static DECLARE_DELAYED_WORK(later, look_again);
+
+static void look_again(struct work_struct *work)
+{
+	struct phys_backing *pb, *next;
+	unsigned int gone = 0;
+
+	mutex_lock(&lingering_lock);
+	list_for_each_entry_safe(pb, next, &lingering, list) {
+		if (!is_idle(pb))
+			continue;
+		list_del(&pb->list);
+		tear_down(pb);
+		gone++;
+	}
+	if (!list_empty(&lingering))
+		schedule_delayed_work(&later, LOOK_EVERY);
+	mutex_unlock(&lingering_lock);
+	/* Unloading waits for us to return: daxfs_phys_exit(). */
+	while (gone--)
+		module_put(THIS_MODULE);
 }
 
 static void phys_close(struct daxfs_backing *backing)
 {
 	struct phys_backing *pb = to_phys(backing);
 
-	wait_for_pins(backing);
-	memunmap_pages(&pb->pgmap);
-	release_mem_region(backing->phys, backing->size);
-	kfree(pb);
+	pb->idle = 0;
+	if (is_idle(pb)) {
+		tear_down(pb);
+		return;
+	}
+	pr_notice("phys=%#llx,size=%#llx: pages of it are still in use (a pipe, direct I/O): it is given back when they are not\n",
+		  (u64)backing->phys, backing->size);
+	__module_get(THIS_MODULE);
+	mutex_lock(&lingering_lock);
+	list_add(&pb->list, &lingering);
+	schedule_delayed_work(&later, LOOK_EVERY);
+	mutex_unlock(&lingering_lock);
+}
+
+void daxfs_phys_exit(void)
+{
+	cancel_delayed_work_sync(&later);
+}
+
+/* The same range, closed before, is in use again. NULL: there is none; *overlaps: another one. */
+static struct phys_backing *take_back(phys_addr_t phys, u64 size, bool *overlaps)
+{
+	struct phys_backing *pb, *found = NULL;
+
+	*overlaps = false;
+	mutex_lock(&lingering_lock);
+	list_for_each_entry(pb, &lingering, list) {
+		if (pb->backing.phys == phys && pb->backing.size == size) {
+			found = pb;
+			list_del(&pb->list);
+			break;
+		}
+		*overlaps |= phys < pb->backing.phys + pb->backing.size &&
+			     pb->backing.phys < phys + size;
+	}
+	mutex_unlock(&lingering_lock);
+	if (!found)
+		return NULL;
+	found->backing.down = false;
+	module_put(THIS_MODULE);
+	return found;
 }
 
 /*
@@ -96,11 +179,15 @@ struct daxfs_backing *daxfs_phys_open(struct fs_context *fc,
 				      const struct daxfs_mount_options *opt)
 {
 	struct phys_backing *pb;
+	bool overlaps;
 	int err;
 
 	err = phys_check(fc, opt->phys, opt->size);
 	if (err)
 		return ERR_PTR(err);
+	pb = take_back(opt->phys, opt->size, &overlaps);
+	if (pb)
+		return &pb->backing;
 	pb = kzalloc(sizeof(*pb), GFP_KERNEL);
 	if (!pb)
 		return ERR_PTR(-ENOMEM);
@@ -112,8 +199,12 @@ struct daxfs_backing *daxfs_phys_open(struct fs_context *fc,
 	pb->backing.names_pages = true;
 	if (!request_mem_region(opt->phys, opt->size, "daxfs")) {
 		err = -EBUSY;
-		errorf(fc, "daxfs: phys=%#llx,size=%#llx is in use by another driver, see /proc/iomem",
-		       (u64)opt->phys, opt->size);
+		if (overlaps)
+			errorf(fc, "daxfs: phys=%#llx,size=%#llx: pages of another range there are still in use, of a mount that is gone",
+			       (u64)opt->phys, opt->size);
+		else
+			errorf(fc, "daxfs: phys=%#llx,size=%#llx is in use by another driver, see /proc/iomem",
+			       (u64)opt->phys, opt->size);
 		goto free;
 	}
 

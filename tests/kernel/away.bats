@@ -141,6 +141,34 @@ says_eio() {
 	is_empty
 }
 
+# ---- pages that are still in use ----
+
+@test "umount of phys= returns while a page of it is in a pipe; it can be mounted again meanwhile, and another range there not" {
+	remount_phys() {
+		set -e
+		umount "$MNT"
+		[[ $(grep -c daxfs /proc/iomem) == 1 ]]
+		run daxfsctl mount -o "phys=$DAXFS_PHYS_ADDR,size=128M" none "$MNT"
+		[[ $status != 0 && $output == *"still in use"* ]]
+		mount -i -t daxfs -o "rw,$OPTS" none "$MNT"
+		cmp "$MNT/kept" "$DIR/kept"
+		echo more >"$MNT/more"
+		umount "$MNT"
+		[[ $1 != last ]] || mount -i -t daxfs -o "rw,$OPTS" none "$MNT"
+	}
+	export -f remount_phys run
+	start phys /tmp/base.img
+	export OPTS
+	cp "$MNT/kept" "$DIR/kept"
+	may pipe "$MNT/kept" bash -c "remount_phys last"
+	grep -q more "$MNT/more"
+	may pipe "$MNT/kept" bash -c "remount_phys"
+	rm "$DIR/kept"
+	# The range is given back when the pipe is gone.
+	until ! grep -q daxfs /proc/iomem; do sleep 0.1; done
+	mount -i -t daxfs -o "ro,phys=$DAXFS_PHYS_ADDR,size=128M" none "$MNT"
+}
+
 # ---- shutdown ----
 
 @test "FS_IOC_SHUTDOWN is for root; after it all mounts of the volume say EIO, mappings SIGBUS, and it can be mounted again" {
