@@ -354,6 +354,27 @@ static int switch_to(struct op *op)
 	return 0;
 }
 
+/* ---- frozen mounts ---- */
+
+/*
+ * -EBUSY where a frozen super block (fsfreeze) shows the branch, or one above it,
+ * which would not be what it was. One that is frozen from now on waits for
+ * ops_lock: daxfs_freeze_fs(). Ours is not, see branch_op() in ioctl.c.
+ */
+static int refuse_frozen(struct op *op, struct daxfs_loaded_branch *branch)
+{
+	struct daxfs_sb_info *sbi;
+
+	list_for_each_entry(sbi, &op->vol->supers, list) {
+		if (sbi != op->sbi && sbi->branch && !sbi->dead &&
+		    READ_ONCE(sbi->sb->s_writers.frozen) != SB_UNFROZEN &&
+		    daxfs_branch_common(sbi->branch, branch) == branch)
+			return refuse(op, -EBUSY, "branch %s is mounted and frozen (fsfreeze): thaw it first",
+				      sbi->branch->name);
+	}
+	return 0;
+}
+
 /* ---- commit ---- */
 
 static int merge(struct op *op, struct daxfs_loaded_branch *parent,
@@ -515,8 +536,11 @@ static int commit_one(struct op *op, const struct dxc_branch *br)
 		return PTR_ERR(child);
 	}
 	parent = child->parent;
-	flush_branch(child);
-	err = commit_now(op, br, parent, child);
+	err = refuse_frozen(op, parent);
+	if (!err) {
+		flush_branch(child);
+		err = commit_now(op, br, parent, child);
+	}
 	daxfs_stale_settle(&op->stale);
 	if (!err)
 		compact_parent(op, parent);
@@ -604,8 +628,10 @@ static int abort_branch(struct op *op)
 		lock_tree(op);
 		gone->users++;
 		unlock_tree(op);
+		err = refuse_frozen(op, gone);
 	}
-	err = abort_now(op, &br, gone);
+	if (!err)
+		err = abort_now(op, &br, gone);
 	daxfs_stale_settle(&op->stale);
 	if (gone)
 		daxfs_branch_put(op->vol, gone);
@@ -675,6 +701,8 @@ static int notice(struct op *op, const char *asked)
 		return 0;
 	strscpy(name, op->sbi->dead ? op->sbi->lost : op->sbi->branch->name, sizeof(name));
 	err = daxfs_notice(op->vol);
+	if (err == -EBUSY)
+		return refuse(op, err, "a mount is frozen (fsfreeze), so what another kernel did cannot be followed");
 	if (err)
 		return refuse(op, err, "what another kernel did cannot be followed: error %d", err);
 	if (!asked[0] && READ_ONCE(op->sbi->shown) != shown)

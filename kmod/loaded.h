@@ -128,8 +128,8 @@ int daxfs_branch_take_over(struct daxfs_sb_info *sbi);
 /*
  * Super blocks leave branches that others have committed or discarded, and show
  * what others have committed to theirs: up to the commit sequence as it is now,
- * which is in vol->left_seq then. On error (-ENOMEM, -EINTR) some of it is as it
- * was, and to be tried again. Under ops_lock, inside the backing, tree not held.
+ * which is in vol->left_seq then. On error (-ENOMEM, -EINTR; -EBUSY while one is
+ * frozen) some of it is as it was, and to be tried again. Under ops_lock, inside the backing, tree not held.
  */
 int daxfs_notice(struct daxfs_volume *vol);
 

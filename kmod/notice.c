@@ -58,6 +58,18 @@ static void leave(struct daxfs_stale *st, struct daxfs_sb_info *sbi,
 	daxfs_slot_update(sbi, !sb_rdonly(sbi->sb));
 }
 
+/* A frozen super block shows what it did: nothing that others freed is told to be seen. */
+static bool any_frozen(struct daxfs_volume *vol)
+{
+	struct daxfs_sb_info *sbi;
+
+	list_for_each_entry(sbi, &vol->supers, list) {
+		if (READ_ONCE(sbi->sb->s_writers.frozen) != SB_UNFROZEN)
+			return true;
+	}
+	return false;
+}
+
 int daxfs_notice(struct daxfs_volume *vol)
 {
 	/* Whoever sees the sequence sees what was done before it was stored. */
@@ -68,6 +80,8 @@ int daxfs_notice(struct daxfs_volume *vol)
 	unsigned int nofs;
 	int err = 0, err2;
 
+	if (any_frozen(vol))
+		return -EBUSY;
 	INIT_LIST_HEAD(&st.branches);
 	/* ops_lock keeps the list; between two of them heartbeats go on. */
 	list_for_each_entry(sbi, &vol->supers, list) {

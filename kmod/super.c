@@ -263,6 +263,13 @@ static int daxfs_sync_fs(struct super_block *sb, int wait)
 /* Writers wait in the VFS; what they did is durable. */
 static int daxfs_freeze_fs(struct super_block *sb)
 {
+	struct daxfs_volume *vol = DAXFS_SB(sb)->volume;
+
+	/* But for a branch operation through another mount, which did not see that it is frozen. */
+	if (daxfs_has_branches(vol)) {
+		mutex_lock(&vol->ops_lock);
+		mutex_unlock(&vol->ops_lock);
+	}
 	return daxfs_sync_fs(sb, 1);
 }
 

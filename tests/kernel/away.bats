@@ -169,6 +169,57 @@ says_eio() {
 	mount -i -t daxfs -o "ro,phys=$DAXFS_PHYS_ADDR,size=128M" none "$MNT"
 }
 
+# ---- frozen mounts ----
+
+# refused_as_frozen COMMAND...
+refused_as_frozen() {
+	run timeout 60 "$@"
+	echo "$* : $status $output"
+	[[ $status -ne 0 && $status -ne 124 && $output == *frozen* ]]
+}
+
+@test "a mount that is frozen does not change by a commit or an abort through another one, which say EBUSY" {
+	start phys /tmp/base.img
+	daxfs-branch create -q left -m "$DIR" -p main --volume "$MNT"
+	daxfs-branch create -q right -m "$DIR2" -p main --volume "$MNT"
+	echo left >"$DIR/file"
+	echo right >"$DIR2/file"
+	for frozen in "$DIR" "$MNT"; do
+		fsfreeze -f "$frozen"
+		refused_as_frozen daxfs-branch commit -m "$DIR2"
+		[[ $(cat "$DIR/file") == left && ! -e $MNT/file ]]
+		fsfreeze -u "$frozen"
+	done
+	fsfreeze -f "$DIR"
+	refused_as_frozen daxfs-branch abort left -m "$DIR2"
+	# What it does not show may change.
+	daxfs-branch create -q other --stay -m "$DIR2" -p main
+	daxfs-branch abort -q other -m "$DIR2"
+	fsfreeze -u "$DIR"
+	echo more >>"$DIR/file"
+	daxfs-branch commit -q -m "$DIR2"
+	[[ $(cat "$MNT/file") == right ]]
+	is_clean
+}
+
+@test "a mount that is frozen does not follow what another kernel commits until it is thawed" {
+	start phys /tmp/base.img
+	# Of the same memory, as other kernels would mount it.
+	may import "$MNT" "$DIR"
+	may import "$MNT" "$DIR2"
+	fsfreeze -f "$DIR"
+	for i in 1 2 3; do
+		daxfs-branch create -q "b$i" -m "$MNT"
+		echo "$i" >"$MNT/file"
+		daxfs-branch commit -q -m "$MNT"
+		# The one that is not frozen looks as often.
+		until [[ $(cat "$DIR2/file" 2>/dev/null) == "$i" ]]; do sleep 0.1; done
+		[[ ! -e $DIR/file ]]
+	done
+	fsfreeze -u "$DIR"
+	until [[ $(cat "$DIR/file" 2>/dev/null) == 3 ]]; do sleep 0.1; done
+}
+
 # ---- shutdown ----
 
 @test "FS_IOC_SHUTDOWN is for root; after it all mounts of the volume say EIO, mappings SIGBUS, and it can be mounted again" {
