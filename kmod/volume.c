@@ -78,7 +78,9 @@ static struct daxfs_volume *open_volume(struct fs_context *fc,
 		goto close;
 	}
 	err = dxc_volume_open(&vol->core, vol->backing->base, vol->backing->size, &f);
-	vol->core.region.poisons = vol->backing->poisons;
+	/* Of a physical range contents of files alone are read so: metadata is looked up in place. */
+	vol->core.region.poisons = vol->backing->poisons &&
+				   vol->backing->kind != DAXFS_BACKING_PHYS;
 	vol->core.region.persistent = vol->backing->persistent;
 	if (err) {
 		daxfs_bad_mount(fc, err, &f);

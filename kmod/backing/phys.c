@@ -197,6 +197,7 @@ struct daxfs_backing *daxfs_phys_open(struct fs_context *fc,
 	pb->backing.size = opt->size;
 	pb->backing.writable = true;
 	pb->backing.names_pages = true;
+	pb->backing.poisons = true;
 	if (!request_mem_region(opt->phys, opt->size, "daxfs")) {
 		err = -EBUSY;
 		if (overlaps)

@@ -220,6 +220,50 @@ refused_as_frozen() {
 	until [[ $(cat "$DIR/file" 2>/dev/null) == 3 ]]; do sleep 0.1; done
 }
 
+# ---- memory that fails ----
+
+@test "pmem: a file of one partition can be deleted after a memory error, when another partition was unmounted before" {
+	local sectors=$((64 * 2048))
+
+	mkdir -p /mnt/p1 /mnt/p2
+	addpart "$DAXFS_PMEM" 1 2048 $sectors
+	addpart "$DAXFS_PMEM" 2 $((2048 + sectors)) $sectors
+	for i in 1 2; do
+		dd if=/tmp/base.img of="${DAXFS_PMEM}p$i" bs=1M conv=fsync status=none
+		mount -i -t daxfs -o rw "${DAXFS_PMEM}p$i" "/mnt/p$i"
+	done
+	umount /mnt/p1
+	run away poison /mnt/p2/mapped
+	echo "$output"
+	[ "$status" -ne 77 ] || skip "no memory errors can be made"
+	timeout 60 rm /mnt/p2/mapped
+	umount /mnt/p2
+	delpart "$DAXFS_PMEM" 1
+	delpart "$DAXFS_PMEM" 2
+}
+
+@test "phys and pmem: read(2) copies from the region so that it survives memory that fails" {
+	[ -e /sys/kernel/tracing/kprobe_events ] || skip "no kprobes"
+	local trace=/sys/kernel/tracing
+
+	echo 0 >$trace/options/record-cmd
+	[ ! -e /proc/sys/debug/kprobes-optimization ] || echo 0 >/proc/sys/debug/kprobes-optimization
+	for backing in phys pmem; do
+		start "$backing" /tmp/base.img
+		echo changed >>"$MNT/kept"
+		for file in kept base/1; do
+			echo 'p:daxfs_mc copy_mc_to_user bytes=%dx:u32' >$trace/kprobe_events
+			echo >$trace/trace
+			echo 1 >$trace/events/kprobes/daxfs_mc/enable
+			cat "$MNT/$file" >/dev/null
+			echo 0 >$trace/events/kprobes/daxfs_mc/enable
+			(($(sed -n 's/.* bytes=//p' $trace/trace | awk '{ sum += $1 } END { print sum + 0 }') >= $(stat -c %s "$MNT/$file")))
+			echo >$trace/kprobe_events
+		done
+		unmount_all
+	done
+}
+
 # ---- shutdown ----
 
 @test "FS_IOC_SHUTDOWN is for root; after it all mounts of the volume say EIO, mappings SIGBUS, and it can be mounted again" {
