@@ -287,16 +287,15 @@ static inline void daxfs_bdev_close(struct file *file, bool write)
 #include <linux/pfn_t.h>
 #define daxfs_pfn pfn_t
 #define daxfs_paged_pfn(pfn) __pfn_to_pfn_t(pfn, PFN_DEV | PFN_MAP)
+#define daxfs_bare_pfn(pfn) __pfn_to_pfn_t(pfn, PFN_DEV)
 #define daxfs_pfn_number(pfn) pfn_t_to_pfn(pfn)
 #define daxfs_pfn_has_page(pfn) pfn_t_devmap(pfn)
-#define daxfs_pte_of_page(pte) pte_mkdevmap(pte)
 #else
 #define daxfs_pfn unsigned long
 #define daxfs_paged_pfn(pfn) (pfn)
+#define daxfs_bare_pfn(pfn) (pfn)
 #define daxfs_pfn_number(pfn) (pfn)
 #define daxfs_pfn_has_page(pfn) pfn_valid(pfn)
-/* Without flags only folios with a count are found through page tables. */
-#define daxfs_pte_of_page(pte) pte_mkspecial(pte)
 #endif
 
 /* What tells present entries from others has names of its own. */
@@ -309,17 +308,55 @@ static inline void daxfs_bdev_close(struct file *file, bool write)
 #include <linux/leafops.h>
 #endif
 
-/* Shadow stacks, which need to know the VMA, are never shared mappings of files. */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
-#define pte_mkwrite_novma(pte) pte_mkwrite(pte)
+/*
+ * Maps a page frame, without the right to write; paged: O_DIRECT and ptrace may
+ * find the page. What is there already stays. Entries of pages of devices had a
+ * mark of their own, later such pages are counted as all others are.
+ */
+static inline vm_fault_t daxfs_insert(struct vm_area_struct *vma, unsigned long addr,
+				      unsigned long pfn, bool paged)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 15, 0)
+	return vmf_insert_mixed(vma, addr, paged ? daxfs_paged_pfn(pfn) : daxfs_bare_pfn(pfn));
+#else
+	struct page *page = pfn_to_page(pfn);
+	int err;
+
+	if (!paged)
+		return vmf_insert_mixed(vma, addr, daxfs_bare_pfn(pfn));
+	/* Of an idle one this is the first. */
+	page_ref_inc(page);
+	err = vm_insert_page(vma, addr, page);
+	put_page(page);
+	return err && err != -EBUSY ? vmf_error(err) : VM_FAULT_NOPAGE;
+#endif
+}
+
+/*
+ * fs/dax.c notes mapping and index in a page that is mapped through it. Later it
+ * also wants to be the only one that counts it.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 15, 0) && IS_ENABLED(CONFIG_FS_DAX)
+#define DAXFS_NAMES_PAGES 1
+#else
+#define DAXFS_NAMES_PAGES 0
 #endif
 
-/* A read-only-until-copied entry; paged: O_DIRECT and ptrace may find the page. */
-static inline pte_t daxfs_make_pte(unsigned long pfn, pgprot_t prot, bool paged)
+static inline vm_fault_t daxfs_dax_fault(struct vm_fault *vmf, const struct iomap_ops *ops)
 {
-	pte_t pte = pfn_pte(pfn, prot);
+#if !DAXFS_NAMES_PAGES
+	return VM_FAULT_FALLBACK;
+#elif LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
+	return dax_iomap_fault(vmf, PE_SIZE_PTE, NULL, NULL, ops);
+#else
+	return dax_iomap_fault(vmf, 0, NULL, NULL, ops);
+#endif
+}
 
-	return paged ? daxfs_pte_of_page(pte) : pte_mkspecial(pte);
+/* Is userfaultfd's note that writes are to be asked for in the place of the page? */
+static inline bool daxfs_has_marker(const struct vm_fault *vmf)
+{
+	return vmf->flags & FAULT_FLAG_ORIG_PTE_VALID && pte_is_uffd_wp_marker(vmf->orig_pte);
 }
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)

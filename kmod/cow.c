@@ -2,13 +2,14 @@
 /*
  * Shared mappings that are written to. The first write to a page takes a fault,
  * which gives the branch a copy of that block of its own, one block and no
- * more, and makes the entry of the page table writable. Until then entries of
- * shared mappings are read-only (vm_ops->pfn_mkwrite asks for that), so a write
- * is noticed, and its time.
+ * more. Entries of shared mappings are made read-only; the kernel makes one
+ * writable when vm_ops->pfn_mkwrite, asked by the store, agrees, and not when it
+ * was unmapped since. So whoever unmaps a page after what he did to its block is
+ * told of the next store.
  */
+#include <linux/iomap.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
-#include <linux/swap.h>
 #include "daxfs.h"
 #include "backing/backing.h"
 
@@ -16,41 +17,97 @@
 
 /*
  * The key of a futex in a shared mapping is the mapping and index of its struct
- * page. A block of a branch belongs to one page of one file, which may say so
- * there; what is in the base may be in many.
+ * page, which fs/dax.c notes there. It warns when they are noted already; so it
+ * is asked only for blocks of a branch that have none, under this lock. A block
+ * of a branch is one page of one file; what is in the base may be many.
  */
-static void own(struct inode *inode, pgoff_t index, struct page *page)
-{
-	struct daxfs_inode_info *info = DAXFS_I(inode);
+static DEFINE_MUTEX(name_lock);
 
-	if (page->mapping == inode->i_mapping || READ_ONCE(page->mapping))
+static struct page *page_at(const struct daxfs_backing *backing, dxc_off off)
+{
+	return pfn_to_page(PHYS_PFN(daxfs_backing_phys(backing, off)));
+}
+
+/* Only what is the branch's own by now, and nobody else's. */
+static int name_begin(struct inode *inode, loff_t pos, loff_t length, unsigned int flags,
+		      struct iomap *iomap, struct iomap *srcmap)
+{
+	const struct daxfs_backing *backing = daxfs_volume_of(inode)->backing;
+	struct daxfs_hold hold;
+	struct dxc_layer *layer;
+	struct dxc_part part;
+	dxc_off off;
+	int err;
+
+	layer = daxfs_view_read(inode->i_sb, &hold);
+	err = daxfs_is_stale(inode) ? -ESTALE :
+		dxc_view_map(layer, inode->i_ino, daxfs_base_of(DAXFS_I(inode)), pos, &part, NULL);
+	daxfs_view_read_end(inode->i_sb, &hold);
+	if (err)
+		return err;
+	off = part.ex.data + (pos - part.ex.pos);
+	if (!part.own || READ_ONCE(page_at(backing, off)->mapping))
+		return -EBUSY;
+	iomap->type = IOMAP_MAPPED;
+	iomap->flags = 0;
+	iomap->addr = backing->dax_start + off;
+	iomap->offset = pos;
+	iomap->length = PAGE_SIZE;
+	iomap->dax_dev = backing->dax;
+	return 0;
+}
+
+static const struct iomap_ops name_ops = {
+	.iomap_begin = name_begin,
+};
+
+/*
+ * For what it is worth: without it no futex works there, which is told by EFAULT.
+ * As for reading: the entry gets the right to write from the kernel's own hand.
+ */
+static void name_page(struct vm_fault *vmf, const struct daxfs_backing *backing, dxc_off off)
+{
+	struct vm_fault read = *vmf;
+
+	if (!DAXFS_NAMES_PAGES || !backing->dax || page_at(backing, off)->mapping)
 		return;
-	/* Without memory for the note no futex works there, which is told by EFAULT. */
-	if (xa_err(xa_store(&info->owned, index, page, GFP_NOFS | __GFP_NOWARN)))
-		return;
-	page_folio(page)->index = index;
-	WRITE_ONCE(page->mapping, inode->i_mapping);
+	read.flags &= ~FAULT_FLAG_WRITE;
+	mutex_lock(&name_lock);
+	daxfs_dax_fault(&read, &name_ops);
+	mutex_unlock(&name_lock);
 }
 
 void daxfs_disown(struct inode *inode, pgoff_t first, pgoff_t last)
 {
 	const struct daxfs_backing *backing = daxfs_volume_of(inode)->backing;
-	struct daxfs_inode_info *info = DAXFS_I(inode);
-	struct page *page;
-	unsigned long index;
+	struct address_space *mapping = inode->i_mapping;
 	int id;
 
-	if (xa_empty(&info->owned))
+	if (mapping_empty(mapping))
 		return;
-	/* Of a device that has gone they are no more. */
 	id = daxfs_backing_hold(backing);
-	xa_for_each_range(&info->owned, index, page, first, last) {
-		if (id >= 0 && page->mapping == inode->i_mapping)
-			WRITE_ONCE(page->mapping, NULL);
-		xa_erase(&info->owned, index);
-	}
-	if (id >= 0)
+	if (id >= 0) {
+		invalidate_inode_pages2_range(mapping, first, last);
 		daxfs_backing_exit(backing, id);
+	} else {
+		/* The device has gone with its struct pages, as the inode was being evicted. */
+		xa_destroy(&mapping->i_pages);
+		mapping->nrpages = 0;
+	}
+}
+
+/* No mapping is left: without the notes the inode can be forgotten. */
+int daxfs_release(struct inode *inode, struct file *file)
+{
+	struct address_space *mapping = inode->i_mapping;
+
+	if (mapping_empty(mapping) || mapping_mapped(mapping))
+		return 0;
+	filemap_invalidate_lock(mapping);
+	if (!mapping_mapped(mapping))
+		daxfs_disown(inode, 0, ULONG_MAX);
+	filemap_invalidate_unlock(mapping);
+	return 0;
 }
 
 bool daxfs_blocks_busy(void *priv, dxc_off off, u64 blocks)
@@ -137,54 +194,39 @@ static int own_block(struct inode *inode, loff_t pos, struct daxfs_hold *hold, d
 	return err;
 }
 
-struct insertion {
-	struct vm_area_struct *vma;
-	unsigned long pfn;
-	bool paged;
-};
-
-/* For the entry of the page table, under its lock. -EEXIST: another page is there. */
-static int insert_writable(pte_t *pte, unsigned long addr, void *data)
+/*
+ * The entry of the file's own block, if it is there: then the kernel gives it the
+ * right to write, unless it was unmapped meanwhile. Else it is made, without
+ * that right, and the store comes here again.
+ */
+static vm_fault_t allow_stores(struct vm_fault *vmf, const struct daxfs_backing *backing,
+			       dxc_off off, bool fresh)
 {
-	const struct insertion *in = data;
-	pte_t new = daxfs_make_pte(in->pfn, in->vma->vm_page_prot, in->paged);
-	pte_t old = ptep_get(pte);
-	bool marker = pte_is_uffd_wp_marker(old);
+	unsigned long pfn = PHYS_PFN(daxfs_backing_phys(backing, off));
 
-	/* Nobody else fills it in while invalidate_lock is held; it may be there, read-only. */
-	if (!pte_none(old) && !marker && (!pte_present(old) || pte_pfn(old) != in->pfn))
-		return -EEXIST;
-	new = pte_mkdirty(pte_mkyoung(new));
-	/* userfaultfd is asked first: the write comes here again after that. */
-	if (marker || (pte_present(old) && pte_uffd_wp(old)))
-		new = pte_mkuffd_wp(new);
-	else if (in->vma->vm_flags & VM_WRITE)
-		new = pte_mkwrite_novma(new);
-	set_pte_at(in->vma->vm_mm, addr, pte, new);
-	update_mmu_cache(in->vma, addr, pte);
-	return 0;
-}
-
-static int make_writable(struct vm_fault *vmf, const struct daxfs_backing *backing, dxc_off off)
-{
-	struct vm_area_struct *vma = vmf->vma;
-	unsigned long addr = vmf->address & PAGE_MASK;
-	struct insertion in = {
-		.vma = vma,
-		.pfn = PHYS_PFN(daxfs_backing_phys(backing, off)),
-		.paged = backing->has_pages,
-	};
-	struct mutex *lock = daxfs_pmd_lock_of(vmf);
-	pmd_t pmd;
-	int err = 0;
-
-	mutex_lock(lock);
-	pmd = READ_ONCE(*vmf->pmd);
-	/* A huge entry came meanwhile, for reading: the write comes here again. */
-	if (pmd_none(pmd) || !pmd_leaf(pmd))
-		err = apply_to_page_range(vma->vm_mm, addr, PAGE_SIZE, insert_writable, &in);
-	mutex_unlock(lock);
-	return err;
+	if (backing->names_pages)
+		name_page(vmf, backing, off);
+	if (fresh || !(vmf->flags & FAULT_FLAG_MKWRITE)) {
+		if (!daxfs_has_marker(vmf))
+			return daxfs_insert(vmf->vma, vmf->address & PAGE_MASK, pfn,
+					    backing->has_pages);
+		/* userfaultfd is asked first, by the kernel, which maps the page with its note. */
+		if (!backing->has_pages)
+			return VM_FAULT_SIGBUS;
+		vmf->page = page_at(backing, off);
+		page_ref_inc(vmf->page);
+		return 0;
+	}
+	if (pfn != (vmf->page ? page_to_pfn(vmf->page) : pte_pfn(vmf->orig_pte))) {
+		/* An old block that nobody has unmapped. */
+		unmap_mapping_range(vmf->vma->vm_file->f_mapping,
+				    (loff_t)vmf->pgoff << PAGE_SHIFT, PAGE_SIZE, 0);
+		return VM_FAULT_NOPAGE;
+	}
+	if (!vmf->page)
+		return 0;
+	lock_page(vmf->page);
+	return VM_FAULT_LOCKED;
 }
 
 /*
@@ -206,30 +248,23 @@ static vm_fault_t write_fault(struct vm_fault *vmf, struct inode *inode)
 	/* Who shuts it down unmaps, under this lock, what was mapped before. */
 	if (pos >= i_size_read(inode) || READ_ONCE(vol->backing->down))
 		goto out;
+	/* A huge entry came meanwhile, for reading: the store comes here again. */
+	if (daxfs_is_huge(vmf)) {
+		ret = VM_FAULT_NOPAGE;
+		goto out;
+	}
 	err = own_block(inode, pos, &hold, &off, &fresh);
 	if (err) {
-		ret = err == -ENOMEM ? VM_FAULT_OOM : VM_FAULT_SIGBUS;
+		ret = vmf_error(err);
 		goto out;
 	}
 	/* Everybody who has the old block mapped comes for the new one. */
 	if (fresh)
 		unmap_mapping_range(mapping, pos, PAGE_SIZE, 0);
-	if (vol->backing->names_pages)
-		own(inode, vmf->pgoff,
-		    pfn_to_page(PHYS_PFN(daxfs_backing_phys(vol->backing, off))));
 	/* Before anything can be written. */
 	daxfs_set(DAXFS_I(inode), DAXFS_I_STORES);
-	err = make_writable(vmf, vol->backing, off);
-	if (err == -EEXIST) {
-		/* An old block that nobody has unmapped would make this fault come again for ever. */
-		unmap_mapping_range(mapping, pos, PAGE_SIZE, 0);
-		err = make_writable(vmf, vol->backing, off);
-	}
-	if (!err)
-		ret = VM_FAULT_NOPAGE;
-	else if (err != -EEXIST)
-		ret = VM_FAULT_OOM;
 	daxfs_touch(inode);
+	ret = allow_stores(vmf, vol->backing, off, fresh);
 out:
 	filemap_invalidate_unlock(mapping);
 	daxfs_view_told(inode->i_sb, &hold);

@@ -9,8 +9,9 @@
  *	mmap_lock		the kernel's
  *	volume->ops_lock	one branch operation at a time in this kernel
  *	invalidate_lock		of a mapping: shared while a fault maps what it found,
- *				exclusive while blocks are replaced and unmapped; one
- *				at a time, see daxfs_view_replace()
+ *				exclusive while blocks are replaced and unmapped, and
+ *				for huge entries; one at a time, see
+ *				daxfs_view_replace()
  *	volume->settle_lock	one grace period at a time
  *	volume->tree		which branches there are, which one a super block
  *				shows; shared by everybody who uses a layer
@@ -21,11 +22,11 @@
  * systems (daxfs_view_write()), as reclaim evicts inodes, which takes both.
  * Nobody copies from or to user memory under them. daxfs_volumes_lock
  * (volume.c), the list of volumes and their opening; validate_lock of a volume,
- * held for as long as a full check takes; pmd_locks (map.c), inside
- * invalidate_lock: none of these nests in the others or holds them. Those of
- * backing/: holders_lock (dax.c) and lingering_lock (phys.c) are taken with
- * daxfs_volumes_lock held, exports_lock (export.c) around the invalidate_lock of a
- * dma-buf.
+ * held for as long as a full check takes: none of these nests in the others or
+ * holds them. name_lock (cow.c) is taken inside invalidate_lock, around tree.
+ * Those of backing/: holders_lock (dax.c) and lingering_lock (phys.c) are taken
+ * with daxfs_volumes_lock held, exports_lock (export.c) around the
+ * invalidate_lock of a dma-buf.
  *
  * Reading what no branch has touched needs no lock: the base does not change,
  * and what a mounted inode says of itself was copied when it was read (I-3).
@@ -162,11 +163,6 @@ struct daxfs_inode_info {
 	unsigned int life;		/* of the super block when it was read */
 	struct list_head dirty;		/* guarded by dirty_lock */
 	struct inode *stale_next;	/* branch operations'; guarded by ops_lock */
-	/*
-	 * Pages whose struct page names our mapping, so that futexes in them
-	 * work; by page of the file. Guarded by invalidate_lock.
-	 */
-	struct xarray owned;
 	struct page *packed;		/* map.c: what mappings of a packed file show; once */
 	struct inode vfs;
 };
@@ -462,16 +458,19 @@ extern const struct dentry_operations daxfs_dentry_ops;	/* namei.c */
 
 /* file.c */
 ssize_t daxfs_read_iter(struct kiocb *iocb, struct iov_iter *to);
+
+/* layout.c */
 loff_t daxfs_llseek(struct file *file, loff_t offset, int whence);
 int daxfs_fiemap(struct inode *inode, struct fiemap_extent_info *info, u64 start, u64 len);
+/* The part of the file that holds pos. Inside the backing. */
+int daxfs_find_extent(struct inode *inode, loff_t pos, struct dxc_extent *ex,
+		      struct dxc_finding *f);
 
 /* map.c */
-extern const struct iomap_ops daxfs_iomap_ops;
 extern const struct address_space_operations daxfs_aops;
 int daxfs_mmap(struct file *file, struct vm_area_struct *vma);
-void daxfs_map_init(void);
-/* Keeps huge entries and tables of small ones in one place apart. */
-struct mutex *daxfs_pmd_lock_of(const struct vm_fault *vmf);
+/* Is the page mapped already, as part of a huge entry? Under invalidate_lock. */
+bool daxfs_is_huge(const struct vm_fault *vmf);
 
 /* flush.c */
 int daxfs_fsync(struct file *file, loff_t start, loff_t end, int datasync);
@@ -510,8 +509,12 @@ int daxfs_own_block(struct dxc_layer *layer, struct inode *inode, loff_t pos, dx
 		    bool *fresh);
 /* A page of a shared mapping is written to: it becomes the branch's own, and writable. */
 vm_fault_t daxfs_write_fault(struct vm_fault *vmf);
-/* The file's pages first to last name it no longer. Under invalidate_lock, or at its end. */
+/*
+ * The file's pages first to last, which nobody has mapped, name it no longer. Under
+ * invalidate_lock, or at its end.
+ */
 void daxfs_disown(struct inode *inode, pgoff_t first, pgoff_t last);
+int daxfs_release(struct inode *inode, struct file *file);
 /* For dxc_space.busy: is somebody's I/O to these blocks under way? priv: the backing. */
 bool daxfs_blocks_busy(void *priv, dxc_off off, u64 blocks);
 

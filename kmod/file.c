@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Regular files: read and seek. Mappings are in map.c, writing is in write.c.
+ * Regular files: reading. Mappings are in map.c, writing is in write.c.
  * What no branch has touched is read without locks.
  */
-#include <linux/fiemap.h>
-#include <linux/iomap.h>
+#include <linux/fs.h>
 #include <linux/pagemap.h>
 #include <linux/sched/signal.h>
 #include <linux/splice.h>
@@ -181,30 +180,6 @@ ssize_t daxfs_read_iter(struct kiocb *iocb, struct iov_iter *to)
 			err = read_base(inode, &iocb->ki_pos, to);
 	} while (err == -EFAULT && !(err = bring_in(to)));
 	return iocb->ki_pos > start ? iocb->ki_pos - start : err;
-}
-
-loff_t daxfs_llseek(struct file *file, loff_t offset, int whence)
-{
-	struct inode *inode = file->f_mapping->host;
-
-	switch (whence) {
-	case SEEK_HOLE:
-		offset = iomap_seek_hole(inode, offset, &daxfs_iomap_ops);
-		break;
-	case SEEK_DATA:
-		offset = iomap_seek_data(inode, offset, &daxfs_iomap_ops);
-		break;
-	default:
-		return generic_file_llseek(file, offset, whence);
-	}
-	if (offset < 0)
-		return offset;
-	return vfs_setpos(file, offset, inode->i_sb->s_maxbytes);
-}
-
-int daxfs_fiemap(struct inode *inode, struct fiemap_extent_info *info, u64 start, u64 len)
-{
-	return iomap_fiemap(inode, info, start, len, &daxfs_iomap_ops);
 }
 
 /* Reads never go through a cache, which is all O_DIRECT asks for, nor block. */

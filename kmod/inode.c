@@ -39,7 +39,6 @@ static void init_once(void *p)
 
 	inode_init_once(&info->vfs);
 	INIT_LIST_HEAD(&info->dirty);
-	xa_init(&info->owned);
 }
 
 int daxfs_inode_cache_init(void)
@@ -269,14 +268,13 @@ void daxfs_evict_inode(struct inode *inode)
 {
 	struct daxfs_inode_info *info = DAXFS_I(inode);
 
+	daxfs_disown(inode, 0, ULONG_MAX);
 	truncate_inode_pages_final(&inode->i_data);
 	/* Nobody maps it any more; what is pinned of it stays as long as that. */
 	if (info->packed)
 		put_page(info->packed);
 	info->packed = NULL;
 	if (daxfs_has_branches(daxfs_volume_of(inode)) && !is_bad_inode(inode)) {
-		if (!xa_empty(&info->owned))
-			daxfs_disown(inode, 0, ULONG_MAX);
 		if (!daxfs_is_stale(inode) && inode->i_nlink)
 			daxfs_write_back_last(inode);
 		if (daxfs_is_stale(inode) || !inode->i_nlink)

@@ -1,128 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Where the bytes of a file are, told to others: to page tables, and through
- * iomap to FIEMAP and SEEK_HOLE.
+ * Mappings of files: what is read through them, and their first store. Page
+ * tables are filled by the kernel's own helpers, see daxfs_insert() in compat.h.
+ *
+ * fs/dax.c is not asked for it: it notes an owner in every struct page it maps
+ * and warns when a second file maps the same page. Equal files of an image share
+ * their blocks, several mounts of a region share all of them, and a hostile image
+ * may claim whatever it likes. And it maps one page a fault.
+ *
+ * A fault maps what it finds under the file's invalidate_lock, for which whoever
+ * replaces blocks waits before he unmaps them. A huge entry is made with the lock
+ * held exclusively, so that nobody fills a table of small ones in its place.
  */
-#include <linux/hash.h>
-#include <linux/iomap.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
-#include <linux/swap.h>
 #include "daxfs.h"
 #include "backing/backing.h"
-
-/* The part of the file that holds pos; inside the backing. */
-static int find_extent(struct inode *inode, loff_t pos, struct dxc_extent *ex,
-		       struct dxc_finding *f)
-{
-	struct daxfs_inode_info *info = DAXFS_I(inode);
-	struct daxfs_hold hold;
-	struct dxc_layer *layer;
-	struct dxc_part part;
-	int err;
-
-	if (likely(!daxfs_is_stale_or(inode, ~0ul)))
-		return dxc_extent_map(&daxfs_volume_of(inode)->core, &info->core, pos, ex, f);
-	layer = daxfs_view_read(inode->i_sb, &hold);
-	err = daxfs_is_stale(inode) ? -ESTALE :
-		dxc_view_map(layer, inode->i_ino, daxfs_base_of(info), pos, &part, f);
-	daxfs_view_read_end(inode->i_sb, &hold);
-	*ex = part.ex;
-	return err;
-}
-
-/*
- * The address told is the offset in the region, by which whoever has imported
- * the same dma-buf, or maps the same memory, finds the file.
- */
-static int daxfs_iomap_begin(struct inode *inode, loff_t pos, loff_t length,
-			     unsigned int flags, struct iomap *iomap,
-			     struct iomap *srcmap)
-{
-	struct daxfs_volume *vol = daxfs_volume_of(inode);
-	struct dxc_extent ex;
-	struct dxc_finding f;
-	int err, id;
-
-	/* Called in a loop over as many extents as the image likes. */
-	err = dxc_pause();
-	if (err)
-		return err;
-	iomap->flags = 0;
-	if (pos >= i_size_read(inode)) {
-		iomap->type = IOMAP_HOLE;
-		iomap->addr = IOMAP_NULL_ADDR;
-		iomap->offset = pos;
-		iomap->length = length;
-		return 0;
-	}
-	id = daxfs_backing_enter(vol->backing);
-	if (id < 0)
-		return id;
-	err = find_extent(inode, pos, &ex, &f);
-	daxfs_backing_exit(vol->backing, id);
-	if (err) {
-		daxfs_bad(vol, err, &f);
-		return err;
-	}
-	/* What is packed ends before its block does. */
-	if (ex.packed && pos < ex.packed) {
-		ex.len = ex.packed;
-	} else if (ex.packed) {
-		ex.pos = ex.packed;
-		ex.len -= ex.packed;
-		ex.data = 0;
-	}
-	iomap->offset = ex.pos;
-	iomap->length = ex.len;
-	if (!ex.data) {
-		iomap->type = IOMAP_HOLE;
-		iomap->addr = IOMAP_NULL_ADDR;
-		return 0;
-	}
-	/* Others' bytes are in its block, which FIEMAP is told by this. */
-	iomap->type = ex.packed ? IOMAP_INLINE : IOMAP_MAPPED;
-	iomap->addr = ex.data;
-	return 0;
-}
-
-const struct iomap_ops daxfs_iomap_ops = {
-	.iomap_begin = daxfs_iomap_begin,
-};
-
-const struct address_space_operations daxfs_aops = {
-	.dirty_folio = noop_dirty_folio,
-};
-
-/* ---- mappings ---- */
-
-/*
- * Page table entries are made here, not by dax_iomap_fault(): fs/dax.c notes an
- * owner in every struct page it maps and warns when a second file maps the same
- * page. Equal files of an image share their blocks, several mounts of a region
- * share all of them, and a hostile image may claim whatever it likes. Nothing
- * is noted here, so nothing can be contradicted, and one fault may bring in
- * many pages. Where the memory has struct pages the entries say so (devmap),
- * so that O_DIRECT and ptrace find them.
- *
- * What is mapped does not move, so a fault needs no lock of the file. But two
- * faults must not make a huge entry and a table of small ones in one place:
- * pmd_locks, chosen by the entry of the upper table, keep them apart.
- */
-static struct mutex pmd_locks[64];
-
-void daxfs_map_init(void)
-{
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(pmd_locks); i++)
-		mutex_init(&pmd_locks[i]);
-}
-
-struct mutex *daxfs_pmd_lock_of(const struct vm_fault *vmf)
-{
-	return &pmd_locks[hash_ptr(vmf->pmd, ilog2(ARRAY_SIZE(pmd_locks)))];
-}
 
 /*
  * What a read fault brings in, when they lie side by side in the file: as
@@ -130,44 +23,32 @@ struct mutex *daxfs_pmd_lock_of(const struct vm_fault *vmf)
  */
 #define FAULT_SIZE (16ul << PAGE_SHIFT)
 
-struct insertion {
-	const struct daxfs_backing *backing;
-	const struct dxc_extent *ex;
-	struct vm_area_struct *vma;
-	unsigned long wanted;		/* address of the fault */
-	struct page *page;		/* what is there when the file is packed */
+const struct address_space_operations daxfs_aops = {
+	.dirty_folio = noop_dirty_folio,
 };
 
-/* For one entry of a page table, under its lock. */
-static int insert_one(pte_t *pte, unsigned long addr, void *data)
+static unsigned long pfn_of(const struct daxfs_backing *backing, dxc_off off)
 {
-	const struct insertion *in = data;
-	const struct daxfs_backing *backing = in->backing;
-	struct vm_area_struct *vma = in->vma;
-	u64 pos = (u64)(vma->vm_pgoff + ((addr - vma->vm_start) >> PAGE_SHIFT)) << PAGE_SHIFT;
-	pte_t old = ptep_get(pte), new;
-	unsigned long pfn;
-	bool paged = false;
-	/* userfaultfd's note that writes to this page, once there, are asked for */
-	bool marker = addr == in->wanted && pte_is_uffd_wp_marker(old);
+	return PHYS_PFN(daxfs_backing_phys(backing, off));
+}
 
-	/* Somebody was faster, or has written to his private copy. */
-	if (!pte_none(old) && !marker)
-		return 0;
-	if (in->page) {
-		pfn = page_to_pfn(in->page);
-	} else if (in->ex->data) {
-		pfn = PHYS_PFN(daxfs_backing_phys(backing, in->ex->data + (pos - in->ex->pos)));
-		paged = backing->has_pages;
-	} else {
-		pfn = page_to_pfn(ZERO_PAGE(addr));
-	}
-	new = daxfs_make_pte(pfn, vma->vm_page_prot, paged);
-	if (marker)
-		new = pte_mkuffd_wp(new);
-	set_pte_at(vma->vm_mm, addr, pte, new);
-	update_mmu_cache(vma, addr, pte);
-	return 0;
+bool daxfs_is_huge(const struct vm_fault *vmf)
+{
+	pmd_t pmd = READ_ONCE(*vmf->pmd);
+
+	return !pmd_none(pmd) && pmd_leaf(pmd);
+}
+
+/* Maps the page of the file at addr, which ex holds. */
+static vm_fault_t insert_one(struct vm_area_struct *vma, unsigned long addr,
+			     const struct daxfs_backing *backing, const struct dxc_extent *ex)
+{
+	u64 pos = (u64)linear_page_index(vma, addr) << PAGE_SHIFT;
+
+	if (!ex->data)
+		return daxfs_insert(vma, addr, page_to_pfn(ZERO_PAGE(addr)), false);
+	return daxfs_insert(vma, addr, pfn_of(backing, ex->data + (pos - ex->pos)),
+			    backing->has_pages);
 }
 
 /* Maps the page of vmf and its neighbours, as far as vma and extent go. */
@@ -175,29 +56,28 @@ static vm_fault_t insert_pages(struct vm_fault *vmf, const struct daxfs_backing 
 			       const struct dxc_extent *ex)
 {
 	struct vm_area_struct *vma = vmf->vma;
-	struct insertion in = { backing, ex, vma, vmf->address & PAGE_MASK, NULL };
-	unsigned long start = max(vma->vm_start, round_down(vmf->address, FAULT_SIZE));
-	unsigned long end = min(vma->vm_end, round_down(vmf->address, FAULT_SIZE) + FAULT_SIZE);
+	unsigned long wanted = vmf->address & PAGE_MASK, addr;
+	unsigned long start = max(vma->vm_start, round_down(wanted, FAULT_SIZE));
+	unsigned long end = min(vma->vm_end, round_down(wanted, FAULT_SIZE) + FAULT_SIZE);
 	u64 pos = (u64)vmf->pgoff << PAGE_SHIFT;
-	pmd_t pmd;
-	int err = 0;
+	vm_fault_t ret;
 
 	/* By address, so that one table is filled; no further than the extent. */
-	start = max_t(u64, start, in.wanted - min_t(u64, in.wanted, pos - ex->pos));
-	end = in.wanted + min_t(u64, end - in.wanted, ex->len - (pos - ex->pos));
+	start = max_t(u64, start, wanted - min_t(u64, wanted, pos - ex->pos));
+	end = wanted + min_t(u64, end - wanted, ex->len - (pos - ex->pos));
 
-	mutex_lock(daxfs_pmd_lock_of(vmf));
-	pmd = READ_ONCE(*vmf->pmd);
-	/* Mapped huge meanwhile: the page is there. */
-	if (pmd_none(pmd) || !pmd_leaf(pmd))
-		err = apply_to_page_range(vma->vm_mm, start, end - start, insert_one, &in);
-	mutex_unlock(daxfs_pmd_lock_of(vmf));
-	return err ? VM_FAULT_OOM : VM_FAULT_NOPAGE;
+	ret = insert_one(vma, wanted, backing, ex);
+	for (addr = start; addr < end && ret == VM_FAULT_NOPAGE; addr += PAGE_SIZE) {
+		if (addr != wanted && insert_one(vma, addr, backing, ex) != VM_FAULT_NOPAGE)
+			break;
+	}
+	return ret;
 }
 
 /*
- * The first touch of a private page is a write: the kernel makes the copy, of
- * the page given it here. Where there is none to give, of one made for it.
+ * The page goes to the kernel, which makes a private copy of it, or maps it with
+ * userfaultfd's note. Where there is none to give, of one made for it, which stands
+ * for a hole until that is written to.
  */
 static vm_fault_t give_page(struct vm_fault *vmf, const struct daxfs_backing *backing,
 			    const struct dxc_extent *ex)
@@ -206,9 +86,12 @@ static vm_fault_t give_page(struct vm_fault *vmf, const struct daxfs_backing *ba
 	struct page *page;
 
 	if (ex->data && backing->has_pages) {
-		page = pfn_to_page(PHYS_PFN(daxfs_backing_phys(backing, off)));
-		get_page(page);
+		page = pfn_to_page(pfn_of(backing, off));
+		/* Of an idle page this may be the first. */
+		page_ref_inc(page);
 	} else {
+		if (ex->data && !vmf->cow_page)
+			return VM_FAULT_SIGBUS;
 		page = alloc_page(GFP_KERNEL | __GFP_ZERO);
 		if (!page)
 			return VM_FAULT_OOM;
@@ -252,37 +135,24 @@ static struct page *packed_page(struct inode *inode, const struct dxc_extent *ex
 
 /*
  * Maps the page of a packed file. The page tables count it, as it is no part of
- * the region: pins and ptrace find it, and a first store through a shared mapping
- * asks page_mkwrite.
+ * the region: a first store through a shared mapping asks page_mkwrite.
  */
 static vm_fault_t insert_packed(struct vm_fault *vmf, struct inode *inode,
 				const struct dxc_extent *ex)
 {
-	struct vm_area_struct *vma = vmf->vma;
-	struct insertion in = { NULL, ex, vma, vmf->address & PAGE_MASK, NULL };
-	pmd_t pmd;
-	int err = 0;
+	struct page *page = packed_page(inode, ex);
+	int err;
 
-	in.page = packed_page(inode, ex);
-	if (IS_ERR(in.page))
-		return PTR_ERR(in.page) == -ENOMEM ? VM_FAULT_OOM : VM_FAULT_SIGBUS;
-	if (vmf->cow_page) {
-		get_page(in.page);
-		vmf->page = in.page;
+	if (IS_ERR(page))
+		return vmf_error(PTR_ERR(page));
+	if (vmf->cow_page || daxfs_has_marker(vmf)) {
+		get_page(page);
+		vmf->page = page;
 		return 0;
 	}
-	mutex_lock(daxfs_pmd_lock_of(vmf));
-	pmd = READ_ONCE(*vmf->pmd);
-	if (pmd_none(pmd) || !pmd_leaf(pmd))
-		err = vm_insert_page(vma, in.wanted, in.page);
-	/*
-	 * Another fault was faster, or the entry is userfaultfd's write-protect
-	 * marker, which only this handler can replace.
-	 */
-	if (err == -EBUSY)
-		err = apply_to_page_range(vma->vm_mm, in.wanted, PAGE_SIZE, insert_one, &in);
-	mutex_unlock(daxfs_pmd_lock_of(vmf));
-	return err ? VM_FAULT_OOM : VM_FAULT_NOPAGE;
+	err = vm_insert_page(vmf->vma, vmf->address & PAGE_MASK, page);
+	/* Another fault was faster. */
+	return err && err != -EBUSY ? vmf_error(err) : VM_FAULT_NOPAGE;
 }
 
 /* Maps 2 MiB at once, if file, memory and address space lie alike. */
@@ -291,9 +161,6 @@ static vm_fault_t insert_huge(struct vm_fault *vmf, const struct daxfs_backing *
 {
 	struct vm_area_struct *vma = vmf->vma;
 	unsigned long addr = vmf->address & PMD_MASK;
-	vm_fault_t ret;
-	daxfs_pfn pfn;
-	pmd_t pmd;
 	u64 pos, off;
 
 	if (!backing->has_pages || !ex->data || ex->packed)
@@ -303,35 +170,32 @@ static vm_fault_t insert_huge(struct vm_fault *vmf, const struct daxfs_backing *
 	/* A private page is copied when it is written to, and one page only. */
 	if (vmf->flags & FAULT_FLAG_WRITE && !(vma->vm_flags & VM_SHARED))
 		return VM_FAULT_FALLBACK;
-	pos = (u64)(vma->vm_pgoff + ((addr - vma->vm_start) >> PAGE_SHIFT)) << PAGE_SHIFT;
+	pos = (u64)linear_page_index(vma, addr) << PAGE_SHIFT;
 	if (pos < ex->pos || pos - ex->pos > ex->len || ex->len - (pos - ex->pos) < PMD_SIZE)
 		return VM_FAULT_FALLBACK;
 	off = ex->data + (pos - ex->pos);
 	if (!IS_ALIGNED(daxfs_backing_phys(backing, off), PMD_SIZE))
 		return VM_FAULT_FALLBACK;
-	mutex_lock(daxfs_pmd_lock_of(vmf));
-	pmd = READ_ONCE(*vmf->pmd);
-	pfn = daxfs_paged_pfn(PHYS_PFN(daxfs_backing_phys(backing, off)));
-	if (pmd_none(pmd))
-		ret = vmf_insert_pfn_pmd(vmf, pfn, false);
-	else
-		ret = pmd_leaf(pmd) ? VM_FAULT_NOPAGE : VM_FAULT_FALLBACK;
-	mutex_unlock(daxfs_pmd_lock_of(vmf));
-	return ret;
+	if (!pmd_none(READ_ONCE(*vmf->pmd)))
+		return daxfs_is_huge(vmf) ? VM_FAULT_NOPAGE : VM_FAULT_FALLBACK;
+	return vmf_insert_pfn_pmd(vmf, daxfs_paged_pfn(pfn_of(backing, off)), false);
 }
 
-/* What is at the page of vmf, mapped. Inside the backing. */
+/* What is at the page of vmf, mapped. Inside the backing, under invalidate_lock. */
 static vm_fault_t map_what_is_there(struct vm_fault *vmf, struct inode *inode, bool huge)
 {
 	struct daxfs_volume *vol = daxfs_volume_of(inode);
 	u64 pages = DIV_ROUND_UP_ULL(i_size_read(inode), PAGE_SIZE);
+	struct dxc_finding f = {};
 	struct dxc_extent ex;
-	struct dxc_finding f;
 	int err;
 
 	if (vmf->pgoff >= pages)
 		return VM_FAULT_SIGBUS;
-	err = find_extent(inode, (u64)vmf->pgoff << PAGE_SHIFT, &ex, &f);
+	/* Mapped huge meanwhile: the page is there. */
+	if (!huge && daxfs_is_huge(vmf))
+		return VM_FAULT_NOPAGE;
+	err = daxfs_find_extent(inode, (u64)vmf->pgoff << PAGE_SHIFT, &ex, &f);
 	if (err) {
 		daxfs_bad(vol, err, &f);
 		return VM_FAULT_SIGBUS;
@@ -342,7 +206,8 @@ static vm_fault_t map_what_is_there(struct vm_fault *vmf, struct inode *inode, b
 		return insert_huge(vmf, vol->backing, &ex);
 	if (ex.packed)
 		return insert_packed(vmf, inode, &ex);
-	if (vmf->cow_page)
+	/* userfaultfd's note in the place of a page is for the kernel itself to replace. */
+	if (vmf->cow_page || daxfs_has_marker(vmf))
 		return give_page(vmf, vol->backing, &ex);
 	return insert_pages(vmf, vol->backing, &ex);
 }
@@ -350,24 +215,29 @@ static vm_fault_t map_what_is_there(struct vm_fault *vmf, struct inode *inode, b
 static vm_fault_t fault(struct vm_fault *vmf, bool huge)
 {
 	struct inode *inode = file_inode(vmf->vma->vm_file);
+	struct address_space *mapping = inode->i_mapping;
 	struct daxfs_volume *vol = daxfs_volume_of(inode);
-	bool branches = daxfs_has_branches(vol);
-	bool locked = branches || vol->backing->may_vanish;
 	vm_fault_t ret = VM_FAULT_SIGBUS;
 	int id;
 
-	if (branches && vmf->flags & FAULT_FLAG_WRITE && vmf->vma->vm_flags & VM_SHARED)
+	if (daxfs_has_branches(vol) && vmf->flags & FAULT_FLAG_WRITE &&
+	    vmf->vma->vm_flags & VM_SHARED)
 		return huge ? VM_FAULT_FALLBACK : daxfs_write_fault(vmf);
 	id = daxfs_backing_enter(vol->backing);
 	if (id < 0)
 		return ret;
-	/* What was found is mapped before it may be replaced, or unmapped when it goes. */
-	if (locked)
-		filemap_invalidate_lock_shared(inode->i_mapping);
-	if (!READ_ONCE(vol->backing->down))
-		ret = map_what_is_there(vmf, inode, huge);
-	if (locked)
-		filemap_invalidate_unlock_shared(inode->i_mapping);
+	/* When it goes, what was mapped before is unmapped under the lock. */
+	if (huge) {
+		filemap_invalidate_lock(mapping);
+		if (!READ_ONCE(vol->backing->down))
+			ret = map_what_is_there(vmf, inode, true);
+		filemap_invalidate_unlock(mapping);
+	} else {
+		filemap_invalidate_lock_shared(mapping);
+		if (!READ_ONCE(vol->backing->down))
+			ret = map_what_is_there(vmf, inode, false);
+		filemap_invalidate_unlock_shared(mapping);
+	}
 	daxfs_backing_exit(vol->backing, id);
 	return ret;
 }
@@ -392,7 +262,7 @@ static const struct vm_operations_struct daxfs_branch_vm_ops = {
 	.fault = daxfs_fault,
 	.huge_fault = daxfs_huge_fault,
 	.pfn_mkwrite = daxfs_write_fault,
-	.page_mkwrite = daxfs_write_fault,	/* of packed files */
+	.page_mkwrite = daxfs_write_fault,	/* of pages that the kernel has mapped itself */
 };
 
 int daxfs_mmap(struct file *file, struct vm_area_struct *vma)
@@ -402,16 +272,19 @@ int daxfs_mmap(struct file *file, struct vm_area_struct *vma)
 	if (READ_ONCE(daxfs_volume_of(inode)->backing->down))
 		return -EIO;
 	vma->vm_ops = &daxfs_vm_ops;
-	if (daxfs_has_branches(daxfs_volume_of(inode))) {
-		if (daxfs_is_stale(inode))
-			return -ESTALE;
-		vma->vm_ops = &daxfs_branch_vm_ops;
-		if (vma->vm_flags & VM_SHARED && vma->vm_flags & VM_MAYWRITE) {
-			/* Before anything can be written. */
-			WRITE_ONCE(DAXFS_SB(inode->i_sb)->mapped, true);
-			daxfs_set(DAXFS_I(inode), DAXFS_I_TOUCHED | DAXFS_I_MAPPED);
-		}
-	}
 	vm_flags_set(vma, VM_MIXEDMAP | VM_HUGEPAGE);
+	if (!daxfs_has_branches(daxfs_volume_of(inode)))
+		return 0;
+	if (daxfs_is_stale(inode))
+		return -ESTALE;
+	vma->vm_ops = &daxfs_branch_vm_ops;
+	if (vma->vm_flags & VM_SHARED && vma->vm_flags & VM_MAYWRITE) {
+		/* Before anything can be written. */
+		WRITE_ONCE(DAXFS_SB(inode->i_sb)->mapped, true);
+		daxfs_set(DAXFS_I(inode), DAXFS_I_TOUCHED | DAXFS_I_MAPPED);
+		/* Its pages are not for the kernel to look up, so zeros may stand for holes. */
+		if (!daxfs_volume_of(inode)->backing->has_pages)
+			vm_flags_set(vma, VM_IO);
+	}
 	return 0;
 }

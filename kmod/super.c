@@ -683,7 +683,6 @@ static int __init daxfs_init(void)
 {
 	int err;
 
-	daxfs_map_init();
 	daxfs_dax_removed = daxfs_device_removed;
 	err = daxfs_inode_cache_init();
 	if (err)

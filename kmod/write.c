@@ -471,6 +471,7 @@ const struct file_operations daxfs_branch_file_fops = {
 	.unlocked_ioctl = daxfs_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 	.get_unmapped_area = thp_get_unmapped_area,
+	.release = daxfs_release,
 	.fsync = daxfs_fsync,
 	.flock = daxfs_flock,
 	.lock = daxfs_lock,

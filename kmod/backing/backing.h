@@ -27,13 +27,15 @@ struct daxfs_backing {
 	 */
 	bool has_pages;
 	unsigned long first_pfn;
-	struct dax_device *dax;		/* DAXFS_BACKING_DAX, or a dma-buf of such; else NULL */
+	/* With has_pages, but for a phys= of a kernel that has none; or of a dma-buf of such. */
+	struct dax_device *dax;
+	u64 dax_start;			/* of the region in it, in bytes */
 	bool may_vanish;		/* somebody else can kill the dax_device, dax */
 	/* Shut down: nobody enters it any more. Set once, see kmod/shutdown.c. */
 	bool down;
 	/*
-	 * Memory errors are told to us, so that struct pages may name files: the kernel
-	 * would look there for entries of fs/dax.c, which are not there (cow.c).
+	 * We are told before the memory goes, so that struct pages may name files, which
+	 * has to be undone by then (cow.c). With has_pages.
 	 */
 	bool names_pages;
 	bool poisons;			/* memory errors are reported, not fatal */

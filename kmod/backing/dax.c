@@ -18,7 +18,6 @@ struct dax_backing {
 	struct daxfs_backing backing;
 	struct daxfs_bdev_handle *handle;
 	struct shared_holder *holder;	/* NULL: another file system is it */
-	u64 start;			/* of a partition, in bytes of the dax_device */
 };
 
 /*
@@ -91,7 +90,7 @@ static int hold_device(struct dax_backing *db, struct block_device *bdev)
 {
 	struct shared_holder *holder;
 
-	db->backing.dax = fs_dax_get_by_bdev(bdev, &db->start, NULL, NULL);
+	db->backing.dax = fs_dax_get_by_bdev(bdev, &db->backing.dax_start, NULL, NULL);
 	if (!db->backing.dax)
 		return -EOPNOTSUPP;
 	mutex_lock(&holders_lock);
@@ -131,7 +130,7 @@ static int dax_map(struct fs_context *fc, struct dax_backing *db,
 	int id;
 
 	id = dax_read_lock();
-	got = dax_direct_access(db->backing.dax, db->start >> PAGE_SHIFT,
+	got = dax_direct_access(db->backing.dax, db->backing.dax_start >> PAGE_SHIFT,
 				min_t(u64, pages, LONG_MAX), DAX_ACCESS,
 				&db->backing.base, &pfn);
 	dax_read_unlock(id);

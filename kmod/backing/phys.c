@@ -57,6 +57,10 @@ static bool is_idle(struct phys_backing *pb)
 
 static void tear_down(struct phys_backing *pb)
 {
+	if (pb->backing.dax) {
+		kill_dax(pb->backing.dax);
+		put_dax(pb->backing.dax);
+	}
 	memunmap_pages(&pb->pgmap);
 	release_mem_region(pb->backing.phys, pb->backing.size);
 	kfree(pb);
@@ -85,6 +89,33 @@ static void look_again(struct work_struct *work)
 	while (gone--)
 		module_put(THIS_MODULE);
 }
+
+/* ---- what fs/dax.c wants of a device, see cow.c ---- */
+
+static long phys_direct_access(struct dax_device *dax, pgoff_t page, long pages,
+			       enum dax_access_mode mode, void **kaddr, daxfs_pfn *pfn)
+{
+	const struct phys_backing *pb = dax_get_private(dax);
+	u64 count = pb->backing.size >> PAGE_SHIFT;
+
+	if (page >= count)
+		return -ERANGE;
+	if (kaddr)
+		*kaddr = pb->backing.base + (page << PAGE_SHIFT);
+	if (pfn)
+		*pfn = daxfs_paged_pfn(pb->backing.first_pfn + page);
+	return count - page;
+}
+
+static int phys_zero_pages(struct dax_device *dax, pgoff_t page, size_t pages)
+{
+	return -EOPNOTSUPP;
+}
+
+static const struct dax_operations phys_dax_ops = {
+	.direct_access = phys_direct_access,
+	.zero_page_range = phys_zero_pages,
+};
 
 static void phys_close(struct daxfs_backing *backing)
 {
@@ -134,10 +165,9 @@ static struct phys_backing *take_back(phys_addr_t phys, u64 size, bool *overlaps
 }
 
 /*
- * Memory that has failed. The kernel's own way would look for an entry of fs/dax.c
- * in the mapping that a page names (cow.c), and leave a locked one where it
- * found none, for which evicting the inode waits for ever. So it is told that
- * nothing can be done; whoever reads the page gets the signal.
+ * Memory that has failed. The kernel's own way would find only who has mapped a
+ * page that names its file (cow.c). So it is told that nothing can be done;
+ * whoever reads the page gets the signal.
  */
 static int phys_memory_failure(struct dev_pagemap *pgmap, unsigned long pfn,
 			       unsigned long nr_pages, int flags)
@@ -223,6 +253,10 @@ struct daxfs_backing *daxfs_phys_open(struct fs_context *fc,
 	}
 	pb->backing.has_pages = true;
 	pb->backing.first_pfn = PHYS_PFN(opt->phys);
+	pb->backing.dax = alloc_dax(pb, &phys_dax_ops);
+	/* A kernel without such devices: it does without. */
+	if (IS_ERR(pb->backing.dax))
+		pb->backing.dax = NULL;
 	return &pb->backing;
 
 release:
