@@ -6,6 +6,7 @@
  * persistent memory: fsync(2), sync(2), eviction, branch operations.
  */
 #include <linux/fs.h>
+#include <linux/mm.h>
 #include "loaded.h"
 #include "backing/backing.h"
 
@@ -55,17 +56,25 @@ static int write_back(struct inode *inode, loff_t pos, loff_t end, bool killable
 	return err;
 }
 
+/* The next store to a page of [pos, end) takes a fault, by which it is noticed, and its time. */
+static void expect_stores(struct inode *inode, loff_t pos, loff_t end)
+{
+	if (mapping_writably_mapped(inode->i_mapping))
+		unmap_mapping_range(inode->i_mapping, pos, end - pos, 0);
+}
+
 /* All of it; next time only if somebody has stored again. */
 static int write_back_whole(struct inode *inode, bool killable)
 {
 	struct daxfs_inode_info *info = DAXFS_I(inode);
-	int err;
+	loff_t size = i_size_read(inode);
+	int err = 0;
 
-	/* Whoever stores later takes a fault, which sets it, or has it mapped now. */
+	/* In this order: whoever stores later sets it in his fault. */
 	daxfs_clear(info, DAXFS_I_STORES);
-	if (mapping_writably_mapped(inode->i_mapping))
-		daxfs_set(info, DAXFS_I_STORES);
-	err = write_back(inode, 0, i_size_read(inode), killable);
+	expect_stores(inode, 0, size);
+	if (daxfs_volume_of(inode)->backing->persistent)
+		err = write_back(inode, 0, size, killable);
 	if (err)
 		daxfs_set(info, DAXFS_I_STORES);
 	return err;
@@ -148,28 +157,34 @@ static bool is_mapped_elsewhere(struct inode *inode)
 /* Of a file that is open: what was stored to [start, end]. */
 static int write_back_range(struct inode *inode, loff_t start, loff_t end)
 {
+	bool persistent = daxfs_volume_of(inode)->backing->persistent;
 	loff_t last = i_size_read(inode) - 1;
 
-	if (!daxfs_is(DAXFS_I(inode), DAXFS_I_STORES) && !is_mapped_elsewhere(inode))
+	if (!daxfs_is(DAXFS_I(inode), DAXFS_I_STORES) &&
+	    !(persistent && is_mapped_elsewhere(inode)))
 		return 0;
 	if (!start && end >= last)
 		return write_back_whole(inode, true);
-	return write_back(inode, start, min(end, last) + 1, true);
+	start = round_down(start, PAGE_SIZE);
+	end = daxfs_block_end(min(end, last) + 1);
+	if (end <= start)
+		return 0;
+	expect_stores(inode, start, end);
+	return persistent ? write_back(inode, start, end, true) : 0;
 }
 
 int daxfs_fsync(struct file *file, loff_t start, loff_t end, int datasync)
 {
 	struct inode *inode = file_inode(file);
 	struct daxfs_volume *vol = daxfs_volume_of(inode);
-	int err = 0, id;
+	int err, id;
 
 	if (daxfs_is_stale(inode))
 		return -ESTALE;
 	id = daxfs_backing_enter(vol->backing);
 	if (id < 0)
 		return id;
-	if (vol->backing->persistent)
-		err = write_back_range(inode, start, end);
+	err = write_back_range(inode, start, end);
 	if (!err && !datasync)
 		err = daxfs_inode_flush_times(inode);
 	/* What was written in place is durable after this. */
