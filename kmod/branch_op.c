@@ -9,12 +9,16 @@
  */
 #include <linux/ktime.h>
 #include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include "loaded.h"
 #include "backing/backing.h"
 
 /* How often to look whether a mount of this kernel that took a lease is the writer. */
 #define LEASE_TRIES	25
+/* For I/O to pages of a branch to be done, and how often to look. */
+#define PIN_PATIENCE	(5 * HZ)
+#define PIN_STEP	(HZ / 20)
 
 /* One operation under way. */
 struct op {
@@ -24,6 +28,7 @@ struct op {
 	struct daxfs_branch_op *arg;
 	struct daxfs_stale stale;
 	struct dxc_chunk_list chunks;	/* what known_chunks() returned last */
+	bool pinned;			/* -EBUSY, but to be tried again for a while */
 	unsigned int nofs;
 };
 
@@ -240,9 +245,12 @@ static int create_over(struct op *op, struct daxfs_loaded_branch *parent, struct
 	if (!stay && op->sbi->branch != parent)
 		flush_branch(op->sbi->branch);
 	lock_tree(op);
-	err = dxc_branch_create(&op->vol->core, parent->layer.owner, op->arg->bo_name,
-				ktime_get_real_ns(), from_kuid(&init_user_ns, current_uid()),
-				parent->layer.log.seq, br);
+	/* What I/O under way writes to a page would change the parent when it is frozen. */
+	op->pinned = daxfs_stale_pinned(&op->stale, parent);
+	err = op->pinned ? -EBUSY :
+		dxc_branch_create(&op->vol->core, parent->layer.owner, op->arg->bo_name,
+				  ktime_get_real_ns(), from_kuid(&init_user_ns, current_uid()),
+				  parent->layer.log.seq, br);
 	if (!err) {
 		parent->frozen = true;
 		if (!stay) {
@@ -261,6 +269,9 @@ static int create_over(struct op *op, struct daxfs_loaded_branch *parent, struct
 	unlock_tree(op);
 	kfree(branch);
 	daxfs_stale_settle(&op->stale);
+	if (op->pinned)
+		return refuse(op, err, "pages of branch %s are in use by I/O (such as O_DIRECT, io_uring, vmsplice)",
+			      parent->name);
 	if (err == -ENOSPC)
 		return refuse(op, err, "the image has room for %u branches only",
 			      op->vol->core.branch_count);
@@ -755,13 +766,39 @@ static bool has_end(const char *name)
 	return strnlen(name, DAXFS_BRANCH_NAME_SIZE) < DAXFS_BRANCH_NAME_SIZE;
 }
 
+/* Once. */
+static int run_once(struct op *op, unsigned int cmd)
+{
+	struct daxfs_volume *vol = op->vol;
+	int err, id;
+
+	op->pinned = false;
+	op->arg->bo_id = 0;
+	op->arg->bo_discarded = 0;
+	err = mutex_lock_interruptible(&vol->ops_lock);
+	if (err)
+		return err;
+	id = daxfs_backing_enter(vol->backing);
+	if (id >= 0) {
+		err = run_locked(op, cmd);
+		WRITE_ONCE(vol->noticed_seq, dxc_commit_seq(&vol->core));
+		daxfs_backing_exit(vol->backing, id);
+	} else {
+		err = id;
+	}
+	daxfs_home_reflect_all(vol);
+	mutex_unlock(&vol->ops_lock);
+	return err;
+}
+
 int daxfs_branch_op(struct super_block *sb, unsigned int cmd, struct daxfs_branch_op *arg)
 {
 	struct daxfs_sb_info *sbi = DAXFS_SB(sb);
 	struct daxfs_volume *vol = sbi->volume;
 	struct op op = { .sb = sb, .sbi = sbi, .vol = vol, .arg = arg,
 			 .stale = { .vol = vol, .ours = sbi } };
-	int err, id;
+	unsigned long end = jiffies + PIN_PATIENCE;
+	int err;
 
 	INIT_LIST_HEAD(&op.stale.branches);
 	arg->bo_reason[0] = 0;
@@ -776,19 +813,16 @@ int daxfs_branch_op(struct super_block *sb, unsigned int cmd, struct daxfs_branc
 	if (!has_end(arg->bo_name) || !has_end(arg->bo_other))
 		return refuse(&op, -EINVAL, "a name of a branch has at most %u bytes",
 			      DAXFS_BRANCH_NAME_MAX);
-	err = mutex_lock_interruptible(&vol->ops_lock);
-	if (err)
-		return err;
-	id = daxfs_backing_enter(vol->backing);
-	if (id >= 0) {
-		err = run_locked(&op, cmd);
-		WRITE_ONCE(vol->noticed_seq, dxc_commit_seq(&vol->core));
-		daxfs_backing_exit(vol->backing, id);
-	} else {
-		err = id;
+	for (;;) {
+		err = run_once(&op, cmd);
+		if (!op.pinned || time_after(jiffies, end))
+			break;
+		/* Nobody waits for us meanwhile. */
+		schedule_timeout_killable(PIN_STEP);
+		if (fatal_signal_pending(current))
+			break;
+		arg->bo_reason[0] = 0;
 	}
-	daxfs_home_reflect_all(vol);
-	mutex_unlock(&vol->ops_lock);
 	/* This one at once: whoever asked for it goes on with it. */
 	down_read(&sb->s_umount);
 	daxfs_home_reflect(sbi);

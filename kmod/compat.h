@@ -298,6 +298,19 @@ static inline void daxfs_bdev_close(struct file *file, bool write)
 #define daxfs_pfn_has_page(pfn) pfn_valid(pfn)
 #endif
 
+/*
+ * References of such a page, but for those of page tables. One that is mapped
+ * meanwhile may look held, none that is held looks free.
+ */
+static inline int daxfs_page_pins(const struct page *page)
+{
+	int mapped = atomic_read(&page->_mapcount) + 1;
+
+	/* A reference is there before it is counted as a mapping. */
+	smp_rmb();
+	return page_ref_count(page) - mapped - DAXFS_IDLE_PAGE_REFS;
+}
+
 /* What tells present entries from others has names of its own. */
 #include <linux/swap.h>
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 19, 0)

@@ -126,6 +126,17 @@ bool daxfs_blocks_busy(void *priv, dxc_off off, u64 blocks)
 	return false;
 }
 
+bool daxfs_blocks_pinned(const struct daxfs_backing *backing, dxc_off off, u64 blocks)
+{
+	u64 i;
+
+	for (i = 0; backing->has_pages && i < blocks; i++) {
+		if (daxfs_page_pins(page_at(backing, off) + i) > 0)
+			return true;
+	}
+	return false;
+}
+
 /* ---- faults ---- */
 
 /* A block that is a copy of the one the view has, or zeros. */

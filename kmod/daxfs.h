@@ -520,6 +520,8 @@ bool daxfs_blocks_busy(void *priv, dxc_off off, u64 blocks);
 
 /* xattr.c */
 extern daxfs_xattr_handler daxfs_xattr_handlers[];
+/* Is a page of these blocks held, for I/O or else, but by page tables? */
+bool daxfs_blocks_pinned(const struct daxfs_backing *backing, dxc_off off, u64 blocks);
 ssize_t daxfs_listxattr(struct dentry *dentry, char *list, size_t size);
 struct posix_acl *daxfs_get_inode_acl(struct inode *inode, int type, bool rcu);
 int daxfs_set_acl(struct mnt_idmap *idmap, DAXFS_ACL_OBJECT *object, struct posix_acl *acl,

@@ -166,6 +166,11 @@ void daxfs_stale_commit(struct daxfs_stale *st, struct daxfs_loaded_branch *pare
 /* Files without a name in a layer whose log is to be read anew: it will not have them. */
 void daxfs_stale_orphans(struct daxfs_stale *st, struct daxfs_loaded_branch *parent,
 			 const struct dxc_layer *layer);
+/*
+ * Pages of the branch that were mapped writable are unmapped: the next store to
+ * them waits for tree. Is one held by somebody else, who may write to it later?
+ */
+bool daxfs_stale_pinned(struct daxfs_stale *st, struct daxfs_loaded_branch *branch);
 /* Without tree: unmaps what is stale, frees what is not used. */
 void daxfs_stale_settle(struct daxfs_stale *st);
 /* Likewise: pages of the branch that were mapped writable are its children's to read now. */

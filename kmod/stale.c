@@ -6,7 +6,9 @@
  * takes locks that those who wait for tree may hold. Why an operation changes
  * anything is branch_op.c's.
  */
+#include <linux/mm.h>
 #include "loaded.h"
+#include "backing/backing.h"
 
 bool daxfs_stale_pin(struct daxfs_stale *st, struct daxfs_sb_info *sbi)
 {
@@ -154,6 +156,51 @@ void daxfs_stale_mappings(struct daxfs_stale *st, struct daxfs_loaded_branch *br
 		daxfs_sweep(sbi->sb, DAXFS_I_MAPPED, daxfs_inode_unmap);
 		daxfs_super_put(sbi);
 	}
+}
+
+/*
+ * They are kept until daxfs_stale_settle(), as a last reference is not given up
+ * under tree. None is in a list already: of what sb shows nothing was discarded.
+ */
+static void unmap_stores(struct daxfs_stale *st, struct super_block *sb)
+{
+	struct inode *inode;
+
+	spin_lock(&sb->s_inode_list_lock);
+	list_for_each_entry(inode, &sb->s_inodes, i_sb_list) {
+		if (!daxfs_is(DAXFS_I(inode), DAXFS_I_MAPPED) || !igrab(inode))
+			continue;
+		spin_unlock(&sb->s_inode_list_lock);
+		unmap_mapping_range(inode->i_mapping, 0, 0, 0);
+		add_stale(st, inode);
+		cond_resched();
+		spin_lock(&sb->s_inode_list_lock);
+	}
+	spin_unlock(&sb->s_inode_list_lock);
+}
+
+bool daxfs_stale_pinned(struct daxfs_stale *st, struct daxfs_loaded_branch *branch)
+{
+	const struct dxc_layer *layer = &branch->layer;
+	struct daxfs_volume *vol = st->vol;
+	struct daxfs_sb_info *sbi;
+	bool mapped = false;
+	u32 i;
+
+	list_for_each_entry(sbi, &vol->supers, list) {
+		if (!READ_ONCE(sbi->mapped) || sbi->branch != branch || !daxfs_stale_pin(st, sbi))
+			continue;
+		mapped = true;
+		unmap_stores(st, sbi->sb);
+	}
+	/* Also of files that nobody has open any more. */
+	for (i = 0; mapped && i < layer->chunk_count; i++) {
+		if (daxfs_blocks_pinned(vol->backing,
+					dxc_chunk_offset(&vol->core, layer->chunks[i]),
+					vol->space.chunk_blocks))
+			return true;
+	}
+	return false;
 }
 
 /* Is branch above parent, and not by way of the winner? */

@@ -619,9 +619,10 @@ static void release(struct dxc_layer *layer, dxc_off data, u64 count)
 			}
 			data += DAXFS_BLOCK_SIZE;
 		}
-		/* Records that are lost may name it. */
+		/* Records that are lost may name it; whose I/O is under way nobody else may have. */
 		if (chunk != layer->filling && !layer->damaged &&
-		    dxc_space_chunk_is_idle(layer, chunk)) {
+		    dxc_space_chunk_is_idle(layer, chunk) &&
+		    !is_busy(layer, chunk, 0, layer->space->chunk_blocks)) {
 			layer->free_blocks -= layer->space->chunk_blocks;
 			dxc_space_drop_chunk(layer, chunk);
 		}
