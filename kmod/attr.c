@@ -372,7 +372,7 @@ static int change(struct mnt_idmap *idmap, struct inode *inode, struct iattr *ia
 	if (!(iattr->ia_valid & ATTR_SIZE))
 		return change_attr(idmap, inode, iattr);
 	while ((err = change_size(idmap, inode, iattr)) == -EAGAIN) {
-		err = daxfs_view_claim(inode);
+		err = daxfs_view_claim(inode, true);
 		if (err)
 			break;
 	}

@@ -275,12 +275,33 @@ static inline void daxfs_bdev_close(struct file *file, bool write)
 #define daxfs_is_removal(off, len, flags) ((flags) & MF_MEM_PRE_REMOVE)
 #endif
 
+/* Who waits in a fault gives back first what it holds; no lock of a VMA for files then. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
+static inline void release_fault_lock(struct vm_fault *vmf)
+{
+	mmap_read_unlock(vmf->vma->vm_mm);
+}
+#endif
+
 /* References of a page of a device that nobody uses. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 15, 0)
 #define DAXFS_IDLE_PAGE_REFS 1
 #else
 #define DAXFS_IDLE_PAGE_REFS 0
 #endif
+
+/*
+ * References of such a page, but for those of page tables. One that is mapped
+ * meanwhile may look held, none that is held looks free.
+ */
+static inline int daxfs_page_pins(const struct page *page)
+{
+	int mapped = atomic_read(&page->_mapcount) + 1;
+
+	/* A reference is there before it is counted as a mapping. */
+	smp_rmb();
+	return page_ref_count(page) - mapped - DAXFS_IDLE_PAGE_REFS;
+}
 
 /* Page frame numbers lost the flags that went with them. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 17, 0)
@@ -297,19 +318,6 @@ static inline void daxfs_bdev_close(struct file *file, bool write)
 #define daxfs_pfn_number(pfn) (pfn)
 #define daxfs_pfn_has_page(pfn) pfn_valid(pfn)
 #endif
-
-/*
- * References of such a page, but for those of page tables. One that is mapped
- * meanwhile may look held, none that is held looks free.
- */
-static inline int daxfs_page_pins(const struct page *page)
-{
-	int mapped = atomic_read(&page->_mapcount) + 1;
-
-	/* A reference is there before it is counted as a mapping. */
-	smp_rmb();
-	return page_ref_count(page) - mapped - DAXFS_IDLE_PAGE_REFS;
-}
 
 /* What tells present entries from others has names of its own. */
 #include <linux/swap.h>

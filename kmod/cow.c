@@ -217,10 +217,7 @@ static vm_fault_t allow_stores(struct vm_fault *vmf, const struct daxfs_backing 
 
 	if (backing->names_pages)
 		name_page(vmf, backing, off);
-	if (fresh || !(vmf->flags & FAULT_FLAG_MKWRITE)) {
-		if (!daxfs_has_marker(vmf))
-			return daxfs_insert(vmf->vma, vmf->address & PAGE_MASK, pfn,
-					    backing->has_pages);
+	if (!(vmf->flags & FAULT_FLAG_MKWRITE) && daxfs_has_marker(vmf)) {
 		/* userfaultfd is asked first, by the kernel, which maps the page with its note. */
 		if (!backing->has_pages)
 			return VM_FAULT_SIGBUS;
@@ -228,6 +225,8 @@ static vm_fault_t allow_stores(struct vm_fault *vmf, const struct daxfs_backing 
 		page_ref_inc(vmf->page);
 		return 0;
 	}
+	if (fresh || !(vmf->flags & FAULT_FLAG_MKWRITE))
+		return daxfs_insert(vmf->vma, vmf->address & PAGE_MASK, pfn, backing->has_pages);
 	if (pfn != (vmf->page ? page_to_pfn(vmf->page) : pte_pfn(vmf->orig_pte))) {
 		/* An old block that nobody has unmapped. */
 		unmap_mapping_range(vmf->vma->vm_file->f_mapping,
@@ -242,9 +241,9 @@ static vm_fault_t allow_stores(struct vm_fault *vmf, const struct daxfs_backing 
 
 /*
  * Space that has to be waited for is not waited for: whoever still reads it may
- * need the mmap_lock that we have.
+ * need the mmap_lock that we have. *claim: see claim_for_fault().
  */
-static vm_fault_t write_fault(struct vm_fault *vmf, struct inode *inode)
+static vm_fault_t write_fault(struct vm_fault *vmf, struct inode *inode, bool *claim)
 {
 	struct daxfs_volume *vol = daxfs_volume_of(inode);
 	struct address_space *mapping = inode->i_mapping;
@@ -279,9 +278,47 @@ static vm_fault_t write_fault(struct vm_fault *vmf, struct inode *inode)
 out:
 	filemap_invalidate_unlock(mapping);
 	daxfs_view_told(inode->i_sb, &hold);
-	/* With the right to write, the access comes here again. */
-	if (err == -EAGAIN && !daxfs_view_claim(inode))
-		ret = VM_FAULT_NOPAGE;
+	*claim = err == -EAGAIN;
+	return ret;
+}
+
+/*
+ * The super block is not its branch's writer, which it may take seconds to become:
+ * without mmap_lock, after which the access comes here again. For one that cannot
+ * come again it is now or never.
+ */
+static vm_fault_t claim_for_fault(struct vm_fault *vmf, struct inode *inode)
+{
+	const struct daxfs_backing *backing = daxfs_volume_of(inode)->backing;
+	struct super_block *sb = inode->i_sb;
+	bool wait = fault_flag_allow_retry_first(vmf->flags) &&
+		    !(vmf->flags & FAULT_FLAG_RETRY_NOWAIT);
+	vm_fault_t ret = VM_FAULT_SIGBUS;
+	struct file *file = NULL;
+	int id;
+
+	/* In ->page_mkwrite nobody knows: without the page it comes to ->fault. */
+	if (vmf->page) {
+		unmap_mapping_range(inode->i_mapping, (loff_t)vmf->pgoff << PAGE_SHIFT, PAGE_SIZE,
+				    0);
+		return VM_FAULT_NOPAGE;
+	}
+	if (wait) {
+		/* In ->pfn_mkwrite the kernel goes on without VM_FAULT_NOPAGE. */
+		ret = VM_FAULT_RETRY | VM_FAULT_NOPAGE;
+		file = get_file(vmf->vma->vm_file);
+		release_fault_lock(vmf);
+	}
+	sb_start_pagefault(sb);
+	id = daxfs_backing_enter(backing);
+	if (id >= 0) {
+		if (!daxfs_view_claim(inode, wait) && !wait)
+			ret = VM_FAULT_NOPAGE;
+		daxfs_backing_exit(backing, id);
+	}
+	sb_end_pagefault(sb);
+	if (wait)
+		fput(file);
 	return ret;
 }
 
@@ -289,6 +326,7 @@ vm_fault_t daxfs_write_fault(struct vm_fault *vmf)
 {
 	struct inode *inode = file_inode(vmf->vma->vm_file);
 	struct daxfs_volume *vol = daxfs_volume_of(inode);
+	bool claim = false;
 	vm_fault_t ret;
 	int id;
 
@@ -296,11 +334,11 @@ vm_fault_t daxfs_write_fault(struct vm_fault *vmf)
 	sb_start_pagefault(inode->i_sb);
 	id = daxfs_backing_enter(vol->backing);
 	if (id >= 0) {
-		ret = write_fault(vmf, inode);
+		ret = write_fault(vmf, inode, &claim);
 		daxfs_backing_exit(vol->backing, id);
 	} else {
 		ret = VM_FAULT_SIGBUS;
 	}
 	sb_end_pagefault(inode->i_sb);
-	return ret;
+	return claim ? claim_for_fault(vmf, inode) : ret;
 }

@@ -327,8 +327,11 @@ struct dxc_layer *daxfs_view_write(struct inode *inode, struct daxfs_hold *hold)
  * is the cure, and daxfs_view_told() when the lock is free.
  */
 struct dxc_layer *daxfs_view_replace(struct inode *inode, struct daxfs_hold *hold);
-/* The super block may write its branch now; it may have lost it again by the next look. */
-int daxfs_view_claim(struct inode *inode);
+/*
+ * The super block may write its branch now; it may have lost it again by the next
+ * look. wait: for seconds, to find out whether another kernel that has it lives.
+ */
+int daxfs_view_claim(struct inode *inode, bool wait);
 /*
  * The same for writing into blocks that are the layer's own: branch->lock is
  * held for reading, and given up with daxfs_view_read_end().
@@ -515,13 +518,13 @@ vm_fault_t daxfs_write_fault(struct vm_fault *vmf);
  */
 void daxfs_disown(struct inode *inode, pgoff_t first, pgoff_t last);
 int daxfs_release(struct inode *inode, struct file *file);
+/* Is a page of these blocks held, for I/O or else, but by page tables? */
+bool daxfs_blocks_pinned(const struct daxfs_backing *backing, dxc_off off, u64 blocks);
 /* For dxc_space.busy: is somebody's I/O to these blocks under way? priv: the backing. */
 bool daxfs_blocks_busy(void *priv, dxc_off off, u64 blocks);
 
 /* xattr.c */
 extern daxfs_xattr_handler daxfs_xattr_handlers[];
-/* Is a page of these blocks held, for I/O or else, but by page tables? */
-bool daxfs_blocks_pinned(const struct daxfs_backing *backing, dxc_off off, u64 blocks);
 ssize_t daxfs_listxattr(struct dentry *dentry, char *list, size_t size);
 struct posix_acl *daxfs_get_inode_acl(struct inode *inode, int type, bool rcu);
 int daxfs_set_acl(struct mnt_idmap *idmap, DAXFS_ACL_OBJECT *object, struct posix_acl *acl,

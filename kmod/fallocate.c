@@ -117,7 +117,7 @@ static int punch(struct inode *inode, u64 pos, u64 end)
 	int err;
 
 	while ((err = try_punch(inode, pos, end)) == -EAGAIN) {
-		err = daxfs_view_claim(inode);
+		err = daxfs_view_claim(inode, true);
 		if (err)
 			break;
 	}
@@ -295,7 +295,7 @@ static int fill(struct allocation *al)
 	while (block < last_block(al)) {
 		got = fill_some(al, block);
 		if (got == -EAGAIN)
-			got = daxfs_view_claim(al->inode);
+			got = daxfs_view_claim(al->inode, true);
 		if (got < 0)
 			return got;
 		block += got;
@@ -372,7 +372,7 @@ static void undo(struct allocation *al)
 		while (at < end) {
 			err = undo_some(al->inode, &at, end, buf);
 			if (err == -EAGAIN)
-				err = daxfs_view_claim(al->inode);
+				err = daxfs_view_claim(al->inode, true);
 			if (err)
 				break;
 			cond_resched();

@@ -62,11 +62,29 @@ static int thaw(struct daxfs_sb_info *sbi, struct dxc_owner id)
 	return err ?: -EAGAIN;
 }
 
+/* How a super block that is not its branch's writer becomes it, if at all. */
+enum claim {
+	CLAIM_NOT,		/* -EAGAIN */
+	CLAIM_NOW,		/* not from somebody of whom it is to be found out whether he lives */
+	CLAIM_WAIT,		/* for seconds; killable */
+};
+
+static int take_lease(struct daxfs_sb_info *sbi, struct dxc_owner id, enum claim claim, char *host)
+{
+	dxc_holder me = dxc_holder_of(sbi->slot, sbi->epoch), holder = 0;
+	int err;
+
+	if (claim == CLAIM_WAIT)
+		return daxfs_lease_take(sbi, id, host);
+	err = dxc_lease_take(&sbi->volume->core, id, me, &holder);
+	return err == -EBUSY && holder == me ? 0 : err;
+}
+
 /*
  * tree is held for reading, and given back: the super block is not its
  * branch's writer, or nobody may be. -EAGAIN: look again, it may be by now.
  */
-static noinline int become_writer(struct daxfs_sb_info *sbi)
+static noinline int become_writer(struct daxfs_sb_info *sbi, enum claim claim)
 {
 	struct daxfs_loaded_branch *branch = sbi->branch;
 	struct daxfs_volume *vol = sbi->volume;
@@ -105,7 +123,7 @@ static noinline int become_writer(struct daxfs_sb_info *sbi)
 	}
 	up_read(&vol->tree);
 
-	err = daxfs_lease_take(sbi, id, host);
+	err = take_lease(sbi, id, claim, host);
 	/* It is another mount's, which is not the writer yet, or no more: wait until we see. */
 	if (err == -EAGAIN)
 		schedule_timeout_killable(1);
@@ -134,10 +152,9 @@ static noinline int become_writer(struct daxfs_sb_info *sbi)
 
 /*
  * tree is held, and the super block may write its branch; or what
- * daxfs_view_write() says. claim: the right is taken where somebody else has it,
- * else -EAGAIN.
+ * daxfs_view_write() says.
  */
-static struct daxfs_loaded_branch *enter_to_write(struct inode *inode, bool claim)
+static struct daxfs_loaded_branch *enter_to_write(struct inode *inode, enum claim claim)
 {
 	struct daxfs_sb_info *sbi = DAXFS_SB(inode->i_sb);
 	struct daxfs_volume *vol = sbi->volume;
@@ -159,7 +176,7 @@ static struct daxfs_loaded_branch *enter_to_write(struct inode *inode, bool clai
 			if (likely(may_write(sbi)))
 				return sbi->branch;
 			up_read(&vol->tree);
-			if (!claim)
+			if (claim == CLAIM_NOT)
 				return ERR_PTR(-EAGAIN);
 			if (fatal_signal_pending(current))
 				return ERR_PTR(-EINTR);
@@ -169,11 +186,11 @@ static struct daxfs_loaded_branch *enter_to_write(struct inode *inode, bool clai
 				daxfs_super_refresh(sbi);
 			continue;
 		}
-		if (!claim) {
+		if (claim == CLAIM_NOT) {
 			up_read(&vol->tree);
 			return ERR_PTR(-EAGAIN);
 		}
-		err = become_writer(sbi);
+		err = become_writer(sbi, claim);
 		if (err != -EAGAIN || fatal_signal_pending(current))
 			return ERR_PTR(err == -EAGAIN ? -EINTR : err);
 	}
@@ -193,17 +210,17 @@ static struct dxc_layer *hold_to_write(struct daxfs_loaded_branch *branch,
 
 struct dxc_layer *daxfs_view_write(struct inode *inode, struct daxfs_hold *hold)
 {
-	return hold_to_write(enter_to_write(inode, true), hold);
+	return hold_to_write(enter_to_write(inode, CLAIM_WAIT), hold);
 }
 
 struct dxc_layer *daxfs_view_replace(struct inode *inode, struct daxfs_hold *hold)
 {
-	return hold_to_write(enter_to_write(inode, false), hold);
+	return hold_to_write(enter_to_write(inode, CLAIM_NOT), hold);
 }
 
-int daxfs_view_claim(struct inode *inode)
+int daxfs_view_claim(struct inode *inode, bool wait)
 {
-	struct daxfs_loaded_branch *branch = enter_to_write(inode, true);
+	struct daxfs_loaded_branch *branch = enter_to_write(inode, wait ? CLAIM_WAIT : CLAIM_NOW);
 
 	if (IS_ERR(branch))
 		return PTR_ERR(branch);
@@ -213,7 +230,7 @@ int daxfs_view_claim(struct inode *inode)
 
 struct dxc_layer *daxfs_view_overwrite(struct inode *inode, struct daxfs_hold *hold)
 {
-	struct daxfs_loaded_branch *branch = enter_to_write(inode, true);
+	struct daxfs_loaded_branch *branch = enter_to_write(inode, CLAIM_WAIT);
 
 	if (IS_ERR(branch))
 		return ERR_CAST(branch);

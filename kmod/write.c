@@ -236,7 +236,7 @@ int daxfs_prepare_longer(struct inode *inode)
 	int err;
 
 	while ((err = try_prepare_longer(inode)) == -EAGAIN) {
-		err = daxfs_view_claim(inode);
+		err = daxfs_view_claim(inode, true);
 		if (err)
 			break;
 	}
@@ -397,7 +397,7 @@ static ssize_t write_pieces(struct writing *wr)
 		} else if (done == -EAGAIN) {
 			if (wr->moved)
 				break;
-			done = daxfs_view_claim(wr->inode);
+			done = daxfs_view_claim(wr->inode, true);
 			if (done)
 				break;
 		} else if (!daxfs_space_came(wr->vol, done, &waited)) {
