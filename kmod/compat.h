@@ -283,6 +283,14 @@ static inline void release_fault_lock(struct vm_fault *vmf)
 }
 #endif
 
+/* MAP_SYNC is there for files of some file systems. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 10, 0)
+#include <linux/mman.h>
+#define DAXFS_FOPS_MMAP_SYNC .mmap_supported_flags = MAP_SYNC
+#else
+#define DAXFS_FOPS_MMAP_SYNC .fop_flags = FOP_MMAP_SYNC
+#endif
+
 /* References of a page of a device that nobody uses. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 15, 0)
 #define DAXFS_IDLE_PAGE_REFS 1

@@ -342,3 +342,50 @@ vm_fault_t daxfs_write_fault(struct vm_fault *vmf)
 	sb_end_pagefault(inode->i_sb);
 	return claim ? claim_for_fault(vmf, inode) : ret;
 }
+
+static int try_store(struct inode *inode, loff_t pos, const void *buf, size_t len)
+{
+	struct inode *const changed[] = { inode, NULL };
+	const struct daxfs_backing *backing = daxfs_volume_of(inode)->backing;
+	loff_t block = round_down(pos, PAGE_SIZE);
+	struct daxfs_hold hold = {};
+	struct dxc_layer *layer;
+	bool fresh = false;
+	dxc_off off;
+	int err;
+
+	filemap_invalidate_lock(inode->i_mapping);
+	layer = daxfs_view_replace(inode, &hold);
+	err = PTR_ERR_OR_ZERO(layer);
+	if (err)
+		goto out;
+	if (pos >= i_size_read(inode))
+		err = -EFAULT;
+	else
+		err = daxfs_own_block(layer, inode, block, &off, &fresh);
+	if (!err) {
+		daxfs_set(DAXFS_I(inode), DAXFS_I_STORES);
+		memcpy(backing->base + off + offset_in_page(pos), buf, len);
+		daxfs_touch(inode);
+	}
+	daxfs_view_replace_end(inode->i_sb, &hold, fresh ? changed : NULL);
+	if (fresh)
+		unmap_mapping_range(inode->i_mapping, block, PAGE_SIZE, 0);
+out:
+	filemap_invalidate_unlock(inode->i_mapping);
+	daxfs_view_told(inode->i_sb, &hold);
+	return err;
+}
+
+int daxfs_store(struct inode *inode, loff_t pos, const void *buf, size_t len)
+{
+	int err;
+
+	len = min_t(size_t, len, PAGE_SIZE - offset_in_page(pos));
+	sb_start_pagefault(inode->i_sb);
+	err = try_store(inode, pos, buf, len);
+	if (err == -EAGAIN && !daxfs_view_claim(inode, false))
+		err = try_store(inode, pos, buf, len);
+	sb_end_pagefault(inode->i_sb);
+	return err ? err : (int)len;
+}

@@ -204,6 +204,7 @@ const struct file_operations daxfs_file_fops = {
 	.read_iter = daxfs_read_iter,
 	.splice_read = copy_splice_read,
 	.mmap = daxfs_mmap,
+	DAXFS_FOPS_MMAP_SYNC,
 	.unlocked_ioctl = daxfs_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 	.get_unmapped_area = thp_get_unmapped_area,

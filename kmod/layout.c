@@ -210,7 +210,7 @@ static int tell_next(struct inode *inode, u64 pos, struct told *t, void *buf)
 /*
  * Physical is the offset in the region, by which whoever has imported the same
  * dma-buf, or maps the same memory, finds the file. Blocks behind the end are
- * told, too, and the last extent there is is the last, whatever was asked for.
+ * told, too, and only the last extent of the file is called so, whatever was asked for.
  */
 int daxfs_fiemap(struct inode *inode, struct fiemap_extent_info *info, u64 start, u64 len)
 {

@@ -252,15 +252,65 @@ static vm_fault_t daxfs_huge_fault(struct vm_fault *vmf, daxfs_fault_order order
 	return daxfs_order_is_pmd(order) ? fault(vmf, true) : VM_FAULT_FALLBACK;
 }
 
+/* One block at most. */
+static int load(struct inode *inode, loff_t pos, void *buf, int len)
+{
+	struct daxfs_volume *vol = daxfs_volume_of(inode);
+	struct dxc_finding f = {};
+	struct dxc_extent ex;
+	int err;
+
+	if (pos >= i_size_read(inode))
+		return -EFAULT;
+	len = min_t(int, len, PAGE_SIZE - offset_in_page(pos));
+	filemap_invalidate_lock_shared(inode->i_mapping);
+	err = daxfs_find_extent(inode, pos, &ex, &f);
+	if (!err)
+		err = dxc_extent_copy(&vol->core.region, &ex, pos, buf, len);
+	filemap_invalidate_unlock_shared(inode->i_mapping);
+	daxfs_bad(vol, err, &f);
+	return err ? err : len;
+}
+
+/*
+ * For ptrace and /proc/PID/mem, where there are no pages that they could find. What
+ * a private mapping has for itself they do find.
+ */
+static int daxfs_access(struct vm_area_struct *vma, unsigned long addr, void *buf, int len,
+			int write)
+{
+	struct inode *inode = file_inode(vma->vm_file);
+	const struct daxfs_backing *backing = daxfs_volume_of(inode)->backing;
+	loff_t pos = ((loff_t)vma->vm_pgoff << PAGE_SHIFT) + (addr - vma->vm_start);
+	int done = 0, n = 0, id;
+
+	len = min_t(unsigned long, len, vma->vm_end - addr);
+	if (write && (vma->vm_flags & (VM_SHARED | VM_WRITE)) != (VM_SHARED | VM_WRITE))
+		return -EFAULT;
+	id = daxfs_backing_enter(backing);
+	if (id < 0)
+		return id;
+	for (; done < len; done += n) {
+		n = write ? daxfs_store(inode, pos + done, buf + done, len - done) :
+			    load(inode, pos + done, buf + done, len - done);
+		if (n < 0)
+			break;
+	}
+	daxfs_backing_exit(backing, id);
+	return done ? done : n;
+}
+
 static const struct vm_operations_struct daxfs_vm_ops = {
 	.fault = daxfs_fault,
 	.huge_fault = daxfs_huge_fault,
+	.access = daxfs_access,
 };
 
 /* With these, entries of shared mappings are made without the right to write. */
 static const struct vm_operations_struct daxfs_branch_vm_ops = {
 	.fault = daxfs_fault,
 	.huge_fault = daxfs_huge_fault,
+	.access = daxfs_access,
 	.pfn_mkwrite = daxfs_write_fault,
 	.page_mkwrite = daxfs_write_fault,	/* of pages that the kernel has mapped itself */
 };
@@ -268,9 +318,13 @@ static const struct vm_operations_struct daxfs_branch_vm_ops = {
 int daxfs_mmap(struct file *file, struct vm_area_struct *vma)
 {
 	struct inode *inode = file_inode(file);
+	const struct daxfs_backing *backing = daxfs_volume_of(inode)->backing;
 
-	if (READ_ONCE(daxfs_volume_of(inode)->backing->down))
+	if (READ_ONCE(backing->down))
 		return -EIO;
+	/* A fault returns when what it changed is durable, so that is all it takes. */
+	if (vma->vm_flags & VM_SYNC && !backing->persistent)
+		return -EOPNOTSUPP;
 	vma->vm_ops = &daxfs_vm_ops;
 	vm_flags_set(vma, VM_MIXEDMAP | VM_HUGEPAGE);
 	if (!daxfs_has_branches(daxfs_volume_of(inode)))
@@ -283,7 +337,7 @@ int daxfs_mmap(struct file *file, struct vm_area_struct *vma)
 		WRITE_ONCE(DAXFS_SB(inode->i_sb)->mapped, true);
 		daxfs_set(DAXFS_I(inode), DAXFS_I_TOUCHED | DAXFS_I_MAPPED);
 		/* Its pages are not for the kernel to look up, so zeros may stand for holes. */
-		if (!daxfs_volume_of(inode)->backing->has_pages)
+		if (!backing->has_pages)
 			vm_flags_set(vma, VM_IO);
 	}
 	return 0;

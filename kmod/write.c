@@ -468,6 +468,7 @@ const struct file_operations daxfs_branch_file_fops = {
 	.splice_read = copy_splice_read,
 	.splice_write = iter_file_splice_write,
 	.mmap = daxfs_mmap,
+	DAXFS_FOPS_MMAP_SYNC,
 	.unlocked_ioctl = daxfs_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 	.get_unmapped_area = thp_get_unmapped_area,
