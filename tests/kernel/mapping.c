@@ -9,12 +9,14 @@
 #include <linux/fs.h>
 #include <linux/futex.h>
 #include <linux/userfaultfd.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdint.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -489,6 +491,217 @@ static void mapping_protect(char **argv)
 	}
 }
 
+/* ---- what others are told ---- */
+
+static void sleep_ms(long ms)
+{
+	struct timespec ts = { .tv_nsec = ms * 1000000 };
+
+	nanosleep(&ts, NULL);
+}
+
+/* Each store after an msync is seen in the time of the file. */
+static void mapping_times(char **argv)
+{
+	int fd = open_whole(argv[0], 4 * PAGE);
+	char *p = map_shared(fd, 4 * PAGE);
+	struct stat before, after;
+
+	for (int i = 0; i < 4; i++) {
+		fstat(fd, &before);
+		/* Longer than a tick, by which time goes on. */
+		sleep_ms(30);
+		p[PAGE] = i;
+		/* A part of the file, and all of it. */
+		if (i % 2 ? msync(p + PAGE, PAGE, MS_SYNC) : fsync(fd))
+			fail("msync: %s", strerror(errno));
+		fstat(fd, &after);
+		if (after.st_mtim.tv_sec == before.st_mtim.tv_sec &&
+		    after.st_mtim.tv_nsec == before.st_mtim.tv_nsec)
+			fail("store number %d left the time as it was", i + 1);
+	}
+	if (p[PAGE] != 3)
+		fail("a store is lost");
+}
+
+static struct fiemap *extents(int fd, uint64_t start, uint64_t len)
+{
+	struct fiemap *fm = calloc(1, sizeof(*fm) + 20 * sizeof(fm->fm_extents[0]));
+
+	fm->fm_start = start;
+	fm->fm_length = len;
+	fm->fm_extent_count = 20;
+	if (ioctl(fd, FS_IOC_FIEMAP, fm))
+		fail("fiemap: %s", strerror(errno));
+	return fm;
+}
+
+static void expect_extent(const struct fiemap *fm, unsigned int i, uint64_t block, uint64_t count,
+			  uint32_t flags)
+{
+	const struct fiemap_extent *fe = &fm->fm_extents[i];
+
+	if (i >= fm->fm_mapped_extents)
+		fail("no extent %u", i);
+	if (fe->fe_logical != block * PAGE || fe->fe_length != count * PAGE || fe->fe_flags != flags)
+		fail("extent %u is %llu+%llu flags %#x, not blocks %llu+%llu flags %#x", i,
+		     (unsigned long long)fe->fe_logical, (unsigned long long)fe->fe_length,
+		     fe->fe_flags, (unsigned long long)block, (unsigned long long)count, flags);
+}
+
+/* OLD, 8 blocks of the base, and NEW: whose blocks they are, and which is the last. */
+static void mapping_extents(char **argv)
+{
+	int old = open_whole(argv[0], 8 * PAGE);
+	int new = open_or_fail(argv[1], O_RDWR | O_CREAT | O_TRUNC);
+	char text[2 * PAGE];
+	struct fiemap *fm;
+
+	memset(text, 't', sizeof(text));
+	write_at(old, text, 2 * PAGE, 2 * PAGE);
+	fm = extents(old, 0, 8 * PAGE);
+	expect_extent(fm, 0, 0, 2, FIEMAP_EXTENT_SHARED);
+	expect_extent(fm, 1, 2, 2, 0);
+	if (fm->fm_extents[2].fe_logical != 4 * PAGE ||
+	    !(fm->fm_extents[2].fe_flags & FIEMAP_EXTENT_SHARED))
+		fail("the rest is not the base's");
+	/* A part of the file ends before its last extent does. */
+	fm = extents(old, 0, PAGE);
+	expect_extent(fm, 0, 0, 2, FIEMAP_EXTENT_SHARED);
+
+	write_at(new, text, 2 * PAGE, 0);
+	if (fallocate(new, 0, 2 * PAGE, 2 * PAGE) ||
+	    fallocate(new, FALLOC_FL_KEEP_SIZE, 10 * PAGE, 3 * PAGE))
+		fail("fallocate: %s", strerror(errno));
+	fm = extents(new, 0, FIEMAP_MAX_OFFSET);
+	expect_extent(fm, 0, 0, 2, 0);
+	expect_extent(fm, 1, 2, 2, FIEMAP_EXTENT_UNWRITTEN);
+	expect_extent(fm, 2, 10, 3, FIEMAP_EXTENT_UNWRITTEN | FIEMAP_EXTENT_LAST);
+	if (fm->fm_mapped_extents != 3)
+		fail("%u extents, not 3", fm->fm_mapped_extents);
+	fm = extents(new, 3 * PAGE, PAGE);
+	expect_extent(fm, 0, 3, 1, FIEMAP_EXTENT_UNWRITTEN);
+	/* What is written is not only allocated any more. */
+	write_at(new, text, 1, 3 * PAGE);
+	fm = extents(new, 2 * PAGE, FIEMAP_MAX_OFFSET);
+	expect_extent(fm, 0, 2, 1, FIEMAP_EXTENT_UNWRITTEN);
+	expect_extent(fm, 1, 3, 1, 0);
+}
+
+/* /proc/self/mem, as a debugger uses it. */
+static void mapping_access(char **argv)
+{
+	int fd = open_whole(argv[0], 4 * PAGE), mem = open_or_fail("/proc/self/mem", O_RDWR);
+	char *shared = map_shared(fd, 4 * PAGE), text[2 * PAGE], buf[2 * PAGE];
+	char *private = map(fd, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+
+	/* Across a border, nothing of which was touched. */
+	read_at(fd, text, sizeof(text), PAGE / 2);
+	read_at(mem, buf, sizeof(buf), (off_t)(shared + PAGE / 2));
+	if (memcmp(buf, text, sizeof(text)))
+		fail("a debugger reads something else in a shared mapping");
+	read_at(mem, buf, sizeof(buf), (off_t)(private + PAGE / 2));
+	if (memcmp(buf, text, sizeof(text)))
+		fail("a debugger reads something else in a private mapping");
+	write_at(mem, "debugger", 8, (off_t)(shared + 3 * PAGE - 4));
+	read_at(fd, buf, 8, 3 * PAGE - 4);
+	if (memcmp(buf, "debugger", 8) || memcmp(shared + 3 * PAGE - 4, "debugger", 8))
+		fail("what a debugger writes to a shared mapping is not in the file");
+	write_at(mem, "private", 7, (off_t)(private + PAGE));
+	read_at(fd, buf, 7, PAGE);
+	if (!memcmp(buf, "private", 7) || memcmp(private + PAGE, "private", 7))
+		fail("what a debugger writes to a private mapping is not there alone");
+}
+
+/* FILE 1|0: MAP_SYNC works, or is refused. */
+static void mapping_synced(char **argv)
+{
+	int fd = open_whole(argv[0], PAGE);
+	char *p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED_VALIDATE | MAP_SYNC, fd, 0), c;
+
+	if (!atoi(argv[1]) && (p != MAP_FAILED || errno != EOPNOTSUPP))
+		fail("MAP_SYNC is not refused with EOPNOTSUPP where a store is not durable");
+	if (!atoi(argv[1]))
+		return;
+	if (p == MAP_FAILED)
+		fail("MAP_SYNC: %s", strerror(errno));
+	p[7] = 's';
+	read_at(fd, &c, 1, 7);
+	if (c != 's')
+		fail("a store is lost");
+}
+
+struct remote {
+	char *from, *to;
+	ssize_t done;
+};
+
+static void *write_remote(void *arg)
+{
+	struct remote *r = arg;
+	struct iovec from = { r->from, PAGE }, to = { r->to, PAGE };
+
+	r->done = process_vm_writev(getpid(), &from, 1, &to, 1, 0);
+	return NULL;
+}
+
+static int create(const char *mnt)
+{
+	char line[4096];
+
+	snprintf(line, sizeof(line), "daxfs-branch create -q pinned --stay -m '%s' 2>/dev/null", mnt);
+	return system(line);
+}
+
+/*
+ * FILE MNT: a page of the file is held for writing, by a copy whose source does not
+ * come. No branch is made then; and one that is made has, as its parent, what was
+ * written before.
+ */
+static void mapping_pinned(char **argv)
+{
+	int fd = open_whole(argv[0], PAGE), uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
+	char *source = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register range = { .range = { (unsigned long)source, PAGE },
+					 .mode = UFFDIO_REGISTER_MODE_MISSING };
+	char *there = aligned_alloc(PAGE, PAGE), c;
+	struct uffdio_copy copy = { .dst = (unsigned long)source, .src = (unsigned long)there,
+				    .len = PAGE };
+	struct remote r = { source, map_shared(fd, PAGE), 0 };
+	struct uffd_msg message;
+	pthread_t thread;
+	int status;
+	pid_t pid;
+
+	if (uffd < 0 || ioctl(uffd, UFFDIO_API, &api) || ioctl(uffd, UFFDIO_REGISTER, &range))
+		_exit(SKIP);
+	memset(there, 'Z', PAGE);
+	r.to[0] = 'a';
+	if (pthread_create(&thread, NULL, write_remote, &r) ||
+	    read(uffd, &message, sizeof(message)) != sizeof(message))
+		fail("nobody waits for the source");
+	if (!create(argv[1]))
+		fail("a branch was made while a page of its parent was being written to");
+	read_at(fd, &c, 1, 0);
+	if (c != 'a')
+		fail("the file has %c", c);
+	/* It waits for a while. */
+	pid = fork();
+	if (!pid)
+		_exit(create(argv[1]) ? 1 : 0);
+	if (ioctl(uffd, UFFDIO_COPY, &copy))
+		fail("UFFDIO_COPY: %s", strerror(errno));
+	pthread_join(thread, NULL);
+	if (waitpid(pid, &status, 0) != pid || status)
+		fail("no branch was made when the page was free");
+	read_at(fd, &c, 1, 0);
+	if (r.done != PAGE || c != 'Z')
+		fail("what was written before the branch was made is lost");
+	if (!faults(r.to, 1))
+		fail("the parent of a branch can be written to");
+}
+
 /* ---- kept ---- */
 
 static char pattern(size_t i, unsigned int seed)
@@ -583,6 +796,11 @@ static const struct {
 	{ "allocate", 1, mapping_allocate },	/* a new FILE */
 	{ "around", 1, mapping_around },	/* a new FILE */
 	{ "protect", 1, mapping_protect },	/* FILE of 4 blocks of the base */
+	{ "times", 1, mapping_times },		/* FILE of 4 blocks */
+	{ "extents", 2, mapping_extents },	/* FILE of 8 blocks of the base, a new one */
+	{ "access", 1, mapping_access },	/* FILE of 4 blocks */
+	{ "synced", 2, mapping_synced },	/* FILE of a block, 1 or 0: works or not */
+	{ "pinned", 2, mapping_pinned },	/* FILE of a block of a branch, its mount */
 	{ "cut", 1, mapping_cut },		/* a new FILE */
 	{ "fill", 3, mapping_fill },		/* FILE LENGTH SEED */
 	{ "store", 3, mapping_store },		/* the same, without msync */

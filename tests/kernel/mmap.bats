@@ -67,6 +67,37 @@ each() {
 	done
 }
 
+@test "the time of a file follows the first store after each msync and fsync" {
+	each mapping times "$MNT/mapped"
+}
+
+@test "FIEMAP says what is shared, only allocated, behind the end, and last" {
+	each mapping extents "$MNT/mapped" "$MNT/extents"
+}
+
+@test "a debugger reads and writes what is mapped" {
+	each mapping access "$MNT/mapped"
+}
+
+@test "MAP_SYNC: on pmem, and nowhere else" {
+	for backing in $(backings); do
+		start "$backing" /tmp/base.img
+		mapping synced "$MNT/mapped" "$([ "$backing" != pmem ]; echo $?)"
+		unmount_all
+	done
+}
+
+@test "phys and pmem: no branch is made while a page of its parent is held for writing" {
+	for backing in phys pmem; do
+		start "$backing" /tmp/base.img
+		run mapping pinned "$MNT/mapped" "$MNT"
+		[ "$status" -ne 77 ] || skip "no userfaultfd"
+		echo "$output"
+		[ "$status" -eq 0 ]
+		umount "$MNT"
+	done
+}
+
 @test "past a new end there is SIGBUS, and what comes into a file by extending it is zero" {
 	each mapping end "$MNT/mapped"
 }
