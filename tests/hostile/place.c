@@ -110,7 +110,7 @@ static void add_canaries(struct place *place, dxc_off from, dxc_off to)
 	if (from >= to)
 		return;
 	if (place->canary_count == PLACE_RANGES)
-		abort();
+		die("the image has more free chunks than there may be canaries");
 	range = &place->canaries[place->canary_count++];
 	range->offset = from;
 	range->length = (to - from) & ~(u64)(RECORD_SIZE - 1);

@@ -13,7 +13,7 @@
 
 #include "mutate.h"
 
-#define PLACE_RANGES 512
+#define PLACE_RANGES 8192 /* each free chunk may be one */
 
 struct place_range {
 	dxc_off offset;
