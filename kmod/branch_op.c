@@ -451,7 +451,7 @@ static int commit_now(struct op *op, const struct dxc_branch *br,
 	int err, err2;
 
 	lock_tree(op);
-	err = dxc_branch_commit(core, br->id);
+	err = dxc_branch_commit(core, br->id, NULL);
 	if (err) {
 		unlock_tree(op);
 		if (err == -EBUSY && refuse_children(op, br))

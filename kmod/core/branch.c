@@ -388,6 +388,31 @@ int dxc_branch_read(const struct dxc_volume *vol, u32 index, struct dxc_branch *
 	return err ? err : read_words(vol, br, f);
 }
 
+int dxc_branch_still(const struct dxc_volume *vol, struct dxc_owner id,
+		     struct dxc_owner parent)
+{
+	u64 generation, lies_on;
+	u32 state;
+	int tries;
+
+	if (id.branch >= vol->branch_count)
+		return -ESTALE;
+	/* One flipped bit in each is no change; more may be half of one. */
+	for (tries = 0; tries < READ_TRIES; tries++) {
+		state = dxc_state_open(dxc_word_load(vol, BR_AT(vol, id.branch, br_state)),
+				       &generation);
+		if (state == DXC_STATE_UNKNOWN)
+			continue;
+		if (state != DAXFS_BRANCH_LIVE || generation != id.generation)
+			return -ESTALE;
+		lies_on = dxc_word_get(vol, BR_AT(vol, id.branch, br_parent));
+		/* Of the entry's next user, when the state is not the same afterwards. */
+		if (dxc_is_live(vol, id))
+			return lies_on == dxc_branch_word(parent) ? 0 : -EUCLEAN;
+	}
+	return -EUCLEAN;
+}
+
 /* Entry index if it is a live branch; one with a dead parent is not. */
 static int read_live(const struct dxc_volume *vol, u32 index, struct dxc_branch *br)
 {

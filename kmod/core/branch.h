@@ -76,6 +76,14 @@ bool dxc_branch_name_is_legal(const char *name);
  */
 int dxc_branch_read(const struct dxc_volume *vol, u32 index, struct dxc_branch *br,
 		    struct dxc_finding *f);
+/*
+ * Is a branch that was read before still what it was? 0: it lives, on that parent.
+ * -ESTALE: it is gone, says its own state. -EUCLEAN: something else is said of it
+ * now, or nothing that can be: what it lies on never changes. Loads of its words
+ * only, for those who know the branch.
+ */
+int dxc_branch_still(const struct dxc_volume *vol, struct dxc_owner id,
+		     struct dxc_owner parent);
 /* The entry of that index and generation, LIVE; -ESTALE when there is none. */
 int dxc_branch_get(const struct dxc_volume *vol, struct dxc_owner id, struct dxc_branch *br);
 /*
@@ -152,6 +160,13 @@ struct dxc_chunk_list {
  */
 struct dxc_branch_rest {
 	const struct dxc_chunk_list *(*known)(void *priv, struct dxc_owner id);
+	/*
+	 * The branches that the caller knows, one after the other, each with what it
+	 * lies on, whatever its entry says of that now; false at the end. *at is NULL
+	 * for the first. May itself be NULL.
+	 */
+	bool (*next_known)(void *priv, void **at, struct dxc_owner *id,
+			   struct dxc_owner *parent);
 	void *priv;
 	dxc_chunk tail;		/* commit: last log chunk of the parent, or DXC_NO_CHUNK: found by walking */
 	u64 seq;		/* out: commit sequence that freed chunks carry; advanced
@@ -168,10 +183,12 @@ struct dxc_branch_rest {
 
 /*
  * Commits child into its parent (locked): the store that decides, nothing
- * else. -ESTALE, -EPERM for main, -EBUSY when child has live children or
- * another commit to its parent is not finished, -EUCLEAN when its log is none.
+ * else. Of *rest, which may be NULL, only next_known is used. -ESTALE, -EPERM for
+ * main, -EBUSY when child has live children or another commit to its parent is not
+ * finished, -EUCLEAN when its log is none, or its entry denies what is known.
  */
-int dxc_branch_commit(const struct dxc_volume *vol, struct dxc_owner child);
+int dxc_branch_commit(const struct dxc_volume *vol, struct dxc_owner child,
+		      const struct dxc_branch_rest *rest);
 /*
  * What follows from br_winner of parent (locked); 0 too when nothing does.
  * -ENOMEM: to be called again. -EUCLEAN: the logs cannot be joined; there was no

@@ -81,7 +81,24 @@ static void doom_descendants(struct tree *tree)
 	}
 }
 
-static int tree_load(const struct dxc_volume *vol, struct tree *tree)
+/* What the caller knows the branches to lie on is so, whatever was found in their entries. */
+static void hear_known(const struct dxc_branch_rest *rest, struct tree *tree)
+{
+	struct dxc_owner id, parent;
+	struct node *node;
+	void *at = NULL;
+
+	while (rest->next_known && rest->next_known(rest->priv, &at, &id, &parent)) {
+		if (id.branch >= tree->count || parent.branch >= tree->vol->branch_count)
+			continue;
+		node = &tree->nodes[id.branch];
+		if (node->fate == LIVE && node->generation == id.generation)
+			node->parent = parent;
+	}
+}
+
+static int tree_load(const struct dxc_volume *vol, const struct dxc_branch_rest *rest,
+		     struct tree *tree)
 {
 	struct dxc_branch br;
 	struct node *node;
@@ -114,6 +131,7 @@ static int tree_load(const struct dxc_volume *vol, struct tree *tree)
 		if (i % PAUSE_EVERY == PAUSE_EVERY - 1)
 			dxc_pause();
 	}
+	hear_known(rest, tree);
 	/* Everything would go if main's entry were believed when it says that main is dead. */
 	if (tree->nodes[DAXFS_MAIN_BRANCH].fate == LIVE) {
 		tree->nodes[DAXFS_MAIN_BRANCH].fate = STAYS;
@@ -442,7 +460,24 @@ static void rest_start(const struct dxc_volume *vol, struct dxc_branch_rest *res
 	rest->unfinished.generation = 0;
 }
 
-int dxc_branch_commit(const struct dxc_volume *vol, struct dxc_owner child)
+/* -EUCLEAN: the caller knows that it does not lie on parent; -EBUSY: that it has children. */
+static int ask_known(const struct dxc_branch_rest *rest, struct dxc_owner child,
+		     struct dxc_owner parent)
+{
+	struct dxc_owner id, below;
+	void *at = NULL;
+
+	while (rest && rest->next_known && rest->next_known(rest->priv, &at, &id, &below)) {
+		if (dxc_owner_is(id, child) && !dxc_owner_is(below, parent))
+			return -EUCLEAN;
+		if (dxc_owner_is(below, child))
+			return -EBUSY;
+	}
+	return 0;
+}
+
+int dxc_branch_commit(const struct dxc_volume *vol, struct dxc_owner child,
+		      const struct dxc_branch_rest *rest)
 {
 	struct dxc_branch br, other;
 	dxc_off winner_at, own_at;
@@ -454,6 +489,9 @@ int dxc_branch_commit(const struct dxc_volume *vol, struct dxc_owner child)
 		return err;
 	if (child.branch == DAXFS_MAIN_BRANCH)
 		return -EPERM;
+	err = ask_known(rest, child, br.parent);
+	if (err)
+		return err;
 	winner_at = BR_AT(vol, br.parent.branch, br_winner);
 	own_at = BR_AT(vol, child.branch, br_winner);
 	if (dxc_word_get(vol, winner_at) || dxc_word_get(vol, own_at) ||
@@ -480,7 +518,7 @@ int dxc_branch_finish(const struct dxc_volume *vol, struct dxc_owner parent,
 		return -ESTALE;
 	if (!dxc_word_get(vol, BR_AT(vol, parent.branch, br_winner)))
 		return 0;
-	err = tree_load(vol, &tree);
+	err = tree_load(vol, rest, &tree);
 	if (err)
 		return err;
 	if (tree.nodes[parent.branch].fate == STAYS) {
@@ -512,26 +550,36 @@ int dxc_branch_abort(const struct dxc_volume *vol, struct dxc_owner id,
 		     struct dxc_branch_rest *rest)
 {
 	struct dxc_branch br;
+	struct node *node;
 	struct tree tree;
 	int err;
 
 	rest_start(vol, rest);
-	err = dxc_branch_get(vol, id, &br);
+	if (!dxc_is_live(vol, id))
+		return -ESTALE;
+	err = dxc_branch_read(vol, id.branch, &br, NULL);
 	if (err)
-		return err;
+		return err == -ENOENT ? -ESTALE : err;
 	if (id.branch == DAXFS_MAIN_BRANCH)
 		return -EPERM;
-	/* It may be the winner, and partly the parent's. */
-	if (is_committing(vol, br.parent, id))
-		return -EBUSY;
-	err = tree_load(vol, &tree);
+	err = tree_load(vol, rest, &tree);
 	if (err)
 		return err;
+	node = &tree.nodes[id.branch];
+	if ((node->fate != STAYS && node->fate != DOOMED) ||
+	    node->generation != id.generation || !dxc_is_live(vol, node->parent))
+		err = -ESTALE;
+	/* It may be the winner, and partly the parent's. */
+	else if (is_committing(vol, node->parent, id))
+		err = -EBUSY;
+	if (err) {
+		dxc_free(tree.nodes);
+		return err;
+	}
 	/* The decision, before anything that follows from it. */
 	dxc_publish(vol, BR_AT(vol, id.branch, br_state),
 		    dxc_state_word(DAXFS_BRANCH_DEAD, id.generation));
-	tree.nodes[id.branch].fate = DEAD;
-	tree.nodes[id.branch].generation = id.generation;
+	node->fate = DEAD;
 	doom_descendants(&tree);
 	carry_out(&tree, rest, false);
 	dxc_free(tree.nodes);
@@ -546,7 +594,7 @@ int dxc_branch_recover(const struct dxc_volume *vol, struct dxc_branch_rest *res
 	int err;
 
 	rest_start(vol, rest);
-	err = tree_load(vol, &tree);
+	err = tree_load(vol, rest, &tree);
 	if (err)
 		return err;
 	for (i = 0; i < tree.count; i++) {

@@ -173,7 +173,7 @@ static bool commit(struct mount *mo)
 	struct dxc_branch_rest rest = { .tail = DXC_NO_CHUNK };
 	struct dxc_layer *upper = top(mo), *lower = upper - 1;
 	u64 digest = look(mo);
-	int err = answer(dxc_branch_commit(mo->vol, mo->ids[mo->count - 1]));
+	int err = answer(dxc_branch_commit(mo->vol, mo->ids[mo->count - 1], NULL));
 
 	if (!err)
 		err = answer(dxc_branch_finish(mo->vol, mo->ids[mo->count - 2], &rest));

@@ -289,7 +289,7 @@ static void end_branches(void)
 		answer(dxc_branch_abort(&vol, br.id, &rest));
 	}
 	if (!dxc_branch_find(&vol, "leaf", &br) &&
-	    !answer(dxc_branch_commit(&vol, br.id)))
+	    !answer(dxc_branch_commit(&vol, br.id, NULL)))
 		answer(dxc_branch_finish(&vol, br.parent, &rest));
 	answer(dxc_branch_recover(&vol, &rest));
 }

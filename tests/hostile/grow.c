@@ -367,7 +367,7 @@ int grow_remains(u8 *base, u64 size, enum grow_remains remains)
 	strcpy((char *)slot->mt_host, "gone");
 	switch (remains) {
 	case GROW_COMMIT:
-		return dxc_branch_commit(&vol, leaf.id);
+		return dxc_branch_commit(&vol, leaf.id, NULL);
 	case GROW_LEASE:
 		return dxc_lease_take(&vol, leaf.id, dead, &nobody);
 	default:

@@ -311,7 +311,7 @@ static int do_commit(struct world *w, const struct op *op)
 		return 0;
 	if (op->r[1] & 2)
 		rest.tail = parent->layer.log.chunk;
-	err = dxc_branch_commit(w->vol, b->br.id);
+	err = dxc_branch_commit(w->vol, b->br.id, NULL);
 	if (err)
 		return err;
 	err = dxc_branch_finish(w->vol, parent->br.id, &rest);

@@ -245,13 +245,13 @@ static void outcomes(void)
 		      "f of e, 2 chunks: 600 601\n"
 		      "g of f, 4 chunks: 700 701 702 703 704 705 706 707 708 709 710 711\n"
 		      "21 chunks unused\n");
-		CHECK_EQ(dxc_branch_commit(&vol, a), -EBUSY);
-		CHECK_EQ(dxc_branch_commit(&vol, top), -EPERM);
+		CHECK_EQ(dxc_branch_commit(&vol, a, NULL), -EBUSY);
+		CHECK_EQ(dxc_branch_commit(&vol, top, NULL), -EPERM);
 		seq = dxc_commit_seq(&vol);
 		CHECK_EQ(family_commit(b, a, &rest), 0);
 		CHECK_EQ(rest.discarded, 1);
 		CHECK(rest.seq > seq && rest.seq <= dxc_commit_seq(&vol));
-		CHECK_EQ(dxc_branch_commit(&vol, b), -ESTALE);
+		CHECK_EQ(dxc_branch_commit(&vol, b, NULL), -ESTALE);
 		LOOKS("main of main, 3 chunks: 1 2 3 4 5 6\n"
 		      "a of main, 6 chunks: 100 101 102 103 104 105 400 401 402 403 404 405 406\n"
 		      "d of main, 2 chunks: 200\n"
@@ -382,7 +382,7 @@ static void run_everything(void)
 		dxc_branch_abort(&vol, id, &rest);
 		break;
 	case 3:
-		dxc_branch_commit(&vol, id);
+		dxc_branch_commit(&vol, id, NULL);
 		break;
 	case 4:
 		dxc_branch_finish(&vol, id, &rest);
@@ -412,8 +412,8 @@ static void damaged(void)
 	struct dxc_branch br;
 
 	family();
-	CHECK_EQ(dxc_branch_commit(&vol, a), -EBUSY);
-	CHECK_EQ(dxc_branch_commit(&vol, d), 0);
+	CHECK_EQ(dxc_branch_commit(&vol, a, NULL), -EBUSY);
+	CHECK_EQ(dxc_branch_commit(&vol, d, NULL), 0);
 	family_raw(&vol, d.branch)->br_uid ^= 5;
 	family_raw(&vol, f.branch)->br_state = cpu_to_le64(
 		dxc_word_seal_pair(DAXFS_WORD_STATE, DAXFS_BRANCH_DEAD, f.generation));
@@ -427,7 +427,7 @@ static void damaged(void)
 	CHECK_EQ(dxc_branch_find(&vol, "e", &br), 0);
 	CHECK_EQ(dxc_branch_get(&vol, e, &br), 0);
 	CHECK_EQ(dxc_branch_abort(&vol, e, &rest), 0);
-	CHECK_EQ(dxc_branch_commit(&vol, b), 0);
+	CHECK_EQ(dxc_branch_commit(&vol, b, NULL), 0);
 	CHECK_EQ(dxc_branch_recover(&vol, &rest), 0);
 	CHECK_EQ(dxc_branch_abort(&vol, a, &rest), 0);
 	CHECK(dxc_branch_is_frozen(&vol, top));
@@ -531,7 +531,7 @@ static void hostile(void)
 		family();
 		CHECK(family_look(&vol, before) == before);
 		family_raw(&vol, 0)->br_winner = cpu_to_le64(liars[i]);
-		CHECK_EQ(dxc_branch_commit(&vol, d), -EBUSY);
+		CHECK_EQ(dxc_branch_commit(&vol, d, NULL), -EBUSY);
 		CHECK_EQ(dxc_branch_abort(&vol, d, &rest), -EBUSY);
 		if (i % 2)
 			CHECK_EQ(dxc_branch_finish(&vol, top, &rest), 0);
@@ -552,7 +552,7 @@ static void hostile(void)
 			*next = cpu_to_le64(dxc_link_seal(first + 1));
 		else
 			*next = cpu_to_le64(dxc_link_seal(CHUNKS + 1));
-		CHECK_EQ(dxc_branch_commit(&vol, d), 0);
+		CHECK_EQ(dxc_branch_commit(&vol, d, NULL), 0);
 		CHECK_EQ(dxc_branch_finish(&vol, top, &rest), -EUCLEAN);
 		CHECK_EQ(rest.discarded, 0);
 		CHECK_EQ(dxc_branch_abort(&vol, d, &rest), 0);
@@ -563,18 +563,134 @@ static void hostile(void)
 	head = family_raw(&vol, d.branch)->br_head;
 	for (i = 0; i < 3; i++) {
 		if (i)
-			CHECK_EQ(dxc_branch_commit(&vol, d), 0);
+			CHECK_EQ(dxc_branch_commit(&vol, d, NULL), 0);
 		family_raw(&vol, d.branch)->br_head =
 			i == 1 ? family_raw(&vol, a.branch)->br_head :
 				 cpu_to_le64(dxc_link_seal(CHUNKS + 1));
 		if (i)
 			CHECK_EQ(dxc_branch_finish(&vol, top, &rest), -EUCLEAN);
 		else
-			CHECK_EQ(dxc_branch_commit(&vol, d), -EUCLEAN);
+			CHECK_EQ(dxc_branch_commit(&vol, d, NULL), -EUCLEAN);
 		family_raw(&vol, d.branch)->br_head = head;
 		CHECK(!strcmp(family_look(&vol, text), before));
 	}
 	tap_end("logs that cannot be joined stay apart, and nobody is discarded for it");
+}
+
+/* ---- what a kernel knows, and the region denies ---- */
+
+/* The branches as family() made them, and what each lies on. */
+static const struct {
+	const struct dxc_owner *id, *parent;
+} kin[] = { { &a, &top }, { &b, &a }, { &c, &a }, { &d, &top },
+	    { &e, &top }, { &f, &e }, { &g, &f } };
+
+#define KIN (sizeof(kin) / sizeof(kin[0]))
+
+static bool next_known(void *priv, void **at, struct dxc_owner *id,
+		       struct dxc_owner *parent)
+{
+	size_t i = *at ? (size_t)*at : 0;
+
+	if (i == KIN)
+		return false;
+	*at = (void *)(i + 1);
+	*id = *kin[i].id;
+	*parent = *kin[i].parent;
+	return true;
+}
+
+/* The entry says from now on that the branch lies on parent. */
+static void lie(struct dxc_owner id, struct dxc_owner parent)
+{
+	struct daxfs_branch *raw = family_raw(&vol, id.branch);
+
+	raw->br_parent = cpu_to_le64(
+		dxc_word_seal_pair(DAXFS_WORD_BRANCH, parent.branch, parent.generation));
+	seal_entry(raw);
+}
+
+/* Ends the branch by commit, or else by abort: 0 or what the core says. */
+static int end_one(size_t n, bool commits)
+{
+	struct dxc_branch_rest rest = { .next_known = next_known, .tail = DXC_NO_CHUNK };
+	int err;
+
+	if (!commits)
+		return dxc_branch_abort(&vol, *kin[n].id, &rest);
+	err = dxc_branch_commit(&vol, *kin[n].id, &rest);
+	return err ? err : dxc_branch_finish(&vol, *kin[n].parent, &rest);
+}
+
+/* What is there when the branch has ended, and an entry had lied meanwhile; NULL: refused. */
+static const char *end_beside(size_t n, bool commits, size_t liar, struct dxc_owner on,
+			      char *text)
+{
+	int err;
+
+	family_start();
+	family();
+	if (liar < KIN)
+		lie(*kin[liar].id, on);
+	err = end_one(n, commits);
+	if (liar < KIN && family_raw(&vol, kin[liar].id->branch)->br_state)
+		lie(*kin[liar].id, *kin[liar].parent);
+	family_look(&vol, text);
+	return err ? NULL : text;
+}
+
+static void relations(void)
+{
+	static char want[LOOK_MAX], got[LOOK_MAX], before[LOOK_MAX];
+	const struct dxc_owner nobody = { BRANCHES - 1, 77 };
+	struct dxc_owner on;
+	const char *would;
+	size_t n, liar, to;
+	u32 refused = 0;
+
+	family();
+	family_look(&vol, before);
+	for (n = 0; n < KIN; n++) {
+		CHECK_EQ(dxc_branch_still(&vol, *kin[n].id, *kin[n].parent), 0);
+		lie(*kin[n].id, *kin[n].id);
+		CHECK_EQ(dxc_branch_still(&vol, *kin[n].id, *kin[n].parent), -EUCLEAN);
+		lie(*kin[n].id, *kin[n].parent);
+		/* A flipped bit of either word is none; of two, nothing can be said. */
+		family_raw(&vol, kin[n].id->branch)->br_parent ^= 1ull << 40;
+		family_raw(&vol, kin[n].id->branch)->br_state ^= 1ull << 33;
+		CHECK_EQ(dxc_branch_still(&vol, *kin[n].id, *kin[n].parent), 0);
+		family_raw(&vol, kin[n].id->branch)->br_state ^= 1ull << 3;
+		CHECK_EQ(dxc_branch_still(&vol, *kin[n].id, *kin[n].parent), -EUCLEAN);
+		family_raw(&vol, kin[n].id->branch)->br_state = 0;
+		CHECK_EQ(dxc_branch_still(&vol, *kin[n].id, *kin[n].parent), -ESTALE);
+	}
+	CHECK_EQ(dxc_branch_still(&vol, nobody, top), -ESTALE);
+	CHECK_EQ(dxc_branch_still(&vol, top, top), 0);
+	tap_end("what a branch lies on is still said of it, or is denied, or it is gone");
+
+	for (n = 0; n < 2 * KIN; n++) {
+		would = end_beside(n / 2, n % 2, KIN, nobody, want);
+		for (liar = 0; liar < KIN; liar++) {
+			for (to = 0; to <= KIN + 1; to++) {
+				on = to < KIN ? *kin[to].id : to == KIN ? top : nobody;
+				if (to == liar || dxc_owner_is(on, *kin[liar].parent))
+					continue;
+				if (end_beside(n / 2, n % 2, liar, on, got)) {
+					CHECK(would && !strcmp(got, want));
+					continue;
+				}
+				/* Then nothing has happened. */
+				CHECK(!strcmp(got, before));
+				/* Which branch it is of does not matter to an abort. */
+				CHECK(!would || n % 2);
+				refused += would != NULL;
+			}
+		}
+	}
+	/* Of those that can be committed: on their own lies, and where a child is said to be. */
+	CHECK(refused);
+	printf("# %u commits refused\n", refused);
+	tap_end("commit and abort do what they do by what the caller knows, or nothing, whatever an entry says");
 }
 
 /* The largest table, each branch the child of the one behind it. */
@@ -628,8 +744,9 @@ static void large(void)
 
 void branches_tests(void)
 {
-	static void (*const parts[])(void) = { names,  entries, bad_entries, outcomes,
-					       aborts, damaged, hostile,     large };
+	static void (*const parts[])(void) = { names,	 entries,   bad_entries,
+					       outcomes, aborts,    damaged,
+					       hostile,	 relations, large };
 
 	family_new();
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {

@@ -194,7 +194,7 @@ void family(void)
 int family_commit(struct dxc_owner child, struct dxc_owner parent,
 		  struct dxc_branch_rest *rest)
 {
-	int err = dxc_branch_commit(&vol, child);
+	int err = dxc_branch_commit(&vol, child, NULL);
 
 	return err ? err : dxc_branch_finish(&vol, parent, rest);
 }

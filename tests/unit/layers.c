@@ -389,7 +389,7 @@ static void write_late(u32 before, u32 late, bool knows)
 	CHECK(!has_name(&seen, "late-0") && (!before || has_name(&seen, "before-0")));
 	CHECK_EQ(stage_load(&over, "child", &seen, &space, NULL), 0);
 	CHECK(!over.damaged && has_name(&over, "child's") && !has_name(&over, "late-0"));
-	CHECK_EQ(dxc_branch_commit(stage, over.owner), 0);
+	CHECK_EQ(dxc_branch_commit(stage, over.owner, NULL), 0);
 	CHECK_EQ(dxc_branch_finish(stage, main_id, &rest), 0);
 	dxc_layer_free(&over);
 	dxc_layer_free(&seen);

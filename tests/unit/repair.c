@@ -430,7 +430,7 @@ static void test_family(bool full)
 	CHECK(!empty.damaged && shows(&empty, "a") && !shows(&empty, "c1"));
 	CHECK_EQ(stage_load(&kept, "kept", &m, &space, NULL), 0);
 	CHECK(!kept.damaged && shows(&kept, "k") && shows(&kept, "a"));
-	CHECK_EQ(dxc_branch_commit(stage, kept.owner), 0);
+	CHECK_EQ(dxc_branch_commit(stage, kept.owner, NULL), 0);
 	CHECK_EQ(dxc_branch_finish(stage, main_id, &rest), 0);
 	dxc_layer_free(&above);
 	dxc_layer_free(&empty);

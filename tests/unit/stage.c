@@ -166,7 +166,7 @@ void stage_commit(struct dxc_layer *layer, struct dxc_layer *parent)
 {
 	struct dxc_branch_rest rest = { .tail = parent->log.chunk };
 
-	CHECK_EQ(dxc_branch_commit(stage, layer->owner), 0);
+	CHECK_EQ(dxc_branch_commit(stage, layer->owner, NULL), 0);
 	CHECK_EQ(dxc_branch_finish(stage, parent->owner, &rest), 0);
 	CHECK_EQ(dxc_layer_merge(parent, layer), 0);
 	dxc_layer_free(layer);
