@@ -54,18 +54,30 @@ static int collect_chain(struct daxfs_volume *vol, struct dxc_owner id,
 
 	for (;;) {
 		*above = daxfs_branch_in_memory(vol, id);
-		if (*above)
+		if (*above && daxfs_branch_depth(*above) < left)
 			return 0;
-		if (!left--)
+		if (*above || !left--)
 			return dxc_found(f, -EUCLEAN, DXC_BR_DEEP, DAXFS_AREA_BRANCHES, 0,
 					 dxc_branch_head_at(&vol->core, id.branch),
 					 dxc_id_word(id));
+		/* Entries that change meanwhile could lead round and round. */
+		list_for_each_entry(branch, chain, list) {
+			if (dxc_owner_is(branch->layer.owner, id))
+				return dxc_found(f, -EUCLEAN, DXC_BR_LOOP, DAXFS_AREA_BRANCHES, 0,
+						 dxc_branch_head_at(&vol->core, id.branch),
+						 dxc_id_word(id));
+		}
 		err = dxc_branch_get(&vol->core, id, &br);
 		/* For what is wrong with it. */
 		if (err == -EUCLEAN)
 			dxc_branch_read(&vol->core, id.branch, &br, f);
 		if (err)
 			return err;
+		/* There is one main, and never another one. */
+		if (id.branch == DAXFS_MAIN_BRANCH && !list_empty(&vol->branches))
+			return dxc_found(f, -EUCLEAN, DXC_BR_PARENT, DAXFS_AREA_BRANCHES, 0,
+					 dxc_branch_head_at(&vol->core, id.branch),
+					 dxc_id_word(id));
 		branch = daxfs_branch_new();
 		if (!branch)
 			return -ENOMEM;
@@ -138,6 +150,8 @@ void daxfs_branch_unuse(struct daxfs_loaded_branch *branch, struct list_head *de
 	while (branch && !--branch->users) {
 		list_move(&branch->list, dead);
 		branch = branch->parent;
+		if (branch)
+			branch->children--;
 	}
 }
 
@@ -185,26 +199,13 @@ static bool is_current(struct daxfs_volume *vol, struct daxfs_loaded_branch *bra
 	return !dxc_branch_get(&vol->core, layer->owner, &br) && dxc_layer_is_current(layer, &br);
 }
 
-static bool lies_on(const struct daxfs_loaded_branch *branch,
-		    const struct daxfs_loaded_branch *below)
-{
-	for (; branch; branch = branch->parent) {
-		if (branch == below)
-			return true;
-	}
-	return false;
-}
-
 int daxfs_branch_reload(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch,
 			bool repair)
 {
-	struct dxc_frozen frozen = { .id = branch->layer.owner };
 	struct dxc_finding f = {};
 	struct dxc_branch br;
 	int err;
 
-	dxc_branch_frozen(&vol->core, &frozen);
-	branch->layer.frozen_seq = frozen.seq;
 	err = dxc_branch_get(&vol->core, branch->layer.owner, &br);
 	if (!err)
 		err = dxc_layer_reload(&branch->layer, &br, repair, &f);
@@ -232,7 +233,7 @@ static int load_again(struct daxfs_volume *vol, struct daxfs_loaded_branch *bran
 	if (err)
 		return err;
 	list_for_each_entry(sbi, &vol->supers, list) {
-		if (lies_on(sbi->branch, branch)) {
+		if (daxfs_branch_lies_on(sbi->branch, branch)) {
 			sbi->sweep++;
 			daxfs_view_changed(sbi);
 		}
@@ -245,14 +246,19 @@ static int load_again(struct daxfs_volume *vol, struct daxfs_loaded_branch *bran
 static int catch_up(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch, bool repair)
 {
 	struct dxc_frozen frozen = { .id = branch->layer.owner };
-	unsigned int nofs = memalloc_nofs_save();
+	unsigned int nofs;
 	int err = 0;
 
+	daxfs_branch_ask(vol, branch);
+	/* What lies on it was loaded over the log as it is; so is what is being loaded. */
+	if (branch->children || branch->strays) {
+		branch->frozen = true;
+		return 0;
+	}
+	nofs = memalloc_nofs_save();
 	dxc_branch_frozen(&vol->core, &frozen);
 	branch->layer.frozen_seq = frozen.seq;
-	/* What was frozen because nobody knows how an operation ended stays so until it is known. */
-	branch->frozen = frozen.is ||
-			 (branch->frozen && !READ_ONCE(vol->recovered));
+	branch->frozen = daxfs_branch_must_freeze(vol, branch, frozen.is, 0);
 	if (!is_current(vol, branch))
 		err = load_again(vol, branch, repair);
 	else if (repair && !branch->frozen)
@@ -272,6 +278,47 @@ int daxfs_branch_make_current(struct daxfs_volume *vol, struct daxfs_loaded_bran
 	return catch_up(vol, branch, true);
 }
 
+/*
+ * Something is about to be loaded over parent, which stays as it is from now on. tree is
+ * held for writing.
+ */
+static int begin_child(struct daxfs_volume *vol, struct daxfs_loaded_branch *parent,
+		       struct dxc_owner child, struct dxc_finding *f)
+{
+	int err = 0;
+
+	/* It had no children when we got the lease, and nobody makes any without that. */
+	if (parent->writer && !parent->frozen) {
+		pr_err_ratelimited("%s: branch number %u is not shown: the region says that it lies on %s, which is written here and has no children\n",
+				   vol->name, child.branch, parent->name);
+		return dxc_found(f, -EUCLEAN, DXC_BR_PARENT, DAXFS_AREA_BRANCHES, 0,
+				 dxc_branch_head_at(&vol->core, child.branch),
+				 dxc_id_word(parent->layer.owner));
+	}
+	/*
+	 * Somebody else may have written it after we read it, until the first of
+	 * the chain was made, which froze it. What lies below it was frozen by it.
+	 */
+	if (!parent->writer)
+		err = catch_up(vol, parent, false);
+	if (err)
+		return err;
+	parent->children++;
+	parent->frozen = true;
+	return 0;
+}
+
+/* It could not be loaded. */
+static void end_child(struct daxfs_volume *vol, struct daxfs_loaded_branch *parent)
+{
+	if (!parent)
+		return;
+	down_write(&vol->tree);
+	parent->children--;
+	up_write(&vol->tree);
+	daxfs_branch_put(vol, parent);
+}
+
 struct daxfs_loaded_branch *daxfs_branch_obtain(struct daxfs_volume *vol,
 						struct dxc_owner id, bool repair,
 						struct dxc_finding *f)
@@ -279,9 +326,12 @@ struct daxfs_loaded_branch *daxfs_branch_obtain(struct daxfs_volume *vol,
 	struct daxfs_loaded_branch *branch, *next, *parent = NULL;
 	struct dxc_frozen *frozen = NULL, *at;
 	LIST_HEAD(chain);
+	bool last;
 	int err;
 
 	memset(f, 0, sizeof(*f));
+	/* Who has lost a lease here must not stand for it. */
+	daxfs_leases_check(vol);
 	err = collect_chain(vol, id, &chain, &parent, f);
 	if (!err)
 		err = ask_frozen(vol, &chain, &frozen);
@@ -290,12 +340,10 @@ struct daxfs_loaded_branch *daxfs_branch_obtain(struct daxfs_volume *vol,
 	down_write(&vol->tree);
 	if (parent)
 		parent->users++;	/* ours, then the child's */
-	/*
-	 * Somebody else may have written it after we read it, until the first of
-	 * the chain was made, which froze it. What lies below it was frozen by it.
-	 */
-	if (parent && !parent->writer && !list_empty(&chain))
-		err = catch_up(vol, parent, false);
+	if (parent && !list_empty(&chain)) {
+		branch = list_first_entry(&chain, struct daxfs_loaded_branch, list);
+		err = begin_child(vol, parent, branch->layer.owner, f);
+	}
 	up_write(&vol->tree);
 	if (err) {
 		daxfs_branch_put(vol, parent);
@@ -303,16 +351,19 @@ struct daxfs_loaded_branch *daxfs_branch_obtain(struct daxfs_volume *vol,
 	}
 	at = frozen;
 	list_for_each_entry_safe(branch, next, &chain, list) {
-		err = load_one(vol, branch, parent, at++,
-			       repair && list_is_last(&branch->list, &chain), f);
+		last = list_is_last(&branch->list, &chain);
+		err = load_one(vol, branch, parent, at++, repair && last, f);
 		if (err) {
-			if (parent)
-				daxfs_branch_put(vol, parent);
+			end_child(vol, parent);
 			goto free;
 		}
 		down_write(&vol->tree);
 		list_move(&branch->list, &vol->branches);
 		branch->users = 1;
+		if (!last) {
+			branch->children = 1;
+			branch->frozen = true;
+		}
 		up_write(&vol->tree);
 		parent = branch;
 	}
@@ -349,7 +400,8 @@ int daxfs_branch_take_over(struct daxfs_sb_info *sbi)
 static int recover(struct daxfs_sb_info *sbi, struct fs_context *fc)
 {
 	struct daxfs_volume *vol = sbi->volume;
-	struct dxc_branch_rest rest = { .tail = DXC_NO_CHUNK };
+	struct dxc_branch_rest rest = { .next_known = daxfs_branch_next_known, .priv = vol,
+					.tail = DXC_NO_CHUNK };
 	char host[DAXFS_HOST_SIZE] = "";
 	bool dead;
 	int err;
@@ -397,7 +449,7 @@ static int load_and_show(struct daxfs_sb_info *sbi, struct fs_context *fc, struc
 {
 	struct daxfs_volume *vol = sbi->volume;
 	struct daxfs_loaded_branch *branch;
-	struct dxc_finding f;
+	struct dxc_finding f = {};
 	LIST_HEAD(dead);
 	int err = 0;
 

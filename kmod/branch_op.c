@@ -77,26 +77,63 @@ static void unlock_tree(struct op *op)
 	up_write(&op->vol->tree);
 }
 
-/* The branch that is called so; "": the one shown. */
+/* One in memory of that name, which the region says something else of than is known. */
+static struct daxfs_loaded_branch *find_stray(struct op *op, const char *name)
+{
+	struct daxfs_loaded_branch *branch;
+
+	list_for_each_entry(branch, &op->vol->branches, list) {
+		if (branch->strays && !strcmp(branch->name, name))
+			return branch;
+	}
+	return NULL;
+}
+
+/* The branch that is called so; "": the one shown. What it lies on is as in memory. */
 static int find(struct op *op, const char *name, struct dxc_branch *br)
 {
 	const struct dxc_volume *core = &op->vol->core;
+	struct daxfs_loaded_branch *branch;
 	int err;
 
-	if (name[0])
-		return explain(op, dxc_branch_find(core, name, br), name);
-	if (op->sbi->dead)
+	if (name[0]) {
+		branch = find_stray(op, name);
+		err = branch ? 0 : dxc_branch_find(core, name, br);
+		if (!branch && !err)
+			branch = daxfs_branch_in_memory(op->vol, br->id);
+	} else if (op->sbi->dead) {
 		return refuse(op, -ESTALE, "branch %s is discarded, switch to another one",
 			      op->sbi->lost);
-	err = dxc_branch_get(core, op->sbi->branch->layer.owner, br);
-	return explain(op, err, op->sbi->branch->name);
+	} else {
+		branch = op->sbi->branch;
+		name = branch->name;
+		err = branch->strays ? 0 : dxc_branch_get(core, branch->layer.owner, br);
+	}
+	if (err)
+		return explain(op, err, name);
+	if (!branch)
+		return 0;
+	if (branch->strays)
+		daxfs_branch_recall(branch, br);
+	else if (branch->parent)
+		br->parent = branch->parent->layer.owner;
+	return 0;
+}
+
+/* -EUCLEAN when the branch strays: what would become of it, each kernel would see otherwise. */
+static int refuse_stray(struct op *op, const struct daxfs_loaded_branch *branch)
+{
+	if (!branch || !branch->strays)
+		return 0;
+	return refuse(op, -EUCLEAN, "the region does not say any longer that branch %s lies on %s: it can be discarded only",
+		      branch->name, branch->parent ? branch->parent->name : "the base");
 }
 
 static struct daxfs_loaded_branch *obtain(struct op *op, const struct dxc_branch *br,
 					  bool repair)
 {
 	struct daxfs_loaded_branch *branch;
-	struct dxc_finding f;
+	struct dxc_finding f = {};
 
 	branch = daxfs_branch_obtain(op->vol, br->id, repair, &f);
 	/* What a damaged log has lost cannot be committed, nor can others stand on it. */
@@ -207,6 +244,13 @@ static const struct dxc_chunk_list *known_chunks(void *priv, struct dxc_owner id
 	return &op->chunks;
 }
 
+static bool next_known(void *priv, void **at, struct dxc_owner *id, struct dxc_owner *parent)
+{
+	struct op *op = priv;
+
+	return daxfs_branch_next_known(op->vol, at, id, parent);
+}
+
 /* ---- create ---- */
 
 /* The new branch in memory, shown by the super block. tree is held for writing. */
@@ -222,15 +266,31 @@ static int show_new(struct op *op, struct daxfs_loaded_branch *parent,
 	strscpy(branch->name, br->name, sizeof(branch->name));
 	branch->parent = parent;
 	parent->users++;
+	parent->children++;
 	list_add(&branch->list, &vol->branches);
 	daxfs_home_move(&op->stale, op->sbi, branch);
 	inherit_lease(op->sbi);
 	return 0;
 }
 
+/* A child of the branch has gone; ending: of those that are in memory. */
+static void refreeze(struct op *op, struct daxfs_loaded_branch *branch, unsigned int ending)
+{
+	bool told = dxc_branch_is_frozen(&op->vol->core, branch->layer.owner);
+
+	branch->frozen = daxfs_branch_must_freeze(op->vol, branch, told, ending);
+}
+
+static int refuse_depth(struct op *op)
+{
+	return refuse(op, -EMLINK, "a branch has at most %u parents, main among them",
+		      DAXFS_BRANCH_DEPTH_MAX);
+}
+
 static int create_over(struct op *op, struct daxfs_loaded_branch *parent, struct dxc_branch *br)
 {
-	struct dxc_branch_rest rest = { .tail = DXC_NO_CHUNK };
+	struct dxc_branch_rest rest = { .next_known = next_known, .priv = op,
+					.tail = DXC_NO_CHUNK };
 	struct daxfs_loaded_branch *branch = NULL;
 	bool stay = op->arg->bo_flags & DAXFS_BRANCH_STAY;
 	struct dxc_owner left = {};
@@ -240,6 +300,11 @@ static int create_over(struct op *op, struct daxfs_loaded_branch *parent, struct
 		branch = daxfs_branch_new();
 		if (!branch)
 			return explain(op, -ENOMEM, "");
+	}
+	/* The core counts what entries say. */
+	if (daxfs_branch_depth(parent) >= DAXFS_BRANCH_DEPTH_MAX) {
+		kfree(branch);
+		return refuse_depth(op);
 	}
 	flush_branch(parent);
 	if (!stay && op->sbi->branch != parent)
@@ -260,7 +325,7 @@ static int create_over(struct op *op, struct daxfs_loaded_branch *parent, struct
 		}
 		if (err) {
 			dxc_branch_abort(&op->vol->core, br->id, &rest);
-			parent->frozen = dxc_branch_is_frozen(&op->vol->core, parent->layer.owner);
+			refreeze(op, parent, 0);
 			left.generation = 0;
 		} else {
 			branch = NULL;
@@ -276,8 +341,7 @@ static int create_over(struct op *op, struct daxfs_loaded_branch *parent, struct
 		return refuse(op, err, "the image has room for %u branches only",
 			      op->vol->core.branch_count);
 	if (err == -EMLINK)
-		return refuse(op, err, "a branch has at most %u parents, main among them",
-			      DAXFS_BRANCH_DEPTH_MAX);
+		return refuse_depth(op);
 	if (err)
 		return explain(op, err, op->arg->bo_name);
 	daxfs_stale_mappings(&op->stale, parent);
@@ -297,6 +361,9 @@ static int create(struct op *op)
 	if (!dxc_branch_name_is_legal(op->arg->bo_name))
 		return explain(op, -EINVAL, op->arg->bo_name);
 	err = find(op, op->arg->bo_other, &br);
+	if (err)
+		return err;
+	err = refuse_stray(op, daxfs_branch_in_memory(op->vol, br.id));
 	if (err)
 		return err;
 	id = br.id;
@@ -429,53 +496,56 @@ static void show_parent(struct op *op, struct daxfs_loaded_branch *parent,
 		inherit_lease(heir);
 }
 
-/* -EBUSY, and who is in the way, when the branch has children. */
+/* -EBUSY, and who is in the way, when the branch has children, here or in the region. */
 static int refuse_children(struct op *op, const struct dxc_branch *br)
 {
+	struct daxfs_loaded_branch *branch = daxfs_branch_in_memory(op->vol, br->id);
 	struct dxc_branch child;
 	u32 index = 0;
 
-	if (dxc_branch_next_child(&op->vol->core, br->id, &index, &child))
+	branch = branch ? daxfs_branch_first_child(op->vol, branch) : NULL;
+	if (branch)
+		strscpy(child.name, branch->name, sizeof(child.name));
+	else if (dxc_branch_next_child(&op->vol->core, br->id, &index, &child))
 		return 0;
 	return refuse(op, -EBUSY, "branch %s has children, such as %s: commit or abort them first",
 		      br->name, child.name);
 }
 
-/* The store that decides, and its counterpart in memory. Both may be NULL. */
+/* The store that decides, and its counterpart in memory. */
 static int commit_now(struct op *op, const struct dxc_branch *br,
 		      struct daxfs_loaded_branch *parent, struct daxfs_loaded_branch *child)
 {
-	struct dxc_branch_rest rest = { .known = known_chunks, .priv = op };
+	struct dxc_branch_rest rest = { .known = known_chunks, .next_known = next_known,
+					.priv = op };
 	const struct dxc_volume *core = &op->vol->core;
+	struct dxc_owner to = parent->layer.owner;
 	struct dxc_branch still;
 	int err, err2;
 
 	lock_tree(op);
-	err = dxc_branch_commit(core, br->id, NULL);
+	err = dxc_branch_commit(core, br->id, &rest);
 	if (err) {
 		unlock_tree(op);
 		if (err == -EBUSY && refuse_children(op, br))
 			return err;
 		return explain(op, err, br->name);
 	}
-	rest.tail = parent ? parent->layer.log.chunk : DXC_NO_CHUNK;
-	err = dxc_branch_finish(core, br->parent, &rest);
+	rest.tail = parent->layer.log.chunk;
+	err = dxc_branch_finish(core, to, &rest);
 	if (err && !dxc_branch_get(core, br->id, &still)) {
 		/* Undone, or to be gone on with: nobody writes until it is known. */
-		if (child)
-			child->frozen = true;
+		child->frozen = true;
 		unlock_tree(op);
 		op->vol->recovered = false;
 		return refuse(op, err, "branch %s cannot be committed: error %d", br->name, err);
 	}
-	if (parent) {
-		daxfs_stale_commit(&op->stale, parent, child);
-		err2 = merge(op, parent, child);
-		err = err ?: err2;
-		/* A log that is not in order, here or in the region, is not continued. */
-		parent->frozen = err;
-		show_parent(op, parent, NULL, child);
-	}
+	daxfs_stale_commit(&op->stale, parent, child);
+	err2 = merge(op, parent, child);
+	err = err ?: err2;
+	/* A log that is not in order, here or in the region, is not continued. */
+	parent->frozen = daxfs_branch_must_freeze(op->vol, parent, err, 1);
+	show_parent(op, parent, NULL, child);
 	unlock_tree(op);
 	op->arg->bo_discarded += rest.discarded;
 	if (!err)
@@ -520,7 +590,8 @@ static void compact_parent(struct op *op, struct daxfs_loaded_branch *parent)
 		dxc_lease_drop(&op->vol->core, id, me);
 }
 
-static int commit_one(struct op *op, const struct dxc_branch *br)
+/* *up: what it was committed to. */
+static int commit_one(struct op *op, const struct dxc_branch *br, struct dxc_owner *up)
 {
 	struct daxfs_loaded_branch *parent, *child;
 	bool taken;
@@ -530,6 +601,9 @@ static int commit_one(struct op *op, const struct dxc_branch *br)
 		return refuse(op, -EPERM, "main has no parent");
 	/* The core looks as well; what is known not to have any is not looked at twice. */
 	child = daxfs_branch_in_memory(op->vol, br->id);
+	err = refuse_stray(op, child);
+	if (err)
+		return err;
 	if (!child || child->frozen) {
 		err = refuse_children(op, br);
 		if (err)
@@ -547,15 +621,21 @@ static int commit_one(struct op *op, const struct dxc_branch *br)
 		return PTR_ERR(child);
 	}
 	parent = child->parent;
+	*up = parent->layer.owner;
 	err = refuse_frozen(op, parent);
 	if (!err) {
 		flush_branch(child);
 		err = commit_now(op, br, parent, child);
 	}
+	lock_tree(op);
+	parent->users++;
+	unlock_tree(op);
 	daxfs_stale_settle(&op->stale);
+	/* With a child in memory the parent would stay frozen. */
+	daxfs_branch_put(op->vol, child);
 	if (!err)
 		compact_parent(op, parent);
-	daxfs_branch_put(op->vol, child);
+	daxfs_branch_put(op->vol, parent);
 	/* The entry is gone with its lease, unless nothing happened. */
 	if (taken && err)
 		daxfs_lease_drop(op->sbi, br->id);
@@ -566,15 +646,14 @@ static int commit(struct op *op)
 {
 	bool to_root = op->arg->bo_flags & DAXFS_BRANCH_TO_ROOT;
 	struct dxc_branch br;
-	struct dxc_owner up;
+	struct dxc_owner up = {};
 	int err;
 
 	err = find(op, op->arg->bo_name, &br);
 	if (err)
 		return err;
 	for (;;) {
-		up = br.parent;
-		err = commit_one(op, &br);
+		err = commit_one(op, &br, &up);
 		if (err || !to_root || up.branch == DAXFS_MAIN_BRANCH)
 			return err;
 		err = dxc_branch_get(&op->vol->core, up, &br);
@@ -587,14 +666,14 @@ static int commit(struct op *op)
 
 static int abort_now(struct op *op, const struct dxc_branch *br, struct daxfs_loaded_branch *gone)
 {
-	struct dxc_branch_rest rest = { .known = known_chunks, .priv = op,
-					.tail = DXC_NO_CHUNK };
+	struct dxc_branch_rest rest = { .known = known_chunks, .next_known = next_known,
+					.priv = op, .tail = DXC_NO_CHUNK };
 	struct daxfs_loaded_branch *parent, *branch;
 	struct daxfs_sb_info *sbi;
 	int err;
 
 	lock_tree(op);
-	parent = daxfs_branch_in_memory(op->vol, br->parent);
+	parent = gone ? gone->parent : daxfs_branch_in_memory(op->vol, br->parent);
 	err = dxc_branch_abort(&op->vol->core, br->id, &rest);
 	if (err)
 		goto out;
@@ -610,7 +689,7 @@ static int abort_now(struct op *op, const struct dxc_branch *br, struct daxfs_lo
 		show_parent(op, parent, gone, NULL);
 	}
 	if (parent)
-		parent->frozen = dxc_branch_is_frozen(&op->vol->core, br->parent);
+		refreeze(op, parent, gone ? 1 : 0);
 out:
 	unlock_tree(op);
 	/* The core counts the branch itself, too. */
@@ -664,12 +743,15 @@ static int rename_branch(struct op *op)
 	if (err)
 		return err;
 	op->arg->bo_id = dxc_id_word(br.id);
+	branch = daxfs_branch_in_memory(op->vol, br.id);
+	err = refuse_stray(op, branch);
+	if (err)
+		return err;
 	err = dxc_branch_rename(&op->vol->core, br.id, name);
 	if (err == -EPERM)
 		return refuse(op, err, "main keeps its name");
 	if (err)
 		return explain(op, err, name);
-	branch = daxfs_branch_in_memory(op->vol, br.id);
 	if (branch) {
 		lock_tree(op);
 		strscpy(branch->name, name, sizeof(branch->name));
@@ -708,6 +790,7 @@ static int notice(struct op *op, const char *asked)
 	int err;
 
 	daxfs_leases_check(op->vol);
+	daxfs_relations_check(op->vol);
 	if (dxc_commit_seq(&op->vol->core) == op->vol->left_seq)
 		return 0;
 	strscpy(name, op->sbi->dead ? op->sbi->lost : op->sbi->branch->name, sizeof(name));
@@ -724,7 +807,8 @@ static int notice(struct op *op, const char *asked)
 /* With ops_lock, inside the backing. */
 static int run_locked(struct op *op, unsigned int cmd)
 {
-	struct dxc_branch_rest rest = { .tail = DXC_NO_CHUNK };
+	struct dxc_branch_rest rest = { .next_known = next_known, .priv = op,
+					.tail = DXC_NO_CHUNK };
 	char host[DAXFS_HOST_SIZE] = "";
 	bool recover;
 	int err, srcu;

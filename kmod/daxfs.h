@@ -64,7 +64,13 @@ struct daxfs_loaded_branch {
 	unsigned int users;		/* super blocks, children, operations; by tree */
 	unsigned int views;		/* super blocks that show it; guarded by tree */
 	struct daxfs_sb_info *lead;	/* the one of them that may write, see home.c; by tree */
-	bool frozen;			/* it has live children (I-6); guarded by tree */
+	/*
+	 * Nobody writes it: it has live children (I-6), or what they are or how its log
+	 * ends is not known. Set as long as it has children here; guarded by tree.
+	 */
+	bool frozen;
+	unsigned int children;		/* in memory, or being loaded; guarded by tree */
+	bool strays;			/* the region denies that it lies on parent: frozen; set by tree */
 	struct daxfs_sb_info *writer;	/* holds the lease, or NULL; guarded by tree */
 	u64 compact_at;			/* log bytes after which to try again; by lock */
 	u32 settled;			/* of layer.retired; by settle_lock, or tree for writing */
@@ -103,6 +109,7 @@ struct daxfs_volume {
 	u64 left_seq;			/* up to there what is gone is not shown; by ops_lock */
 	u64 noticed_seq;		/* the worker was told of it; racy on purpose */
 	bool recovered;			/* what others left half done; by ops_lock */
+	bool strayed;			/* a branch in memory has been denied once; stays */
 	unsigned int beats;		/* the worker's */
 	struct daxfs_watch *watches;	/* of mount slots; guarded by watch_lock */
 	spinlock_t watch_lock;
@@ -278,6 +285,11 @@ struct daxfs_volume *daxfs_volume_get(struct fs_context *fc,
 void daxfs_volume_put(struct daxfs_volume *vol);
 /* *partial: again when what others left half done is cleared up, see struct dxc_check. */
 int daxfs_volume_validate(struct daxfs_volume *vol, struct fs_context *fc, bool *partial);
+
+/* ---- relation.c ---- */
+
+/* dxc_branch_next(), but what is known here of a branch is said of it. tree is not held. */
+int daxfs_branch_next(struct daxfs_volume *vol, u32 *index, struct dxc_branch *br);
 
 /* ---- view.c: layers in use ---- */
 

@@ -181,20 +181,21 @@ static int count_mounts(struct daxfs_volume *vol, struct tally *tally)
 }
 
 /* Which branches there are, and which of them have children. */
-static int count_branches(const struct dxc_volume *core, struct tally *tally)
+static int count_branches(struct daxfs_volume *vol, struct tally *tally)
 {
+	const struct dxc_volume *core = &vol->core;
 	struct dxc_branch br;
 	u32 index = 0, i = 0;
 	struct tally *t;
 	int err = 0;
 
-	while (!err && !dxc_branch_next(core, &index, &br)) {
+	while (!err && !daxfs_branch_next(vol, &index, &br)) {
 		tally[br.id.branch].generation = br.id.generation;
 		if (++i % 1024 == 0)
 			err = dxc_pause();
 	}
 	index = 0;
-	while (!err && !dxc_branch_next(core, &index, &br)) {
+	while (!err && !daxfs_branch_next(vol, &index, &br)) {
 		if (++i % 1024 == 0)
 			err = dxc_pause();
 		if (br.id.branch == DAXFS_MAIN_BRANCH || br.parent.branch >= core->branch_count)
@@ -214,7 +215,7 @@ static struct tally *count_all(struct daxfs_volume *vol)
 	tally = kvcalloc(vol->core.branch_count, sizeof(*tally), GFP_KERNEL);
 	if (!tally)
 		return ERR_PTR(-ENOMEM);
-	err = count_branches(&vol->core, tally);
+	err = count_branches(vol, tally);
 	if (!err)
 		err = count_chunks(&vol->core, tally);
 	if (!err)
@@ -266,13 +267,13 @@ static void describe(struct daxfs_sb_info *sbi, const struct dxc_branch *br,
 static int describe_some(struct daxfs_sb_info *sbi, const struct tally *tally,
 			 struct daxfs_branch_info *page, u32 room, struct daxfs_branch_list *list)
 {
-	const struct dxc_volume *core = &sbi->volume->core;
+	struct daxfs_volume *vol = sbi->volume;
 	u32 index = list->dl_next, count = 0;
 	struct dxc_branch br;
 
 	room = min_t(u32, room, PAGE_SIZE / sizeof(*page));
 	while (count < room) {
-		if (dxc_branch_next(core, &index, &br)) {
+		if (daxfs_branch_next(vol, &index, &br)) {
 			list->dl_next = 0;
 			return count;
 		}
@@ -280,7 +281,7 @@ static int describe_some(struct daxfs_sb_info *sbi, const struct tally *tally,
 		list->dl_next = index;
 	}
 	/* So that the last call is not one that returns nothing. */
-	if (dxc_branch_next(core, &index, &br))
+	if (daxfs_branch_next(vol, &index, &br))
 		list->dl_next = 0;
 	return count;
 }
@@ -296,6 +297,7 @@ static int list_branches(struct daxfs_sb_info *sbi, struct daxfs_branch_list *li
 	id = daxfs_backing_enter(backing);
 	if (id < 0)
 		return id;
+	daxfs_relations_check(sbi->volume);
 	tally = count_all(sbi->volume);
 	daxfs_backing_exit(backing, id);
 	if (IS_ERR(tally))

@@ -79,6 +79,51 @@ void daxfs_put_super_work(struct work_struct *work);
  */
 void daxfs_sweep(struct super_block *sb, unsigned long states, void (*each)(struct inode *inode));
 
+/* ---- relation.c: what branches in memory have to do with each other ---- */
+
+/*
+ * The entry of the branch table is believed once, when the branch is loaded; what a
+ * branch lies on never changes. From then on branch->parent says it, and children in
+ * memory keep their parent frozen. Where the region denies it the branch is written no
+ * more and takes part in no operation but abort, which goes by branch->parent, too.
+ */
+
+/* Asks the region: 0, -ESTALE when it is gone, -EUCLEAN: it strays. tree is held for writing. */
+int daxfs_branch_ask(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch);
+/* Does the region deny what the branch lies on? tree is held. */
+bool daxfs_branch_is_denied(const struct daxfs_volume *vol,
+			    const struct daxfs_loaded_branch *branch);
+/* Asks it of all. tree is not held. */
+void daxfs_relations_check(struct daxfs_volume *vol);
+/*
+ * May nobody write it? told: what the region says of its children; ending: so many that
+ * are in memory are shown by nobody any more. tree is held for writing.
+ */
+bool daxfs_branch_must_freeze(const struct daxfs_volume *vol,
+			      const struct daxfs_loaded_branch *branch, bool told,
+			      unsigned int ending);
+/* Is each child that is in memory gone, says the region? tree is held. */
+bool daxfs_branch_is_left(const struct daxfs_volume *vol,
+			  const struct daxfs_loaded_branch *branch);
+/* A child that is in memory, or NULL. */
+struct daxfs_loaded_branch *daxfs_branch_first_child(const struct daxfs_volume *vol,
+						     const struct daxfs_loaded_branch *branch);
+bool daxfs_branch_lies_on(const struct daxfs_loaded_branch *branch,
+			  const struct daxfs_loaded_branch *below);
+/* Branches that it lies on, up to main, which has 0. */
+unsigned int daxfs_branch_depth(const struct daxfs_loaded_branch *branch);
+/* Of struct dxc_branch_rest, under ops_lock; priv: the volume. */
+bool daxfs_branch_next_known(void *priv, void **at, struct dxc_owner *id,
+			     struct dxc_owner *parent);
+/* What is known of a branch without its entry: who it is, what it lies on. tree is held. */
+void daxfs_branch_recall(const struct daxfs_loaded_branch *branch, struct dxc_branch *br);
+/*
+ * The branch, which sbi shows, is frozen only because of children here that are gone:
+ * waits until the worker has moved whoever shows them. false: it has not, after long
+ * enough, or whoever waits was killed. tree is not held.
+ */
+bool daxfs_branch_await(struct daxfs_sb_info *sbi, struct dxc_owner id);
+
 /* ---- branch.c: under ops_lock ---- */
 
 struct daxfs_loaded_branch *daxfs_branch_in_memory(struct daxfs_volume *vol,
@@ -91,8 +136,9 @@ struct daxfs_loaded_branch *daxfs_branch_obtain(struct daxfs_volume *vol,
 						struct dxc_owner id, bool repair,
 						struct dxc_finding *f);
 /*
- * Reads again what others have added to the log of a branch that is in memory.
- * Nobody here writes it: tree is held for writing.
+ * Reads again what others have added to the log of a branch that is in memory, unless
+ * children of it are: then it cannot have changed. Nobody here writes it: tree is held
+ * for writing.
  */
 int daxfs_branch_catch_up(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch);
 /* Undoes daxfs_branch_obtain(). */

@@ -10,18 +10,18 @@
 #include "loaded.h"
 
 /* Is it no more? If it is there, it may be called otherwise. */
-static bool is_gone(const struct daxfs_volume *vol, struct daxfs_loaded_branch *branch)
+static bool is_gone(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch)
 {
 	struct dxc_branch br;
-	int err = dxc_branch_get(&vol->core, branch->layer.owner, &br);
+	int err = daxfs_branch_ask(vol, branch);
 
-	if (!err)
+	if (!err && !dxc_branch_get(&vol->core, branch->layer.owner, &br))
 		strscpy(branch->name, br.name, sizeof(branch->name));
 	return err == -ESTALE;
 }
 
 /* What is to be shown for a branch: itself, unless it or one below is gone. main stays. */
-static struct daxfs_loaded_branch *what_is_left(const struct daxfs_volume *vol,
+static struct daxfs_loaded_branch *what_is_left(struct daxfs_volume *vol,
 						struct daxfs_loaded_branch *branch)
 {
 	struct daxfs_loaded_branch *left = branch;
@@ -43,7 +43,6 @@ static bool was_committed(const struct daxfs_volume *vol, const struct daxfs_loa
 	       use.kind == DAXFS_CHUNK_LOG && dxc_owner_is(use.owner, gone->parent->layer.owner);
 }
 
-/* left is up to date. */
 static void leave(struct daxfs_stale *st, struct daxfs_sb_info *sbi,
 		  struct daxfs_loaded_branch *left)
 {
@@ -70,6 +69,26 @@ static bool any_frozen(struct daxfs_volume *vol)
 	return false;
 }
 
+/*
+ * sbi leaves for left, and everybody else who shows what is gone above that does, too: then
+ * nothing lies on it here, and its log may be read again.
+ */
+static void leave_all(struct daxfs_stale *st, struct daxfs_sb_info *sbi,
+		      struct daxfs_loaded_branch *left)
+{
+	struct daxfs_volume *vol = st->vol;
+	struct daxfs_sb_info *other;
+
+	if (daxfs_branch_is_left(vol, left)) {
+		list_for_each_entry(other, &vol->supers, list) {
+			if (other != sbi && other->branch && other->branch != left &&
+			    daxfs_branch_lies_on(other->branch, left))
+				leave(st, other, left);
+		}
+	}
+	leave(st, sbi, left);
+}
+
 int daxfs_notice(struct daxfs_volume *vol)
 {
 	/* Whoever sees the sequence sees what was done before it was stored. */
@@ -89,12 +108,12 @@ int daxfs_notice(struct daxfs_volume *vol)
 		nofs = memalloc_nofs_save();
 		if (sbi->branch) {
 			left = what_is_left(vol, sbi->branch);
+			if (left != sbi->branch)
+				leave_all(&st, sbi, left);
 			err2 = daxfs_branch_catch_up(vol, left);
 			/* Of a log that cannot be read more is not to be had later. */
 			if (err2 == -ENOMEM || err2 == -EINTR)
 				err = err2;
-			if (left != sbi->branch)
-				leave(&st, sbi, left);
 		}
 		memalloc_nofs_restore(nofs);
 		up_write(&vol->tree);

@@ -735,6 +735,7 @@ static void beat_work(struct work_struct *work)
 		return;
 	all = beat(vol);
 	daxfs_leases_check(vol);
+	daxfs_relations_check(vol);
 	if (!all || dxc_commit_seq(&vol->core) != READ_ONCE(vol->seen_seq))
 		daxfs_tend_soon(vol);
 	daxfs_backing_exit(vol->backing, id);

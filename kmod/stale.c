@@ -74,20 +74,11 @@ static void refresh_layer(struct daxfs_stale *st, struct daxfs_sb_info *sbi,
 	daxfs_view_changed(sbi);
 }
 
-static unsigned int depth_of(const struct daxfs_loaded_branch *branch)
-{
-	unsigned int depth = 0;
-
-	for (; branch; branch = branch->parent)
-		depth++;
-	return depth;
-}
-
 /* The branch below both, which may be one of them. main lies below all. */
 struct daxfs_loaded_branch *daxfs_branch_common(struct daxfs_loaded_branch *a,
 						struct daxfs_loaded_branch *b)
 {
-	unsigned int a_depth = depth_of(a), b_depth = depth_of(b);
+	unsigned int a_depth = daxfs_branch_depth(a), b_depth = daxfs_branch_depth(b);
 
 	for (; a_depth > b_depth; a_depth--)
 		a = a->parent;

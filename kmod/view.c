@@ -56,8 +56,12 @@ static int thaw(struct daxfs_sb_info *sbi, struct dxc_owner id)
 	int err = 0;
 
 	down_write(&vol->tree);
-	if (dxc_owner_is(sbi->branch->layer.owner, id) && sbi->branch->frozen)
+	if (dxc_owner_is(sbi->branch->layer.owner, id) && sbi->branch->frozen) {
 		err = daxfs_branch_catch_up(vol, sbi->branch);
+		/* What was looked at before has changed again. */
+		if (!err && sbi->branch->frozen)
+			err = -EROFS;
+	}
 	up_write(&vol->tree);
 	return err ?: -EAGAIN;
 }
@@ -81,6 +85,26 @@ static int take_lease(struct daxfs_sb_info *sbi, struct dxc_owner id, enum claim
 }
 
 /*
+ * Why a branch that is frozen is not written, or NULL: it may be thawed. *awaits: as soon as
+ * nobody here shows what the region says is gone. tree is held.
+ */
+static const char *why_frozen(struct daxfs_volume *vol, const struct daxfs_loaded_branch *branch,
+			      bool *awaits)
+{
+	const char *children = "it has children, commit or abort them";
+
+	*awaits = false;
+	if (branch->strays && daxfs_branch_is_denied(vol, branch))
+		return "the region does not say any longer what it lies on";
+	if (!READ_ONCE(vol->recovered) || dxc_branch_is_frozen(&vol->core, branch->layer.owner))
+		return children;
+	if (!branch->children)
+		return NULL;
+	*awaits = daxfs_branch_is_left(vol, branch);
+	return children;
+}
+
+/*
  * tree is held for reading, and given back: the super block is not its
  * branch's writer, or nobody may be. -EAGAIN: look again, it may be by now.
  */
@@ -90,7 +114,8 @@ static noinline int become_writer(struct daxfs_sb_info *sbi, enum claim claim)
 	struct daxfs_volume *vol = sbi->volume;
 	struct dxc_owner id = branch->layer.owner;
 	char name[DAXFS_BRANCH_NAME_SIZE], host[DAXFS_HOST_SIZE] = "";
-	bool led, visiting;
+	bool led, visiting, awaits;
+	const char *why;
 	int err;
 
 	strscpy(name, branch->name, sizeof(name));
@@ -109,17 +134,19 @@ static noinline int become_writer(struct daxfs_sb_info *sbi, enum claim claim)
 		return refuse_write(sbi, -EROFS, name,
 				    "its mount slot was taken by another kernel", "");
 	}
-	if (branch->frozen && READ_ONCE(vol->recovered) &&
-	    !dxc_branch_is_frozen(&vol->core, id)) {
+	if (branch->frozen) {
+		why = why_frozen(vol, branch, &awaits);
 		up_read(&vol->tree);
+		if (awaits && daxfs_branch_await(sbi, id))
+			return -EAGAIN;
+		if (why)
+			return refuse_write(sbi, -EROFS, name, why, "");
 		err = thaw(sbi, id);
 		if (err == -EAGAIN || err == -EINTR || err == -ENOMEM)
 			return err;
-		return refuse_write(sbi, -EIO, name, "its log cannot be read", "");
-	}
-	if (branch->frozen) {
-		up_read(&vol->tree);
-		return refuse_write(sbi, -EROFS, name, "it has children, commit or abort them", "");
+		return refuse_write(sbi, err == -EROFS ? err : -EIO, name,
+				    err == -EROFS ? "its children came or went" :
+				    "its log cannot be read", "");
 	}
 	up_read(&vol->tree);
 

@@ -273,3 +273,90 @@ PY
 	[[ -e /mnt/two/y ]]
 	is_clean
 }
+
+# lie VERB NAME OTHER: from now on the region says something else of a branch, with checks that are right (tests/hostile/relate_command.c).
+lie() {
+	grep -qw iomem=relaxed /proc/cmdline || skip "the kernel lets nobody write a mounted range: iomem=relaxed is not on its command line"
+	"$BIN/hostile/relate" "$DAXFS_PHYS_ADDR" "$@"
+}
+
+# soon COMMAND...: it fails as on something read-only, as soon as what the region says was looked at.
+soon() {
+	local tries
+
+	for ((tries = 0; tries < 100; tries++)); do
+		run "$@"
+		[[ $status == 0 ]] || break
+		sleep 0.1
+	done
+	echo "$*: $output"
+	[[ $status != 0 && $output == *"Read-only file system"* ]]
+}
+
+@test "a mounted branch that the region says lies elsewhere is read-only, with a sentence, and abort discards it and nothing else" {
+	for other in two none; do
+		siblings phys
+		echo mine >/mnt/one/created
+		setfattr -n trusted.mine -v value /mnt/one/kept
+		echo theirs >/mnt/two/created
+		dmesg -C
+		lie parent one "$other"
+		soon touch /mnt/one/more
+		dmesg | grep "homes: branch one is read-only: the region does not say any longer that it lies on main"
+		[[ $(cat /mnt/one/created) == mine && $(getfattr -n trusted.mine --only-values /mnt/one/kept) == value ]]
+		says "any longer that branch one lies on main" daxfs-branch commit -y -m /mnt/one
+		says "any longer that branch one lies on main" daxfs-branch create child -m /mnt/one -p one
+		daxfs-branch abort -m /mnt/one
+		same /tmp/base /mnt/one
+		[[ $(cat /mnt/two/created) == theirs ]]
+		echo more >>/mnt/two/created
+		says "Read-only file system" touch "$MNT/new"
+		daxfs-branch commit -y -m /mnt/two
+		[[ $(tail -n 1 "$MNT/created") == more ]]
+		touch "$MNT/new"
+		unmount_all
+	done
+	is_clean
+}
+
+@test "a branch that the region says lies on one that is being discarded stays" {
+	siblings phys
+	echo mine >/mnt/one/created
+	lie parent one two
+	daxfs-branch abort -m /mnt/two
+	[[ $(cat /mnt/one/created) == mine ]]
+	lie parent one main
+	echo more >>/mnt/one/created
+	daxfs-branch commit -y -m /mnt/one
+	[[ $(tail -n 1 "$MNT/created") == more ]]
+	is_clean
+}
+
+@test "a new entry on a branch that is written here is no branch" {
+	start phys /tmp/base.img
+	echo mine >"$MNT/created"
+	lie new liar main
+	mkdir -p /mnt/liar
+	says "impossible parent of a branch" daxfsctl mount -o "rw,$OPTS,branch=liar" none /mnt/liar
+	says "damaged" daxfs-branch switch liar -m "$MNT"
+	dmesg | tail -n 20 | grep "lies on main, which is written here and has no children"
+	echo more >>"$MNT/created"
+	branch_is main
+}
+
+@test "a branch with a child that is shown here is not written, whatever the region says of the child" {
+	start phys /tmp/base.img
+	mkdir -p /mnt/one
+	daxfs-branch create one -m /mnt/one -p main --volume "$MNT"
+	echo mine >/mnt/one/created
+	lie parent one none
+	says "Read-only file system" touch "$MNT/new"
+	says "Read-only file system" setfattr -n trusted.new -v value "$MNT/kept"
+	dmesg | tail -n 20 | grep "branch main cannot be written.*children"
+	[[ $(cat /mnt/one/created) == mine ]]
+	lie parent one main
+	lie state one 0x55
+	# As after another kernel's abort: main is written when one is shown no more.
+	touch "$MNT/new"
+	dead /mnt/one one
+}
