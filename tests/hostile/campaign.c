@@ -2,6 +2,7 @@
 /*
  * campaign [--dmabuf] [--systematic COUNT] [--random COUNT] [--only N] IMAGE
  * campaign [--dmabuf] --flip SECONDS IMAGE
+ * campaign [--dmabuf] --relations SECONDS IMAGE
  * campaign [--dmabuf] --takeover IMAGE
  *
  * Runs as root in a VM. Puts the image into the range of DAXFS_PHYS_ADDR or
@@ -18,7 +19,7 @@
  * An image with branches (grow.h) is mounted with branch=leaf, and written to
  * when it has been walked (use.h); then it is walked again.
  *
- * --flip: see flip.c. --takeover: see takeover.c.
+ * --flip: see flip.c. --relations: see relations.c. --takeover: see takeover.c.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -367,11 +368,12 @@ int main(int argc, char **argv)
 		{ "random", required_argument, NULL, 'r' },
 		{ "only", required_argument, NULL, 'o' },
 		{ "flip", required_argument, NULL, 'f' },
+		{ "relations", required_argument, NULL, 'b' },
 		{ "dmabuf", no_argument, NULL, 'd' },
 		{ "takeover", no_argument, NULL, 't' },
 		{ 0 },
 	};
-	u64 fields = 0, randoms = 0, seconds = 0, only = 0;
+	u64 fields = 0, randoms = 0, seconds = 0, relations = 0, only = 0;
 	bool has_only = false, dmabuf = false, takeover = false;
 	struct mutate_plan *plan;
 	struct place place;
@@ -393,6 +395,9 @@ int main(int argc, char **argv)
 		case 'f':
 			seconds = number(optarg);
 			break;
+		case 'b':
+			relations = number(optarg);
+			break;
 		case 'd':
 			dmabuf = true;
 			break;
@@ -404,9 +409,10 @@ int main(int argc, char **argv)
 		}
 	}
 	if (optind + 1 != argc ||
-	    (!seconds && !fields && !randoms && !has_only && !takeover)) {
+	    (!seconds && !relations && !fields && !randoms && !has_only && !takeover)) {
 		fputs("usage: campaign [--dmabuf] [--systematic COUNT] [--random COUNT] [--only N] IMAGE\n"
 		      "       campaign [--dmabuf] --flip SECONDS IMAGE\n"
+		      "       campaign [--dmabuf] --relations SECONDS IMAGE\n"
 		      "       campaign [--dmabuf] --takeover IMAGE\n",
 		      stderr);
 		return 2;
@@ -422,6 +428,8 @@ int main(int argc, char **argv)
 		return 1;
 	if (takeover)
 		status = campaign_takeover(&place, DIRECTORY);
+	else if (relations)
+		status = campaign_relations(&place, DIRECTORY, relations);
 	else if (seconds)
 		status = campaign_flip(&place, plan, DIRECTORY, seconds, 1);
 	else

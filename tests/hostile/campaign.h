@@ -45,6 +45,9 @@ void campaign_kill(pid_t pid);
 int campaign_flip(struct place *place, const struct mutate_plan *plan, const char *dir,
 		  u32 seconds, u64 seed);
 
+/* Lies about branches that are mounted, for so long: see relations.c. The exit status. */
+int campaign_relations(struct place *place, const char *dir, u32 seconds);
+
 /* How long what is held by a mount that is gone holds others up. The exit status. */
 int campaign_takeover(struct place *place, const char *dir);
 

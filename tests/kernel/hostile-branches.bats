@@ -55,6 +55,12 @@ try() {
 	try --flip $(((COUNT + 9) / 10))
 }
 
+@test "memory that lies about branches which are mounted, while two mounts make, commit and discard them, gives errors and nothing worse" {
+	[[ ! ${DAXFS_CAMPAIGN_ONLY:-} ]] || skip "one mutation only"
+	grep -qw iomem=relaxed /proc/cmdline || skip "the kernel lets nobody write a mounted range: iomem=relaxed is not on its command line"
+	try --relations $(((COUNT + 9) / 10))
+}
+
 @test "what a mount held that is gone holds nobody up for longer than the takeover time" {
 	[[ ! ${DAXFS_CAMPAIGN_ONLY:-} ]] || skip "one mutation only"
 	try --takeover
