@@ -21,7 +21,7 @@
 static int check_child(struct inode *dir, struct inode *inode,
 		       const struct dxc_dirent *de)
 {
-	struct dxc_finding f;
+	struct dxc_finding f = {};
 	unsigned int code;
 
 	if (dxc_type_of_mode(inode->i_mode) != de->type)
@@ -68,7 +68,7 @@ struct dentry *daxfs_lookup(struct inode *dir, struct dentry *dentry,
 	struct daxfs_volume *vol = daxfs_volume_of(dir);
 	struct inode *inode = NULL;
 	struct dxc_dirent de dxc_uninitialized;
-	struct dxc_finding f;
+	struct dxc_finding f = {};
 	int err, id;
 
 	if (dentry->d_name.len > DAXFS_NAME_MAX)
@@ -191,7 +191,7 @@ static int read_base(struct inode *dir, struct dir_context *ctx)
 	struct daxfs_volume *vol = daxfs_volume_of(dir);
 	const struct dxc_inode *core = &DAXFS_I(dir)->core;
 	struct dxc_dirent de dxc_uninitialized;
-	struct dxc_finding f;
+	struct dxc_finding f = {};
 	int err = 0, id;
 	loff_t pos;
 

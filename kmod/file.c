@@ -72,7 +72,7 @@ static ssize_t read_part(struct inode *inode, loff_t pos, struct iov_iter *to)
 	const struct dxc_inode *core = &DAXFS_I(inode)->core;
 	size_t len = min_t(u64, iov_iter_count(to), core->size - pos);
 	struct dxc_extent ex;
-	struct dxc_finding f;
+	struct dxc_finding f = {};
 	int err;
 
 	/* Most files are contiguous, packed or not: their inode was checked when it was read. */

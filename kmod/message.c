@@ -5,7 +5,12 @@
 
 void daxfs_bad(struct daxfs_volume *vol, int err, const struct dxc_finding *f)
 {
-	if (err == -EUCLEAN || err == -EIO || err == -EBADMSG)
+	if (err != -EUCLEAN && err != -EIO && err != -EBADMSG)
+		return;
+	/* Memory that cannot be read says nothing of what is in it. */
+	if (f->code == DXC_OK)
+		pr_err_ratelimited("%s: the image cannot be read: error %d\n", vol->name, err);
+	else
 		pr_err_ratelimited("%s: inode %llu: %s: %#llx (in %s, at %#llx)\n",
 				   vol->name, f->ino, dxc_code_text(f->code),
 				   f->detail, dxc_area_name(f->area), f->offset);

@@ -59,7 +59,7 @@ static struct daxfs_volume *open_volume(struct fs_context *fc,
 					const struct daxfs_mount_options *opt)
 {
 	struct daxfs_volume *vol;
-	struct dxc_finding f;
+	struct dxc_finding f = {};
 	int err, id;
 
 	vol = kzalloc(sizeof(*vol), GFP_KERNEL);

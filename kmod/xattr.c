@@ -40,7 +40,7 @@ static int get_value(struct inode *inode, u32 prefix, const char *name,
 		     void *value, size_t size)
 {
 	struct daxfs_volume *vol = daxfs_volume_of(inode);
-	struct dxc_finding f;
+	struct dxc_finding f = {};
 	struct dxc_xattr *xa;
 	int err, id;
 
@@ -283,7 +283,7 @@ ssize_t daxfs_listxattr(struct dentry *dentry, char *list, size_t size)
 	struct name_list nl = { .list = list, .size = size, .trusted = capable(CAP_SYS_ADMIN) };
 	struct inode *inode = d_inode(dentry);
 	struct daxfs_volume *vol = daxfs_volume_of(inode);
-	struct dxc_finding f;
+	struct dxc_finding f = {};
 	struct dxc_xattr *xa;
 	int err, id;
 

@@ -45,8 +45,15 @@ static void on_alarm(int sig)
 	abort();
 }
 
-static int ignore(void *priv, const struct dxc_finding *f)
+/* Was it filled in, so that it can be printed? */
+static bool is_finding(const struct dxc_finding *f)
 {
+	return f->code > DXC_OK && f->code < DXC_CODES && f->area <= DAXFS_AREA_COUNT;
+}
+
+static int look_at(void *priv, const struct dxc_finding *f)
+{
+	MUST(is_finding(f));
 	return 0;
 }
 
@@ -88,6 +95,23 @@ static int answer(int err)
 	return err;
 }
 
+/* What the last call found, of those that say so. */
+static struct dxc_finding found;
+
+/* Nothing that anybody left there can be taken for one. */
+static struct dxc_finding *fresh(void)
+{
+	memset(&found, 0xa5, sizeof(found));
+	return &found;
+}
+
+/* The same, of a call that was given fresh(). */
+static int told(int err)
+{
+	MUST((err != -EUCLEAN && err != -EBADMSG) || is_finding(&found));
+	return answer(err);
+}
+
 /* ---- looking ---- */
 
 static bool is_inside(dxc_off off, u64 len)
@@ -109,7 +133,7 @@ static void walk_file(const struct dxc_layer *top, const struct dxc_file *file)
 
 	answer(dxc_view_blocks(top, file->attr.ino, in, file->attr.size, &units));
 	while (pos < file->attr.size && n++ < PARTS_MAX) {
-		if (answer(dxc_view_map(top, file->attr.ino, in, pos, &part, NULL)))
+		if (told(dxc_view_map(top, file->attr.ino, in, pos, &part, fresh())))
 			return;
 		if (!MUST(part.ex.pos <= pos && part.ex.pos + part.ex.len > pos))
 			return;
@@ -133,16 +157,17 @@ static void walk_inode(const struct dxc_layer *top, struct dxc_file *file)
 	static char value[DAXFS_XATTR_VALUE_MAX];
 	char target[DAXFS_SYMLINK_MAX + 1];
 	u32 left = 100;
+	int err;
 
-	answer(dxc_view_xattrs(top, file->attr.ino, in, one_xattr, &left, NULL) < 0 ?
-		       -EUCLEAN :
-		       0);
-	dxc_view_xattr(top, file->attr.ino, in, DAXFS_XATTR_USER, "grown", 5, value,
-		       sizeof(value), NULL);
+	err = dxc_view_xattrs(top, file->attr.ino, in, one_xattr, &left, fresh());
+	told(err > 0 ? 0 : err);
+	err = dxc_view_xattr(top, file->attr.ino, in, DAXFS_XATTR_USER, "grown", 5, value,
+			     sizeof(value), fresh());
+	told(err > 0 ? 0 : err);
 	if (S_ISREG(file->attr.mode))
 		walk_file(top, file);
 	if (S_ISLNK(file->attr.mode) && file->attr.size <= DAXFS_SYMLINK_MAX)
-		answer(dxc_view_symlink(top, file, target, NULL));
+		told(dxc_view_symlink(top, file, target, fresh()));
 }
 
 /* Directories to come, in no order: a list cannot loop deeper than it is long. */
@@ -156,18 +181,18 @@ static void walk_view(const struct dxc_layer *top)
 
 	todo[0] = DAXFS_ROOT_INO;
 	for (at = 0; at < count; at++) {
-		if (answer(dxc_view_inode(top, todo[at], &dir, NULL)) ||
+		if (told(dxc_view_inode(top, todo[at], &dir, fresh())) ||
 		    !S_ISDIR(dir.attr.mode))
 			continue;
 		walk_inode(top, &dir);
 		for (pos = 0; steps < STEPS_MAX; pos++, steps++) {
 			const struct dxc_inode *in = dir.in_base ? &dir.base : NULL;
 
-			if (answer(dxc_view_next(top, todo[at], in, &pos, &de, NULL)))
+			if (told(dxc_view_next(top, todo[at], in, &pos, &de, fresh())))
 				break;
-			answer(dxc_view_lookup(top, todo[at], in, dxc_dirent_name(&de),
-					       de.len, &again, NULL));
-			if (answer(dxc_view_inode(top, de.ino, &file, NULL)))
+			told(dxc_view_lookup(top, todo[at], in, dxc_dirent_name(&de),
+					     de.len, &again, fresh()));
+			if (told(dxc_view_inode(top, de.ino, &file, fresh())))
 				continue;
 			walk_inode(top, &file);
 			if (S_ISDIR(file.attr.mode) && count < STEPS_MAX)
@@ -195,7 +220,7 @@ static void write_to(struct dxc_layer *layer)
 	dxc_off off;
 	u64 got;
 
-	if (answer(dxc_view_inode(layer, DAXFS_ROOT_INO, &file, NULL)))
+	if (told(dxc_view_inode(layer, DAXFS_ROOT_INO, &file, fresh())))
 		return;
 	root = file.attr;
 	dir.parent = DAXFS_ROOT_INO;
@@ -210,7 +235,7 @@ static void write_to(struct dxc_layer *layer)
 		memset(base + off, 'w', got * DAXFS_BLOCK_SIZE);
 		attr.size = got * DAXFS_BLOCK_SIZE;
 		answer(dxc_op_map(layer, &attr, 0, got, off));
-		answer(dxc_op_resize(layer, &attr, NULL, 1000, NULL));
+		told(dxc_op_resize(layer, &attr, NULL, 1000, fresh()));
 		answer(dxc_op_punch(layer, &attr, 0, 1));
 	}
 	answer(dxc_op_rename(layer, &rn));
@@ -246,8 +271,8 @@ static bool with_branch(const struct dxc_branch *shown, struct dxc_space *space,
 		if (err)
 			break;
 		loaded++;
-		err = answer(dxc_layer_load(&layers[loaded - 1], br,
-					    write && loaded == count, NULL));
+		err = told(dxc_layer_load(&layers[loaded - 1], br,
+					  write && loaded == count, fresh()));
 	}
 	if (!err) {
 		walk_view(&layers[loaded - 1]);
@@ -270,6 +295,9 @@ static void all_branches(bool write)
 
 	if (answer(dxc_space_init(&space, &vol)))
 		return;
+	for (; index < vol.branch_count; index++)
+		told(dxc_branch_read(&vol, index, &br, fresh()));
+	index = 0;
 	while (!dxc_branch_next(&vol, &index, &br)) {
 		first = 0;
 		with_branch(&br, &space,
@@ -320,11 +348,11 @@ static void use_locks(void)
 
 static void use(void)
 {
-	struct dxc_check chk = { .report = ignore };
+	struct dxc_check chk = { .report = look_at };
 	struct dxc_branch_rest rest = { .tail = DXC_NO_CHUNK };
 
 	/* vol.region.base is used by the volume; sizes are those of the memory. */
-	if (dxc_volume_open(&vol, base, size, NULL)) {
+	if (told(dxc_volume_open(&vol, base, size, fresh()))) {
 		counts.refused++;
 		return;
 	}
@@ -374,7 +402,7 @@ int main(int argc, char **argv)
 	struct mutate_plan *plan;
 	struct dxc_volume was;
 	const char *why = "";
-	struct dxc_check chk = { .report = ignore };
+	struct dxc_check chk = { .report = look_at };
 	u32 remains;
 
 	if (argc < 2) {
