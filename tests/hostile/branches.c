@@ -3,7 +3,8 @@
  * branches IMAGE [COUNT [ONLY]]: damages a writable image that grow made, COUNT
  * times, and does with each what a kernel does: opens it, recovers, loads every
  * branch over its parents, walks what they show, writes to one, makes, commits
- * and discards branches. Built with sanitizers, to see reads outside of the
+ * and discards branches. Then it loads the branches of a sound one, lets an entry say
+ * something else of them, and goes on. Built with sanitizers, to see reads outside of the
  * region; that no loop goes on for ever is the caller's to see (an alarm).
  */
 #include <fcntl.h>
@@ -13,6 +14,7 @@
 #include "../unit/tap.h"
 #include "grow.h"
 #include "mutate.h"
+#include "relate.h"
 
 #define DEPTH_MAX 16u /* of branches, as loaded here */
 #define STEPS_MAX 4000u /* names of one walk */
@@ -69,6 +71,7 @@ static bool is_answer(int err)
 	case -ENOSPC:
 	case -EBUSY:
 	case -EEXIST:
+	case -EMLINK:
 	case -EINVAL:
 	case -EPERM:
 	case -E2BIG:
@@ -366,6 +369,184 @@ static void use(void)
 	all_branches(false);
 }
 
+/* ---- branches that are loaded when an entry begins to lie ---- */
+
+enum { MAIN, LEFT, LEAF, RIGHT, KNOWN };
+
+static const char *const known_names[KNOWN] = { "main", "left", "leaf", "right" };
+static const u32 known_parents[KNOWN] = { MAIN, MAIN, LEFT, MAIN };
+
+static struct known {
+	struct dxc_layer layer;
+	struct dxc_owner id;
+	bool loaded;
+} known[KNOWN];
+
+static bool next_known(void *priv, void **at, struct dxc_owner *id,
+		       struct dxc_owner *parent)
+{
+	struct known *k = *at ? (struct known *)*at + 1 : known;
+
+	for (; k < known + KNOWN; k++) {
+		if (!k->loaded)
+			continue;
+		*at = k;
+		*id = k->id;
+		*parent = known[known_parents[k - known]].id;
+		return true;
+	}
+	return false;
+}
+
+static bool load_known(struct dxc_space *space)
+{
+	struct dxc_branch br;
+	u32 i;
+
+	for (i = 0; i < KNOWN; i++) {
+		if (!MUST(!dxc_branch_find(&vol, known_names[i], &br)) ||
+		    !MUST(!dxc_layer_init(&known[i].layer, &vol, space,
+					  i ? &known[known_parents[i]].layer : NULL,
+					  &br)))
+			return false;
+		known[i].id = br.id;
+		known[i].loaded = true;
+		if (!MUST(!dxc_layer_load(&known[i].layer, &br, false, NULL)))
+			return false;
+	}
+	return true;
+}
+
+/* The branch, and what is known to lie on it, is shown no more. */
+static void unload(u32 n)
+{
+	u32 i;
+
+	for (i = KNOWN; i-- > 1;)
+		if (known_parents[i] == n && i != n && known[i].loaded)
+			unload(i);
+	dxc_layer_free(&known[n].layer);
+	known[n].loaded = false;
+}
+
+static bool has_child(u32 n)
+{
+	u32 i;
+
+	for (i = 1; i < KNOWN; i++)
+		if (known_parents[i] == n && known[i].loaded)
+			return true;
+	return false;
+}
+
+#define LIES (3 * (KNOWN + 1) + 3 + 3 + KNOWN * KNOWN)
+#define VERBS 12
+
+/* Lie number n. True: it is about what a branch lies on. */
+static bool tell_lie(u32 n)
+{
+	const struct dxc_owner nobody = { vol.branch_count - 1, 12345 };
+	u32 i;
+
+	if (n < 3 * (KNOWN + 1)) {
+		i = n % (KNOWN + 1);
+		relate_parent(&vol, known[1 + n / (KNOWN + 1)].id.branch,
+			      i < KNOWN ? known[i].id : nobody);
+		return true;
+	}
+	n -= 3 * (KNOWN + 1);
+	if (n < 3) {
+		relate_state(&vol, known[1 + n].id.branch, DAXFS_BRANCH_DEAD);
+	} else if (n < 6) {
+		relate_first_seq(&vol, known[n - 2].id.branch, n == 4 ? 1 : 1000);
+	} else {
+		n -= 6;
+		relate_winner(&vol, known[n / KNOWN].id.branch, known[n % KNOWN].id);
+	}
+	return false;
+}
+
+static void commit_known(u32 n, struct dxc_branch_rest *rest)
+{
+	u32 up = known_parents[n];
+	int err = answer(dxc_branch_commit(&vol, known[n].id, rest));
+
+	/* Whatever entries say, what has children here is none's end. */
+	MUST(err || !has_child(n));
+	if (!err)
+		err = answer(dxc_branch_finish(&vol, known[up].id, rest));
+	if (err)
+		return;
+	answer(dxc_layer_merge(&known[up].layer, &known[n].layer));
+	dxc_layer_settle(&known[up].layer, ~0u);
+	unload(n);
+	for (n = 1; n < KNOWN; n++)
+		if (known_parents[n] == up && known[n].loaded)
+			unload(n);
+}
+
+static void do_verb(u32 verb, bool about_parents)
+{
+	struct dxc_branch_rest rest = { .next_known = next_known, .tail = DXC_NO_CHUNK };
+	struct dxc_branch made;
+	u32 n = 1 + verb % 3, i;
+
+	switch (verb / 3) {
+	case 0:
+		commit_known(n, &rest);
+		break;
+	case 1:
+		if (!answer(dxc_branch_abort(&vol, known[n].id, &rest)))
+			unload(n);
+		break;
+	case 2:
+		answer(dxc_branch_rename(&vol, known[n].id, "renamed"));
+		answer(dxc_branch_create(&vol, known[n].id, "made", 1, 0,
+					 known[n].layer.log.seq, &made));
+		break;
+	default:
+		answer(dxc_branch_recover(&vol, &rest));
+	}
+	for (i = 1; i < KNOWN; i++) {
+		bool gone = dxc_branch_still(&vol, known[i].id,
+					     known[known_parents[i]].id) == -ESTALE;
+
+		if (!known[i].loaded)
+			continue;
+		/* Nobody goes for what was said of his parent. */
+		MUST(!gone || !about_parents);
+		if (gone)
+			unload(i);
+	}
+}
+
+static void lie_to_known(u32 n, u32 verb)
+{
+	struct dxc_space space;
+	bool about_parents;
+	u32 i;
+
+	snprintf(what, sizeof(what), "lie %u, verb %u", n, verb);
+	if (!MUST(!dxc_volume_open(&vol, base, size, NULL)) ||
+	    !MUST(!dxc_space_init(&space, &vol)))
+		return;
+	if (load_known(&space)) {
+		about_parents = tell_lie(n);
+		do_verb(verb, about_parents);
+		for (i = 0; i < KNOWN; i++) {
+			if (!known[i].loaded)
+				continue;
+			walk_view(&known[i].layer);
+			if (!has_child(i))
+				write_to(&known[i].layer);
+			walk_view(&known[i].layer);
+		}
+	}
+	if (known[MAIN].loaded)
+		unload(MAIN);
+	dxc_space_exit(&space);
+}
+
 /* What was not sound is made so: the base's data is never damaged. */
 static void restore(const struct dxc_volume *was)
 {
@@ -434,6 +615,16 @@ int main(int argc, char **argv)
 	}
 	CHECK_EQ(counts.unloadable, 0);
 	tap_end("what a kernel that is gone left half done is finished");
+
+	for (n = 0; n < LIES * VERBS && !broken; n++) {
+		alarm(LIMIT);
+		lie_to_known(n / VERBS, n % VERBS);
+		alarm(0);
+		restore(&was);
+		if (broken)
+			printf("# after %s\n", what);
+	}
+	tap_end("what entries say of branches that are loaded decides nothing about them");
 
 	plan = mutate_plan_new(sound, size);
 	total = mutate_count(plan);
