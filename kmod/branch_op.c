@@ -25,6 +25,7 @@ struct op {
 	struct super_block *sb;
 	struct daxfs_sb_info *sbi;
 	struct daxfs_volume *vol;
+	const struct daxfs_caller *caller;
 	struct daxfs_branch_op *arg;
 	struct daxfs_stale stale;
 	struct dxc_chunk_list chunks;	/* what known_chunks() returned last */
@@ -129,6 +130,37 @@ static int refuse_stray(struct op *op, const struct daxfs_loaded_branch *branch)
 		      branch->name, branch->parent ? branch->parent->name : "the base");
 }
 
+/* ---- who may ---- */
+
+static int say_whose(struct op *op, int err, const char *name)
+{
+	if (err == -EPERM)
+		return refuse(op, err, "the root directory of branch %s is another user's", name);
+	return explain(op, err, name);
+}
+
+/* A host's name, for who may know it. */
+static const char *host_for(const struct op *op, const char *host)
+{
+	return op->caller->is_admin ? host : "another host";
+}
+
+static int permit(struct op *op, const struct dxc_branch *br)
+{
+	return say_whose(op, daxfs_caller_may(op->vol, op->caller, br->id), br->name);
+}
+
+/* All that lies over a branch. */
+static noinline_for_stack int permit_discard(struct op *op, struct dxc_owner below)
+{
+	struct dxc_branch whose;
+	int err = daxfs_caller_may_discard(op->vol, op->caller, below, &whose);
+
+	return err ? say_whose(op, err, whose.name) : 0;
+}
+
+/* ---- branches in memory, and their leases ---- */
+
 static struct daxfs_loaded_branch *obtain(struct op *op, const struct dxc_branch *br,
 					  bool repair)
 {
@@ -173,7 +205,8 @@ static int hold_lease(struct op *op, const struct dxc_branch *br, bool *taken)
 	if (err == -EAGAIN)
 		err = -EBUSY;
 	if (err == -EBUSY)
-		return refuse(op, err, "branch %s is being written by %s", br->name, host);
+		return refuse(op, err, "branch %s is being written by %s", br->name,
+			      host_for(op, host));
 	if (err)
 		return explain(op, err, br->name);
 	*taken = true;
@@ -361,6 +394,8 @@ static int create(struct op *op)
 	if (!dxc_branch_name_is_legal(op->arg->bo_name))
 		return explain(op, -EINVAL, op->arg->bo_name);
 	err = find(op, op->arg->bo_other, &br);
+	if (!err)
+		err = permit(op, &br);
 	if (err)
 		return err;
 	err = refuse_stray(op, daxfs_branch_in_memory(op->vol, br.id));
@@ -394,6 +429,8 @@ static int switch_to(struct op *op)
 	int err;
 
 	err = find(op, op->arg->bo_name, &br);
+	if (!err)
+		err = permit(op, &br);
 	if (err)
 		return err;
 	op->arg->bo_id = dxc_id_word(br.id);
@@ -591,7 +628,8 @@ static void compact_parent(struct op *op, struct daxfs_loaded_branch *parent)
 }
 
 /* *up: what it was committed to. */
-static int commit_one(struct op *op, const struct dxc_branch *br, struct dxc_owner *up)
+static noinline_for_stack int commit_one(struct op *op, const struct dxc_branch *br,
+					 struct dxc_owner *up)
 {
 	struct daxfs_loaded_branch *parent, *child;
 	bool taken;
@@ -645,11 +683,15 @@ static int commit_one(struct op *op, const struct dxc_branch *br, struct dxc_own
 static int commit(struct op *op)
 {
 	bool to_root = op->arg->bo_flags & DAXFS_BRANCH_TO_ROOT;
+	struct dxc_owner main_id = { DAXFS_MAIN_BRANCH, 1 };
 	struct dxc_branch br;
 	struct dxc_owner up = {};
 	int err;
 
 	err = find(op, op->arg->bo_name, &br);
+	/* Before anything is done: a parent has the owner of what is committed to it. */
+	if (!err && br.id.branch != DAXFS_MAIN_BRANCH)
+		err = permit_discard(op, to_root ? main_id : br.parent);
 	if (err)
 		return err;
 	for (;;) {
@@ -709,6 +751,11 @@ static int abort_branch(struct op *op)
 		return err;
 	if (br.id.branch == DAXFS_MAIN_BRANCH)
 		return refuse(op, -EPERM, "main cannot be aborted");
+	err = permit(op, &br);
+	if (!err)
+		err = permit_discard(op, br.id);
+	if (err)
+		return err;
 	err = hold_lease(op, &br, &taken);
 	if (err)
 		return err;
@@ -740,6 +787,8 @@ static int rename_branch(struct op *op)
 	int err;
 
 	err = find(op, op->arg->bo_name, &br);
+	if (!err)
+		err = permit(op, &br);
 	if (err)
 		return err;
 	op->arg->bo_id = dxc_id_word(br.id);
@@ -817,7 +866,7 @@ static int run_locked(struct op *op, unsigned int cmd)
 		return refuse(op, -EAGAIN, "the mount slot was taken by another kernel; try again");
 	err = daxfs_volume_lock(op->sbi, host, &recover);
 	if (err == -EBUSY)
-		return refuse(op, err, "the branches are being changed by %s", host);
+		return refuse(op, err, "the branches are being changed by %s", host_for(op, host));
 	if (err)
 		return err;
 	if (recover || !op->vol->recovered)
@@ -875,11 +924,12 @@ static int run_once(struct op *op, unsigned int cmd)
 	return err;
 }
 
-int daxfs_branch_op(struct super_block *sb, unsigned int cmd, struct daxfs_branch_op *arg)
+int daxfs_branch_op(struct super_block *sb, unsigned int cmd, const struct daxfs_caller *caller,
+		    struct daxfs_branch_op *arg)
 {
 	struct daxfs_sb_info *sbi = DAXFS_SB(sb);
 	struct daxfs_volume *vol = sbi->volume;
-	struct op op = { .sb = sb, .sbi = sbi, .vol = vol, .arg = arg,
+	struct op op = { .sb = sb, .sbi = sbi, .vol = vol, .caller = caller, .arg = arg,
 			 .stale = { .vol = vol, .ours = sbi } };
 	unsigned long end = jiffies + PIN_PATIENCE;
 	int err;

@@ -386,8 +386,27 @@ void daxfs_branch_module_exit(void);
 /* ro to rw and back: takes or drops the lease. Says why not in fc's log. */
 int daxfs_branch_set_writable(struct super_block *sb, struct fs_context *fc, bool writable);
 
-/* See enum in include/daxfs/ioctl.h; cmd is the DAXFS_IOC_BRANCH_* number. bo_reason is filled in. */
-int daxfs_branch_op(struct super_block *sb, unsigned int cmd, struct daxfs_branch_op *op);
+/* owner.c: in whose name a branch operation is done. */
+struct daxfs_caller {
+	struct mnt_idmap *idmap;	/* of the mount that he came by */
+	struct user_namespace *ns;	/* of the super block */
+	bool is_admin;			/* may do it to any branch */
+};
+
+/* The one who has opened file, and is current. */
+void daxfs_caller_init(struct daxfs_caller *caller, struct file *file);
+/*
+ * May physical addresses and names of other hosts be shown, as in /proc/iomem: to
+ * whoever has opened file, or if that is NULL to current?
+ */
+bool daxfs_shows_places(const struct file *file);
+
+/*
+ * See enum in include/daxfs/ioctl.h; cmd is the DAXFS_IOC_BRANCH_* number. bo_reason
+ * is filled in. That the caller may change what the super block shows is known.
+ */
+int daxfs_branch_op(struct super_block *sb, unsigned int cmd, const struct daxfs_caller *caller,
+		    struct daxfs_branch_op *op);
 
 /*
  * slot.c: an operation has ended with err. Is it to be tried again, as space was

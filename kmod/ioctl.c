@@ -25,7 +25,7 @@ static void fill_info(struct daxfs_sb_info *sbi, struct daxfs_volume_info *info)
 	info->dv_data_blocks = core->data_blocks;
 	info->dv_block_size = DAXFS_BLOCK_SIZE;
 	info->dv_backing = vol->backing->kind;
-	if (vol->backing->kind == DAXFS_BACKING_PHYS)
+	if (vol->backing->kind == DAXFS_BACKING_PHYS && daxfs_shows_places(NULL))
 		info->dv_phys = vol->backing->phys;
 	info->dv_incompat = core->incompat;
 	info->dv_ro_compat = core->ro_compat;
@@ -76,18 +76,25 @@ static long volume_info(struct inode *root, void __user *arg)
 
 /* ---- branches ---- */
 
-static bool may_change_branches(struct file *file)
+/*
+ * Not mnt_want_write_file(): a super block that is read-only because it was made
+ * for another branch may do all of it. Of others daxfs_branch_op() knows, which lets
+ * one that was mounted read-only be switched.
+ */
+static bool mount_allows(struct file *file, const struct daxfs_caller *caller, bool writes)
 {
-	struct inode *root = file_inode(file);
+	const struct daxfs_sb_info *sbi = DAXFS_SB(file_inode(file)->i_sb);
 
-	return ns_capable(root->i_sb->s_user_ns, CAP_SYS_ADMIN) ||
-		inode_owner_or_capable(file_mnt_idmap(file), root);
+	return !(file->f_path.mnt->mnt_flags & MNT_READONLY) ||
+		(!writes && caller->is_admin && !READ_ONCE(sbi->home_rw));
 }
 
-static long branch_op(struct file *file, unsigned int nr, void __user *arg)
+static noinline_for_stack long branch_op(struct file *file, unsigned int nr, void __user *arg)
 {
-	struct super_block *sb = file_inode(file)->i_sb;
+	struct inode *root = file_inode(file);
+	struct super_block *sb = root->i_sb;
 	struct daxfs_branch_op op = {};
+	struct daxfs_caller caller;
 	/* Switching changes what is seen, not what there is. */
 	bool writes = nr != _IOC_NR(DAXFS_IOC_BRANCH_SWITCH);
 	u32 flags = 0, size;
@@ -102,19 +109,16 @@ static long branch_op(struct file *file, unsigned int nr, void __user *arg)
 		flags = DAXFS_BRANCH_TO_ROOT;
 	if (op.bo_flags & ~flags || op.bo_reserved0)
 		return -EINVAL;
-	if (!may_change_branches(file))
+	daxfs_caller_init(&caller, file);
+	if (!caller.is_admin && !inode_owner_or_capable(caller.idmap, root))
 		return -EPERM;
-	/*
-	 * Not mnt_want_write_file(): a super block that is read-only because it was
-	 * made for another branch may do all of it. Of others daxfs_branch_op() knows.
-	 */
-	if (writes && file->f_path.mnt->mnt_flags & MNT_READONLY) {
+	if (!mount_allows(file, &caller, writes)) {
 		strscpy(op.bo_reason, "this mount is read-only", sizeof(op.bo_reason));
 		err = -EROFS;
 	} else {
 		/* It logs times of the branch that is left, which waits while that is frozen. */
 		sb_start_write(sb);
-		err = daxfs_branch_op(sb, nr, &op);
+		err = daxfs_branch_op(sb, nr, &caller, &op);
 		sb_end_write(sb);
 	}
 	op.bo_size = size;
@@ -255,12 +259,13 @@ static void describe(struct daxfs_sb_info *sbi, const struct dxc_branch *br,
 		info->di_flags |= DAXFS_BRANCH_SHOWN;
 	if (t->has_child && t->generation == br->id.generation)
 		info->di_flags |= DAXFS_BRANCH_FROZEN;
-	if (read_writer(vol, br->lease, &mt)) {
+	mt.host[0] = 0;
+	if (read_writer(vol, br->lease, &mt))
 		info->di_flags |= DAXFS_BRANCH_WRITTEN;
+	else if (t->mount && dxc_mount_read(&vol->core, t->mount - 1, &mt))
+		mt.host[0] = 0;
+	if (daxfs_shows_places(NULL))
 		strscpy(info->di_host, mt.host, sizeof(info->di_host));
-	} else if (t->mount && !dxc_mount_read(&vol->core, t->mount - 1, &mt)) {
-		strscpy(info->di_host, mt.host, sizeof(info->di_host));
-	}
 }
 
 /* As many as fit into a page and into room, from list->dl_next on. */

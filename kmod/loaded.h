@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What view.c, slot.c, branch.c, stale.c and branch_op.c tell each other, and those who
+ * What view.c, slot.c, branch.c, stale.c, owner.c and branch_op.c tell each other, and those who
  * look at all super blocks (super.c, flush.c); the rest of the module needs only
  * daxfs.h. Locks are described there.
  */
@@ -168,6 +168,15 @@ int daxfs_branch_reload(struct daxfs_volume *vol, struct daxfs_loaded_branch *br
 int daxfs_branch_make_current(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch);
 /* The same, and makes sbi, which shows the branch, its writer. */
 int daxfs_branch_take_over(struct daxfs_sb_info *sbi);
+
+/* ---- owner.c: under ops_lock and the volume lock, tree not held, inside the backing ---- */
+
+/* 0, or -EPERM; -ENOMEM, -EINTR. */
+int daxfs_caller_may(struct daxfs_volume *vol, const struct daxfs_caller *caller,
+		     struct dxc_owner id);
+/* The same of all branches that lie over one. Then *whose is the first that he may not. */
+int daxfs_caller_may_discard(struct daxfs_volume *vol, const struct daxfs_caller *caller,
+			     struct dxc_owner below, struct dxc_branch *whose);
 
 /* ---- notice.c ---- */
 

@@ -315,8 +315,8 @@ static int daxfs_show_options(struct seq_file *m, struct dentry *root)
 	char name[DAXFS_BRANCH_NAME_SIZE];
 
 	if (backing->kind == DAXFS_BACKING_PHYS)
-		seq_printf(m, ",phys=%#llx,size=%#llx", (u64)backing->phys,
-			   backing->size);
+		seq_printf(m, ",phys=%#llx,size=%#llx",
+			   daxfs_shows_places(m->file) ? (u64)backing->phys : 0, backing->size);
 	if (daxfs_has_branches(vol)) {
 		branch_name(root->d_sb, name);
 		seq_show_option(m, "branch", name);

@@ -31,7 +31,7 @@ struct daxfs_volume_info {
 	__u64 dv_data_blocks;	/* of the base */
 	__u32 dv_block_size;	/* bytes */
 	__u32 dv_backing;	/* enum daxfs_backing_kind */
-	__u64 dv_phys;		/* physical address, 0 unless DAXFS_BACKING_PHYS */
+	__u64 dv_phys;		/* physical address; 0: no DAXFS_BACKING_PHYS, or not for the caller */
 	__u32 dv_incompat;	/* feature words of the superblock */
 	__u32 dv_ro_compat;
 	__u32 dv_compat;
@@ -66,7 +66,7 @@ struct daxfs_branch_info {
 	__u32 di_mounts;	/* live mounts that show it, in all kernels */
 	__u32 di_uid;		/* who made it, as the caller's user namespace names him */
 	__u32 di_reserved0;	/* 0 */
-	char  di_host[32];	/* host of the writer, or of one of the mounts; NUL terminated */
+	char  di_host[32];	/* host of the writer, or of one of the mounts; NUL terminated, "": not for the caller */
 };
 _Static_assert(sizeof(struct daxfs_branch_info) == 216, "daxfs_branch_info has changed size");
 
@@ -98,9 +98,12 @@ _Static_assert(sizeof(struct daxfs_branch_list) == 32, "daxfs_branch_list has ch
  * ABORT	discards bo_name ("": likewise) and its descendants
  * RENAME	bo_name is called bo_other
  *
- * For holders of CAP_SYS_ADMIN and the owner of the mount's root. After an
- * error bo_reason may say more: EINVAL (name), EEXIST, ENOENT, ENOSPC, EBUSY,
- * EROFS (an image without branches; a read-only mount), EPERM (main), ESTALE.
+ * For holders of CAP_SYS_ADMIN, and for the owner of the mount's root directory
+ * if the root directory of each of these branches is his, too: the parent of CREATE;
+ * bo_name of SWITCH, COMMIT, ABORT and RENAME; all branches that COMMIT and ABORT
+ * discard. After an error bo_reason may say more: EINVAL (name), EEXIST, ENOENT,
+ * ENOSPC, EBUSY, EROFS (an image without branches; a read-only mount), EPERM
+ * (another's; main), ESTALE.
  */
 struct daxfs_branch_op {
 	__u32 bo_size;		/* in: sizeof; out: bytes the kernel filled in */
