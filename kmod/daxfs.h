@@ -213,7 +213,7 @@ struct daxfs_mount_options {
 	phys_addr_t phys;
 	u64 size;
 	struct dma_buf *dmabuf;		/* a reference */
-	struct daxfs_volume *volume;	/* of the mount that "volume" named; a reference */
+	u64 volume;			/* instance of the one that "volume" named; 0: none */
 	char *device;			/* with volume: what that mount was made from */
 	char *branch;			/* NULL: main */
 	bool has_phys;

@@ -84,7 +84,11 @@ static int take_dmabuf(struct fs_context *fc, const struct fs_parameter *param,
 
 static const struct super_operations daxfs_super_ops;
 
-/* volume: the volume of the mount that a file descriptor is of. */
+/*
+ * volume: the volume of the mount that a file descriptor is of. It is found again
+ * when something is mounted, for which a right is needed; whoever only says so
+ * keeps nothing in use.
+ */
 static int take_volume(struct fs_context *fc, struct daxfs_mount_options *opt, int fd)
 {
 	struct file *file = fget_raw(fd);
@@ -103,12 +107,9 @@ static int take_volume(struct fs_context *fc, struct daxfs_mount_options *opt, i
 		fput(file);
 		return -ENOMEM;
 	}
-	if (opt->volume)
-		daxfs_volume_put(opt->volume);
 	kfree(opt->device);
-	opt->volume = DAXFS_SB(sb)->volume;
+	opt->volume = DAXFS_SB(sb)->volume->instance;
 	opt->device = device;
-	kref_get(&opt->volume->ref);
 	fput(file);
 	return 0;
 }
@@ -646,8 +647,6 @@ static void daxfs_free_fc(struct fs_context *fc)
 		return;
 	if (opt->dmabuf)
 		dma_buf_put(opt->dmabuf);
-	if (opt->volume)
-		daxfs_volume_put(opt->volume);
 	kfree(opt->device);
 	kfree(opt->branch);
 	kfree(opt);

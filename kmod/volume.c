@@ -21,6 +21,8 @@ static bool volume_is(const struct daxfs_volume *vol, struct fs_context *fc,
 	const struct daxfs_backing *backing = vol->backing;
 	int id;
 
+	if (opt->volume)
+		return vol->instance == opt->volume;
 	if (opt->dmabuf)
 		return backing->dmabuf == opt->dmabuf;
 	if (opt->has_phys)
@@ -112,12 +114,7 @@ struct daxfs_volume *daxfs_volume_get(struct fs_context *fc,
 	dev_t dev = 0;
 	int err;
 
-	if (opt->volume) {
-		/* The mount that was named may go, what it has does not. */
-		kref_get(&opt->volume->ref);
-		return opt->volume;
-	}
-	if (!opt->dmabuf && !opt->has_phys) {
+	if (!opt->volume && !opt->dmabuf && !opt->has_phys) {
 		err = lookup_bdev(fc->source, &dev);
 		if (err == -ENOTBLK) {
 			errorf(fc, "daxfs: %s is no block device; give phys=,size= or a dma-buf, or a pmem device",
@@ -141,6 +138,11 @@ struct daxfs_volume *daxfs_volume_get(struct fs_context *fc,
 			kref_get(&vol->ref);
 			goto out;
 		}
+	}
+	if (opt->volume) {
+		errorf(fc, "daxfs: volume: the mount that was named is gone");
+		vol = ERR_PTR(-ESTALE);
+		goto out;
 	}
 	vol = open_volume(fc, opt);
 	if (!IS_ERR(vol))
