@@ -10,6 +10,7 @@
 #include <linux/memremap.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
+#include <linux/security.h>
 #include <linux/slab.h>
 #include <linux/workqueue.h>
 #include "backing.h"
@@ -188,6 +189,15 @@ static int phys_check(struct fs_context *fc, phys_addr_t phys, u64 size)
 {
 	u64 unit = PAGES_PER_SUBSECTION << PAGE_SHIFT;
 	u64 end;
+	int err;
+
+	/* Whoever names any address reads and writes what is there, as in /dev/mem. */
+	err = security_locked_down(LOCKDOWN_DEV_MEM);
+	if (err) {
+		errorf(fc, "daxfs: phys=%#llx,size=%#llx: the kernel is locked down, which forbids access to physical memory",
+		       (u64)phys, size);
+		return err;
+	}
 
 	if (!size)
 		return invalf(fc, "daxfs: size=0: a region cannot be empty");
