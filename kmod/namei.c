@@ -435,20 +435,28 @@ static int daxfs_rmdir(struct inode *dir, struct dentry *dentry)
 
 /* The inodes of a rename, and what the record will say of them. */
 struct renaming {
+	struct mnt_idmap *idmap;
 	struct inode *old_dir, *new_dir, *inode, *target;
 	struct dxc_attr old_dir_attr, new_dir_attr, attr, target_attr, whiteout;
 };
 
 /* A character device 0,0 that stands for a name taken away, as overlayfs wants it. */
-static int make_whiteout(struct inode *dir, struct dxc_attr *attr, struct timespec64 now)
+static int make_whiteout(struct mnt_idmap *idmap, struct inode *dir, struct dxc_attr *attr,
+			 struct timespec64 now)
 {
+	kuid_t uid = mapped_fsuid(idmap, dir->i_sb->s_user_ns);
+	/* As inode_init_owner() does it. */
+	kgid_t gid = dir->i_mode & S_ISGID ? dir->i_gid :
+					     mapped_fsgid(idmap, dir->i_sb->s_user_ns);
+
+	/* The VFS asks for it where the new name is not there yet. */
+	if (!uid_valid(uid) || !gid_valid(gid))
+		return -EOVERFLOW;
 	memset(attr, 0, sizeof(*attr));
 	attr->mode = S_IFCHR | WHITEOUT_MODE;
 	attr->nlink = 1;
-	attr->uid = from_kuid(&init_user_ns, current_fsuid());
-	/* As inode_init_owner() does it. */
-	attr->gid = from_kgid(&init_user_ns, dir->i_mode & S_ISGID ? dir->i_gid :
-						     current_fsgid());
+	attr->uid = __kuid_val(uid);
+	attr->gid = __kgid_val(gid);
 	attr->atime = now.tv_sec;
 	attr->atime_nsec = now.tv_nsec;
 	daxfs_set_times(attr, now, true);
@@ -483,7 +491,7 @@ static int log_rename(struct dxc_layer *layer, struct renaming *rn, struct dentr
 		daxfs_set_times(&rn->target_attr, now, false);
 	}
 	if (flags & RENAME_WHITEOUT) {
-		err = make_whiteout(rn->old_dir, &rn->whiteout, now);
+		err = make_whiteout(rn->idmap, rn->old_dir, &rn->whiteout, now);
 		if (err)
 			return err;
 		core.whiteout = &rn->whiteout;
@@ -523,40 +531,31 @@ static int check_rename(struct dxc_layer *layer, struct renaming *rn, struct den
 				  f);
 }
 
-static int try_rename(struct inode *old_dir, struct dentry *old, struct inode *new_dir,
-		      struct dentry *new, unsigned int flags)
+static int try_rename(struct renaming *rn, struct dentry *old, struct dentry *new,
+		      unsigned int flags)
 {
-	struct renaming rn dxc_uninitialized;
-	struct inode *changed[5] = {};
+	struct inode *const changed[] = { rn->old_dir, rn->new_dir, rn->inode, rn->target, NULL };
 	struct dxc_finding f = {};
 	struct daxfs_hold hold;
 	struct dxc_layer *layer;
 	int err;
 
-	rn.old_dir = old_dir;
-	rn.new_dir = new_dir;
-	rn.inode = d_inode(old);
-	rn.target = d_inode(new);
-	changed[0] = old_dir;
-	changed[1] = new_dir;
-	changed[2] = rn.inode;
-	changed[3] = rn.target;
-	layer = daxfs_view_write(old_dir, &hold);
+	layer = daxfs_view_write(rn->old_dir, &hold);
 	if (IS_ERR(layer))
 		return PTR_ERR(layer);
-	err = check_rename(layer, &rn, old, new, flags, &f);
+	err = check_rename(layer, rn, old, new, flags, &f);
 	if (!err)
-		err = log_rename(layer, &rn, old, new, flags);
+		err = log_rename(layer, rn, old, new, flags);
 	if (!err) {
-		dir_done(old_dir, &rn.old_dir_attr);
-		if (new_dir != old_dir)
-			dir_done(new_dir, &rn.new_dir_attr);
-		daxfs_attr_done(rn.inode, &rn.attr, 0);
-		if (rn.target)
-			daxfs_attr_done(rn.target, &rn.target_attr, 0);
+		dir_done(rn->old_dir, &rn->old_dir_attr);
+		if (rn->new_dir != rn->old_dir)
+			dir_done(rn->new_dir, &rn->new_dir_attr);
+		daxfs_attr_done(rn->inode, &rn->attr, 0);
+		if (rn->target)
+			daxfs_attr_done(rn->target, &rn->target_attr, 0);
 	}
-	daxfs_view_write_end(old_dir->i_sb, &hold, changed);
-	daxfs_bad(daxfs_volume_of(old_dir), err, &f);
+	daxfs_view_write_end(rn->old_dir->i_sb, &hold, changed);
+	daxfs_bad(daxfs_volume_of(rn->old_dir), err, &f);
 	return err;
 }
 
@@ -564,6 +563,7 @@ static int daxfs_rename(struct mnt_idmap *idmap, struct inode *old_dir, struct d
 			struct inode *new_dir, struct dentry *new, unsigned int flags)
 {
 	struct daxfs_volume *vol = daxfs_volume_of(old_dir);
+	struct renaming *rn;
 	bool waited = false;
 	int err, id;
 
@@ -571,13 +571,26 @@ static int daxfs_rename(struct mnt_idmap *idmap, struct inode *old_dir, struct d
 		return -EINVAL;
 	if (new->d_name.len > DAXFS_NAME_MAX)
 		return -ENAMETOOLONG;
+	/* Too much for the stack, below which overlayfs may be. */
+	rn = kmalloc(sizeof(*rn), GFP_KERNEL);
+	if (!rn)
+		return -ENOMEM;
+	rn->idmap = idmap;
+	rn->old_dir = old_dir;
+	rn->new_dir = new_dir;
+	rn->inode = d_inode(old);
+	rn->target = d_inode(new);
 	id = daxfs_backing_enter(vol->backing);
-	if (id < 0)
-		return id;
+	if (id < 0) {
+		err = id;
+		goto free;
+	}
 	do {
-		err = try_rename(old_dir, old, new_dir, new, flags);
+		err = try_rename(rn, old, new, flags);
 	} while (daxfs_space_came(vol, err, &waited));
 	daxfs_backing_exit(vol->backing, id);
+free:
+	kfree(rn);
 	return err;
 }
 

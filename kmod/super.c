@@ -676,6 +676,7 @@ struct file_system_type daxfs_type = {
 	.init_fs_context = daxfs_init_fs_context,
 	.parameters = daxfs_parameters,
 	.kill_sb = daxfs_kill_sb,
+	.fs_flags = FS_ALLOW_IDMAP,
 };
 
 static int __init daxfs_init(void)
