@@ -222,6 +222,22 @@ static int count_space(struct super_block *sb, struct kstatfs *buf)
 	return 0;
 }
 
+/*
+ * A branch's own, as inode numbers are: of two branches they may be different files.
+ * The UUID of the super block is the image's, as that of subvolumes elsewhere.
+ */
+static __kernel_fsid_t fsid_of(const struct daxfs_sb_info *sbi)
+{
+	__kernel_fsid_t fsid = uuid_to_fsid((u8 *)sbi->volume->core.uuid);
+	u64 id = READ_ONCE(sbi->shown);
+
+	if (dxc_word_id(id).branch == DAXFS_MAIN_BRANCH)
+		return fsid;
+	fsid.val[0] ^= id >> 32;
+	fsid.val[1] ^= (u32)id;
+	return fsid;
+}
+
 static int daxfs_statfs(struct dentry *dentry, struct kstatfs *buf)
 {
 	const struct daxfs_volume *vol = DAXFS_SB(dentry->d_sb)->volume;
@@ -234,7 +250,7 @@ static int daxfs_statfs(struct dentry *dentry, struct kstatfs *buf)
 	buf->f_blocks = core->region.size / DAXFS_BLOCK_SIZE;
 	buf->f_files = core->inode_count;
 	buf->f_namelen = DAXFS_NAME_MAX;
-	buf->f_fsid = uuid_to_fsid((u8 *)core->uuid);
+	buf->f_fsid = fsid_of(DAXFS_SB(dentry->d_sb));
 	return daxfs_has_branches(vol) ? count_space(dentry->d_sb, buf) : 0;
 }
 
