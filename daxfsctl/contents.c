@@ -73,8 +73,8 @@ int contents_blocks(const struct contents *c, const struct dxc_file *file, u64 *
 	int err;
 
 	if (file->touched && S_ISREG(file->attr.mode))
-		return dxc_view_blocks(c->top, file->attr.ino, base_of(file),
-				       file->attr.size, units);
+		return dxc_view_blocks(c->top, file->attr.ino, base_of(file), 0,
+				       DXC_BLOCKS_MAX, units);
 	*units = file->attr.size / DAXFS_BLOCK_SIZE +
 		 !!(file->attr.size % DAXFS_BLOCK_SIZE);
 	*units *= DAXFS_BLOCK_SIZE >> 9;

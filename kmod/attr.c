@@ -209,8 +209,10 @@ static u64 count_base_blocks(struct inode *inode)
 	return bytes >> 9;
 }
 
+/* Then whatever gives the file blocks or takes them counts on, see daxfs_blocks_add(). */
 static u64 count_view_blocks(struct inode *inode)
 {
+	struct daxfs_inode_info *info = DAXFS_I(inode);
 	struct daxfs_volume *vol = daxfs_volume_of(inode);
 	struct daxfs_hold hold;
 	struct dxc_layer *layer;
@@ -221,11 +223,39 @@ static u64 count_view_blocks(struct inode *inode)
 	if (id < 0)
 		return 0;
 	layer = daxfs_view_read(inode->i_sb, &hold);
-	dxc_view_blocks(layer, inode->i_ino, daxfs_base_of(DAXFS_I(inode)), i_size_read(inode),
-			&units);
+	/* The lock that is held keeps the count as it is until it is noted. */
+	if (!dxc_view_blocks(layer, inode->i_ino, daxfs_base_of(info), 0, DXC_BLOCKS_MAX, &units))
+		WRITE_ONCE(info->blocks, units + 1);
 	daxfs_view_read_end(inode->i_sb, &hold);
 	daxfs_backing_exit(vol->backing, id);
 	return units;
+}
+
+u64 daxfs_blocks_units(struct dxc_layer *layer, struct inode *inode, u64 first, u64 end)
+{
+	struct daxfs_inode_info *info = DAXFS_I(inode);
+	u64 units = 0;
+
+	if (info->blocks && first < end &&
+	    dxc_view_blocks(layer, inode->i_ino, daxfs_base_of(info), first, end, &units))
+		daxfs_blocks_forget(inode);
+	return units;
+}
+
+void daxfs_blocks_add(struct inode *inode, s64 units)
+{
+	struct daxfs_inode_info *info = DAXFS_I(inode);
+
+	if (info->blocks)
+		WRITE_ONCE(info->blocks, info->blocks + units);
+}
+
+void daxfs_blocks_filled(struct inode *inode, const struct dxc_part *part, u64 count)
+{
+	if (part->ex.packed)
+		daxfs_blocks_forget(inode);
+	else if (!part->ex.data)
+		daxfs_blocks_add(inode, count << (PAGE_SHIFT - 9));
 }
 
 int daxfs_getattr(struct mnt_idmap *idmap, const struct path *path,
@@ -244,12 +274,18 @@ int daxfs_getattr(struct mnt_idmap *idmap, const struct path *path,
 	if (daxfs_has_branches(daxfs_volume_of(inode)))
 		stat->dev = READ_ONCE(DAXFS_SB(inode->i_sb)->dev);
 	if (unlikely(daxfs_is(info, DAXFS_I_TOUCHED)) && S_ISREG(inode->i_mode)) {
-		stat->blocks = count_view_blocks(inode);
+		blocks = READ_ONCE(info->blocks);
+		stat->blocks = blocks ? blocks - 1 : count_view_blocks(inode);
 	} else if (info->core.flags & DAXFS_IN_PACKED && !daxfs_is(info, DAXFS_I_NEW)) {
 		stat->blocks = DIV_ROUND_UP_ULL(info->core.size, 512);
 	} else if (info->core.flags & DAXFS_IN_EXTENTS && !daxfs_is(info, DAXFS_I_NEW)) {
 		blocks = READ_ONCE(info->blocks);
-		stat->blocks = blocks ? blocks - 1 : count_base_blocks(inode);
+		if (blocks)
+			stat->blocks = blocks - 1;
+		else
+			/* A branch may be about to change it. */
+			stat->blocks = daxfs_has_branches(daxfs_volume_of(inode)) ?
+				       count_view_blocks(inode) : count_base_blocks(inode);
 	}
 	return 0;
 }
@@ -289,21 +325,30 @@ static int log_attr(struct mnt_idmap *idmap, struct inode *inode, struct iattr *
 		    struct dxc_layer *layer, struct dxc_finding *f)
 {
 	struct daxfs_inode_info *info = DAXFS_I(inode);
-	bool resize = iattr->ia_valid & ATTR_SIZE && iattr->ia_size != i_size_read(inode);
+	bool resize = iattr->ia_valid & ATTR_SIZE;
 	struct dxc_attr attr;
 	struct saved old;
+	u64 units = 0;
 	int err;
 
 	save(inode, &old);
 	setattr_copy(idmap, inode, iattr);
 	daxfs_attr_of(inode, &attr);
-	if (resize)
+	/* What a file that becomes longer was given before behind its end stays. */
+	if (resize && iattr->ia_size <= attr.size)
+		units = daxfs_blocks_units(layer, inode,
+					   daxfs_block_end(iattr->ia_size) >> PAGE_SHIFT,
+					   DXC_BLOCKS_MAX);
+	if (resize && iattr->ia_size != attr.size)
 		err = dxc_op_resize(layer, &attr, daxfs_base_of(info), iattr->ia_size, f);
+	else if (resize)
+		err = dxc_op_trim(layer, &attr, daxfs_base_of(info), f);
 	else
 		err = dxc_op_setattr(layer, &attr);
 	if (err) {
 		restore(inode, &old);
 	} else {
+		daxfs_blocks_add(inode, -units);
 		/* In this order, see daxfs_done_writing(). */
 		daxfs_set(info, DAXFS_I_TOUCHED);
 		i_size_write(inode, attr.size);

@@ -184,6 +184,7 @@ int daxfs_own_block(struct dxc_layer *layer, struct inode *inode, loff_t pos, dx
 		dxc_blocks_give_back(layer, *off, 1);
 		return err;
 	}
+	daxfs_blocks_filled(inode, &part, 1);
 	daxfs_attr_done(inode, &attr, 0);
 	*fresh = true;
 	return 0;

@@ -164,7 +164,7 @@ struct daxfs_sb_info {
 
 struct daxfs_inode_info {
 	struct dxc_inode core;		/* as read; does not change; not if DAXFS_I_NEW */
-	u64 blocks;			/* 512-byte units + 1; 0: not counted yet */
+	u64 blocks;			/* 512-byte units + 1; 0: not counted yet; by branch->lock */
 	unsigned long state;		/* DAXFS_I_*; changed by set_bit and friends of its masks */
 	dxc_ino parent;			/* directories; guarded by i_rwsem of the parent */
 	unsigned int life;		/* of the super block when it was read */
@@ -247,6 +247,12 @@ static inline void daxfs_view_changed(struct daxfs_sb_info *sbi)
 static inline struct daxfs_inode_info *DAXFS_I(struct inode *inode)
 {
 	return container_of(inode, struct daxfs_inode_info, vfs);
+}
+
+/* They will be counted anew. */
+static inline void daxfs_blocks_forget(struct inode *inode)
+{
+	WRITE_ONCE(DAXFS_I(inode)->blocks, 0);
 }
 
 static inline struct daxfs_volume *daxfs_volume_of(struct inode *inode)
@@ -448,6 +454,15 @@ void daxfs_attr_of(struct inode *inode, struct dxc_attr *attr);
 void daxfs_set_times(struct dxc_attr *attr, struct timespec64 now, bool mtime);
 /* After it: what the record said. */
 void daxfs_attr_done(struct inode *inode, const struct dxc_attr *attr, unsigned long states);
+/*
+ * What stat(2) says of blocks is counted once, and changed after that with what is
+ * done: under branch->lock for writing. Blocks [first, end) of the file; 0 where
+ * nobody has counted yet.
+ */
+u64 daxfs_blocks_units(struct dxc_layer *layer, struct inode *inode, u64 first, u64 end);
+void daxfs_blocks_add(struct inode *inode, s64 units);
+/* Blocks of its own came in the place of count blocks of what part was. */
+void daxfs_blocks_filled(struct inode *inode, const struct dxc_part *part, u64 count);
 /* Something was written in place: times go on, and are logged later. */
 void daxfs_touch(struct inode *inode);
 /* They are logged, or of no use any more. */

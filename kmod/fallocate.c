@@ -75,6 +75,7 @@ static int try_punch(struct inode *inode, u64 pos, u64 end)
 	struct dxc_layer *layer;
 	struct dxc_attr attr;
 	int err, i;
+	u64 units;
 
 	filemap_invalidate_lock(mapping);
 	/* Not private copies: those are lost with the end of the file only. */
@@ -90,10 +91,13 @@ static int try_punch(struct inode *inode, u64 pos, u64 end)
 	if (!err)
 		err = own_edge(layer, inode, end - tail, tail, &edges[1]);
 	if (!err && first < last) {
+		units = daxfs_blocks_units(layer, inode, first, last);
 		daxfs_attr_after(inode, &attr, 0);
 		err = dxc_op_punch(layer, &attr, first, last - first);
-		if (!err)
+		if (!err) {
+			daxfs_blocks_add(inode, -units);
 			daxfs_done_writing(inode, &attr);
+		}
 	}
 	for (i = 0; i < 2 && !err; i++) {
 		if (edges[i].off)
@@ -241,6 +245,7 @@ static int give_blocks(struct allocation *al, struct dxc_layer *layer, u64 block
 		dxc_blocks_give_back(layer, off, *got);
 		return err;
 	}
+	daxfs_blocks_filled(al->inode, part, *got);
 	daxfs_attr_done(al->inode, &attr, 0);
 	return 0;
 }
@@ -344,8 +349,10 @@ static int undo_some(struct inode *inode, u64 *at, u64 end, void *buf)
 		daxfs_attr_of(inode, &attr);
 		if (n)
 			err = dxc_op_punch(layer, &attr, *at, n);
-		if (n && !err)
+		if (n && !err) {
+			daxfs_blocks_add(inode, -(s64)(n << (PAGE_SHIFT - 9)));
 			daxfs_attr_done(inode, &attr, 0);
+		}
 		/* A block that was stored to stays. */
 		*at += n < count ? n + 1 : n;
 		daxfs_view_replace_end(inode->i_sb, &hold, changed);

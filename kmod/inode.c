@@ -340,6 +340,7 @@ void daxfs_inode_refresh(struct inode *inode, struct dxc_layer *layer)
 	daxfs_set(info, (states_of(&file) & ~DAXFS_I_NEW) | DAXFS_I_TOUCHED |
 		  (S_ISDIR(inode->i_mode) ? DAXFS_I_NAMES : 0) | DAXFS_I_XATTRS);
 	take_attr(inode, &file.attr);
+	daxfs_blocks_forget(inode);
 	info->parent = file.attr.parent;
 	forget_all_cached_acls(inode);
 	inode_set_flags(inode, 0, S_NOSEC);

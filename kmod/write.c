@@ -180,6 +180,7 @@ static ssize_t write_new(struct writing *wr, struct dxc_layer *layer, size_t len
 		iov_iter_revert(wr->from, done);
 		return err;
 	}
+	daxfs_blocks_filled(wr->inode, part, used);
 	daxfs_done_writing(wr->inode, &attr);
 	return done;
 }
@@ -192,8 +193,11 @@ static int clean_end(struct inode *inode, struct dxc_layer *layer, bool *moved)
 
 	daxfs_attr_of(inode, &attr);
 	err = dxc_op_clean_end(layer, &attr, daxfs_base_of(DAXFS_I(inode)), moved, NULL);
-	if (*moved)
+	if (*moved) {
+		/* Of a packed file it counts for more now. */
+		daxfs_blocks_forget(inode);
 		daxfs_attr_done(inode, &attr, 0);
+	}
 	return err;
 }
 

@@ -366,6 +366,9 @@ int dxc_op_clean_end(struct dxc_layer *layer, const struct dxc_attr *attr,
  */
 int dxc_op_resize(struct dxc_layer *layer, struct dxc_attr *attr, const struct dxc_inode *base,
 		  u64 size, struct dxc_finding *f);
+/* The same to the size that it has: blocks behind its end are given back. */
+int dxc_op_trim(struct dxc_layer *layer, const struct dxc_attr *attr,
+		const struct dxc_inode *base, struct dxc_finding *f);
 
 /*
  * Blocks for a file, to be filled before dxc_op_map() puts them into it, or

@@ -376,6 +376,27 @@ int dxc_op_resize(struct dxc_layer *layer, struct dxc_attr *attr, const struct d
 	return 0;
 }
 
+int dxc_op_trim(struct dxc_layer *layer, const struct dxc_attr *attr,
+		const struct dxc_inode *base, struct dxc_finding *f)
+{
+	u64 end = (attr->size + DAXFS_BLOCK_SIZE - 1) / DAXFS_BLOCK_SIZE, first = 0, last = 0;
+	dxc_pos pos = end * DAXFS_BLOCK_SIZE;
+	struct dxc_part part;
+	int err;
+
+	while (pos / DAXFS_BLOCK_SIZE < DXC_BLOCKS_MAX) {
+		err = dxc_view_map(layer, attr->ino, base, pos, &part, f);
+		if (err)
+			return err;
+		if (part.ex.data) {
+			first = first ? first : pos / DAXFS_BLOCK_SIZE;
+			last = (part.ex.pos + part.ex.len) / DAXFS_BLOCK_SIZE;
+		}
+		pos = part.ex.pos + part.ex.len;
+	}
+	return last ? dxc_op_punch(layer, attr, first, last - first) : dxc_op_setattr(layer, attr);
+}
+
 int dxc_op_map(struct dxc_layer *layer, const struct dxc_attr *attr, u64 block, u64 count,
 	       dxc_off off)
 {

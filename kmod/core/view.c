@@ -362,22 +362,23 @@ int dxc_view_map(const struct dxc_layer *top, dxc_ino ino, const struct dxc_inod
 }
 
 int dxc_view_blocks(const struct dxc_layer *top, dxc_ino ino, const struct dxc_inode *base,
-		    u64 size, u64 *units)
+		    u64 first, u64 end, u64 *units)
 {
+	dxc_pos pos = first * DAXFS_BLOCK_SIZE;
 	struct dxc_part part;
-	dxc_pos pos = 0;
 	u32 n = 0;
 	int err;
 
-	(void)size;	/* blocks past the end may be there too */
 	*units = 0;
-	while (pos / DAXFS_BLOCK_SIZE < DXC_BLOCKS_MAX) {
+	while (pos / DAXFS_BLOCK_SIZE < end) {
 		err = dxc_view_map(top, ino, base, pos, &part, NULL);
 		if (err)
 			return err;
+		part.ex.len = min_t(u64, part.ex.pos + part.ex.len, end * DAXFS_BLOCK_SIZE) - pos;
+		part.ex.pos = pos;
 		if (part.ex.data)
 			*units += dxc_extent_units(&part.ex);
-		pos = part.ex.pos + part.ex.len;
+		pos += part.ex.len;
 		if (++n % 1024 == 0 && dxc_pause())
 			return -EINTR;
 	}

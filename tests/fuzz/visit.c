@@ -136,7 +136,7 @@ static void visit_file(struct visitor *vi)
 	u32 n;
 	int err;
 
-	err = dxc_view_blocks(vi->top, ino, base, vi->file.attr.size, &units);
+	err = dxc_view_blocks(vi->top, ino, base, 0, DXC_BLOCKS_MAX, &units);
 	if (err) {
 		failed(vi, err, ino);
 		return;

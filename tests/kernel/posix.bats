@@ -443,3 +443,149 @@ PY
 	START=pmem
 	is_clean
 }
+
+@test "preallocation: truncating to the size that a file has gives it back; any mode to the end of the range; unsharing makes blocks one's own" {
+	free() { stat -f -c %f .; }
+	printf x >file
+	before=$(free)
+	fallocate -n -o 1M -l 2M file
+	[ "$(stat -c %s:%b file)" = 1:$((8 + 4096)) ]
+	truncate -s 1 file
+	[ "$(stat -c %s:%b file)" = 1:8 ]
+	(($(free) + 8 >= before))
+	# Unshared, it takes space, and holds what it held.
+	before=$(free)
+	python3 - kept "$((0x40))" 0 40000 <<'PY'
+import ctypes, os, sys
+libc = ctypes.CDLL(None, use_errno=True)
+fd = os.open(sys.argv[1], os.O_RDWR)
+args = [ctypes.c_long(int(a)) for a in sys.argv[2:]]
+assert libc.fallocate(fd, *args) == 0, os.strerror(ctypes.get_errno())
+PY
+	(($(free) + 10 <= before))
+	cmp kept /tmp/base/kept
+	# Whatever another file system does of the following, this one does.
+	mkdir -p /tmp/other && mountpoint -q /tmp/other || mount -t tmpfs none /tmp/other
+	for dir in /tmp/other .; do
+		python3 - "$dir/far" <<'PY'
+import ctypes, errno, os, sys
+libc = ctypes.CDLL(None, use_errno=True)
+fd = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)
+os.write(fd, b"x")
+end = (1 << 63) - 1
+for mode in 3,:
+    for start in end - 0x7ff, end - 0x800, end - 0x1000, end - 0x1001, end - 0x100000, 0, 1:
+        for stop in end, end - 1, end - 0x7ff, end - 0xfff, end - 0x1000:
+            if start < stop:
+                done = libc.fallocate(fd, mode, ctypes.c_long(start), ctypes.c_long(stop - start))
+                print(mode, hex(start), hex(stop), done and errno.errorcode[ctypes.get_errno()], os.fstat(fd).st_size)
+PY
+	done >/tmp/far
+	umount /tmp/other
+	half=$(($(wc -l </tmp/far) / 2))
+	diff <(head -n "$half" /tmp/far) <(tail -n "$half" /tmp/far)
+}
+
+@test "st_blocks is counted on with what is done, and the same when it is counted anew" {
+	python3 - <<'PY'
+import ctypes, mmap, os
+libc = ctypes.CDLL(None, use_errno=True)
+def fallocate(fd, mode, pos, length):
+    assert libc.fallocate(fd, mode, ctypes.c_long(pos), ctypes.c_long(length)) == 0
+for name in "big", "base/1", "new":
+    def step(what, do):
+        fd = os.open(name, os.O_RDWR | os.O_CREAT)
+        os.fstat(fd)
+        do(fd)
+        counted = os.fstat(fd).st_blocks
+        os.close(fd)
+        with open("/proc/sys/vm/drop_caches", "w") as f:
+            f.write("2")
+        anew = os.stat(name).st_blocks
+        assert counted == anew, (name, what, counted, anew)
+    step("open", lambda fd: None)
+    step("write", lambda fd: os.pwrite(fd, b"y" * 10000, 5000))
+    step("far", lambda fd: os.pwrite(fd, b"y" * 5000, 9000000))
+    step("punch", lambda fd: fallocate(fd, 3, 6000, 20000))
+    step("punch hole", lambda fd: fallocate(fd, 3, 4000000, 6000000))
+    step("fill", lambda fd: fallocate(fd, 0, 3000, 100000))
+    step("zero", lambda fd: fallocate(fd, 0x10, 1000, 20000))
+    step("keep", lambda fd: fallocate(fd, 1, 20000000, 100000))
+    step("longer", lambda fd: os.ftruncate(fd, 20050000))
+    step("same", lambda fd: os.ftruncate(fd, 20050000))
+    step("shorter", lambda fd: os.ftruncate(fd, 7001))
+    def store(fd):
+        with mmap.mmap(fd, 4096) as m:
+            m[0] = 1
+    step("punch 0", lambda fd: fallocate(fd, 3, 0, 4096))
+    step("store", store)
+    step("empty", lambda fd: os.ftruncate(fd, 0))
+PY
+}
+
+@test "positions in a directory fit 31 bits, of names that were made too; reads that must not wait are done" {
+	mkdir made && touch made/{1..50} base/{made,more}
+	python3 - <<'PY'
+import ctypes, os
+libc = ctypes.CDLL(None, use_errno=True)
+libc.opendir.restype = libc.readdir.restype = ctypes.c_void_p
+libc.telldir.restype = ctypes.c_long
+libc.readdir.argtypes = libc.telldir.argtypes = libc.closedir.argtypes = [ctypes.c_void_p]
+libc.seekdir.argtypes = [ctypes.c_void_p, ctypes.c_long]
+def name(entry):
+    return ctypes.string_at(entry + 19)
+for path in b"made", b"base", b".":
+    d = libc.opendir(path)
+    seen = []
+    while True:
+        pos, entry = libc.telldir(d), libc.readdir(d)
+        assert pos < 1 << 31, (path, pos)
+        if not entry:
+            break
+        seen.append((pos, name(entry)))
+    assert sorted(n for _, n in seen) == sorted(os.listdir(path) + [b".", b".."]), seen
+    for pos, want in seen:
+        libc.seekdir(d, pos)
+        assert name(libc.readdir(d)) == want
+    libc.closedir(d)
+# Of a file that the branch has changed, and of one that it has not.
+for path in "base/2", "base/3":
+    if path == "base/3":
+        os.truncate(path, 8000)
+    with open(path, "rb") as f:
+        want = f.read()
+        buf = bytearray(len(want))
+        assert os.preadv(f.fileno(), [buf], 0, os.RWF_NOWAIT) == len(want) and buf == want, path
+PY
+}
+
+@test "fsync of a file of a read-only image is done; what is said to be available can be written" {
+	mkdaxfs -f -q -d /tmp/base -o /tmp/ro.img
+	memwrite "$DAXFS_PHYS_ADDR" /tmp/ro.img
+	mkdir -p /mnt/ro
+	mount -i -t daxfs -o "phys=$DAXFS_PHYS_ADDR,size=$DAXFS_PHYS_SIZE" none /mnt/ro
+	python3 - <<'PY'
+import errno, os
+for path in "/mnt/ro/kept", "/mnt/ro/base":
+    fd = os.open(path, os.O_RDONLY)
+    os.fsync(fd)
+    os.fdatasync(fd)
+    os.close(fd)
+with open("all", "wb", buffering=0) as f:
+    avail = os.statvfs(".").f_bavail * 4096
+    piece = b"a" * (1 << 20)
+    done = 0
+    try:
+        while done < avail:
+            done += f.write(piece[:avail - done])
+    except OSError as e:
+        assert e.errno == errno.ENOSPC
+    assert done == avail, (done, avail)
+    try:
+        while done < 2 * avail:
+            done += f.write(piece)
+    except OSError as e:
+        assert e.errno == errno.ENOSPC
+    assert done <= avail + avail // 100 + (1 << 20), (done, avail)
+PY
+}
