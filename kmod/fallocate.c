@@ -140,7 +140,8 @@ struct allocation {
 	struct file *file;
 	u64 pos, end;			/* bytes */
 	loff_t size;			/* of the file afterwards, at least */
-	bool zeroes;			/* contents, too: blocks that are not own are copied */
+	bool zeroes;			/* contents, too */
+	bool copies;			/* blocks that are not own get own ones */
 	struct filled *filled;
 	u32 count, room;
 };
@@ -157,8 +158,8 @@ static u64 last_block(const struct allocation *al)
 
 static bool has_what_it_needs(const struct allocation *al, const struct dxc_part *part)
 {
-	/* Blocks of the base are as good as own ones: nothing is lost by copying them later. */
-	return part->ex.data && (part->own || !al->zeroes);
+	/* If nothing is said blocks of the base will do: they are copied when they are written. */
+	return part->ex.data && (part->own || !al->copies);
 }
 
 /* Is there space for it now? What is missing by the end is found by fill_some(). */
@@ -389,7 +390,7 @@ static void undo(struct allocation *al)
 	kfree(buf);
 }
 
-/* Has everything that is to be zeroed blocks of its own? The branch may be another one now. */
+/* Has all of it blocks of its own? The branch may be another one now. */
 static int check_own(const struct allocation *al, struct dxc_layer *layer)
 {
 	const struct dxc_inode *base = daxfs_base_of(DAXFS_I(al->inode));
@@ -438,7 +439,7 @@ static int finish(const struct allocation *al)
 	layer = daxfs_view_write(al->inode, &hold);
 	if (IS_ERR(layer))
 		return PTR_ERR(layer);
-	if (al->zeroes)
+	if (al->copies)
 		err = check_own(al, layer);
 	if (!err && al->size > i_size_read(al->inode)) {
 		daxfs_attr_after(al->inode, &attr, al->size);
@@ -489,11 +490,13 @@ long daxfs_fallocate(struct file *file, int mode, loff_t pos, loff_t len)
 		.end = (u64)pos + len,
 		.size = mode & FALLOC_FL_KEEP_SIZE ? 0 : pos + len,
 		.zeroes = mode & FALLOC_FL_ZERO_RANGE,
+		.copies = mode & (FALLOC_FL_ZERO_RANGE | FALLOC_FL_UNSHARE_RANGE),
 	};
 	bool waited = false;
 	int err, id;
 
-	if (mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
+	if (mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE |
+		     FALLOC_FL_UNSHARE_RANGE))
 		return -EOPNOTSUPP;
 	id = daxfs_backing_enter(vol->backing);
 	if (id < 0)
