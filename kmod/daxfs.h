@@ -326,6 +326,8 @@ struct daxfs_hold {
  * the caller is inside the backing, and copies nothing to user memory.
  */
 struct dxc_layer *daxfs_view_read(struct super_block *sb, struct daxfs_hold *hold);
+/* The same, or NULL where it would have to wait. */
+struct dxc_layer *daxfs_view_try_read(struct super_block *sb, struct daxfs_hold *hold);
 void daxfs_view_read_end(struct super_block *sb, struct daxfs_hold *hold);
 
 /*

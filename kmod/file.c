@@ -114,7 +114,8 @@ static int read_base(struct inode *inode, loff_t *pos, struct iov_iter *to)
  * by truncating it, which i_rwsem keeps away, or with the branch, whose chunks
  * are not given out again before srcu is left.
  */
-static ssize_t read_view_part(struct inode *inode, loff_t pos, loff_t size, struct iov_iter *to)
+static ssize_t read_view_part(struct inode *inode, loff_t pos, loff_t size, bool nowait,
+			      struct iov_iter *to)
 {
 	struct daxfs_volume *vol = daxfs_volume_of(inode);
 	struct daxfs_inode_info *info = DAXFS_I(inode);
@@ -126,7 +127,10 @@ static ssize_t read_view_part(struct inode *inode, loff_t pos, loff_t size, stru
 	u64 stored;
 	int err;
 
-	layer = daxfs_view_read(inode->i_sb, &hold);
+	layer = nowait ? daxfs_view_try_read(inode->i_sb, &hold) :
+			 daxfs_view_read(inode->i_sb, &hold);
+	if (!layer)
+		return -EAGAIN;
 	err = daxfs_is_stale(inode) ? -ESTALE :
 		dxc_view_map(layer, inode->i_ino, daxfs_base_of(info), pos, &part, &f);
 	daxfs_view_read_end(inode->i_sb, &hold);
@@ -141,7 +145,7 @@ static ssize_t read_view_part(struct inode *inode, loff_t pos, loff_t size, stru
 			zero_out(len, to);
 }
 
-static int read_touched(struct inode *inode, loff_t *pos, struct iov_iter *to)
+static int read_touched(struct inode *inode, loff_t *pos, bool nowait, struct iov_iter *to)
 {
 	struct daxfs_volume *vol = daxfs_volume_of(inode);
 	ssize_t done = 0;
@@ -151,13 +155,18 @@ static int read_touched(struct inode *inode, loff_t *pos, struct iov_iter *to)
 	id = daxfs_backing_enter(vol->backing);
 	if (id < 0)
 		return id;
-	inode_lock_shared(inode);
+	if (!nowait) {
+		inode_lock_shared(inode);
+	} else if (!inode_trylock_shared(inode)) {
+		daxfs_backing_exit(vol->backing, id);
+		return -EAGAIN;
+	}
 	srcu = srcu_read_lock(&vol->srcu);
 	if (daxfs_is_stale(inode))
 		done = -ESTALE;
 	size = i_size_read(inode);
 	while (done >= 0 && iov_iter_count(to) && *pos < size) {
-		done = read_view_part(inode, *pos, size, to);
+		done = read_view_part(inode, *pos, size, nowait, to);
 		if (done > 0)
 			*pos += done;
 	}
@@ -175,7 +184,8 @@ ssize_t daxfs_read_iter(struct kiocb *iocb, struct iov_iter *to)
 
 	do {
 		if (unlikely(daxfs_is_stale_or(inode, ~0ul)))
-			err = read_touched(inode, &iocb->ki_pos, to);
+			err = read_touched(inode, &iocb->ki_pos, iocb->ki_flags & IOCB_NOWAIT,
+					   to);
 		else
 			err = read_base(inode, &iocb->ki_pos, to);
 	} while (err == -EFAULT && !(err = bring_in(to)));
@@ -189,6 +199,12 @@ static int daxfs_open(struct inode *inode, struct file *file)
 		return -EIO;
 	file->f_mode |= FMODE_CAN_ODIRECT | FMODE_NOWAIT;
 	return generic_file_open(inode, file);
+}
+
+/* Nothing was written that could be lost. */
+static int fsync_nothing(struct file *file, loff_t start, loff_t end, int datasync)
+{
+	return 0;
 }
 
 const struct inode_operations daxfs_file_iops = {
@@ -208,4 +224,5 @@ const struct file_operations daxfs_file_fops = {
 	.unlocked_ioctl = daxfs_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 	.get_unmapped_area = thp_get_unmapped_area,
+	.fsync = fsync_nothing,
 };

@@ -21,6 +21,21 @@ struct dxc_layer *daxfs_view_read(struct super_block *sb, struct daxfs_hold *hol
 	return &hold->branch->layer;
 }
 
+struct dxc_layer *daxfs_view_try_read(struct super_block *sb, struct daxfs_hold *hold)
+{
+	struct daxfs_sb_info *sbi = DAXFS_SB(sb);
+
+	if (!down_read_trylock(&sbi->volume->tree))
+		return NULL;
+	hold->branch = sbi->branch;
+	if (!down_read_trylock(&hold->branch->lock)) {
+		up_read(&sbi->volume->tree);
+		return NULL;
+	}
+	hold->nofs = memalloc_nofs_save();
+	return &hold->branch->layer;
+}
+
 void daxfs_view_read_end(struct super_block *sb, struct daxfs_hold *hold)
 {
 	memalloc_nofs_restore(hold->nofs);

@@ -422,6 +422,9 @@ static ssize_t daxfs_write_iter(struct kiocb *iocb, struct iov_iter *from)
 	};
 	ssize_t done;
 
+	/* It may always come to locks, and to space that others have to give up. */
+	if (iocb->ki_flags & IOCB_NOWAIT)
+		return -EAGAIN;
 	wr.id = daxfs_backing_enter(wr.vol->backing);
 	if (wr.id < 0)
 		return wr.id;
@@ -451,7 +454,8 @@ static int daxfs_branch_open(struct inode *inode, struct file *file)
 		return -EIO;
 	if (daxfs_is_stale(inode))
 		return -ESTALE;
-	file->f_mode |= FMODE_CAN_ODIRECT;
+	/* Reading can do without waiting. */
+	file->f_mode |= FMODE_CAN_ODIRECT | FMODE_NOWAIT;
 	return generic_file_open(inode, file);
 }
 
