@@ -129,6 +129,7 @@ static noinline int look_again(struct dentry *dentry, unsigned int flags, unsign
 {
 	struct inode *inode = d_inode_rcu(dentry), *dir;
 	struct dxc_dirent de dxc_uninitialized;
+	struct name_snapshot name;
 	struct daxfs_volume *vol;
 	struct dentry *above;
 	bool same;
@@ -149,8 +150,10 @@ static noinline int look_again(struct dentry *dentry, unsigned int flags, unsign
 		dput(above);
 		return id;
 	}
-	/* A name that moves meanwhile is one that this does not matter for. */
-	same = says_the_same(inode, look(dir, &dentry->d_name, &de, NULL), &de);
+	/* One that moves meanwhile is one that this does not matter for, but its bytes may be freed. */
+	take_dentry_name_snapshot(&name, dentry);
+	same = says_the_same(inode, look(dir, &name.name, &de, NULL), &de);
+	release_dentry_name_snapshot(&name);
 	daxfs_backing_exit(vol->backing, id);
 	dput(above);
 	if (same)
@@ -265,13 +268,31 @@ out:
 	return used ? used : err == -ENOENT ? 0 : err;
 }
 
-/* The position of an entry of a view is that of dxc_view_next() + 2. */
+/*
+ * Positions as programs are told them: those of dxc_view_next() + 2, but names that
+ * layers made come right behind those of the base, so that 31 bits are enough for as
+ * long as there are not more names.
+ */
+static loff_t told_pos(const struct dxc_inode *base, u64 pos)
+{
+	return (pos < DXC_COOKIE_FIRST ? pos :
+		pos - DXC_COOKIE_FIRST + (base ? base->count : 0)) + 2;
+}
+
+static u64 pos_told(const struct dxc_inode *base, loff_t told)
+{
+	u64 pos = told - 2, count = base ? base->count : 0;
+
+	return pos < count ? pos : pos - count + DXC_COOKIE_FIRST;
+}
+
 static int read_view(struct file *file, struct dir_context *ctx)
 {
+	const struct dxc_inode *base = daxfs_base_of(DAXFS_I(file_inode(file)));
 	void *buf = kmalloc(PAGE_SIZE, GFP_KERNEL);
+	u64 pos = pos_told(base, ctx->pos);
 	struct dxc_finding f = {};
 	struct collected *c;
-	u64 pos = ctx->pos - 2;
 	int got, used;
 
 	if (!buf)
@@ -279,11 +300,11 @@ static int read_view(struct file *file, struct dir_context *ctx)
 	while ((got = collect(file, &pos, buf, PAGE_SIZE, &f)) > 0) {
 		for (used = 0; used < got; used += ALIGN(sizeof(*c) + c->len, 8)) {
 			c = buf + used;
-			ctx->pos = c->pos + 2;
+			ctx->pos = told_pos(base, c->pos);
 			if (!dir_emit(ctx, c->name, c->len, c->ino, c->type))
 				goto out;
 		}
-		ctx->pos = pos + 2;
+		ctx->pos = told_pos(base, pos);
 	}
 	if (got < 0)
 		daxfs_bad(daxfs_volume_of(file_inode(file)), got, &f);

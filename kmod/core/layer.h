@@ -241,6 +241,9 @@ int dxc_view_inode(const struct dxc_layer *top, dxc_ino ino, struct dxc_file *fi
 int dxc_view_lookup(const struct dxc_layer *top, dxc_ino dir, const struct dxc_inode *base,
 		    const char *name, u32 len, struct dxc_dirent *de, struct dxc_finding *f);
 
+/* Positions in a directory of names that layers made; those of the base are below. */
+#define DXC_COOKIE_FIRST	0x100000000ull
+
 /*
  * The entry at the least position that is at least *pos; *pos becomes its
  * position, which no other entry of the directory has or will have. Positions
@@ -270,9 +273,9 @@ struct dxc_part {
  */
 int dxc_view_map(const struct dxc_layer *top, dxc_ino ino, const struct dxc_inode *base,
 		 dxc_pos pos, struct dxc_part *part, struct dxc_finding *f);
-/* 512-byte units that stat(2) reports. */
+/* 512-byte units, as stat(2) reports them, of blocks [first, end): all are [0, DXC_BLOCKS_MAX). */
 int dxc_view_blocks(const struct dxc_layer *top, dxc_ino ino, const struct dxc_inode *base,
-		    u64 size, u64 *units);
+		    u64 first, u64 end, u64 *units);
 
 /* The target, NUL terminated, into buf of attr->size + 1 bytes. */
 int dxc_view_symlink(const struct dxc_layer *top, const struct dxc_file *file, char *buf,

@@ -13,8 +13,6 @@
 #include "layer.h"
 
 #define DXC_NO_INDEX	0xffffffffu
-/* Positions in a directory of names that layers made; those of the base are below. */
-#define DXC_COOKIE_FIRST	0x100000000ull
 
 /* ---- blockmap.c: which blocks of a file are where ---- */
 
