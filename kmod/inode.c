@@ -323,15 +323,34 @@ void daxfs_inode_unmap(struct inode *inode)
 	filemap_invalidate_unlock(mapping);
 }
 
+/* Another owner of a program that runs, or ran, as its owner. */
+static bool changes_who_runs(const struct inode *inode, const struct dxc_attr *attr)
+{
+	return S_ISREG(inode->i_mode) && (inode->i_mode | attr->mode) & (S_ISUID | S_ISGID) &&
+		(__kuid_val(inode->i_uid) != attr->uid || __kgid_val(inode->i_gid) != attr->gid);
+}
+
 void daxfs_inode_refresh(struct inode *inode, struct dxc_layer *layer)
 {
 	struct daxfs_inode_info *info = DAXFS_I(inode);
 	struct dxc_file file dxc_uninitialized;
+	bool locked = false;
 
 	if (dxc_view_inode(layer, inode->i_ino, &file, NULL) ||
 	    (file.attr.mode ^ inode->i_mode) & S_IFMT) {
 		daxfs_set(info, DAXFS_I_STALE);
 		return;
+	}
+	/*
+	 * execve(2) reads mode and owner under i_rwsem, which comes before the locks
+	 * that are held. Where it is in use the file is found anew, by its name.
+	 */
+	if (changes_who_runs(inode, &file.attr)) {
+		locked = inode_trylock(inode);
+		if (!locked) {
+			daxfs_set(info, DAXFS_I_STALE);
+			return;
+		}
 	}
 	/*
 	 * First, see daxfs_done_writing(). Where no layer says anything any more, asking
@@ -345,4 +364,6 @@ void daxfs_inode_refresh(struct inode *inode, struct dxc_layer *layer)
 	forget_all_cached_acls(inode);
 	inode_set_flags(inode, 0, S_NOSEC);
 	daxfs_forget_times(inode);
+	if (locked)
+		inode_unlock(inode);
 }
