@@ -196,6 +196,15 @@ static int check_options(struct fs_context *fc, const struct daxfs_mount_options
 /* A number of inodes that nothing but space keeps from being made. */
 #define MANY_FILES BIT_ULL(40)
 
+/*
+ * Of what is free, what writing all of it would take of the log: a record for each
+ * piece, and room for that to be written anew. Chunks are not used to the last block.
+ */
+static u64 logs_take(const struct dxc_layer *layer, u64 blocks)
+{
+	return blocks / 1024 + 8 * layer->space->chunk_blocks;
+}
+
 /* What the branch that is shown could write. */
 static int count_space(struct super_block *sb, struct kstatfs *buf)
 {
@@ -203,6 +212,7 @@ static int count_space(struct super_block *sb, struct kstatfs *buf)
 	const struct dxc_volume *core = &vol->core;
 	const struct dxc_layer *layer;
 	struct daxfs_hold hold;
+	u64 logs;
 	int id;
 
 	buf->f_blocks = core->area[DAXFS_AREA_DELTA].length / DAXFS_BLOCK_SIZE +
@@ -214,10 +224,10 @@ static int count_space(struct super_block *sb, struct kstatfs *buf)
 		return id;
 	layer = daxfs_view_read(sb, &hold);
 	/* What others may still read is had by whoever runs out of space: he waits for them. */
-	buf->f_bfree = dxc_space_left(layer, true);
+	buf->f_bfree = min(dxc_space_left(layer, true), buf->f_blocks);
+	logs = logs_take(layer, buf->f_bfree);
 	daxfs_view_read_end(sb, &hold);
-	buf->f_bfree = min(buf->f_bfree, buf->f_blocks);
-	buf->f_bavail = buf->f_bfree;
+	buf->f_bavail = buf->f_bfree - min(buf->f_bfree, logs);
 	daxfs_backing_exit(vol->backing, id);
 	return 0;
 }
