@@ -493,9 +493,12 @@ static int change_mount(struct mount_job *job)
 	/* Of mount(8) all options come that shall hold, not only the changed ones. */
 	if (job->is_helper)
 		attr.attr_clr |= MOUNT_OPTSTR_ALL_ATTRIBUTES;
-	/* The kernel takes the access times as one choice. */
-	if (attr.attr_clr & MOUNT_ATTR__ATIME)
+	/* The kernel takes the access times as one choice, and daxfs has one. */
+	if (attr.attr_clr & MOUNT_ATTR__ATIME) {
 		attr.attr_clr |= MOUNT_ATTR__ATIME;
+		attr.attr_set &= ~(uint64_t)MOUNT_ATTR__ATIME;
+		attr.attr_set |= MOUNT_ATTR_NOATIME;
+	}
 	err = mount_context_pick(&ctx, job->dir);
 	if (!err)
 		err = apply_settings(job, &ctx);

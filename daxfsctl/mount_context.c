@@ -94,6 +94,8 @@ int mount_context_create(struct mount_context *ctx, uint64_t attributes)
 	err = settle(ctx, fsconfig(ctx->fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0));
 	if (err)
 		return err;
+	/* Whatever is asked for, times of access stay; so that is what is shown. */
+	attributes = (attributes & ~(uint64_t)MOUNT_ATTR__ATIME) | MOUNT_ATTR_NOATIME;
 	ctx->mount = fsmount(ctx->fs, FSMOUNT_CLOEXEC, (unsigned int)attributes);
 	return settle(ctx, ctx->mount);
 }

@@ -110,7 +110,7 @@ asked() {
 		set phys=0x100000000
 		set size=0x100000
 		create
-		mount with attributes 0x3
+		mount with attributes 0x13
 		move to $empty
 	END
 	faked mount.daxfs "$empty" -o remount,ro,nodev
@@ -119,7 +119,7 @@ asked() {
 		fsopen again
 		set ro
 		reconfigure
-		attributes of $empty: set 0x5, clear 0xff
+		attributes of $empty: set 0x15, clear 0xff
 	END
 }
 
@@ -174,14 +174,14 @@ asked() {
 		set phys=0x100000000
 		set size=0x100000
 		create
-		mount with attributes 0x0
+		mount with attributes 0x10
 		CREATE name=new other=x flags=1
 		fsopen daxfs
 		set source=none
 		set volume to a file
 		set branch=new
 		create
-		mount with attributes 0x0
+		mount with attributes 0x10
 		move to $empty
 	END
 }
@@ -195,7 +195,7 @@ asked() {
 		set volume to a file
 		set branch=new
 		create
-		mount with attributes 0x0
+		mount with attributes 0x10
 		move to $empty
 	END
 }
@@ -209,7 +209,7 @@ asked() {
 		set volume to a file
 		set branch=y
 		create
-		mount with attributes 0x0
+		mount with attributes 0x10
 		move to $empty
 	END
 	[[ ! $(faked daxfsctl branch mount y "$empty" --volume "$dir" --quiet) ]]
