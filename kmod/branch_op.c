@@ -11,217 +11,12 @@
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
-#include "loaded.h"
+#include "op.h"
 #include "backing/backing.h"
 
-/* How often to look whether a mount of this kernel that took a lease is the writer. */
-#define LEASE_TRIES	25
 /* For I/O to pages of a branch to be done, and how often to look. */
 #define PIN_PATIENCE	(5 * HZ)
 #define PIN_STEP	(HZ / 20)
-
-/* One operation under way. */
-struct op {
-	struct super_block *sb;
-	struct daxfs_sb_info *sbi;
-	struct daxfs_volume *vol;
-	const struct daxfs_caller *caller;
-	struct daxfs_branch_op *arg;
-	struct daxfs_stale stale;
-	struct dxc_chunk_list chunks;	/* what known_chunks() returned last */
-	bool pinned;			/* -EBUSY, but to be tried again for a while */
-	unsigned int nofs;
-};
-
-static __printf(3, 4) int refuse(struct op *op, int err, const char *fmt, ...)
-{
-	va_list args;
-
-	va_start(args, fmt);
-	vsnprintf(op->arg->bo_reason, sizeof(op->arg->bo_reason), fmt, args);
-	va_end(args);
-	return err;
-}
-
-/* What the core says, in words; the name is that of the branch it is about. */
-static int explain(struct op *op, int err, const char *name)
-{
-	switch (err) {
-	case 0:
-	case -EINTR:
-		return err;
-	case -ENOENT:
-		return refuse(op, err, "there is no branch %s", name);
-	case -ESTALE:
-		return refuse(op, err, "branch %s is gone", name);
-	case -EEXIST:
-		return refuse(op, err, "there is a branch %s already", name);
-	case -EINVAL:
-		return refuse(op, err, "'%s' is no name for a branch", name);
-	case -EUCLEAN:
-		return refuse(op, err, "branch %s is damaged: fsck says where", name);
-	case -ENOMEM:
-		return refuse(op, err, "out of memory");
-	}
-	return refuse(op, err, "branch %s: error %d", name, err);
-}
-
-static void lock_tree(struct op *op)
-{
-	down_write(&op->vol->tree);
-	op->nofs = memalloc_nofs_save();
-}
-
-static void unlock_tree(struct op *op)
-{
-	memalloc_nofs_restore(op->nofs);
-	up_write(&op->vol->tree);
-}
-
-/* One in memory of that name, which the region says something else of than is known. */
-static struct daxfs_loaded_branch *find_stray(struct op *op, const char *name)
-{
-	struct daxfs_loaded_branch *branch;
-
-	list_for_each_entry(branch, &op->vol->branches, list) {
-		if (branch->strays && !strcmp(branch->name, name))
-			return branch;
-	}
-	return NULL;
-}
-
-/* The branch that is called so; "": the one shown. What it lies on is as in memory. */
-static int find(struct op *op, const char *name, struct dxc_branch *br)
-{
-	const struct dxc_volume *core = &op->vol->core;
-	struct daxfs_loaded_branch *branch;
-	int err;
-
-	if (name[0]) {
-		branch = find_stray(op, name);
-		err = branch ? 0 : dxc_branch_find(core, name, br);
-		if (!branch && !err)
-			branch = daxfs_branch_in_memory(op->vol, br->id);
-	} else if (op->sbi->dead) {
-		return refuse(op, -ESTALE, "branch %s is discarded, switch to another one",
-			      op->sbi->lost);
-	} else {
-		branch = op->sbi->branch;
-		name = branch->name;
-		err = branch->strays ? 0 : dxc_branch_get(core, branch->layer.owner, br);
-	}
-	if (err)
-		return explain(op, err, name);
-	if (!branch)
-		return 0;
-	if (branch->strays)
-		daxfs_branch_recall(branch, br);
-	else if (branch->parent)
-		br->parent = branch->parent->layer.owner;
-	return 0;
-}
-
-/* -EUCLEAN when the branch strays: what would become of it, each kernel would see otherwise. */
-static int refuse_stray(struct op *op, const struct daxfs_loaded_branch *branch)
-{
-	if (!branch || !branch->strays)
-		return 0;
-	return refuse(op, -EUCLEAN, "the region does not say any longer that branch %s lies on %s: it can be discarded only",
-		      branch->name, branch->parent ? branch->parent->name : "the base");
-}
-
-/* ---- who may ---- */
-
-static int say_whose(struct op *op, int err, const char *name)
-{
-	if (err == -EPERM)
-		return refuse(op, err, "the root directory of branch %s is another user's", name);
-	return explain(op, err, name);
-}
-
-/* A host's name, for who may know it. */
-static const char *host_for(const struct op *op, const char *host)
-{
-	return op->caller->is_admin ? host : "another host";
-}
-
-static int permit(struct op *op, const struct dxc_branch *br)
-{
-	return say_whose(op, daxfs_caller_may(op->vol, op->caller, br->id), br->name);
-}
-
-/* All that lies over a branch. */
-static noinline_for_stack int permit_discard(struct op *op, struct dxc_owner below)
-{
-	struct dxc_branch whose;
-	int err = daxfs_caller_may_discard(op->vol, op->caller, below, &whose);
-
-	return err ? say_whose(op, err, whose.name) : 0;
-}
-
-/* ---- branches in memory, and their leases ---- */
-
-static struct daxfs_loaded_branch *obtain(struct op *op, const struct dxc_branch *br,
-					  bool repair)
-{
-	struct daxfs_loaded_branch *branch;
-	struct dxc_finding f = {};
-
-	branch = daxfs_branch_obtain(op->vol, br->id, repair, &f);
-	/* What a damaged log has lost cannot be committed, nor can others stand on it. */
-	if (!IS_ERR(branch) && repair && branch->layer.damaged) {
-		daxfs_branch_put(op->vol, branch);
-		branch = ERR_PTR(-EUCLEAN);
-		f.code = DXC_OK;
-	}
-	if (!IS_ERR(branch))
-		return branch;
-	if (f.code)
-		daxfs_bad(op->vol, PTR_ERR(branch), &f);
-	explain(op, PTR_ERR(branch), br->name);
-	return branch;
-}
-
-/*
- * Nobody elsewhere writes the branch until the lease is dropped; a super block
- * of this kernel that has it is not in the way. *taken: it has to be dropped.
- */
-static int hold_lease(struct op *op, const struct dxc_branch *br, bool *taken)
-{
-	struct daxfs_loaded_branch *branch = daxfs_branch_in_memory(op->vol, br->id);
-	char host[DAXFS_HOST_SIZE] = "";
-	int err = -EAGAIN, tries;
-
-	*taken = false;
-	for (tries = 0; tries < LEASE_TRIES; tries++) {
-		if (branch && READ_ONCE(branch->writer))
-			return 0;
-		err = daxfs_lease_take(op->sbi, br->id, host);
-		if (err != -EAGAIN)
-			break;
-		/* A mount that is about to become the writer. */
-		schedule_timeout_killable(1);
-	}
-	if (err == -EAGAIN)
-		err = -EBUSY;
-	if (err == -EBUSY)
-		return refuse(op, err, "branch %s is being written by %s", br->name,
-			      host_for(op, host));
-	if (err)
-		return explain(op, err, br->name);
-	*taken = true;
-	if (!branch)
-		return 0;
-	/* Whoever had it before may have written. */
-	lock_tree(op);
-	err = daxfs_branch_make_current(op->vol, branch);
-	unlock_tree(op);
-	if (err) {
-		daxfs_lease_drop(op->sbi, br->id);
-		*taken = false;
-	}
-	return explain(op, err, br->name);
-}
 
 /*
  * What was stored through mappings, and times that were not logged yet, belong
@@ -316,7 +111,7 @@ static void refreeze(struct op *op, struct daxfs_loaded_branch *branch, unsigned
 
 static int refuse_depth(struct op *op)
 {
-	return refuse(op, -EMLINK, "a branch has at most %u parents, main among them",
+	return daxfs_op_refuse(op, -EMLINK, "a branch has at most %u parents, main among them",
 		      DAXFS_BRANCH_DEPTH_MAX);
 }
 
@@ -332,7 +127,7 @@ static int create_over(struct op *op, struct daxfs_loaded_branch *parent, struct
 	if (!stay) {
 		branch = daxfs_branch_new();
 		if (!branch)
-			return explain(op, -ENOMEM, "");
+			return daxfs_op_explain(op, -ENOMEM, "");
 	}
 	/* The core counts what entries say. */
 	if (daxfs_branch_depth(parent) >= DAXFS_BRANCH_DEPTH_MAX) {
@@ -342,7 +137,7 @@ static int create_over(struct op *op, struct daxfs_loaded_branch *parent, struct
 	flush_branch(parent);
 	if (!stay && op->sbi->branch != parent)
 		flush_branch(op->sbi->branch);
-	lock_tree(op);
+	daxfs_op_lock_tree(op);
 	/* What I/O under way writes to a page would change the parent when it is frozen. */
 	op->pinned = daxfs_stale_pinned(&op->stale, parent);
 	err = op->pinned ? -EBUSY :
@@ -364,19 +159,19 @@ static int create_over(struct op *op, struct daxfs_loaded_branch *parent, struct
 			branch = NULL;
 		}
 	}
-	unlock_tree(op);
+	daxfs_op_unlock_tree(op);
 	kfree(branch);
 	daxfs_stale_settle(&op->stale);
 	if (op->pinned)
-		return refuse(op, err, "pages of branch %s are in use by I/O (such as O_DIRECT, io_uring, vmsplice)",
+		return daxfs_op_refuse(op, err, "pages of branch %s are in use by I/O (such as O_DIRECT, io_uring, vmsplice)",
 			      parent->name);
 	if (err == -ENOSPC)
-		return refuse(op, err, "the image has room for %u branches only",
+		return daxfs_op_refuse(op, err, "the image has room for %u branches only",
 			      op->vol->core.branch_count);
 	if (err == -EMLINK)
 		return refuse_depth(op);
 	if (err)
-		return explain(op, err, op->arg->bo_name);
+		return daxfs_op_explain(op, err, op->arg->bo_name);
 	daxfs_stale_mappings(&op->stale, parent);
 	if (!stay)
 		moved(op->sbi, left);
@@ -392,20 +187,20 @@ static int create(struct op *op)
 	int err;
 
 	if (!dxc_branch_name_is_legal(op->arg->bo_name))
-		return explain(op, -EINVAL, op->arg->bo_name);
-	err = find(op, op->arg->bo_other, &br);
+		return daxfs_op_explain(op, -EINVAL, op->arg->bo_name);
+	err = daxfs_op_find(op, op->arg->bo_other, &br);
 	if (!err)
-		err = permit(op, &br);
+		err = daxfs_op_permit(op, &br);
 	if (err)
 		return err;
-	err = refuse_stray(op, daxfs_branch_in_memory(op->vol, br.id));
+	err = daxfs_op_refuse_stray(op, daxfs_branch_in_memory(op->vol, br.id));
 	if (err)
 		return err;
 	id = br.id;
-	err = hold_lease(op, &br, &taken);
+	err = daxfs_op_hold_lease(op, &br, &taken);
 	if (err)
 		return err;
-	parent = obtain(op, &br, taken);
+	parent = daxfs_op_obtain(op, &br, taken);
 	err = PTR_ERR_OR_ZERO(parent);
 	if (!err) {
 		err = create_over(op, parent, &br);
@@ -428,9 +223,9 @@ static int switch_to(struct op *op)
 	struct dxc_branch br;
 	int err;
 
-	err = find(op, op->arg->bo_name, &br);
+	err = daxfs_op_find(op, op->arg->bo_name, &br);
 	if (!err)
-		err = permit(op, &br);
+		err = daxfs_op_permit(op, &br);
 	if (err)
 		return err;
 	op->arg->bo_id = dxc_id_word(br.id);
@@ -441,11 +236,11 @@ static int switch_to(struct op *op)
 	if (!sbi->dead && to == sbi->branch && !sbi->visiting)
 		return 0;
 	if (writes) {
-		err = hold_lease(op, &br, &taken);
+		err = daxfs_op_hold_lease(op, &br, &taken);
 		if (err)
 			return err;
 	}
-	to = obtain(op, &br, taken);
+	to = daxfs_op_obtain(op, &br, taken);
 	if (IS_ERR(to)) {
 		if (taken)
 			daxfs_lease_drop(sbi, br.id);
@@ -455,16 +250,16 @@ static int switch_to(struct op *op)
 		flush_branch(sbi->branch);
 		left = sbi->branch->layer.owner;
 	}
-	lock_tree(op);
+	daxfs_op_lock_tree(op);
 	daxfs_home_move(&op->stale, sbi, to);
 	err = taken ? daxfs_branch_take_over(sbi) : 0;
-	unlock_tree(op);
+	daxfs_op_unlock_tree(op);
 	daxfs_stale_settle(&op->stale);
 	daxfs_branch_put(op->vol, to);
 	moved(sbi, left);
 	if (err) {
 		daxfs_lease_drop(sbi, br.id);
-		return explain(op, err, br.name);
+		return daxfs_op_explain(op, err, br.name);
 	}
 	return 0;
 }
@@ -484,7 +279,7 @@ static int refuse_frozen(struct op *op, struct daxfs_loaded_branch *branch)
 		if (sbi != op->sbi && sbi->branch && !sbi->dead &&
 		    READ_ONCE(sbi->sb->s_writers.frozen) != SB_UNFROZEN &&
 		    daxfs_branch_common(sbi->branch, branch) == branch)
-			return refuse(op, -EBUSY, "branch %s is mounted and frozen (fsfreeze): thaw it first",
+			return daxfs_op_refuse(op, -EBUSY, "branch %s is mounted and frozen (fsfreeze): thaw it first",
 				      sbi->branch->name);
 	}
 	return 0;
@@ -545,7 +340,7 @@ static int refuse_children(struct op *op, const struct dxc_branch *br)
 		strscpy(child.name, branch->name, sizeof(child.name));
 	else if (dxc_branch_next_child(&op->vol->core, br->id, &index, &child))
 		return 0;
-	return refuse(op, -EBUSY, "branch %s has children, such as %s: commit or abort them first",
+	return daxfs_op_refuse(op, -EBUSY, "branch %s has children, such as %s: commit or abort them first",
 		      br->name, child.name);
 }
 
@@ -560,22 +355,23 @@ static int commit_now(struct op *op, const struct dxc_branch *br,
 	struct dxc_branch still;
 	int err, err2;
 
-	lock_tree(op);
+	daxfs_op_lock_tree(op);
 	err = dxc_branch_commit(core, br->id, &rest);
 	if (err) {
-		unlock_tree(op);
+		daxfs_op_unlock_tree(op);
 		if (err == -EBUSY && refuse_children(op, br))
 			return err;
-		return explain(op, err, br->name);
+		return daxfs_op_explain(op, err, br->name);
 	}
 	rest.tail = parent->layer.log.chunk;
 	err = dxc_branch_finish(core, to, &rest);
 	if (err && !dxc_branch_get(core, br->id, &still)) {
 		/* Undone, or to be gone on with: nobody writes until it is known. */
 		child->frozen = true;
-		unlock_tree(op);
+		daxfs_op_unlock_tree(op);
 		op->vol->recovered = false;
-		return refuse(op, err, "branch %s cannot be committed: error %d", br->name, err);
+		return daxfs_op_refuse(op, err, "branch %s cannot be committed: error %d",
+				       br->name, err);
 	}
 	daxfs_stale_commit(&op->stale, parent, child);
 	err2 = merge(op, parent, child);
@@ -583,12 +379,12 @@ static int commit_now(struct op *op, const struct dxc_branch *br,
 	/* A log that is not in order, here or in the region, is not continued. */
 	parent->frozen = daxfs_branch_must_freeze(op->vol, parent, err, 1);
 	show_parent(op, parent, NULL, child);
-	unlock_tree(op);
+	daxfs_op_unlock_tree(op);
 	op->arg->bo_discarded += rest.discarded;
 	if (!err)
 		return 0;
 	op->vol->recovered = false;
-	return refuse(op, err, "branch %s is committed, but what follows from it is not done: error %d",
+	return daxfs_op_refuse(op, err, "branch %s is committed, but what follows from it is not done: error %d",
 		      br->name, err);
 }
 
@@ -605,9 +401,9 @@ static void compact_parent(struct op *op, struct daxfs_loaded_branch *parent)
 
 	if (!parent->writer && !parent->frozen && dxc_layer_wants_compaction(&parent->layer) &&
 	    !dxc_lease_take(&op->vol->core, id, me, &nobody)) {
-		lock_tree(op);
+		daxfs_op_lock_tree(op);
 		borrowed = !daxfs_branch_make_current(op->vol, parent);
-		unlock_tree(op);
+		daxfs_op_unlock_tree(op);
 		if (!borrowed)
 			dxc_lease_drop(&op->vol->core, id, me);
 	}
@@ -636,10 +432,10 @@ static noinline_for_stack int commit_one(struct op *op, const struct dxc_branch 
 	int err;
 
 	if (br->id.branch == DAXFS_MAIN_BRANCH)
-		return refuse(op, -EPERM, "main has no parent");
+		return daxfs_op_refuse(op, -EPERM, "main has no parent");
 	/* The core looks as well; what is known not to have any is not looked at twice. */
 	child = daxfs_branch_in_memory(op->vol, br->id);
-	err = refuse_stray(op, child);
+	err = daxfs_op_refuse_stray(op, child);
 	if (err)
 		return err;
 	if (!child || child->frozen) {
@@ -648,11 +444,11 @@ static noinline_for_stack int commit_one(struct op *op, const struct dxc_branch 
 			return err;
 	}
 	child = NULL;
-	err = hold_lease(op, br, &taken);
+	err = daxfs_op_hold_lease(op, br, &taken);
 	if (err)
 		return err;
 	/* Also to see that the log is whole, before its siblings go for it. */
-	child = obtain(op, br, taken);
+	child = daxfs_op_obtain(op, br, taken);
 	if (IS_ERR(child)) {
 		if (taken)
 			daxfs_lease_drop(op->sbi, br->id);
@@ -665,9 +461,9 @@ static noinline_for_stack int commit_one(struct op *op, const struct dxc_branch 
 		flush_branch(child);
 		err = commit_now(op, br, parent, child);
 	}
-	lock_tree(op);
+	daxfs_op_lock_tree(op);
 	parent->users++;
-	unlock_tree(op);
+	daxfs_op_unlock_tree(op);
 	daxfs_stale_settle(&op->stale);
 	/* With a child in memory the parent would stay frozen. */
 	daxfs_branch_put(op->vol, child);
@@ -688,10 +484,10 @@ static int commit(struct op *op)
 	struct dxc_owner up = {};
 	int err;
 
-	err = find(op, op->arg->bo_name, &br);
+	err = daxfs_op_find(op, op->arg->bo_name, &br);
 	/* Before anything is done: a parent has the owner of what is committed to it. */
 	if (!err && br.id.branch != DAXFS_MAIN_BRANCH)
-		err = permit_discard(op, to_root ? main_id : br.parent);
+		err = daxfs_op_permit_discard(op, to_root ? main_id : br.parent);
 	if (err)
 		return err;
 	for (;;) {
@@ -700,7 +496,7 @@ static int commit(struct op *op)
 			return err;
 		err = dxc_branch_get(&op->vol->core, up, &br);
 		if (err)
-			return explain(op, err, "above");
+			return daxfs_op_explain(op, err, "above");
 	}
 }
 
@@ -714,7 +510,7 @@ static int abort_now(struct op *op, const struct dxc_branch *br, struct daxfs_lo
 	struct daxfs_sb_info *sbi;
 	int err;
 
-	lock_tree(op);
+	daxfs_op_lock_tree(op);
 	parent = gone ? gone->parent : daxfs_branch_in_memory(op->vol, br->parent);
 	err = dxc_branch_abort(&op->vol->core, br->id, &rest);
 	if (err)
@@ -733,10 +529,10 @@ static int abort_now(struct op *op, const struct dxc_branch *br, struct daxfs_lo
 	if (parent)
 		refreeze(op, parent, gone ? 1 : 0);
 out:
-	unlock_tree(op);
+	daxfs_op_unlock_tree(op);
 	/* The core counts the branch itself, too. */
 	op->arg->bo_discarded = err ? 0 : rest.discarded - 1;
-	return explain(op, err, br->name);
+	return daxfs_op_explain(op, err, br->name);
 }
 
 static int abort_branch(struct op *op)
@@ -746,25 +542,25 @@ static int abort_branch(struct op *op)
 	bool taken;
 	int err;
 
-	err = find(op, op->arg->bo_name, &br);
+	err = daxfs_op_find(op, op->arg->bo_name, &br);
 	if (err)
 		return err;
 	if (br.id.branch == DAXFS_MAIN_BRANCH)
-		return refuse(op, -EPERM, "main cannot be aborted");
-	err = permit(op, &br);
+		return daxfs_op_refuse(op, -EPERM, "main cannot be aborted");
+	err = daxfs_op_permit(op, &br);
 	if (!err)
-		err = permit_discard(op, br.id);
+		err = daxfs_op_permit_discard(op, br.id);
 	if (err)
 		return err;
-	err = hold_lease(op, &br, &taken);
+	err = daxfs_op_hold_lease(op, &br, &taken);
 	if (err)
 		return err;
 	gone = daxfs_branch_in_memory(op->vol, br.id);
 	if (gone) {
 		/* What shows it will not keep it. */
-		lock_tree(op);
+		daxfs_op_lock_tree(op);
 		gone->users++;
-		unlock_tree(op);
+		daxfs_op_unlock_tree(op);
 		err = refuse_frozen(op, gone);
 	}
 	if (!err)
@@ -786,25 +582,25 @@ static int rename_branch(struct op *op)
 	struct dxc_branch br;
 	int err;
 
-	err = find(op, op->arg->bo_name, &br);
+	err = daxfs_op_find(op, op->arg->bo_name, &br);
 	if (!err)
-		err = permit(op, &br);
+		err = daxfs_op_permit(op, &br);
 	if (err)
 		return err;
 	op->arg->bo_id = dxc_id_word(br.id);
 	branch = daxfs_branch_in_memory(op->vol, br.id);
-	err = refuse_stray(op, branch);
+	err = daxfs_op_refuse_stray(op, branch);
 	if (err)
 		return err;
 	err = dxc_branch_rename(&op->vol->core, br.id, name);
 	if (err == -EPERM)
-		return refuse(op, err, "main keeps its name");
+		return daxfs_op_refuse(op, err, "main keeps its name");
 	if (err)
-		return explain(op, err, name);
+		return daxfs_op_explain(op, err, name);
 	if (branch) {
-		lock_tree(op);
+		daxfs_op_lock_tree(op);
 		strscpy(branch->name, name, sizeof(branch->name));
-		unlock_tree(op);
+		daxfs_op_unlock_tree(op);
 	}
 	return 0;
 }
@@ -845,11 +641,12 @@ static int notice(struct op *op, const char *asked)
 	strscpy(name, op->sbi->dead ? op->sbi->lost : op->sbi->branch->name, sizeof(name));
 	err = daxfs_notice(op->vol);
 	if (err == -EBUSY)
-		return refuse(op, err, "a mount is frozen (fsfreeze), so what another kernel did cannot be followed");
+		return daxfs_op_refuse(op, err, "a mount is frozen (fsfreeze), so what another kernel did cannot be followed");
 	if (err)
-		return refuse(op, err, "what another kernel did cannot be followed: error %d", err);
+		return daxfs_op_refuse(op, err, "what another kernel did cannot be followed: error %d",
+				       err);
 	if (!asked[0] && READ_ONCE(op->sbi->shown) != shown)
-		return refuse(op, -ESTALE, "branch %s is gone", name);
+		return daxfs_op_refuse(op, -ESTALE, "branch %s is gone", name);
 	return 0;
 }
 
@@ -863,17 +660,18 @@ static int run_locked(struct op *op, unsigned int cmd)
 	int err, srcu;
 
 	if (!daxfs_slot_is_ours(op->sbi))
-		return refuse(op, -EAGAIN, "the mount slot was taken by another kernel; try again");
+		return daxfs_op_refuse(op, -EAGAIN, "the mount slot was taken by another kernel; try again");
 	err = daxfs_volume_lock(op->sbi, host, &recover);
 	if (err == -EBUSY)
-		return refuse(op, err, "the branches are being changed by %s", host_for(op, host));
+		return daxfs_op_refuse(op, err, "the branches are being changed by %s",
+				       daxfs_op_host(op, host));
 	if (err)
 		return err;
 	if (recover || !op->vol->recovered)
 		err = dxc_branch_recover(&op->vol->core, &rest);
 	op->vol->recovered = !err;
 	if (err)
-		refuse(op, err, "what was begun before cannot be finished: error %d", err);
+		daxfs_op_refuse(op, err, "what was begun before cannot be finished: error %d", err);
 	else
 		err = notice(op, _IOC_NR(cmd) == _IOC_NR(DAXFS_IOC_BRANCH_CREATE) ?
 			     op->arg->bo_other : op->arg->bo_name);
@@ -939,13 +737,13 @@ int daxfs_branch_op(struct super_block *sb, unsigned int cmd, const struct daxfs
 	arg->bo_id = 0;
 	arg->bo_discarded = 0;
 	if (!daxfs_has_branches(vol))
-		return refuse(&op, -EROFS, "the image has no branches: it was made without -w");
+		return daxfs_op_refuse(&op, -EROFS, "the image has no branches: it was made without -w");
 	if (!sbi->epoch)
-		return refuse(&op, -EROFS, "the device is read-only");
+		return daxfs_op_refuse(&op, -EROFS, "the device is read-only");
 	if (!READ_ONCE(sbi->home_rw) && _IOC_NR(cmd) != _IOC_NR(DAXFS_IOC_BRANCH_SWITCH))
-		return refuse(&op, -EROFS, "the mount is read-only; mount -o remount,rw makes it writable");
+		return daxfs_op_refuse(&op, -EROFS, "the mount is read-only; mount -o remount,rw makes it writable");
 	if (!has_end(arg->bo_name) || !has_end(arg->bo_other))
-		return refuse(&op, -EINVAL, "a name of a branch has at most %u bytes",
+		return daxfs_op_refuse(&op, -EINVAL, "a name of a branch has at most %u bytes",
 			      DAXFS_BRANCH_NAME_MAX);
 	for (;;) {
 		err = run_once(&op, cmd);

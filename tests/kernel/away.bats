@@ -91,15 +91,12 @@ says_eio() {
 
 @test "pmem: the device goes while a read, a write or a listing waits for its buffer: it does not wait, they say EIO" {
 	export -f unbind
-	for what in read write list; do
-		for file in base/1 kept; do
-			[[ $what == list ]] && file=dir
-			start pmem /tmp/base.img
-			echo changed >>"$MNT/kept"
-			may slow "$what" gone "$MNT/$file" bash -c unbind
-			umount "$MNT"
-			bind
-		done
+	for call in "read base/1" "read kept" "write kept" "list dir"; do
+		start pmem /tmp/base.img
+		echo changed >>"$MNT/kept"
+		may slow "${call% *}" gone "$MNT/${call#* }" bash -c unbind
+		umount "$MNT"
+		bind
 	done
 }
 
