@@ -38,6 +38,7 @@ walk() {
 	[[ $1 == dmabuf ]] || is_clean
 }
 
+# bats test_tags=kernels
 @test "phys: mkdaxfs -w, mount, create, edit, list, commit: the edits are main's, also after a remount" {
 	walk phys commit
 }

@@ -28,6 +28,7 @@ each() {
 	each mapping coherent "$MNT/mapped"
 }
 
+# bats test_tags=kernels
 @test "the first write to a block copies that block, and no other" {
 	each mapping one "$MNT/mapped"
 }

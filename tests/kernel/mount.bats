@@ -142,6 +142,7 @@ PY
 	[ "$(cat "$MNT/file")" = hello ]
 }
 
+# bats test_tags=kernels
 @test "what is no memory is refused with what could be done instead" {
 	truncate -s 10M /tmp/disk
 	loop=$(losetup -f --show /tmp/disk)
@@ -169,6 +170,7 @@ PY
 	grep " $MNT daxfs ro,nosuid" /proc/mounts
 }
 
+# bats test_tags=kernels
 @test "the same region mounted twice is one file system, and gone after both" {
 	put phys /tmp/one.img
 	mkdir -p /mnt/second
@@ -182,6 +184,7 @@ PY
 	! grep daxfs /proc/iomem
 }
 
+# bats test_tags=kernels
 @test "the options in /proc/mounts mount it again" {
 	put phys /tmp/one.img
 	mount -i -t daxfs -o "$OPTS,validate" none "$MNT"
@@ -211,6 +214,7 @@ PY
 	[ "$(cat "$MNT/file")" = hello ]
 }
 
+# bats test_tags=kernels
 @test "mkdaxfs makes, loads and mounts in one command: dma-heap, physical memory, pmem" {
 	if [[ -e /dev/dma_heap/system ]]; then
 		mkdaxfs -d /tmp/one -H /dev/dma_heap/system -s 16M -m "$MNT"

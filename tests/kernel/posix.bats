@@ -187,6 +187,7 @@ PY
 	check
 }
 
+# bats test_tags=kernels
 @test "POSIX ACLs: inherited, shown, obeyed and kept" {
 	mkdir acl
 	setfacl -d -m u:65533:rwx,g:12:r acl
@@ -244,6 +245,7 @@ assert "later" in os.listdir(fd)
 PY
 }
 
+# bats test_tags=kernels
 @test "device nodes, FIFOs and sockets can be made, and work" {
 	mknod null c 1 3 && echo gone >null
 	mknod zero c 1 5
