@@ -16,9 +16,11 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../kmod/core/env.h"
+#include "devdax.h"
 #include "dmabuf.h"
 #include "size.h"
 
@@ -160,8 +162,19 @@ int memory_map_physical(struct memory *memory, uint64_t phys, uint64_t size)
 
 int memory_map_devdax(struct memory *memory, const char *path, uint64_t size)
 {
+	uint64_t align;
+	struct stat st;
 	int err;
 
+	if (stat(path, &st) < 0)
+		return fail(memory, -errno, "cannot be examined", NULL);
+	err = devdax_bind(st.st_rdev, path, DEVDAX_FOR_PROGRAMS);
+	if (err == -EBUSY)
+		return fail(memory, err, "is mounted or in use", NULL);
+	/* Mapped in its own pages only; its size is a multiple of theirs. */
+	align = devdax_align(st.st_rdev);
+	if (align)
+		size = (size + align - 1) / align * align;
 	memory->size = size;
 	memory->fd = open(path, O_RDWR | O_CLOEXEC);
 	if (memory->fd < 0)

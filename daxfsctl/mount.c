@@ -11,11 +11,13 @@
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <uuid.h>
 
 #include "applet.h"
 #include "branch.h"
+#include "devdax.h"
 #include "dmabuf.h"
 #include "image.h"
 #include "message.h"
@@ -292,6 +294,22 @@ static int set_phys(struct mount_job *job, const struct source *src)
 	return prepare_phys(job);
 }
 
+/* SOURCE is a device DAX one. What the kernel lacks for it, the kernel says. */
+static int prepare_devdax(struct mount_job *job, const struct source *src)
+{
+	struct stat st;
+	int err = 0;
+
+	if (!job->fake && stat(src->path, &st) == 0)
+		err = devdax_bind(st.st_rdev, src->path, DEVDAX_FOR_MOUNTS);
+	if (err == -EBUSY) {
+		message_error("%s: is open or mapped in a program, or is the kernel's own memory",
+			      job->spec);
+		return MOUNT_FAILED;
+	}
+	return MOUNT_OK;
+}
+
 /* Another branch of what is mounted at path. */
 static int prepare_volume(struct mount_job *job, const char *path)
 {
@@ -341,8 +359,12 @@ static int prepare(struct mount_job *job)
 	case SOURCE_PHYS:
 		status = set_phys(job, &src);
 		break;
-	case SOURCE_BLOCK:
 	case SOURCE_DEVDAX:
+		status = prepare_devdax(job, &src);
+		if (status)
+			break;
+		/* fall through */
+	case SOURCE_BLOCK:
 		if (strlen(src.path) < sizeof(job->name)) {
 			strcpy(job->name, src.path);
 			break;

@@ -13,6 +13,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "devdax.h"
 #include "image.h"
 #include "mounted.h"
 #include "usage.h"
@@ -175,6 +176,12 @@ static int is_visible(const struct dirent *de)
 }
 
 /* All that sysfs names in dir, by the names that their nodes in /dev have. */
+/* One that file systems use, or did last, is none of those to be looked at in passing. */
+static bool can_be_mapped(const char *path)
+{
+	return !devdax_has_driver(device_at(path), DEVDAX_FOR_MOUNTS);
+}
+
 static int look_at_devices(struct seen_list *list, const char *dir, bool are_blocks)
 {
 	struct dirent **names;
@@ -191,7 +198,7 @@ static int look_at_devices(struct seen_list *list, const char *dir, bool are_blo
 		/* As sysfs writes the slash in cciss/c0d0. */
 		for (char *p = path; (p = strchr(p, '!'));)
 			*p = '/';
-		if (!err && (!are_blocks || begins_with_super(path)))
+		if (!err && (are_blocks ? begins_with_super(path) : can_be_mapped(path)))
 			err = look_at(list, path);
 		free(names[i]);
 	}

@@ -24,46 +24,11 @@
 #include <daxfs/format.h>
 #include <daxfs/ioctl.h>
 
+#include "devdax.h"
 #include "size.h"
 
 /* What an empty file is mapped to: there is a map, of no bytes. */
 static unsigned char no_bytes[1];
-
-/* Is this character device a device DAX one (/dev/daxX.Y)? */
-static bool is_devdax(dev_t dev)
-{
-	char link[64], target[256];
-	const char *name;
-	ssize_t n;
-
-	snprintf(link, sizeof(link), "/sys/dev/char/%u:%u/subsystem", major(dev),
-		 minor(dev));
-	n = readlink(link, target, sizeof(target) - 1);
-	if (n < 0)
-		return false;
-	target[n] = '\0';
-	name = strrchr(target, '/');
-	return name && strcmp(name + 1, "dax") == 0;
-}
-
-static int devdax_size(dev_t dev, uint64_t *size)
-{
-	unsigned long long value;
-	char path[64];
-	FILE *file;
-	int fields;
-
-	snprintf(path, sizeof(path), "/sys/dev/char/%u:%u/size", major(dev), minor(dev));
-	file = fopen(path, "re");
-	if (!file)
-		return -errno;
-	fields = fscanf(file, "%llu", &value);
-	fclose(file);
-	if (fields != 1)
-		return -EIO;
-	*size = value;
-	return 0;
-}
 
 static int block_size(int fd, uint64_t *size)
 {
@@ -83,7 +48,7 @@ int source_size(const char *path, uint64_t *size)
 		*size = st.st_size;
 		return 0;
 	}
-	if (S_ISCHR(st.st_mode) && is_devdax(st.st_rdev))
+	if (S_ISCHR(st.st_mode) && devdax_is(st.st_rdev))
 		return devdax_size(st.st_rdev, size);
 	if (!S_ISBLK(st.st_mode))
 		return -ENODEV;
@@ -152,7 +117,7 @@ static int parse_path(char *path, struct source *src)
 		src->kind = SOURCE_FILE;
 	else if (S_ISBLK(st.st_mode))
 		src->kind = SOURCE_BLOCK;
-	else if (S_ISCHR(st.st_mode) && is_devdax(st.st_rdev))
+	else if (S_ISCHR(st.st_mode) && devdax_is(st.st_rdev))
 		src->kind = SOURCE_DEVDAX;
 	else if (!S_ISDIR(st.st_mode))
 		err = -ENODEV;
@@ -247,6 +212,20 @@ int source_lock(int fd)
 	return lock;
 }
 
+/* One that was mounted cannot be mapped until its driver is the one for that again. */
+static int make_mappable(struct source *src)
+{
+	struct stat st;
+	int err;
+
+	if (stat(src->path, &st) < 0)
+		return -errno;
+	if (!devdax_has_driver(st.st_rdev, DEVDAX_FOR_MOUNTS))
+		return 0;
+	err = devdax_bind(st.st_rdev, src->path, DEVDAX_FOR_PROGRAMS);
+	return err == -ENODEV ? -ENOTSUP : err;
+}
+
 int source_open(struct source *src, bool writable)
 {
 	int flags = O_CLOEXEC;
@@ -260,6 +239,11 @@ int source_open(struct source *src, bool writable)
 	if (writable && src->kind == SOURCE_BLOCK)
 		flags |= O_EXCL;
 	src->lock = -1;
+	if (src->kind == SOURCE_DEVDAX) {
+		err = make_mappable(src);
+		if (err)
+			return err;
+	}
 	src->fd = open(src->path, flags);
 	if (src->fd < 0)
 		return errno == ENOENT && src->kind == SOURCE_PHYS ? -ENXIO : -errno;
@@ -403,6 +387,8 @@ const char *source_strerror(int err)
 		return "is a directory, but not where a daxfs is mounted";
 	case ENODEV:
 		return "is neither an image file, a block device, a DAX device nor a mount point";
+	case ENOTSUP:
+		return "has a driver for mounting only, and the kernel no " DEVDAX_FOR_PROGRAMS " to read it with";
 	case ENXIO:
 		return "there is no /dev/mem to read physical memory through";
 	case EINVAL:

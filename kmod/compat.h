@@ -291,6 +291,30 @@ static inline void release_fault_lock(struct vm_fault *vmf)
 #define DAXFS_FOPS_MMAP_SYNC .fop_flags = FOP_MMAP_SYNC
 #endif
 
+/* Takes the DAX character device for a file system, until fs_put_dax(). -EOPNOTSUPP: its driver does not lend it. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(7, 1, 0)
+#define DAXFS_HAS_DEVDAX false
+
+static inline struct dax_device *daxfs_devdax_get(dev_t dev, void *holder,
+						  const struct dax_holder_operations *ops)
+{
+	return ERR_PTR(-EOPNOTSUPP);
+}
+#else
+#define DAXFS_HAS_DEVDAX true
+
+static inline struct dax_device *daxfs_devdax_get(dev_t dev, void *holder,
+						  const struct dax_holder_operations *ops)
+{
+	struct dax_device *dax = dax_dev_get(dev);
+	int err = dax ? fs_dax_get(dax, holder, ops) : -ENOMEM;
+
+	/* fs_dax_get() has taken a reference of its own. */
+	put_dax(dax);
+	return err ? ERR_PTR(err) : dax;
+}
+#endif
+
 /* References of a page of a device that nobody uses. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 15, 0)
 #define DAXFS_IDLE_PAGE_REFS 1

@@ -16,7 +16,8 @@ static LIST_HEAD(daxfs_volumes);
 static u64 instances;	/* volumes that there were */
 
 static bool volume_is(const struct daxfs_volume *vol, struct fs_context *fc,
-		      const struct daxfs_mount_options *opt, dev_t dev)
+		      const struct daxfs_mount_options *opt,
+		      const struct daxfs_device *device)
 {
 	const struct daxfs_backing *backing = vol->backing;
 	int id;
@@ -28,7 +29,8 @@ static bool volume_is(const struct daxfs_volume *vol, struct fs_context *fc,
 	if (opt->has_phys)
 		return backing->kind == DAXFS_BACKING_PHYS &&
 			backing->phys == opt->phys && backing->size == opt->size;
-	if (backing->kind != DAXFS_BACKING_DAX || backing->dev != dev)
+	if (backing->kind != DAXFS_BACKING_DAX || backing->device.dev != device->dev ||
+	    backing->device.is_char != device->is_char)
 		return false;
 	/* A number that a removed device had may be another's by now. */
 	id = daxfs_backing_hold(backing);
@@ -39,13 +41,14 @@ static bool volume_is(const struct daxfs_volume *vol, struct fs_context *fc,
 }
 
 static struct daxfs_backing *open_backing(struct fs_context *fc,
-					  const struct daxfs_mount_options *opt)
+					  const struct daxfs_mount_options *opt,
+					  const struct daxfs_device *device)
 {
 	if (opt->dmabuf)
 		return daxfs_dmabuf_open(fc, opt);
 	if (opt->has_phys)
 		return daxfs_phys_open(fc, opt);
-	return daxfs_dax_open(fc);
+	return device->is_char ? daxfs_devdax_open(fc) : daxfs_dax_open(fc);
 }
 
 /* The name in messages: what a person called it, or else its UUID. */
@@ -58,7 +61,8 @@ static void name_volume(struct daxfs_volume *vol)
 }
 
 static struct daxfs_volume *open_volume(struct fs_context *fc,
-					const struct daxfs_mount_options *opt)
+					const struct daxfs_mount_options *opt,
+					const struct daxfs_device *device)
 {
 	struct daxfs_volume *vol;
 	struct dxc_finding f = {};
@@ -69,7 +73,7 @@ static struct daxfs_volume *open_volume(struct fs_context *fc,
 		return ERR_PTR(-ENOMEM);
 	kref_init(&vol->ref);
 	mutex_init(&vol->validate_lock);
-	vol->backing = open_backing(fc, opt);
+	vol->backing = open_backing(fc, opt, device);
 	if (IS_ERR(vol->backing)) {
 		err = PTR_ERR(vol->backing);
 		goto free;
@@ -110,25 +114,18 @@ free:
 struct daxfs_volume *daxfs_volume_get(struct fs_context *fc,
 				      const struct daxfs_mount_options *opt)
 {
+	struct daxfs_device device = {};
 	struct daxfs_volume *vol;
-	dev_t dev = 0;
 	int err;
 
 	if (!opt->volume && !opt->dmabuf && !opt->has_phys) {
-		err = lookup_bdev(fc->source, &dev);
-		if (err == -ENOTBLK) {
-			errorf(fc, "daxfs: %s is no block device; give phys=,size= or a dma-buf, or a pmem device",
-			       fc->source);
+		err = daxfs_device_find(fc, &device);
+		if (err)
 			return ERR_PTR(err);
-		}
-		if (err) {
-			errorf(fc, "daxfs: %s cannot be found: error %d", fc->source, err);
-			return ERR_PTR(err);
-		}
 	}
 	mutex_lock(&daxfs_volumes_lock);
 	list_for_each_entry(vol, &daxfs_volumes, list) {
-		if (volume_is(vol, fc, opt, dev)) {
+		if (volume_is(vol, fc, opt, &device)) {
 			if (READ_ONCE(vol->backing->down)) {
 				errorf(fc, "daxfs: %s was shut down, and is still in use: unmount it, and close its dma-bufs",
 				       vol->name);
@@ -144,7 +141,7 @@ struct daxfs_volume *daxfs_volume_get(struct fs_context *fc,
 		vol = ERR_PTR(-ESTALE);
 		goto out;
 	}
-	vol = open_volume(fc, opt);
+	vol = open_volume(fc, opt, &device);
 	if (!IS_ERR(vol))
 		list_add(&vol->list, &daxfs_volumes);
 out:

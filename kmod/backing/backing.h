@@ -16,6 +16,12 @@ struct daxfs_backing_ops {
 	void (*close)(struct daxfs_backing *backing);
 };
 
+/* Block devices and character devices are numbered apart. */
+struct daxfs_device {
+	dev_t dev;
+	bool is_char;
+};
+
 struct daxfs_backing {
 	const struct daxfs_backing_ops *ops;
 	enum daxfs_backing_kind kind;
@@ -43,7 +49,7 @@ struct daxfs_backing {
 	bool persistent;		/* keeps what was flushed when the power goes */
 	/* Identity: a second mount of the same finds the same volume. */
 	phys_addr_t phys;		/* DAXFS_BACKING_PHYS */
-	dev_t dev;			/* DAXFS_BACKING_DAX */
+	struct daxfs_device device;	/* DAXFS_BACKING_DAX */
 	struct dma_buf *dmabuf;		/* DAXFS_BACKING_DMABUF */
 };
 
@@ -57,6 +63,9 @@ struct daxfs_backing *daxfs_phys_open(struct fs_context *fc,
 void daxfs_phys_exit(void);
 /* For writing too, if the device allows it. */
 struct daxfs_backing *daxfs_dax_open(struct fs_context *fc);
+struct daxfs_backing *daxfs_devdax_open(struct fs_context *fc);
+/* Which device the source names; 0 or an error, with a sentence too. Opens nothing. */
+int daxfs_device_find(struct fs_context *fc, struct daxfs_device *device);
 struct daxfs_backing *daxfs_dmabuf_open(struct fs_context *fc,
 					const struct daxfs_mount_options *opt);
 

@@ -176,10 +176,7 @@ struct daxfs_backing *daxfs_dax_open(struct fs_context *fc)
 	}
 	if (IS_ERR(db->handle)) {
 		err = PTR_ERR(db->handle);
-		if (err == -ENOTBLK)
-			errorf(fc, "daxfs: %s is no block device; give phys=,size= or a dma-buf, or a pmem device",
-			       fc->source);
-		else if (err == -EBUSY)
+		if (err == -EBUSY)
 			errorf(fc, "daxfs: %s is in use", fc->source);
 		else
 			errorf(fc, "daxfs: %s cannot be opened: error %d",
@@ -187,7 +184,7 @@ struct daxfs_backing *daxfs_dax_open(struct fs_context *fc)
 		goto free;
 	}
 	bdev = daxfs_bdev_of(db->handle);
-	db->backing.dev = bdev->bd_dev;
+	db->backing.device.dev = bdev->bd_dev;
 	err = hold_device(db, bdev);
 	if (err) {
 		if (err == -EOPNOTSUPP)
