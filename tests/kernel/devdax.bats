@@ -82,3 +82,18 @@ is_lent() { modprobe -qn fsdev_dax; }
 		dmesg | tail -n 3 | grep "$node "
 	done
 }
+
+@test "a DAX character device whose driver is taken away under a mount: errors, and it can be unmounted and mounted again" {
+	is_lent || skip "this kernel lends no DAX character device to file systems"
+	mkdaxfs -q -f -w -d /tmp/one -o "$DAX" -s 64M
+	daxfsctl mount -o rw "$DAX" "$MNT"
+	echo kept >"$MNT/kept"
+	echo "${DAX#/dev/}" >/sys/bus/dax/drivers/fsdev_dax/unbind
+	run cat "$MNT/file"
+	[ "$status" -ne 0 ]
+	run cp /tmp/one/file "$MNT/new"
+	[ "$status" -ne 0 ]
+	umount "$MNT"
+	daxfsctl mount -o rw "$DAX" "$MNT"
+	[ "$(cat "$MNT/kept")" = kept ]
+}
