@@ -89,9 +89,12 @@ static const struct super_operations daxfs_super_ops;
  * when something is mounted, for which a right is needed; whoever only says so
  * keeps nothing in use.
  */
-static int take_volume(struct fs_context *fc, struct daxfs_mount_options *opt, int fd)
+static int take_volume(struct fs_context *fc, const struct fs_parameter *param,
+		       struct daxfs_mount_options *opt, int fd)
 {
-	struct file *file = fget_raw(fd);
+	/* Older kernels do not say which descriptor the file was given by. */
+	bool is_file = param->type == fs_value_is_file;
+	struct file *file = is_file ? get_file(param->file) : fget_raw(fd);
 	struct super_block *sb;
 	char *device;
 
@@ -100,7 +103,7 @@ static int take_volume(struct fs_context *fc, struct daxfs_mount_options *opt, i
 	sb = file_inode(file)->i_sb;
 	if (sb->s_op != &daxfs_super_ops) {
 		fput(file);
-		return invalf(fc, "daxfs: volume: file descriptor %d is of no daxfs", fd);
+		return invalf(fc, "daxfs: volume: the file descriptor is of no daxfs");
 	}
 	device = kstrdup(DAXFS_SB(sb)->source, GFP_KERNEL);
 	if (!device) {
@@ -151,7 +154,7 @@ static int daxfs_parse_param(struct fs_context *fc, struct fs_parameter *param)
 	case OPT_DMABUF:
 		return take_dmabuf(fc, param, opt, result.uint_32);
 	case OPT_VOLUME:
-		return take_volume(fc, opt, result.uint_32);
+		return take_volume(fc, param, opt, result.uint_32);
 	case OPT_BRANCH:
 		return take_branch(fc, param, opt);
 	case OPT_VALIDATE:
