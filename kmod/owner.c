@@ -37,7 +37,7 @@ static int read_owner(struct daxfs_volume *vol, struct dxc_owner id, u32 *uid)
 {
 	struct dxc_file file dxc_uninitialized;
 	struct daxfs_loaded_branch *branch;
-	struct dxc_finding f;
+	struct dxc_finding f = {};
 	int err;
 
 	branch = daxfs_branch_obtain(vol, id, false, &f);

@@ -329,7 +329,7 @@ static u64 reserved(const struct dxc_layer *layer, enum dxc_purpose purpose, u32
 	more = purpose == DXC_HIDES ? 0 : deletion_needs(vol, logs);
 	if (purpose == DXC_TRIMS)
 		more /= 2;
-	return logs + logs / 8 + 2 * headroom(vol) + more;
+	return logs + logs / 8 + 2ull * headroom(vol) + more;
 }
 
 u64 dxc_space_left(const struct dxc_layer *layer, bool later)
