@@ -104,7 +104,8 @@ enum dxc_code {
 	DXC_DIR_PARENT,		/* is entered in another than its parent; detail: it */
 	DXC_DIR_NAMES,		/* directory with more or fewer than one name */
 	/* logs: found when a layer is loaded */
-	DXC_LR_CHAIN,		/* detail: what should name a log chunk, or a sequence number */
+	DXC_LR_START,		/* no log where the entry says; detail: its head, or a sequence number */
+	DXC_LR_CHAIN,		/* detail: what should name a log chunk */
 	DXC_LR_ITEM,		/* detail: item type */
 	DXC_LR_DIR,		/* detail: inode named in what is no directory */
 	DXC_LR_LINK,		/* detail: DT_* that the inode is not */

@@ -178,7 +178,7 @@ static int follow_parent(struct dxc_layer *layer, struct dxc_finding *f)
 		log->base_seq = end;
 		log->seq = end;
 	} else if (log->base_seq != end) {
-		return dxc_found(f, -EUCLEAN, DXC_LR_CHAIN, DAXFS_AREA_DELTA, 0,
+		return dxc_found(f, -EUCLEAN, DXC_LR_START, DAXFS_AREA_DELTA, 0,
 				 dxc_chunk_offset(layer->vol, log->chunk), log->base_seq);
 	}
 	return 0;
@@ -193,7 +193,7 @@ static int replay(struct dxc_layer *layer, const struct dxc_branch *br, struct d
 
 	err = dxc_log_open(layer->vol, br->head, br->first_seq, &layer->log);
 	if (err)
-		return dxc_found(f, err, DXC_LR_CHAIN, DAXFS_AREA_BRANCHES, 0,
+		return dxc_found(f, err, DXC_LR_START, DAXFS_AREA_BRANCHES, 0,
 				 dxc_branch_head_at(layer->vol, br->id.branch), br->head);
 	err = follow_parent(layer, f);
 	if (err)

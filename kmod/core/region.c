@@ -75,6 +75,7 @@ static const char *const texts[DXC_CODES] = {
 	[DXC_DIR_LOOP] = "no path from the root leads to the directory",
 	[DXC_DIR_PARENT] = "directory is entered in one that is not its parent",
 	[DXC_DIR_NAMES] = "directory has not exactly one name",
+	[DXC_LR_START] = "log does not start where the branch says that it does",
 	[DXC_LR_CHAIN] = "log goes on in what is no log chunk of the branch",
 	[DXC_LR_ITEM] = "impossible item in a log",
 	[DXC_LR_DIR] = "log names a file in what is no directory",

@@ -34,11 +34,6 @@ static int report(void *priv, const struct dxc_finding *f)
 
 /* Damage of which there is a remedy, but not for this. */
 static const char *const stubborn[] = {
-	/* What the head names is no log's, or two branches'. */
-	"lr_no_log",
-	"lr_head_far",
-	"lr_others_log",
-	"lr_before_parent",
 	/* Two files, or a file and the log, have a block. */
 	"lr_log_block",
 	"lr_block_twice",
