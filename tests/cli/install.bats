@@ -163,13 +163,13 @@ man_of_root() {
 @test "DKMS does not try kernels that the module does not build for" {
 	local pattern release
 	pattern=$(sed -n 's/^BUILD_EXCLUSIVE_KERNEL="\(.*\)"$/\1/p' "$project/dkms.conf")
-	for release in 6.1.0-42-amd64 6.12.48+deb12-amd64 6.4.1 6.9.0-rc1; do
+	for release in 6.1.0-42-amd64 6.12.48+deb12-amd64 6.4.1 6.9.0-rc1 6.13.1 7.0.13 7.2.0; do
 		[[ $release =~ $pattern ]]
 	done
-	for release in 5.10.0-1-amd64 6.0.0 6.5.0 6.8.12 6.13.1 6.120.0 7.2.0 16.1.0; do
+	for release in 5.10.0-1-amd64 6.0.0 6.5.0 6.8.12 6.120.0 7.3.0 7.20.1 16.1.0; do
 		[[ ! $release =~ $pattern ]]
 	done
 	# Each is in the configuration of the kernels that are tested, or DKMS would refuse those.
 	grep -q '^BUILD_EXCLUSIVE_KERNEL_MIN="6\.1"$' "$project/dkms.conf"
-	grep -q '^BUILD_EXCLUSIVE_KERNEL_MAX="6\.12\.[0-9]*"$' "$project/dkms.conf"
+	grep -q '^BUILD_EXCLUSIVE_KERNEL_MAX="7\.2\.[0-9]*"$' "$project/dkms.conf"
 }
