@@ -33,14 +33,10 @@ static struct daxfs_loaded_branch *what_is_left(struct daxfs_volume *vol,
 	return left;
 }
 
-/* A winner's chunks are its parent's; the first one, as long as that has not rewritten its log. */
 static bool was_committed(const struct daxfs_volume *vol, const struct daxfs_loaded_branch *gone)
 {
-	dxc_chunk head = gone->layer.log.head;
-	struct dxc_chunk_use use;
-
-	return head != DXC_NO_CHUNK && !dxc_chunk_read(&vol->core, head, &use) &&
-	       use.kind == DAXFS_CHUNK_LOG && dxc_owner_is(use.owner, gone->parent->layer.owner);
+	return dxc_branch_was_committed(&vol->core, gone->layer.owner,
+					gone->parent->layer.owner, gone->layer.log.head);
 }
 
 static void leave(struct daxfs_stale *st, struct daxfs_sb_info *sbi,

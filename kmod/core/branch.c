@@ -413,6 +413,35 @@ int dxc_branch_still(const struct dxc_volume *vol, struct dxc_owner id,
 	return -EUCLEAN;
 }
 
+/* The first chunk of the log of a branch that is gone, as long as its entry is nobody's since. */
+static dxc_chunk last_head(const struct dxc_volume *vol, struct dxc_owner id)
+{
+	struct daxfs_branch raw;
+	u64 head;
+
+	if (dxc_region_read(&vol->region, dxc_entry_at(vol, id.branch), &raw, sizeof(raw)))
+		return DXC_NO_CHUNK;
+	head = dxc_link_open(le64_to_cpu(raw.br_head));
+	if (entry_checksum(&raw, id.generation) != le32_to_cpu(raw.br_checksum) || !head ||
+	    head == ~0ull)
+		return DXC_NO_CHUNK;
+	return head - 1;
+}
+
+bool dxc_branch_was_committed(const struct dxc_volume *vol, struct dxc_owner gone,
+			      struct dxc_owner parent, dxc_chunk known)
+{
+	struct dxc_chunk_use use;
+	dxc_chunk head;
+
+	head = gone.branch < vol->branch_count ? last_head(vol, gone) : DXC_NO_CHUNK;
+	if (head == DXC_NO_CHUNK)
+		head = known;
+	return head != DXC_NO_CHUNK && head < dxc_chunk_count(vol) &&
+	       !dxc_chunk_read(vol, head, &use) && use.kind == DAXFS_CHUNK_LOG &&
+	       dxc_owner_is(use.owner, parent);
+}
+
 /* Entry index if it is a live branch; one with a dead parent is not. */
 static int read_live(const struct dxc_volume *vol, u32 index, struct dxc_branch *br)
 {

@@ -84,6 +84,15 @@ int dxc_branch_read(const struct dxc_volume *vol, u32 index, struct dxc_branch *
  */
 int dxc_branch_still(const struct dxc_volume *vol, struct dxc_owner id,
 		     struct dxc_owner parent);
+/*
+ * Of a branch that is gone: was it committed to parent, whose log has its first
+ * chunk then, or discarded? known: that chunk, if the entry has another user by
+ * now; DXC_NO_CHUNK when it had no log as far as the caller has seen. One that was
+ * committed without a log cannot be told from a discarded one: false. While the
+ * mount of the caller has not said that it has seen what freed the chunks.
+ */
+bool dxc_branch_was_committed(const struct dxc_volume *vol, struct dxc_owner gone,
+			      struct dxc_owner parent, dxc_chunk known);
 /* The entry of that index and generation, LIVE; -ESTALE when there is none. */
 int dxc_branch_get(const struct dxc_volume *vol, struct dxc_owner id, struct dxc_branch *br);
 /*

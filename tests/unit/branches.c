@@ -252,6 +252,10 @@ static void outcomes(void)
 		CHECK_EQ(rest.discarded, 1);
 		CHECK(rest.seq > seq && rest.seq <= dxc_commit_seq(&vol));
 		CHECK_EQ(dxc_branch_commit(&vol, b, NULL), -ESTALE);
+		/* Also for who has seen nothing of its log. */
+		CHECK(dxc_branch_was_committed(&vol, b, a, DXC_NO_CHUNK));
+		CHECK(!dxc_branch_was_committed(&vol, b, top, DXC_NO_CHUNK));
+		CHECK(!dxc_branch_was_committed(&vol, d, a, DXC_NO_CHUNK));
 		LOOKS("main of main, 3 chunks: 1 2 3 4 5 6\n"
 		      "a of main, 6 chunks: 100 101 102 103 104 105 400 401 402 403 404 405 406\n"
 		      "d of main, 2 chunks: 200\n"
@@ -262,6 +266,8 @@ static void outcomes(void)
 		family_learn();
 		CHECK_EQ(family_commit(a, top, &rest), 0);
 		CHECK_EQ(rest.discarded, 4);
+		CHECK(dxc_branch_was_committed(&vol, a, top, DXC_NO_CHUNK));
+		CHECK(!dxc_branch_was_committed(&vol, d, top, DXC_NO_CHUNK));
 		LOOKS("main of main, 9 chunks: 1 2 3 4 5 6 100 101 102 103 104 105"
 		      " 400 401 402 403 404 405 406\n31 chunks unused\n");
 		/* The joined log goes on. */
