@@ -10,7 +10,7 @@
 #include <linux/sched/signal.h>
 #include "loaded.h"
 
-/* How long somebody who writes waits for the worker, with directories locked. */
+/* How long a writer waits for the worker; directories may be locked meanwhile. */
 #define AWAIT_FOR	(5 * HZ)
 
 static struct dxc_owner parent_of(const struct daxfs_loaded_branch *branch)

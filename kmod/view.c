@@ -84,7 +84,7 @@ static int thaw(struct daxfs_sb_info *sbi, struct dxc_owner id)
 /* How a super block that is not its branch's writer becomes it, if at all. */
 enum claim {
 	CLAIM_NOT,		/* -EAGAIN */
-	CLAIM_NOW,		/* not from somebody of whom it is to be found out whether he lives */
+	CLAIM_NOW,		/* if the lease is free: no wait for a holder that may be dead */
 	CLAIM_WAIT,		/* for seconds; killable */
 };
 

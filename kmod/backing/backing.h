@@ -36,7 +36,7 @@ struct daxfs_backing {
 	/* With has_pages, but for a phys= of a kernel that has none; or of a dma-buf of such. */
 	struct dax_device *dax;
 	u64 dax_start;			/* of the region in it, in bytes */
-	bool may_vanish;		/* somebody else can kill the dax_device, dax */
+	bool may_vanish;		/* dax may be killed while it is open: its device removed */
 	/* Shut down: nobody enters it any more. Set once, see kmod/shutdown.c. */
 	bool down;
 	/*
