@@ -43,11 +43,15 @@ static int read_owner(struct daxfs_volume *vol, struct dxc_owner id, u32 *uid)
 	branch = daxfs_branch_obtain(vol, id, false, &f);
 	if (IS_ERR(branch))
 		return PTR_ERR(branch);
-	down_read(&vol->tree);
-	down_read(&branch->lock);
-	err = dxc_view_inode(&branch->layer, DAXFS_ROOT_INO, &file, NULL);
-	up_read(&branch->lock);
-	up_read(&vol->tree);
+	down_write(&vol->tree);
+	/* Another kernel may have written it since, and given it to somebody else. */
+	err = branch->writer ? 0 : daxfs_branch_catch_up(vol, branch);
+	/* Whose it was where a log breaks off is not whose it is. */
+	if (!err && branch->layer.damaged)
+		err = -EUCLEAN;
+	if (!err)
+		err = dxc_view_inode(&branch->layer, DAXFS_ROOT_INO, &file, NULL);
+	up_write(&vol->tree);
 	daxfs_branch_put(vol, branch);
 	if (!err)
 		*uid = file.attr.uid;
@@ -69,21 +73,35 @@ int daxfs_caller_may(struct daxfs_volume *vol, const struct daxfs_caller *caller
 	return err == -ENOMEM || err == -EINTR ? err : -EPERM;
 }
 
-/* Does the branch lie over below, which is not itself? */
-static bool lies_over(const struct dxc_volume *core, const struct dxc_branch *br,
-		      struct dxc_owner below)
+/* What a branch lies on: as is known of one in memory, else as its entry says. */
+static int parent_of(struct daxfs_volume *vol, struct dxc_owner id, struct dxc_owner *up)
 {
-	struct dxc_owner id = br->id, up = br->parent;
-	u32 left = DAXFS_BRANCH_DEPTH_MAX + 1;
-	struct dxc_branch parent;
+	const struct daxfs_loaded_branch *branch = daxfs_branch_in_memory(vol, id);
+	struct dxc_branch br;
+	int err = 0;
 
-	while (id.branch != DAXFS_MAIN_BRANCH && left--) {
-		if (dxc_owner_is(up, below))
+	if (branch && branch->parent) {
+		*up = branch->parent->layer.owner;
+	} else {
+		err = dxc_branch_get(&vol->core, id, &br);
+		if (!err)
+			*up = br.parent;
+	}
+	return err;
+}
+
+/* Does the branch lie over below, which is not itself? Of a chain that is too long nobody knows. */
+static bool lies_over(struct daxfs_volume *vol, struct dxc_owner id, struct dxc_owner below)
+{
+	u32 left;
+
+	for (left = DAXFS_BRANCH_DEPTH_MAX + 1; id.branch != DAXFS_MAIN_BRANCH; left--) {
+		if (!left)
 			return true;
-		if (dxc_branch_get(core, up, &parent))
+		if (parent_of(vol, id, &id))
 			return false;
-		id = up;
-		up = parent.parent;
+		if (dxc_owner_is(id, below))
+			return true;
 	}
 	return false;
 }
@@ -96,8 +114,8 @@ int daxfs_caller_may_discard(struct daxfs_volume *vol, const struct daxfs_caller
 
 	if (caller->is_admin)
 		return 0;
-	while (!err && !dxc_branch_next(&vol->core, &index, whose)) {
-		if (lies_over(&vol->core, whose, below))
+	while (!err && !daxfs_branch_next(vol, &index, whose)) {
+		if (lies_over(vol, whose->id, below))
 			err = daxfs_caller_may(vol, caller, whose->id);
 		if (!err)
 			err = dxc_pause();
