@@ -498,10 +498,12 @@ long daxfs_fallocate(struct file *file, int mode, loff_t pos, loff_t len)
 	if (mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE |
 		     FALLOC_FL_UNSHARE_RANGE))
 		return -EOPNOTSUPP;
-	id = daxfs_backing_enter(vol->backing);
-	if (id < 0)
-		return id;
 	inode_lock(inode);
+	id = daxfs_backing_enter(vol->backing);
+	if (id < 0) {
+		inode_unlock(inode);
+		return id;
+	}
 	err = al.size ? inode_newsize_ok(inode, al.size) : 0;
 	if (!err && mode & FALLOC_FL_PUNCH_HOLE)
 		err = file_remove_privs(file);
@@ -512,7 +514,7 @@ long daxfs_fallocate(struct file *file, int mode, loff_t pos, loff_t len)
 	} while (daxfs_space_came(vol, err, &waited));
 	kvfree(al.filled);
 out:
-	inode_unlock(inode);
 	daxfs_backing_exit(vol->backing, id);
+	inode_unlock(inode);
 	return err;
 }

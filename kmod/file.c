@@ -152,14 +152,15 @@ static int read_touched(struct inode *inode, loff_t *pos, bool nowait, struct io
 	loff_t size;
 	int id, srcu;
 
-	id = daxfs_backing_enter(vol->backing);
-	if (id < 0)
-		return id;
-	if (!nowait) {
+	/* First, as a writer that has it may wait for a user's memory. */
+	if (!nowait)
 		inode_lock_shared(inode);
-	} else if (!inode_trylock_shared(inode)) {
-		daxfs_backing_exit(vol->backing, id);
+	else if (!inode_trylock_shared(inode))
 		return -EAGAIN;
+	id = daxfs_backing_enter(vol->backing);
+	if (id < 0) {
+		inode_unlock_shared(inode);
+		return id;
 	}
 	srcu = srcu_read_lock(&vol->srcu);
 	if (daxfs_is_stale(inode))
@@ -171,8 +172,8 @@ static int read_touched(struct inode *inode, loff_t *pos, bool nowait, struct io
 			*pos += done;
 	}
 	srcu_read_unlock(&vol->srcu, srcu);
-	inode_unlock_shared(inode);
 	daxfs_backing_exit(vol->backing, id);
+	inode_unlock_shared(inode);
 	return min_t(ssize_t, done, 0);
 }
 

@@ -207,6 +207,19 @@ static int tell_next(struct inode *inode, u64 pos, struct told *t, void *buf)
 	return 0;
 }
 
+/* The same, inside the backing: not while the user's memory is written to, which may not come. */
+static int tell_next_inside(struct inode *inode, u64 pos, struct told *t, void *buf)
+{
+	const struct daxfs_backing *backing = daxfs_volume_of(inode)->backing;
+	int id = daxfs_backing_enter(backing), err;
+
+	if (id < 0)
+		return id;
+	err = tell_next(inode, pos, t, buf);
+	daxfs_backing_exit(backing, id);
+	return err;
+}
+
 /*
  * Physical is the offset in the region, by which whoever has imported the same
  * dma-buf, or maps the same memory, finds the file. Blocks behind the end are
@@ -214,10 +227,9 @@ static int tell_next(struct inode *inode, u64 pos, struct told *t, void *buf)
  */
 int daxfs_fiemap(struct inode *inode, struct fiemap_extent_info *info, u64 start, u64 len)
 {
-	struct daxfs_volume *vol = daxfs_volume_of(inode);
 	struct told t, next;
 	void *buf;
-	int err, id;
+	int err;
 
 	err = fiemap_prep(inode, info, start, &len, 0);
 	if (err)
@@ -225,20 +237,14 @@ int daxfs_fiemap(struct inode *inode, struct fiemap_extent_info *info, u64 start
 	buf = kmalloc(PAGE_SIZE, GFP_KERNEL);
 	if (!buf)
 		return -ENOMEM;
-	id = daxfs_backing_enter(vol->backing);
-	if (id < 0) {
-		kfree(buf);
-		return id;
-	}
-	err = tell_next(inode, round_down(start, PAGE_SIZE), &t, buf);
+	err = tell_next_inside(inode, round_down(start, PAGE_SIZE), &t, buf);
 	while (!err && t.data && t.pos < start + len) {
-		err = tell_next(inode, t.pos + t.len, &next, buf);
+		err = tell_next_inside(inode, t.pos + t.len, &next, buf);
 		if (!err)
 			err = fiemap_fill_next_extent(info, t.pos, t.data, t.len, t.flags |
 						      (next.data ? 0 : FIEMAP_EXTENT_LAST));
 		t = next;
 	}
-	daxfs_backing_exit(vol->backing, id);
 	kfree(buf);
 	/* 1: no room for more. */
 	return err < 0 ? err : 0;

@@ -425,10 +425,13 @@ static ssize_t daxfs_write_iter(struct kiocb *iocb, struct iov_iter *from)
 	/* It may always come to locks, and to space that others have to give up. */
 	if (iocb->ki_flags & IOCB_NOWAIT)
 		return -EAGAIN;
-	wr.id = daxfs_backing_enter(wr.vol->backing);
-	if (wr.id < 0)
-		return wr.id;
+	/* First: whoever has it may wait for a user's memory, outside the backing. */
 	inode_lock(inode);
+	wr.id = daxfs_backing_enter(wr.vol->backing);
+	if (wr.id < 0) {
+		inode_unlock(inode);
+		return wr.id;
+	}
 	do {
 		wr.moved = false;
 		done = generic_write_checks(iocb, from);
@@ -442,9 +445,9 @@ static ssize_t daxfs_write_iter(struct kiocb *iocb, struct iov_iter *from)
 	} while (done == -EAGAIN && wr.moved);
 	if (done > 0)
 		iocb->ki_pos += done;
-	inode_unlock(inode);
 	if (wr.id >= 0)
 		daxfs_backing_exit(wr.vol->backing, wr.id);
+	inode_unlock(inode);
 	return done > 0 ? generic_write_sync(iocb, done) : done;
 }
 
