@@ -315,6 +315,13 @@ static inline struct dax_device *daxfs_devdax_get(dev_t dev, void *holder,
 }
 #endif
 
+/*
+ * A huge entry of vmf_insert_pfn_pmd() in a mapping of an S_DAX inode is taken away
+ * without a look at struct pages. Since then it is taken for one of a folio of that
+ * size, whose references and rmap are given back, which nobody has taken.
+ */
+#define DAXFS_HUGE_UNCOUNTED (LINUX_VERSION_CODE < KERNEL_VERSION(6, 15, 0))
+
 /* References of a page of a device that nobody uses. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 15, 0)
 #define DAXFS_IDLE_PAGE_REFS 1

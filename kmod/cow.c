@@ -383,10 +383,8 @@ int daxfs_store(struct inode *inode, loff_t pos, const void *buf, size_t len)
 	int err;
 
 	len = min_t(size_t, len, PAGE_SIZE - offset_in_page(pos));
-	sb_start_pagefault(inode->i_sb);
 	err = try_store(inode, pos, buf, len);
 	if (err == -EAGAIN && !daxfs_view_claim(inode, false))
 		err = try_store(inode, pos, buf, len);
-	sb_end_pagefault(inode->i_sb);
 	return err ? err : (int)len;
 }

@@ -560,7 +560,10 @@ int daxfs_own_block(struct dxc_layer *layer, struct inode *inode, loff_t pos, dx
 		    bool *fresh);
 /* A page of a shared mapping is written to: it becomes the branch's own, and writable. */
 vm_fault_t daxfs_write_fault(struct vm_fault *vmf);
-/* The same for who stores without a mapping: to one block, at most. Bytes stored, or an error. */
+/*
+ * The same for who stores without a mapping, to one block at most, between
+ * sb_start_pagefault() and its end. Bytes stored, or an error.
+ */
 int daxfs_store(struct inode *inode, loff_t pos, const void *buf, size_t len);
 /*
  * The file's pages first to last, which nobody has mapped, name it no longer. Under

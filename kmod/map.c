@@ -163,7 +163,7 @@ static vm_fault_t insert_huge(struct vm_fault *vmf, const struct daxfs_backing *
 	unsigned long addr = vmf->address & PMD_MASK;
 	u64 pos, off;
 
-	if (!backing->has_pages || !ex->data || ex->packed)
+	if (!DAXFS_HUGE_UNCOUNTED || !backing->has_pages || !ex->data || ex->packed)
 		return VM_FAULT_FALLBACK;
 	if (addr < vma->vm_start || vma->vm_end - addr < PMD_SIZE)
 		return VM_FAULT_FALLBACK;
@@ -287,9 +287,14 @@ static int daxfs_access(struct vm_area_struct *vma, unsigned long addr, void *bu
 	len = min_t(unsigned long, len, vma->vm_end - addr);
 	if (write && (vma->vm_flags & (VM_SHARED | VM_WRITE)) != (VM_SHARED | VM_WRITE))
 		return -EFAULT;
+	/* First, as in daxfs_write_fault(). */
+	if (write)
+		sb_start_pagefault(inode->i_sb);
 	id = daxfs_backing_enter(backing);
-	if (id < 0)
-		return id;
+	if (id < 0) {
+		n = id;
+		goto out;
+	}
 	for (; done < len; done += n) {
 		n = write ? daxfs_store(inode, pos + done, buf + done, len - done) :
 			    load(inode, pos + done, buf + done, len - done);
@@ -297,6 +302,9 @@ static int daxfs_access(struct vm_area_struct *vma, unsigned long addr, void *bu
 			break;
 	}
 	daxfs_backing_exit(backing, id);
+out:
+	if (write)
+		sb_end_pagefault(inode->i_sb);
 	return done ? done : n;
 }
 
