@@ -4,8 +4,12 @@
  * which gives the branch a copy of that block of its own, one block and no
  * more. Entries of shared mappings are made read-only; the kernel makes one
  * writable when vm_ops->pfn_mkwrite, asked by the store, agrees, and not when it
- * was unmapped since. So whoever unmaps a page after what he did to its block is
+ * has changed since. So whoever unmaps a page after what he did to its block is
  * told of the next store.
+ *
+ * BUG: an entry that was unmapped and mapped for reading again between our answer
+ * and the kernel's look at it has not changed: that store is not told of, also
+ * when the block was frozen by a new branch meanwhile.
  */
 #include <linux/iomap.h>
 #include <linux/mm.h>

@@ -44,7 +44,7 @@ static int read_owner(struct daxfs_volume *vol, struct dxc_owner id, u32 *uid)
 	if (IS_ERR(branch))
 		return PTR_ERR(branch);
 	down_write(&vol->tree);
-	/* Another kernel may have written it since, and given it to somebody else. */
+	/* The owner as of the last record, also if another kernel has logged it. */
 	err = branch->writer ? 0 : daxfs_branch_catch_up(vol, branch);
 	/* Whose it was where a log breaks off is not whose it is. */
 	if (!err && branch->layer.damaged)
