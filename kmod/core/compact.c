@@ -20,6 +20,7 @@ struct compaction {
 	struct dxc_record rec;
 	u64 bytes;
 	u32 chunks, chunks_max;
+	bool futile;			/* it would be longer than the old one */
 };
 
 bool dxc_layer_wants_compaction(const struct dxc_layer *layer)
@@ -59,8 +60,8 @@ static int flush(struct compaction *co)
 		err = dxc_space_take_segment(co->layer, co->rec.size, DXC_COMPACTS, &chunk, &count);
 		if (err)
 			return err;
-		/* One that is longer than the old one is worth nothing. */
-		err = co->chunks + count > co->chunks_max ? -ENOSPC : 0;
+		co->futile = co->chunks + count > co->chunks_max;
+		err = co->futile ? -ENOSPC : 0;
 		co->chunks += count;
 		/* Named by nothing before it is complete. */
 		if (!err)
@@ -235,7 +236,6 @@ int dxc_layer_compact(struct dxc_layer *layer)
 	u32 chunks = layer->log_chunks;
 	int err;
 
-	layer->tried_bytes = layer->log_bytes;
 	co.buf = dxc_alloc(1, DAXFS_RECORD_MAX);
 	if (!co.buf)
 		return -ENOMEM;
@@ -250,6 +250,11 @@ int dxc_layer_compact(struct dxc_layer *layer)
 	layer->log_chunks = chunks;
 	if (err) {
 		drop_chain(layer, &co.log);
+		if (err == -ENOSPC) {
+			layer->tried_bytes = layer->log_bytes;
+			layer->tried_free = co.futile ? DXC_NO_CHUNK :
+				dxc_space_count_free(layer->space, layer->vol);
+		}
 		return err;
 	}
 	/* As it is read anew. */
@@ -262,14 +267,17 @@ int dxc_layer_compact(struct dxc_layer *layer)
 	layer->log_chunks = co.chunks;
 	layer->compact_chunks = co.chunks;
 	layer->log_bytes = co.bytes;
-	layer->tried_bytes = co.bytes;
 	drop_chain(layer, &old);
+	layer->tried_bytes = co.bytes;
+	layer->tried_free = DXC_NO_CHUNK;
 	return 0;
 }
 
 bool dxc_layer_squeeze(struct dxc_layer *layer)
 {
 	/* Else each operation that fails would write all of the log. */
-	return layer->log_bytes >= layer->tried_bytes + layer->vol->chunk_size &&
-		!dxc_layer_compact(layer);
+	if (layer->log_bytes < layer->tried_bytes + layer->vol->chunk_size &&
+	    dxc_space_count_free(layer->space, layer->vol) <= layer->tried_free)
+		return false;
+	return !dxc_layer_compact(layer);
 }

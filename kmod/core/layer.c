@@ -22,6 +22,7 @@ int dxc_layer_init(struct dxc_layer *layer, const struct dxc_volume *vol,
 	layer->owner = br->id;
 	layer->next_cookie = lower ? lower->next_cookie : DXC_COOKIE_FIRST;
 	layer->filling = DXC_NO_CHUNK;
+	layer->tried_free = DXC_NO_CHUNK;
 	layer->log.head = DXC_NO_CHUNK;
 	layer->log.chunk = DXC_NO_CHUNK;
 	layer->log.base_seq = br->first_seq;

@@ -119,7 +119,12 @@ struct dxc_layer {
 	dxc_chunk filling;		/* data chunk that small files go to */
 	u64 live_bytes;			/* what the log would be after compaction, about */
 	u64 log_bytes;			/* what it is */
-	u64 tried_bytes;		/* log_bytes when compaction was last tried */
+	/*
+	 * log_bytes after compaction was last done, or failed for want of space; and then how many
+	 * chunks were free. DXC_NO_CHUNK: more of them would not help.
+	 */
+	u64 tried_bytes;
+	u32 tried_free;
 	u64 looked_through;		/* bytes of the base's xattrs, for records of the log */
 	struct dxc_retired *retired;	/* until dxc_layer_settle() */
 	u32 retired_count, retired_room;

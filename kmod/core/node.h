@@ -263,6 +263,8 @@ int dxc_space_take_segment(struct dxc_layer *layer, u32 record_size, enum dxc_pu
 			   dxc_chunk *chunk, u32 *count);
 /* Gives back a segment that was taken, and that nothing names. */
 void dxc_space_drop_segment(struct dxc_layer *layer, dxc_chunk chunk, u32 count);
+/* Counts free chunks, and what other logs have, in a walk of the chunk table. */
+u32 dxc_space_count_free(struct dxc_space *space, const struct dxc_volume *vol);
 /* Is less than a quarter of the region's chunks free? About. */
 bool dxc_space_is_short(const struct dxc_space *space, const struct dxc_volume *vol);
 /*

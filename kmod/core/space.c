@@ -167,11 +167,8 @@ int dxc_space_note(struct dxc_layer *layer, dxc_chunk chunk)
 	return err;
 }
 
-/*
- * Counts what is free and what other logs have; the walk is as long as the
- * table. Words are not looked at closely: this is to tell when space is short.
- */
-static u32 count_free(struct dxc_space *space, const struct dxc_volume *vol)
+/* Words are not looked at closely: this is to tell when space is short. */
+u32 dxc_space_count_free(struct dxc_space *space, const struct dxc_volume *vol)
 {
 	const __le64 *words = (const __le64 *)(vol->region.base +
 					       vol->area[DAXFS_AREA_CHUNKS].offset);
@@ -335,7 +332,7 @@ static u64 reserved(const struct dxc_layer *layer, enum dxc_purpose purpose, u32
 u64 dxc_space_left(const struct dxc_layer *layer, bool later)
 {
 	u32 count = dxc_chunk_count(layer->vol), i;
-	u64 n = count_free(layer->space, layer->vol), reserve;
+	u64 n = dxc_space_count_free(layer->space, layer->vol), reserve;
 	struct dxc_chunk_use use;
 
 	for (i = 0; later && i < count; i++)
@@ -362,9 +359,9 @@ static bool has_plenty(struct dxc_layer *layer, enum dxc_purpose purpose, u32 co
 	taken = READ_ONCE(space->free_counted) - left;
 	if (left >= reserved(layer, purpose, log) + taken + count)
 		return true;
-	left = count_free(space, vol);
+	left = dxc_space_count_free(space, vol);
 	if (left < reserved(layer, purpose, log) + count && reclaim(vol))
-		left = count_free(space, vol);
+		left = dxc_space_count_free(space, vol);
 	return left >= reserved(layer, purpose, log) + count;
 }
 
