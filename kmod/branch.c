@@ -394,6 +394,19 @@ int daxfs_branch_take_over(struct daxfs_sb_info *sbi)
 	return err;
 }
 
+void daxfs_branch_return_lease(struct daxfs_sb_info *sbi, struct dxc_owner id)
+{
+	struct daxfs_volume *vol = sbi->volume;
+	struct daxfs_loaded_branch *branch;
+
+	/* Who becomes the writer looks under tree whether the lease is still there. */
+	down_read(&vol->tree);
+	branch = daxfs_branch_in_memory(vol, id);
+	if (!branch || branch->writer != sbi)
+		daxfs_lease_drop(sbi, id);
+	up_read(&vol->tree);
+}
+
 /* ---- mounting ---- */
 
 /* Once per volume, by the first who can hold the volume lock. */
@@ -433,6 +446,8 @@ static int take_lease(struct daxfs_sb_info *sbi, struct fs_context *fc, struct d
 	char host[DAXFS_HOST_SIZE] = "";
 	int err = daxfs_lease_take(sbi, id, host);
 
+	if (err == DAXFS_LEASE_HAD)
+		return 0;
 	if (err == -EAGAIN)
 		err = -EBUSY;
 	if (err == -EBUSY)
@@ -604,7 +619,7 @@ static int make_writable(struct daxfs_sb_info *sbi, struct fs_context *fc)
 		daxfs_home_set(sbi, home, home_rw);
 	up_write(&vol->tree);
 	if (err) {
-		daxfs_lease_drop(sbi, branch->layer.owner);
+		daxfs_branch_return_lease(sbi, branch->layer.owner);
 		errorf(fc, "daxfs: branch %s cannot be written: error %d", branch->name, err);
 		return err;
 	}

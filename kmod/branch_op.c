@@ -81,16 +81,13 @@ static bool next_known(void *priv, void **at, struct dxc_owner *id, struct dxc_o
 
 /* ---- create ---- */
 
-/* The new branch in memory, shown by the super block. tree is held for writing. */
-static int show_new(struct op *op, struct daxfs_loaded_branch *parent,
-		    struct daxfs_loaded_branch *branch, const struct dxc_branch *br)
+/* The new branch, whose layer is set up, shown by the super block. tree is held for writing. */
+static void show_new(struct op *op, struct daxfs_loaded_branch *parent,
+		     struct daxfs_loaded_branch *branch, const struct dxc_branch *br)
 {
 	struct daxfs_volume *vol = op->vol;
-	int err;
 
-	err = dxc_layer_init(&branch->layer, &vol->core, &vol->space, &parent->layer, br);
-	if (err)
-		return err;
+	dxc_layer_own(&branch->layer, br);
 	strscpy(branch->name, br->name, sizeof(branch->name));
 	branch->parent = parent;
 	parent->users++;
@@ -98,7 +95,6 @@ static int show_new(struct op *op, struct daxfs_loaded_branch *parent,
 	list_add(&branch->list, &vol->branches);
 	daxfs_home_move(&op->stale, op->sbi, branch);
 	inherit_lease(op->sbi);
-	return 0;
 }
 
 /* A child of the branch has gone; ending: of those that are in memory. */
@@ -117,8 +113,6 @@ static int refuse_depth(struct op *op)
 
 static int create_over(struct op *op, struct daxfs_loaded_branch *parent, struct dxc_branch *br)
 {
-	struct dxc_branch_rest rest = { .next_known = next_known, .priv = op,
-					.tail = DXC_NO_CHUNK };
 	struct daxfs_loaded_branch *branch = NULL;
 	bool stay = op->arg->bo_flags & DAXFS_BRANCH_STAY;
 	struct dxc_owner left = {};
@@ -140,27 +134,30 @@ static int create_over(struct op *op, struct daxfs_loaded_branch *parent, struct
 	daxfs_op_lock_tree(op);
 	/* What I/O under way writes to a page would change the parent when it is frozen. */
 	op->pinned = daxfs_stale_pinned(&op->stale, parent);
-	err = op->pinned ? -EBUSY :
-		dxc_branch_create(&op->vol->core, parent->layer.owner, op->arg->bo_name,
-				  ktime_get_real_ns(), from_kuid(&init_user_ns, current_uid()),
-				  parent->layer.log.seq, br);
+	err = op->pinned ? -EBUSY : 0;
+	/* What can fail comes before the entry. */
+	if (!err && !stay)
+		err = dxc_layer_init(&branch->layer, &op->vol->core, &op->vol->space,
+				     &parent->layer, br);
+	if (!err)
+		err = dxc_branch_create(&op->vol->core, parent->layer.owner, op->arg->bo_name,
+					ktime_get_real_ns(),
+					from_kuid(&init_user_ns, current_uid()),
+					parent->layer.log.seq, br);
 	if (!err) {
 		parent->frozen = true;
 		if (!stay) {
 			if (op->sbi->branch->writer == op->sbi)
 				left = op->sbi->branch->layer.owner;
-			err = show_new(op, parent, branch, br);
-		}
-		if (err) {
-			dxc_branch_abort(&op->vol->core, br->id, &rest);
-			refreeze(op, parent, 0);
-			left.generation = 0;
-		} else {
+			show_new(op, parent, branch, br);
 			branch = NULL;
 		}
 	}
 	daxfs_op_unlock_tree(op);
-	kfree(branch);
+	if (branch) {
+		dxc_layer_free(&branch->layer);
+		kfree(branch);
+	}
 	daxfs_stale_settle(&op->stale);
 	if (op->pinned)
 		return daxfs_op_refuse(op, err, "pages of branch %s are in use by I/O (such as O_DIRECT, io_uring, vmsplice)",
@@ -207,7 +204,7 @@ static int create(struct op *op)
 		daxfs_branch_put(op->vol, parent);
 	}
 	if (taken)
-		daxfs_lease_drop(op->sbi, id);
+		daxfs_branch_return_lease(op->sbi, id);
 	op->arg->bo_id = br.id.generation && !err ? dxc_id_word(br.id) : 0;
 	return err;
 }
@@ -243,7 +240,7 @@ static int switch_to(struct op *op)
 	to = daxfs_op_obtain(op, &br, taken);
 	if (IS_ERR(to)) {
 		if (taken)
-			daxfs_lease_drop(sbi, br.id);
+			daxfs_branch_return_lease(sbi, br.id);
 		return PTR_ERR(to);
 	}
 	if (sbi->branch->writer == sbi) {
@@ -252,15 +249,15 @@ static int switch_to(struct op *op)
 	}
 	daxfs_op_lock_tree(op);
 	daxfs_home_move(&op->stale, sbi, to);
-	err = taken ? daxfs_branch_take_over(sbi) : 0;
+	/* It has moved. If it cannot be the writer now, the next write tries, and says why. */
+	if (taken)
+		daxfs_branch_take_over(sbi);
 	daxfs_op_unlock_tree(op);
 	daxfs_stale_settle(&op->stale);
 	daxfs_branch_put(op->vol, to);
 	moved(sbi, left);
-	if (err) {
-		daxfs_lease_drop(sbi, br.id);
-		return daxfs_op_explain(op, err, br.name);
-	}
+	if (taken)
+		daxfs_branch_return_lease(sbi, br.id);
 	return 0;
 }
 
@@ -300,10 +297,12 @@ static int merge(struct op *op, struct daxfs_loaded_branch *parent,
 /*
  * Who showed the winner shows parent, which is now the same, and so does the super
  * block through which the operation is done. Others that showed what is gone have
- * lost it.
+ * lost it. Returns who wrote what was committed, or is gone, if he shows parent now;
+ * else NULL.
  */
-static void show_parent(struct op *op, struct daxfs_loaded_branch *parent,
-			struct daxfs_loaded_branch *gone, struct daxfs_loaded_branch *winner)
+static struct daxfs_sb_info *show_parent(struct op *op, struct daxfs_loaded_branch *parent,
+					 struct daxfs_loaded_branch *gone,
+					 struct daxfs_loaded_branch *winner)
 {
 	struct daxfs_sb_info *sbi, *heir = winner ? winner->writer : gone->writer;
 	struct daxfs_loaded_branch *branch;
@@ -324,8 +323,7 @@ static void show_parent(struct op *op, struct daxfs_loaded_branch *parent,
 			daxfs_branch_show(sbi, parent, &op->stale.branches);
 		daxfs_slot_update(sbi, !sb_rdonly(sbi->sb));
 	}
-	if (heir && heir->branch == parent)
-		inherit_lease(heir);
+	return heir && heir->branch == parent ? heir : NULL;
 }
 
 /* -EBUSY, and who is in the way, when the branch has children, here or in the region. */
@@ -352,6 +350,7 @@ static int commit_now(struct op *op, const struct dxc_branch *br,
 					.priv = op };
 	const struct dxc_volume *core = &op->vol->core;
 	struct dxc_owner to = parent->layer.owner;
+	struct daxfs_sb_info *heir;
 	struct dxc_branch still;
 	int err, err2;
 
@@ -376,9 +375,14 @@ static int commit_now(struct op *op, const struct dxc_branch *br,
 	daxfs_stale_commit(&op->stale, parent, child);
 	err2 = merge(op, parent, child);
 	err = err ?: err2;
-	/* A log that is not in order, here or in the region, is not continued. */
+	heir = show_parent(op, parent, NULL, child);
+	/*
+	 * Of its children in memory only the winner is left. A log that is not in order,
+	 * here or in the region, is not continued.
+	 */
 	parent->frozen = daxfs_branch_must_freeze(op->vol, parent, err, 1);
-	show_parent(op, parent, NULL, child);
+	if (heir)
+		inherit_lease(heir);
 	daxfs_op_unlock_tree(op);
 	op->arg->bo_discarded += rest.discarded;
 	if (!err)
@@ -405,7 +409,7 @@ static void compact_parent(struct op *op, struct daxfs_loaded_branch *parent)
 		borrowed = !daxfs_branch_make_current(op->vol, parent);
 		daxfs_op_unlock_tree(op);
 		if (!borrowed)
-			dxc_lease_drop(&op->vol->core, id, me);
+			daxfs_branch_return_lease(op->sbi, id);
 	}
 	down_read(&op->vol->tree);
 	/* Not through a super block that is frozen. */
@@ -420,7 +424,7 @@ static void compact_parent(struct op *op, struct daxfs_loaded_branch *parent)
 	}
 	up_read(&op->vol->tree);
 	if (borrowed)
-		dxc_lease_drop(&op->vol->core, id, me);
+		daxfs_branch_return_lease(op->sbi, id);
 }
 
 /* *up: what it was committed to. */
@@ -451,7 +455,7 @@ static noinline_for_stack int commit_one(struct op *op, const struct dxc_branch 
 	child = daxfs_op_obtain(op, br, taken);
 	if (IS_ERR(child)) {
 		if (taken)
-			daxfs_lease_drop(op->sbi, br->id);
+			daxfs_branch_return_lease(op->sbi, br->id);
 		return PTR_ERR(child);
 	}
 	parent = child->parent;
@@ -472,7 +476,7 @@ static noinline_for_stack int commit_one(struct op *op, const struct dxc_branch 
 	daxfs_branch_put(op->vol, parent);
 	/* The entry is gone with its lease, unless nothing happened. */
 	if (taken && err)
-		daxfs_lease_drop(op->sbi, br->id);
+		daxfs_branch_return_lease(op->sbi, br->id);
 	return err;
 }
 
@@ -507,7 +511,7 @@ static int abort_now(struct op *op, const struct dxc_branch *br, struct daxfs_lo
 	struct dxc_branch_rest rest = { .known = known_chunks, .next_known = next_known,
 					.priv = op, .tail = DXC_NO_CHUNK };
 	struct daxfs_loaded_branch *parent, *branch;
-	struct daxfs_sb_info *sbi;
+	struct daxfs_sb_info *sbi, *heir = NULL;
 	int err;
 
 	daxfs_op_lock_tree(op);
@@ -524,10 +528,12 @@ static int abort_now(struct op *op, const struct dxc_branch *br, struct daxfs_lo
 				daxfs_stale_layer(&op->stale, sbi, &branch->layer, &parent->layer);
 			daxfs_forget_all_times(sbi);
 		}
-		show_parent(op, parent, gone, NULL);
+		heir = show_parent(op, parent, gone, NULL);
 	}
 	if (parent)
 		refreeze(op, parent, gone ? 1 : 0);
+	if (heir)
+		inherit_lease(heir);
 out:
 	daxfs_op_unlock_tree(op);
 	/* The core counts the branch itself, too. */
@@ -569,7 +575,7 @@ static int abort_branch(struct op *op)
 	if (gone)
 		daxfs_branch_put(op->vol, gone);
 	if (taken && err)
-		daxfs_lease_drop(op->sbi, br.id);
+		daxfs_branch_return_lease(op->sbi, br.id);
 	return err;
 }
 

@@ -34,9 +34,14 @@ bool daxfs_mount_is_dead(void *vol, const struct dxc_mount *mt);
  * The lease of a branch for sbi's slot, from nobody or from somebody who is
  * gone; -EBUSY with the host's name when he is not, -EAGAIN when he is another
  * mount of this kernel: its writer, or about to be that or to give it back.
- * Waits (killable), with neither tree nor branch->lock held.
+ * DAXFS_LEASE_HAD: sbi has it already, by another of its threads, which gives it back
+ * if it does not become the writer. Waits (killable), with neither tree nor
+ * branch->lock held.
  */
+#define DAXFS_LEASE_HAD 1
 int daxfs_lease_take(struct daxfs_sb_info *sbi, struct dxc_owner branch, char *host);
+/* The same without a wait: of a holder that is gone nothing is known. *holder: as for dxc_lease_take(). */
+int daxfs_lease_try(struct daxfs_sb_info *sbi, struct dxc_owner branch, dxc_holder *holder);
 void daxfs_lease_drop(struct daxfs_sb_info *sbi, struct dxc_owner branch);
 
 /* The volume lock, likewise. *recover: it was a dead one's, see dxc_branch_recover(). */
@@ -168,6 +173,8 @@ int daxfs_branch_reload(struct daxfs_volume *vol, struct daxfs_loaded_branch *br
 int daxfs_branch_make_current(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch);
 /* The same, and makes sbi, which shows the branch, its writer. */
 int daxfs_branch_take_over(struct daxfs_sb_info *sbi);
+/* Gives back a lease that sbi took, unless it is the branch's writer by now. tree is not held. */
+void daxfs_branch_return_lease(struct daxfs_sb_info *sbi, struct dxc_owner id);
 
 /* ---- owner.c: under ops_lock and the volume lock, tree not held, inside the backing ---- */
 

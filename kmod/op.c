@@ -175,11 +175,14 @@ int daxfs_op_hold_lease(struct op *op, const struct dxc_branch *br, bool *taken)
 		if (branch && READ_ONCE(branch->writer))
 			return 0;
 		err = daxfs_lease_take(op->sbi, br->id, host);
-		if (err != -EAGAIN)
+		if (err != -EAGAIN && err != DAXFS_LEASE_HAD)
 			break;
-		/* A mount that is about to become the writer. */
+		/* A mount that is about to become the writer, or to give it back. */
 		schedule_timeout_killable(1);
 	}
+	/* Nobody gives it back: it is as good as taken now. */
+	if (err == DAXFS_LEASE_HAD)
+		err = 0;
 	if (err == -EAGAIN)
 		err = -EBUSY;
 	if (err == -EBUSY)
@@ -195,7 +198,7 @@ int daxfs_op_hold_lease(struct op *op, const struct dxc_branch *br, bool *taken)
 	err = daxfs_branch_make_current(op->vol, branch);
 	daxfs_op_unlock_tree(op);
 	if (err) {
-		daxfs_lease_drop(op->sbi, br->id);
+		daxfs_branch_return_lease(op->sbi, br->id);
 		*taken = false;
 	}
 	return daxfs_op_explain(op, err, br->name);

@@ -147,6 +147,13 @@ static int wait_for(struct daxfs_volume *vol, dxc_holder holder, char *host)
 	}
 }
 
+int daxfs_lease_try(struct daxfs_sb_info *sbi, struct dxc_owner branch, dxc_holder *holder)
+{
+	int err = dxc_lease_take(&sbi->volume->core, branch, holder_of(sbi), holder);
+
+	return err == -EBUSY && *holder == holder_of(sbi) ? DAXFS_LEASE_HAD : err;
+}
+
 int daxfs_lease_take(struct daxfs_sb_info *sbi, struct dxc_owner branch, char *host)
 {
 	struct daxfs_volume *vol = sbi->volume;
@@ -154,9 +161,9 @@ int daxfs_lease_take(struct daxfs_sb_info *sbi, struct dxc_owner branch, char *h
 	int err, tries;
 
 	for (tries = 0; tries < TAKE_OVERS; tries++) {
-		err = dxc_lease_take(&vol->core, branch, holder_of(sbi), &holder);
-		if (err != -EBUSY || holder == holder_of(sbi))
-			return err == -EBUSY ? 0 : err;
+		err = daxfs_lease_try(sbi, branch, &holder);
+		if (err != -EBUSY)
+			return err;
 		err = wait_for(vol, holder, host);
 		if (err)
 			return err;

@@ -53,15 +53,20 @@ static int refuse_write(struct daxfs_sb_info *sbi, int err, const char *branch, 
 	return err;
 }
 
+/* Of the branch it shows. tree is held. */
+static bool holds_lease(const struct daxfs_sb_info *sbi)
+{
+	return dxc_lease_is_held(&sbi->volume->core, sbi->branch->layer.owner,
+				 dxc_holder_of(sbi->slot, sbi->epoch));
+}
+
 /*
  * The branch it shows, whose writer it is: nobody took that over, and the inodes
  * know what it says. tree is held.
  */
 static bool may_write(const struct daxfs_sb_info *sbi)
 {
-	return sbi->sweep == READ_ONCE(sbi->swept) &&
-	       dxc_lease_is_held(&sbi->volume->core, sbi->branch->layer.owner,
-				 dxc_holder_of(sbi->slot, sbi->epoch));
+	return sbi->sweep == READ_ONCE(sbi->swept) && holds_lease(sbi);
 }
 
 /* Another kernel has committed or discarded the children of the branch: -EAGAIN, or an error. */
@@ -90,13 +95,10 @@ enum claim {
 
 static int take_lease(struct daxfs_sb_info *sbi, struct dxc_owner id, enum claim claim, char *host)
 {
-	dxc_holder me = dxc_holder_of(sbi->slot, sbi->epoch), holder = 0;
-	int err;
+	dxc_holder holder = 0;
 
-	if (claim == CLAIM_WAIT)
-		return daxfs_lease_take(sbi, id, host);
-	err = dxc_lease_take(&sbi->volume->core, id, me, &holder);
-	return err == -EBUSY && holder == me ? 0 : err;
+	return claim == CLAIM_WAIT ? daxfs_lease_take(sbi, id, host) :
+				     daxfs_lease_try(sbi, id, &holder);
 }
 
 /*
@@ -129,7 +131,7 @@ static noinline int become_writer(struct daxfs_sb_info *sbi, enum claim claim)
 	struct daxfs_volume *vol = sbi->volume;
 	struct dxc_owner id = branch->layer.owner;
 	char name[DAXFS_BRANCH_NAME_SIZE], host[DAXFS_HOST_SIZE] = "";
-	bool led, visiting, awaits;
+	bool led, visiting, awaits, had;
 	const char *why;
 	int err;
 
@@ -174,15 +176,19 @@ static noinline int become_writer(struct daxfs_sb_info *sbi, enum claim claim)
 	/* Committed or discarded by another kernel; soon something else is shown. */
 	if (err == -ESTALE)
 		daxfs_tend_soon(vol);
-	if (err)
+	had = err == DAXFS_LEASE_HAD;
+	if (err && !had)
 		return err;
 	down_write(&vol->tree);
-	/* Shown something else meanwhile, or a child was made: as if it had been so before. */
-	if (!dxc_owner_is(sbi->branch->layer.owner, id))
+	/*
+	 * Shown something else meanwhile, or a child was made: as if it had been so
+	 * before. Or given back by the thread that took it.
+	 */
+	if (!dxc_owner_is(sbi->branch->layer.owner, id) || !holds_lease(sbi))
 		err = -EAGAIN;
 	else
 		err = sbi->branch->writer == sbi ? 0 : daxfs_branch_take_over(sbi);
-	if (err)
+	if (err && !had)
 		daxfs_lease_drop(sbi, id);
 	up_write(&vol->tree);
 	if (err == -EINTR || err == -ENOMEM)

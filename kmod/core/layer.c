@@ -9,6 +9,13 @@
 /* Bytes of records that are taken in without a pause. */
 #define PAUSE_BYTES 0x4000u
 
+void dxc_layer_own(struct dxc_layer *layer, const struct dxc_branch *br)
+{
+	layer->owner = br->id;
+	layer->log.base_seq = br->first_seq;
+	layer->log.seq = br->first_seq;
+}
+
 int dxc_layer_init(struct dxc_layer *layer, const struct dxc_volume *vol,
 		   struct dxc_space *space, struct dxc_layer *lower,
 		   const struct dxc_branch *br)
@@ -19,14 +26,12 @@ int dxc_layer_init(struct dxc_layer *layer, const struct dxc_volume *vol,
 	layer->lower = lower;
 	layer->ino_key = space->ino_key;
 	layer->name_key = space->name_key;
-	layer->owner = br->id;
 	layer->next_cookie = lower ? lower->next_cookie : DXC_COOKIE_FIRST;
 	layer->filling = DXC_NO_CHUNK;
 	layer->tried_free = DXC_NO_CHUNK;
 	layer->log.head = DXC_NO_CHUNK;
 	layer->log.chunk = DXC_NO_CHUNK;
-	layer->log.base_seq = br->first_seq;
-	layer->log.seq = br->first_seq;
+	dxc_layer_own(layer, br);
 	layer->log.end_seq = DXC_NO_SEQ;
 	layer->log.limit_seq = DXC_NO_SEQ;
 	layer->frozen_seq = DXC_NO_SEQ;

@@ -156,6 +156,8 @@ struct dxc_layer {
 int dxc_layer_init(struct dxc_layer *layer, const struct dxc_volume *vol,
 		   struct dxc_space *space, struct dxc_layer *lower,
 		   const struct dxc_branch *br);
+/* The empty layer is branch br's, which had no entry yet when the layer was set up. */
+void dxc_layer_own(struct dxc_layer *layer, const struct dxc_branch *br);
 /* Makes sure of layer->scratch and items. -ENOMEM. */
 int dxc_layer_scratch(struct dxc_layer *layer);
 void dxc_layer_drop_scratch(struct dxc_layer *layer);
