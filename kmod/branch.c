@@ -123,6 +123,7 @@ static int load_one(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch
 	}
 	branch->parent = parent;
 	branch->frozen = frozen->is;
+	branch->was_mapped = true;
 	strscpy(branch->name, br.name, sizeof(branch->name));
 	return 0;
 }

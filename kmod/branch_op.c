@@ -287,6 +287,8 @@ static int refuse_frozen(struct op *op, struct daxfs_loaded_branch *branch)
 static int merge(struct op *op, struct daxfs_loaded_branch *parent,
 		 struct daxfs_loaded_branch *child)
 {
+	/* The child's chunks are its parent's now. */
+	parent->was_mapped |= child->was_mapped;
 	if (!dxc_layer_merge(&parent->layer, &child->layer))
 		return 0;
 	daxfs_stale_orphans(&op->stale, parent, &parent->layer);

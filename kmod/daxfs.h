@@ -72,6 +72,11 @@ struct daxfs_loaded_branch {
 	unsigned int children;		/* in memory, or being loaded; guarded by tree */
 	bool strays;			/* the region denies that it lies on parent: frozen; set by tree */
 	struct daxfs_sb_info *writer;	/* holds the lease, or NULL; guarded by tree */
+	/*
+	 * I/O may hold pages of it although nobody who shows it has it mapped: who had has
+	 * left it, or that was before it was loaded. Guarded by tree.
+	 */
+	bool was_mapped;
 	u64 compact_at;			/* log bytes after which to try again; by lock */
 	u32 settled;			/* of layer.retired; by settle_lock, or tree for writing */
 	struct rw_semaphore lock;

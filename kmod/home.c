@@ -117,6 +117,8 @@ void daxfs_home_shown(struct daxfs_sb_info *sbi, struct daxfs_loaded_branch *fro
 
 	if (from && from->writer == sbi)
 		from->writer = NULL;
+	if (from && READ_ONCE(sbi->mapped))
+		from->was_mapped = true;
 	if (sbi->counted)
 		count(sbi, from, -1);
 	/* A dead one shows what it has lost. */

@@ -184,13 +184,18 @@ bool daxfs_stale_pinned(struct daxfs_stale *st, struct daxfs_loaded_branch *bran
 		mapped = true;
 		unmap_stores(st, sbi->sb);
 	}
+	if (!vol->backing->has_pages || (!mapped && !branch->was_mapped))
+		return false;
 	/* Also of files that nobody has open any more. */
-	for (i = 0; mapped && i < layer->chunk_count; i++) {
+	for (i = 0; i < layer->chunk_count; i++) {
 		if (daxfs_blocks_pinned(vol->backing,
 					dxc_chunk_offset(&vol->core, layer->chunks[i]),
 					vol->space.chunk_blocks))
 			return true;
 	}
+	/* Pages are held only by way of a mapping. */
+	if (!mapped)
+		branch->was_mapped = false;
 	return false;
 }
 

@@ -702,6 +702,31 @@ static void mapping_pinned(char **argv)
 		fail("the parent of a branch can be written to");
 }
 
+/*
+ * FILE COMMAND...: runs the command while a page of the file is in a pipe, and nobody has
+ * the file mapped, or open. Its status.
+ */
+static void mapping_piped(char **argv)
+{
+	int fd = open_whole(argv[0], PAGE), ends[2], status;
+	char *p = map_shared(fd, PAGE);
+	struct iovec page = { p, PAGE };
+
+	p[0] = 'a';
+	if (pipe2(ends, O_CLOEXEC) || vmsplice(ends[1], &page, 1, 0) != PAGE)
+		fail("vmsplice: %s", strerror(errno));
+	munmap(p, PAGE);
+	close(fd);
+	switch (fork()) {
+	case 0:
+		execvp(argv[1], argv + 1);
+		_exit(127);
+	default:
+		if (wait(&status) < 0 || status)
+			fail("the command failed: %d", status);
+	}
+}
+
 /* ---- kept ---- */
 
 static char pattern(size_t i, unsigned int seed)
@@ -801,6 +826,7 @@ static const struct {
 	{ "access", 1, mapping_access },	/* FILE of 4 blocks */
 	{ "synced", 2, mapping_synced },	/* FILE of a block, 1 or 0: works or not */
 	{ "pinned", 2, mapping_pinned },	/* FILE of a block of a branch, its mount */
+	{ "piped", 2, mapping_piped },		/* FILE of a block of a branch, COMMAND... */
 	{ "cut", 1, mapping_cut },		/* a new FILE */
 	{ "fill", 3, mapping_fill },		/* FILE LENGTH SEED */
 	{ "store", 3, mapping_store },		/* the same, without msync */

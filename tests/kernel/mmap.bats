@@ -99,6 +99,47 @@ each() {
 	done
 }
 
+# refused NAME OPTION...: no branch is made, as pages of its parent are in use.
+refused() {
+	! daxfs-branch create -q "$@" -m "$MNT" 2>/tmp/refused
+	cat /tmp/refused
+	grep -q 'in use by I/O' /tmp/refused
+}
+
+switched() {
+	set -e
+	daxfs-branch switch -q other -m "$MNT"
+	refused two --stay -p one
+}
+
+mounted_again() {
+	set -e
+	again branch=one
+	refused two
+}
+
+committed() {
+	set -e
+	daxfs-branch switch -q other -m "$MNT"
+	daxfs-branch commit -q one -y -m "$MNT"
+	refused two --stay -p main
+}
+
+@test "phys and pmem: no branch is made while a page of its parent is in a pipe, whoever had it mapped" {
+	export -f refused switched mounted_again committed again show
+	for backing in phys pmem; do
+		for what in switched mounted_again committed; do
+			start "$backing" /tmp/base.img
+			export MNT START SOURCE OPTS
+			daxfs-branch create -q other --stay -m "$MNT"
+			daxfs-branch create -q one -p main -m "$MNT"
+			mapping piped "$MNT/mapped" bash -c "$what"
+			daxfs-branch create -q two -m "$MNT"
+			unmount_all
+		done
+	done
+}
+
 @test "past a new end there is SIGBUS, and what comes into a file by extending it is zero" {
 	each mapping end "$MNT/mapped"
 }
