@@ -393,6 +393,25 @@ static inline vm_fault_t daxfs_insert(struct vm_area_struct *vma, unsigned long 
 }
 
 /*
+ * Maps the page frame of a page writable, at the place of the fault, where nothing is mapped
+ * or that frame is. VM_FAULT_FALLBACK: no helper does that.
+ */
+static inline vm_fault_t daxfs_insert_writable(struct vm_fault *vmf, unsigned long pfn)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 15, 0)
+	return VM_FAULT_FALLBACK;
+#else
+	struct page *page = pfn_to_page(pfn);
+	vm_fault_t ret;
+
+	page_ref_inc(page);
+	ret = vmf_insert_page_mkwrite(vmf, page, true);
+	put_page(page);
+	return ret;
+#endif
+}
+
+/*
  * fs/dax.c notes mapping and index in a page that is mapped through it. Later it
  * also wants to be the only one that counts it.
  */

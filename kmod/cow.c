@@ -2,18 +2,20 @@
 /*
  * Shared mappings that are written to. The first write to a page takes a fault,
  * which gives the branch a copy of that block of its own, one block and no
- * more. Entries of shared mappings are made read-only; the kernel makes one
- * writable when vm_ops->pfn_mkwrite, asked by the store, agrees, and not when it
- * has changed since. So whoever unmaps a page after what he did to its block is
- * told of the next store.
+ * more. Entries of shared mappings are made read-only; one becomes writable under
+ * the file's invalidate_lock, for which whoever unmaps a page after what he did to
+ * its block waits. So he is told of the next store.
  *
- * BUG: an entry that was unmapped and mapped for reading again between our answer
- * and the kernel's look at it has not changed: that store is not told of, also
- * when the block was frozen by a new branch meanwhile.
+ * Where no exported helper makes a writable entry (a dma-buf, see allow_stores()),
+ * the kernel does when vm_ops->pfn_mkwrite has agreed, unless the entry has changed
+ * since. One that was unmapped and mapped for reading again in between has not: for
+ * these, who freezes a block waits in daxfs_await_answers().
  */
 #include <linux/iomap.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
+#include <linux/rcupdate.h>
+#include <linux/writeback.h>
 #include "daxfs.h"
 #include "backing/backing.h"
 
@@ -32,9 +34,17 @@ static struct page *page_at(const struct daxfs_backing *backing, dxc_off off)
 	return pfn_to_page(PHYS_PFN(daxfs_backing_phys(backing, off)));
 }
 
+/* Whose page it is says who has it as his own block: one file, at one place. */
+static bool may_name(const struct page *page, const struct address_space *mapping)
+{
+	const struct address_space *named = READ_ONCE(page->mapping);
+
+	return !named || named == mapping;
+}
+
 /* Only what is the branch's own by now, and nobody else's. */
-static int name_begin(struct inode *inode, loff_t pos, loff_t length, unsigned int flags,
-		      struct iomap *iomap, struct iomap *srcmap)
+static int own_begin(struct inode *inode, loff_t pos, loff_t length, unsigned int flags,
+		     struct iomap *iomap, struct iomap *srcmap)
 {
 	const struct daxfs_backing *backing = daxfs_volume_of(inode)->backing;
 	struct daxfs_hold hold;
@@ -50,7 +60,7 @@ static int name_begin(struct inode *inode, loff_t pos, loff_t length, unsigned i
 	if (err)
 		return err;
 	off = part.ex.data + (pos - part.ex.pos);
-	if (!part.own || READ_ONCE(page_at(backing, off)->mapping))
+	if (!part.own || !may_name(page_at(backing, off), inode->i_mapping))
 		return -EBUSY;
 	iomap->type = IOMAP_MAPPED;
 	iomap->flags = 0;
@@ -61,24 +71,31 @@ static int name_begin(struct inode *inode, loff_t pos, loff_t length, unsigned i
 	return 0;
 }
 
-static const struct iomap_ops name_ops = {
-	.iomap_begin = name_begin,
+static const struct iomap_ops own_ops = {
+	.iomap_begin = own_begin,
 };
 
-/*
- * For what it is worth: without it no futex works there, which is told by EFAULT.
- * As for reading: the entry gets the right to write from the kernel's own hand.
- */
-static void name_page(struct vm_fault *vmf, const struct daxfs_backing *backing, dxc_off off)
+/* VM_FAULT_FALLBACK: the page names another file. */
+static vm_fault_t insert_by_dax(struct vm_fault *vmf, const struct daxfs_backing *backing,
+				struct page *page)
 {
-	struct vm_fault read = *vmf;
+	struct address_space *mapping = vmf->vma->vm_file->f_mapping;
+	bool named = READ_ONCE(page->mapping);
+	vm_fault_t ret = VM_FAULT_FALLBACK;
 
-	if (!DAXFS_NAMES_PAGES || !backing->dax || page_at(backing, off)->mapping)
-		return;
-	read.flags &= ~FAULT_FLAG_WRITE;
-	mutex_lock(&name_lock);
-	daxfs_dax_fault(&read, &name_ops);
-	mutex_unlock(&name_lock);
+	if (!DAXFS_NAMES_PAGES || !backing->dax || !backing->names_pages)
+		return ret;
+	if (!named)
+		mutex_lock(&name_lock);
+	if (may_name(page, mapping))
+		ret = daxfs_dax_fault(vmf, &own_ops);
+	if (!named)
+		mutex_unlock(&name_lock);
+	/* What was stored is found by DAXFS_I_STORES; entries that are dirty would stay. */
+	xa_lock_irq(&mapping->i_pages);
+	__xa_clear_mark(&mapping->i_pages, vmf->pgoff, PAGECACHE_TAG_DIRTY);
+	xa_unlock_irq(&mapping->i_pages);
+	return ret;
 }
 
 void daxfs_disown(struct inode *inode, pgoff_t first, pgoff_t last)
@@ -105,7 +122,12 @@ int daxfs_release(struct inode *inode, struct file *file)
 {
 	struct address_space *mapping = inode->i_mapping;
 
-	if (mapping_empty(mapping) || mapping_mapped(mapping))
+	if (mapping_mapped(mapping))
+		return 0;
+	/* fs/dax.c has said so; what is dirty is kept in memory. */
+	if (inode_state_read_once(inode) & I_DIRTY_PAGES)
+		sync_inode_metadata(inode, 0);
+	if (mapping_empty(mapping))
 		return 0;
 	filemap_invalidate_lock(mapping);
 	if (!mapping_mapped(mapping))
@@ -211,17 +233,19 @@ static int own_block(struct inode *inode, loff_t pos, struct daxfs_hold *hold, d
 }
 
 /*
- * The entry of the file's own block, if it is there: then the kernel gives it the
- * right to write, unless it was unmapped meanwhile. Else it is made, without
- * that right, and the store comes here again.
+ * The entry of the file's own block, writable: of a page by the kernel's helper, or
+ * by fs/dax.c. Else the kernel gives the right to write to an entry that is there,
+ * when it is told so, and one that is not is made without, and the store comes here
+ * again.
  */
-static vm_fault_t allow_stores(struct vm_fault *vmf, const struct daxfs_backing *backing,
-			       dxc_off off, bool fresh)
+static vm_fault_t allow_stores(struct vm_fault *vmf, struct daxfs_volume *vol, dxc_off off,
+			       bool fresh)
 {
+	const struct daxfs_backing *backing = vol->backing;
 	unsigned long pfn = PHYS_PFN(daxfs_backing_phys(backing, off));
+	bool is_there = vmf->flags & FAULT_FLAG_MKWRITE && !fresh;
+	vm_fault_t ret = VM_FAULT_FALLBACK;
 
-	if (backing->names_pages)
-		name_page(vmf, backing, off);
 	if (!(vmf->flags & FAULT_FLAG_MKWRITE) && daxfs_has_marker(vmf)) {
 		/* userfaultfd is asked first, by the kernel, which maps the page with its note. */
 		if (!backing->has_pages)
@@ -230,18 +254,33 @@ static vm_fault_t allow_stores(struct vm_fault *vmf, const struct daxfs_backing 
 		page_ref_inc(vmf->page);
 		return 0;
 	}
-	if (fresh || !(vmf->flags & FAULT_FLAG_MKWRITE))
-		return daxfs_insert(vmf->vma, vmf->address & PAGE_MASK, pfn, backing->has_pages);
-	if (pfn != (vmf->page ? page_to_pfn(vmf->page) : pte_pfn(vmf->orig_pte))) {
+	if (is_there && pfn != (vmf->page ? page_to_pfn(vmf->page) : pte_pfn(vmf->orig_pte))) {
 		/* An old block that nobody has unmapped. */
 		unmap_mapping_range(vmf->vma->vm_file->f_mapping,
 				    (loff_t)vmf->pgoff << PAGE_SHIFT, PAGE_SIZE, 0);
 		return VM_FAULT_NOPAGE;
 	}
+	if (backing->has_pages) {
+		ret = daxfs_insert_writable(vmf, pfn);
+		if (ret == VM_FAULT_FALLBACK && !vmf->page)
+			ret = insert_by_dax(vmf, backing, page_at(backing, off));
+	}
+	if (ret != VM_FAULT_FALLBACK)
+		return ret;
+	if (!is_there)
+		return daxfs_insert(vmf->vma, vmf->address & PAGE_MASK, pfn, backing->has_pages);
+	WRITE_ONCE(vol->answered, true);
 	if (!vmf->page)
 		return 0;
 	lock_page(vmf->page);
 	return VM_FAULT_LOCKED;
+}
+
+void daxfs_await_answers(struct daxfs_volume *vol)
+{
+	/* Between the answer and the store to the entry nobody sleeps. */
+	if (READ_ONCE(vol->answered) && xchg(&vol->answered, false))
+		synchronize_rcu_tasks();
 }
 
 /*
@@ -279,7 +318,7 @@ static vm_fault_t write_fault(struct vm_fault *vmf, struct inode *inode, bool *c
 	/* Before anything can be written. */
 	daxfs_set(DAXFS_I(inode), DAXFS_I_STORES);
 	daxfs_touch(inode);
-	ret = allow_stores(vmf, vol->backing, off, fresh);
+	ret = allow_stores(vmf, vol, off, fresh);
 out:
 	filemap_invalidate_unlock(mapping);
 	daxfs_view_told(inode->i_sb, &hold);

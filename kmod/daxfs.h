@@ -109,6 +109,7 @@ struct daxfs_volume {
 	struct delayed_work beat;	/* heartbeats */
 	struct delayed_work tend;	/* times to log, chunks to reclaim */
 	bool tend_all;			/* also what is not urgent */
+	bool answered;			/* see daxfs_await_answers() */
 	bool look_again;		/* others may have written what is shown, whatever they say */
 	u64 seen_seq;			/* what our slots say; written by slot.c */
 	u64 left_seq;			/* up to there what is gone is not shown; by ops_lock */
@@ -576,6 +577,12 @@ int daxfs_store(struct inode *inode, loff_t pos, const void *buf, size_t len);
  */
 void daxfs_disown(struct inode *inode, pgoff_t first, pgoff_t last);
 int daxfs_release(struct inode *inode, struct file *file);
+/*
+ * Entries that ->pfn_mkwrite has agreed to are writable afterwards, or will not be: after
+ * blocks were frozen and unmapped, and before they are unmapped once more. May take
+ * hundreds of milliseconds, where memory has no struct pages.
+ */
+void daxfs_await_answers(struct daxfs_volume *vol);
 /* Is a page of these blocks held, for I/O or else, but by page tables? */
 bool daxfs_blocks_pinned(const struct daxfs_backing *backing, dxc_off off, u64 blocks);
 /* For dxc_space.busy: is somebody's I/O to these blocks under way? priv: the backing. */

@@ -137,6 +137,7 @@ void daxfs_stale_mappings(struct daxfs_stale *st, struct daxfs_loaded_branch *br
 {
 	struct daxfs_sb_info *sbi;
 
+	daxfs_await_answers(st->vol);
 	list_for_each_entry(sbi, &st->vol->supers, list) {
 		if (!READ_ONCE(sbi->mapped) || !sbi->branch)
 			continue;

@@ -140,6 +140,31 @@ committed() {
 	done
 }
 
+# answers COMMAND...: how often ->pfn_mkwrite or ->page_mkwrite has left it to the kernel to make an entry writable.
+answers() {
+	local trace=/sys/kernel/tracing
+
+	[ ! -e /proc/sys/debug/kprobes-optimization ] || echo 0 >/proc/sys/debug/kprobes-optimization
+	echo 'p:daxfs_answer finish_mkwrite_fault' >$trace/kprobe_events
+	echo >$trace/trace
+	echo 1 >$trace/events/kprobes/daxfs_answer/enable
+	"$@" >/dev/null
+	echo 0 >$trace/events/kprobes/daxfs_answer/enable
+	grep -c 'mapping.*daxfs_answer' $trace/trace || :
+	echo >$trace/kprobe_events
+}
+
+@test "phys and pmem: entries are made writable under the lock of the file, so that none of a frozen block is" {
+	[ -e /sys/kernel/tracing/kprobe_events ] || skip "no kprobes"
+	for backing in phys pmem; do
+		start "$backing" /tmp/base.img
+		[[ $(answers mapping one "$MNT/mapped") == 0 ]]
+		[[ $(answers mapping store "$MNT/new" 400000 1) == 0 ]]
+		[[ $(answers mapping coherent "$MNT/mapped") == 0 ]]
+		unmount_all
+	done
+}
+
 @test "past a new end there is SIGBUS, and what comes into a file by extending it is zero" {
 	each mapping end "$MNT/mapped"
 }
