@@ -7,6 +7,7 @@
 #include <linux/file.h>
 #include <linux/fs_context.h>
 #include <linux/fs_parser.h>
+#include <linux/magic.h>
 #include <linux/module.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
@@ -69,13 +70,26 @@ bad:
 		      param->key, param->string);
 }
 
+/* A reference. Their files are all that there is in their file system. */
+static struct dma_buf *dmabuf_of(const struct file *file)
+{
+	struct dma_buf *dmabuf = file->private_data;
+
+	if (file_inode(file)->i_sb->s_magic != DMA_BUF_MAGIC || file->f_mode & FMODE_PATH)
+		return ERR_PTR(-EINVAL);
+	get_dma_buf(dmabuf);
+	return dmabuf;
+}
+
 static int take_dmabuf(struct fs_context *fc, const struct fs_parameter *param,
 		       struct daxfs_mount_options *opt, int fd)
 {
-	struct dma_buf *dmabuf = dma_buf_get(fd);
+	/* As take_volume(). */
+	bool is_file = param->type == fs_value_is_file;
+	struct dma_buf *dmabuf = is_file ? dmabuf_of(param->file) : dma_buf_get(fd);
 
 	if (IS_ERR(dmabuf))
-		return invalf(fc, "daxfs: dmabuf: file descriptor %d is no dma-buf", fd);
+		return invalf(fc, "daxfs: dmabuf: the file descriptor is no dma-buf");
 	if (opt->dmabuf)
 		dma_buf_put(opt->dmabuf);
 	opt->dmabuf = dmabuf;

@@ -228,6 +228,17 @@ PY
 	[ "$(cat "$MNT/file")" = hello ]
 }
 
+# bats test_tags=kernels
+@test "a dma-buf is found by the descriptor that was given, and not by descriptor 0" {
+	put phys /tmp/one.img
+	mkdir -p /mnt/second
+	mount -i -t daxfs -o "$OPTS" none "$MNT"
+	away import "$MNT" /mnt/second </dev/null
+	[ "$(cat /mnt/second/file)" = hello ]
+	[ "$(stat -c %d "$MNT/file")" != "$(stat -c %d /mnt/second/file)" ]
+}
+
+# bats test_tags=kernels
 @test "a file descriptor that is no dma-buf is refused" {
 	run python3 - "$MNT" <<'PY'
 import ctypes, os, sys
