@@ -74,29 +74,48 @@ static vm_fault_t insert_pages(struct vm_fault *vmf, const struct daxfs_backing 
 	return ret;
 }
 
+/* A page that nobody else has: of the block at pos, or of zeros for a hole. */
+static struct page *copy_page_of(const struct daxfs_volume *vol, const struct dxc_extent *ex,
+				 dxc_pos pos)
+{
+	struct page *page = alloc_page(GFP_KERNEL | __GFP_ZERO);
+	int err;
+
+	if (!page)
+		return ERR_PTR(-ENOMEM);
+	if (!ex->data)
+		return page;
+	err = dxc_extent_copy(&vol->core.region, ex, pos, page_address(page), PAGE_SIZE);
+	if (!err)
+		return page;
+	__free_page(page);
+	return ERR_PTR(err);
+}
+
 /*
  * The page goes to the kernel, which makes a private copy of it, or maps it with
- * userfaultfd's note. Where there is none to give, of one made for it, which stands
- * for a hole until that is written to.
+ * userfaultfd's note: by then nobody is inside the backing any more. So memory that
+ * may vanish is copied from here; what is mapped is found by daxfs_device_removed().
+ * Where there is no page to give, of one made for it, which stands for a hole until
+ * that is written to.
  */
-static vm_fault_t give_page(struct vm_fault *vmf, const struct daxfs_backing *backing,
+static vm_fault_t give_page(struct vm_fault *vmf, const struct daxfs_volume *vol,
 			    const struct dxc_extent *ex)
 {
-	dxc_off off = ex->data + (((u64)vmf->pgoff << PAGE_SHIFT) - ex->pos);
+	const struct daxfs_backing *backing = vol->backing;
+	u64 pos = (u64)vmf->pgoff << PAGE_SHIFT;
 	struct page *page;
 
-	if (ex->data && backing->has_pages) {
-		page = pfn_to_page(pfn_of(backing, off));
+	if (ex->data && backing->has_pages && !(vmf->cow_page && backing->may_vanish)) {
+		page = pfn_to_page(pfn_of(backing, ex->data + (pos - ex->pos)));
 		/* Of an idle page this may be the first. */
 		page_ref_inc(page);
 	} else {
 		if (ex->data && !vmf->cow_page)
 			return VM_FAULT_SIGBUS;
-		page = alloc_page(GFP_KERNEL | __GFP_ZERO);
-		if (!page)
-			return VM_FAULT_OOM;
-		if (ex->data)
-			memcpy(page_address(page), backing->base + off, PAGE_SIZE);
+		page = copy_page_of(vol, ex, pos);
+		if (IS_ERR(page))
+			return PTR_ERR(page) == -EIO ? VM_FAULT_HWPOISON : vmf_error(PTR_ERR(page));
 	}
 	vmf->page = page;
 	return 0;
@@ -208,7 +227,7 @@ static vm_fault_t map_what_is_there(struct vm_fault *vmf, struct inode *inode, b
 		return insert_packed(vmf, inode, &ex);
 	/* userfaultfd's note in the place of a page is for the kernel itself to replace. */
 	if (vmf->cow_page || daxfs_has_marker(vmf))
-		return give_page(vmf, vol->backing, &ex);
+		return give_page(vmf, vol, &ex);
 	return insert_pages(vmf, vol->backing, &ex);
 }
 

@@ -261,6 +261,26 @@ refused_as_frozen() {
 	done
 }
 
+@test "pmem: the first store to a private mapping is copied for while the device cannot go, and survives memory that fails" {
+	local trace=/sys/kernel/tracing
+
+	[ -e $trace/kprobe_events ] || skip "no kprobes"
+	echo 'p:daxfs_cow copy_mc_to_kernel bytes=%dx:u32' >$trace/kprobe_events 2>/dev/null ||
+		skip "the kernel has no copy_mc_to_kernel()"
+	start pmem /tmp/base.img
+	echo stacktrace >$trace/events/kprobes/daxfs_cow/trigger
+	echo >$trace/trace
+	echo 1 >$trace/events/kprobes/daxfs_cow/enable
+	away private "$MNT/kept"
+	echo 0 >$trace/events/kprobes/daxfs_cow/enable
+	echo '!stacktrace' >$trace/events/kprobes/daxfs_cow/trigger
+	cp $trace/trace /tmp/trace
+	echo >$trace/kprobe_events
+	# The module copies, not only the kernel after it.
+	grep -c copy_mc_to_kernel /tmp/trace
+	grep -q dxc_extent_copy /tmp/trace
+}
+
 # ---- shutdown ----
 
 @test "FS_IOC_SHUTDOWN is for root; after it all mounts of the volume say EIO, mappings SIGBUS, and it can be mounted again" {

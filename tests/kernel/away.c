@@ -268,6 +268,20 @@ static void away_pipe(char **argv)
 		fail("the page in the pipe has changed");
 }
 
+static void away_private(char **argv)
+{
+	int fd = open_or_fail(argv[0], O_RDONLY);
+	char *p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0), buf[PAGE];
+
+	if (p == MAP_FAILED || faults(p + 1, 1))
+		fail("the mapping is not there");
+	if (pread(fd, buf, PAGE, 0) != PAGE || buf[1] == 'X')
+		fail("writing to a private mapping has changed the file");
+	buf[1] = 'X';
+	if (memcmp(p, buf, PAGE))
+		fail("the private mapping has something else");
+}
+
 static void away_poison(char **argv)
 {
 	int fd = open_or_fail(argv[0], O_RDWR);
@@ -305,6 +319,8 @@ static const struct {
 	{ "import", 2, away_import },
 	/* FILE COMMAND: a page of it is in a pipe meanwhile */
 	{ "pipe", 2, away_pipe },
+	/* FILE: a private mapping of it is written to */
+	{ "private", 1, away_private },
 	/* FILE of 2 blocks: a memory error in the first, which was stored to through a mapping */
 	{ "poison", 1, away_poison },
 	/* FILE FLAGS: FS_IOC_SHUTDOWN */
