@@ -21,9 +21,9 @@
  * Under tree and branch->lock memory is allocated without entering file
  * systems (daxfs_view_write()), as reclaim evicts inodes, which takes both.
  * Nobody copies from or to user memory under them. daxfs_volumes_lock
- * (volume.c), the list of volumes and their opening; validate_lock of a volume,
- * held for as long as a full check takes: none of these nests in the others or
- * holds them. name_lock (cow.c) is taken inside invalidate_lock, around tree.
+ * (volume.c), the list of volumes and their opening, with list_lock (spinlock)
+ * inside; validate_lock of a volume, held for as long as a full check takes: none
+ * of these nests in the others or holds them. name_lock (cow.c) is taken inside invalidate_lock, around tree.
  * Those of backing/: holders_lock (dax.c) and lingering_lock (phys.c) are taken
  * with daxfs_volumes_lock held, exports_lock (export.c) around the
  * invalidate_lock of a dma-buf.
@@ -90,7 +90,7 @@ struct daxfs_loaded_branch {
  */
 struct daxfs_volume {
 	struct kref ref;
-	struct list_head list;		/* guarded by daxfs_volumes_lock */
+	struct list_head list;		/* guarded by daxfs_volumes_lock and list_lock, both */
 	struct daxfs_backing *backing;
 	struct dxc_volume core;
 	struct mutex validate_lock;	/* one full check at a time */
@@ -295,6 +295,8 @@ void daxfs_bad_mount(struct fs_context *fc, int err, const struct dxc_finding *f
 struct daxfs_volume *daxfs_volume_get(struct fs_context *fc,
 				      const struct daxfs_mount_options *opt);
 void daxfs_volume_put(struct daxfs_volume *vol);
+/* Of all volumes, also such as are being opened, which have no name then. each() must not sleep. */
+void daxfs_volumes_walk(void (*each)(struct daxfs_volume *vol, void *arg), void *arg);
 /* *partial: again when what others left half done is cleared up, see struct dxc_check. */
 int daxfs_volume_validate(struct daxfs_volume *vol, struct fs_context *fc, bool *partial);
 

@@ -14,7 +14,7 @@
 #include "loaded.h"
 #include "backing/backing.h"
 
-/* Of which super blocks: by one or the other. */
+/* Of which volumes: by one or the other. */
 struct loss {
 	const struct dax_device *dax;
 	const struct daxfs_volume *vol;
@@ -26,22 +26,39 @@ static bool is_of(const struct loss *loss, const struct daxfs_volume *vol)
 	return loss->vol ? vol == loss->vol : vol->backing->dax == loss->dax;
 }
 
-static void shut_down(struct super_block *sb, const char *why)
+static void mark_down(struct daxfs_volume *vol, const char *why)
 {
-	struct daxfs_volume *vol = DAXFS_SB(sb)->volume;
-
-	if (!xchg(&vol->backing->down, true))
+	if (!xchg(&vol->backing->down, true) && vol->name[0])
 		pr_warn("%s: %s: all of it says EIO until it is unmounted\n", vol->name, why);
+}
+
+static void mark_one(struct daxfs_volume *vol, void *arg)
+{
+	const struct loss *loss = arg;
+
+	if (is_of(loss, vol))
+		mark_down(vol, loss->why);
+}
+
+static void unmap_all(struct super_block *sb)
+{
 	daxfs_sweep(sb, 0, daxfs_inode_unmap);
 }
 
 /* Under s_umount, so that inodes and volume stay. One that is being unmounted has nothing mapped. */
-static void shut_down_one(struct super_block *sb, void *arg)
+static void unmap_one(struct super_block *sb, void *arg)
 {
-	const struct loss *loss = arg;
+	if (is_of(arg, DAXFS_SB(sb)->volume))
+		unmap_all(sb);
+}
 
-	if (is_of(loss, DAXFS_SB(sb)->volume))
-		shut_down(sb, loss->why);
+/* All are marked first: s_umount of one that is being unmounted is held for a while. */
+static void shut_down(struct loss *loss)
+{
+	daxfs_volumes_walk(mark_one, loss);
+	if (loss->dax)
+		daxfs_export_revoke(loss->dax);
+	iterate_supers_type(&daxfs_type, unmap_one, loss);
 }
 
 static void sync_one(struct super_block *sb, void *arg)
@@ -56,14 +73,14 @@ void daxfs_device_removed(struct dax_device *dax)
 {
 	struct loss loss = { .dax = dax, .why = "its device is taken away" };
 
-	daxfs_export_revoke(dax);
-	iterate_supers_type(&daxfs_type, shut_down_one, &loss);
+	shut_down(&loss);
 }
 
 /* From the block layer: the same for one super block, with its s_umount. */
 void daxfs_super_shutdown(struct super_block *sb)
 {
-	shut_down(sb, "its device is gone");
+	mark_down(DAXFS_SB(sb)->volume, "its device is gone");
+	unmap_all(sb);
 }
 
 /* FS_IOC_SHUTDOWN, on any file: as if the power had gone, for all mounts of the volume here. */
@@ -86,6 +103,6 @@ long daxfs_ioctl_shutdown(struct super_block *sb, u32 __user *arg)
 	default:
 		return -EINVAL;
 	}
-	iterate_supers_type(&daxfs_type, shut_down_one, &loss);
+	shut_down(&loss);
 	return 0;
 }

@@ -12,6 +12,11 @@
  * region do not both open it; taken with no other lock of ours held.
  */
 static DEFINE_MUTEX(daxfs_volumes_lock);
+/*
+ * Guards the list, too, for daxfs_volumes_walk(). A device that goes keeps others from
+ * going until we were told, which closing a backing may wait for with the mutex held.
+ */
+static DEFINE_SPINLOCK(list_lock);
 static LIST_HEAD(daxfs_volumes);
 static u64 instances;	/* volumes that there were */
 
@@ -60,6 +65,31 @@ static void name_volume(struct daxfs_volume *vol)
 		snprintf(vol->name, sizeof(vol->name), "%pU", vol->core.uuid);
 }
 
+static void list_volume(struct daxfs_volume *vol)
+{
+	spin_lock(&list_lock);
+	list_add(&vol->list, &daxfs_volumes);
+	spin_unlock(&list_lock);
+}
+
+static void unlist_volume(struct daxfs_volume *vol)
+{
+	spin_lock(&list_lock);
+	list_del(&vol->list);
+	spin_unlock(&list_lock);
+}
+
+void daxfs_volumes_walk(void (*each)(struct daxfs_volume *vol, void *arg), void *arg)
+{
+	struct daxfs_volume *vol;
+
+	spin_lock(&list_lock);
+	list_for_each_entry(vol, &daxfs_volumes, list)
+		each(vol, arg);
+	spin_unlock(&list_lock);
+}
+
+/* In the list, as soon as it has a backing. */
 static struct daxfs_volume *open_volume(struct fs_context *fc,
 					const struct daxfs_mount_options *opt,
 					const struct daxfs_device *device)
@@ -78,10 +108,11 @@ static struct daxfs_volume *open_volume(struct fs_context *fc,
 		err = PTR_ERR(vol->backing);
 		goto free;
 	}
+	list_volume(vol);
 	id = daxfs_backing_enter(vol->backing);
 	if (id < 0) {
 		err = id;
-		goto close;
+		goto unlist;
 	}
 	err = dxc_volume_open(&vol->core, vol->backing->base, vol->backing->size, &f);
 	/* Of a physical range contents of files alone are read so: metadata is looked up in place. */
@@ -104,7 +135,8 @@ static struct daxfs_volume *open_volume(struct fs_context *fc,
 
 exit:
 	daxfs_backing_exit(vol->backing, id);
-close:
+unlist:
+	unlist_volume(vol);
 	vol->backing->ops->close(vol->backing);
 free:
 	kfree(vol);
@@ -142,8 +174,6 @@ struct daxfs_volume *daxfs_volume_get(struct fs_context *fc,
 		goto out;
 	}
 	vol = open_volume(fc, opt, &device);
-	if (!IS_ERR(vol))
-		list_add(&vol->list, &daxfs_volumes);
 out:
 	mutex_unlock(&daxfs_volumes_lock);
 	return vol;
@@ -153,7 +183,7 @@ static void release_volume(struct kref *ref)
 {
 	struct daxfs_volume *vol = container_of(ref, struct daxfs_volume, ref);
 
-	list_del(&vol->list);
+	unlist_volume(vol);
 	mutex_unlock(&daxfs_volumes_lock);
 	if (daxfs_has_branches(vol))
 		daxfs_branch_volume_exit(vol);

@@ -37,7 +37,7 @@ struct daxfs_backing {
 	struct dax_device *dax;
 	u64 dax_start;			/* of the region in it, in bytes */
 	bool may_vanish;		/* dax may be killed while it is open: its device removed */
-	/* Shut down: nobody enters it any more. Set once, see kmod/shutdown.c. */
+	/* Shut down: nobody enters it any more. Set once, by kmod/shutdown.c. */
 	bool down;
 	/*
 	 * We are told before the memory goes, so that struct pages may name files, which
@@ -81,8 +81,8 @@ int daxfs_export(struct daxfs_volume *vol, u32 flags);
  */
 const struct daxfs_backing *daxfs_exported(const struct dma_buf *dmabuf);
 /*
- * The device is about to go: nobody has its memory mapped by way of a dma-buf, nor
- * maps it anew.
+ * The device is about to go, and its backings are down: nobody has its memory mapped by
+ * way of a dma-buf when it returns.
  */
 void daxfs_export_revoke(const struct dax_device *dax);
 

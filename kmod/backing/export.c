@@ -198,8 +198,7 @@ void daxfs_export_revoke(const struct dax_device *dax)
 	list_for_each_entry(ex, &exports, list) {
 		if (ex->vol->backing->dax != dax)
 			continue;
-		/* Who faults, or comes to, after the lock sees it. */
-		WRITE_ONCE(ex->vol->backing->down, true);
+		/* Who faults after the lock sees that it is down. */
 		mapping = ex->inode->i_mapping;
 		filemap_invalidate_lock(mapping);
 		unmap_mapping_range(mapping, 0, 0, 1);
