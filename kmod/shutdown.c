@@ -10,9 +10,13 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 #include <linux/capability.h>
+#include <linux/delay.h>
 #include <linux/uaccess.h>
 #include "loaded.h"
 #include "backing/backing.h"
+
+/* How long a device that goes is kept for those who have its pages. */
+#define PATIENCE (10 * HZ)
 
 /* Of which volumes: by one or the other. */
 struct loss {
@@ -69,11 +73,62 @@ static void sync_one(struct super_block *sb, void *arg)
 		sb->s_op->sync_fs(sb, 1);
 }
 
+/* ---- pages that somebody else has ---- */
+
+/* The frames [pfn, end) of a region of a device. end: 0 where there is none. */
+struct frames {
+	const struct dax_device *dax;
+	unsigned long from;		/* those before it were looked at */
+	unsigned long pfn, end;
+};
+
+/* Of several regions the one that ends first. */
+static void find_frames(struct daxfs_volume *vol, void *arg)
+{
+	const struct daxfs_backing *backing = vol->backing;
+	unsigned long end = backing->first_pfn + PHYS_PFN(backing->size);
+	struct frames *frames = arg;
+
+	if (!backing->has_pages || backing->dax != frames->dax || end <= frames->from)
+		return;
+	if (!frames->end || end < frames->end) {
+		frames->pfn = max(frames->from, backing->first_pfn);
+		frames->end = end;
+	}
+}
+
+/*
+ * A page that is read or written by I/O, or is in a pipe, outlives its mapping, but
+ * not its device, whose driver does not wait. A page that a fault has given to the
+ * kernel may have been mapped after all was unmapped: then it is again.
+ */
+static void wait_for_pages(struct loss *loss)
+{
+	unsigned long until = jiffies + PATIENCE;
+	struct frames frames = { .dax = loss->dax };
+
+	for (;; frames.from = frames.end) {
+		frames.end = 0;
+		daxfs_volumes_walk(find_frames, &frames);
+		if (!frames.end)
+			return;
+		while (!daxfs_pages_are_idle(&frames.pfn, frames.end)) {
+			if (time_after(jiffies, until)) {
+				pr_warn("a device is taken away while pages of it are still in use (a pipe, direct I/O)\n");
+				return;
+			}
+			msleep(20);
+			iterate_supers_type(&daxfs_type, unmap_one, loss);
+		}
+	}
+}
+
 void daxfs_device_removed(struct dax_device *dax)
 {
 	struct loss loss = { .dax = dax, .why = "its device is taken away" };
 
 	shut_down(&loss);
+	wait_for_pages(&loss);
 }
 
 /* From the block layer: the same for one super block, with its s_umount. */

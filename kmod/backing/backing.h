@@ -121,6 +121,21 @@ static inline void daxfs_backing_exit(const struct daxfs_backing *backing, int i
 		dax_read_unlock(id);
 }
 
+/*
+ * Goes on with *pfn behind pages that nobody uses, up to end: are all of them such? A
+ * page that is no more mapped, and that nobody uses, stays so.
+ */
+static inline bool daxfs_pages_are_idle(unsigned long *pfn, unsigned long end)
+{
+	for (; *pfn < end; ++*pfn) {
+		if (page_ref_count(pfn_to_page(*pfn)) > DAXFS_IDLE_PAGE_REFS)
+			return false;
+		if (*pfn % 1024 == 1023)
+			cond_resched();
+	}
+	return true;
+}
+
 /* Where a page-aligned offset inside the region is in physical memory. */
 static inline phys_addr_t daxfs_backing_phys(const struct daxfs_backing *backing,
 					     dxc_off off)

@@ -19,7 +19,7 @@ struct phys_backing {
 	struct daxfs_backing backing;
 	struct dev_pagemap pgmap;
 	struct list_head list;		/* lingering; guarded by lingering_lock */
-	u64 idle;			/* pages before this one nobody uses; the same */
+	unsigned long idle;		/* pages before this frame nobody uses; the same */
 };
 
 /*
@@ -43,17 +43,8 @@ static struct phys_backing *to_phys(struct daxfs_backing *backing)
  */
 static bool is_idle(struct phys_backing *pb)
 {
-	u64 count = pb->backing.size >> PAGE_SHIFT;
-
-	/* Nothing is mapped: a page that nobody uses stays so. */
-	for (; pb->idle < count; pb->idle++) {
-		if (page_ref_count(pfn_to_page(pb->backing.first_pfn + pb->idle)) >
-		    DAXFS_IDLE_PAGE_REFS)
-			return false;
-		if (pb->idle % 1024 == 1023)
-			cond_resched();
-	}
-	return true;
+	return daxfs_pages_are_idle(&pb->idle,
+				    pb->backing.first_pfn + PHYS_PFN(pb->backing.size));
 }
 
 static void tear_down(struct phys_backing *pb)
@@ -122,7 +113,7 @@ static void phys_close(struct daxfs_backing *backing)
 {
 	struct phys_backing *pb = to_phys(backing);
 
-	pb->idle = 0;
+	pb->idle = backing->first_pfn;
 	if (is_idle(pb)) {
 		tear_down(pb);
 		return;

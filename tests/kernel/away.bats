@@ -140,6 +140,22 @@ says_eio() {
 
 # ---- pages that are still in use ----
 
+@test "pmem: a device that goes waits for a page that is in a pipe, which keeps its bytes" {
+	export -f unbind bind rebind_empty
+	start pmem /tmp/base.img
+	may spliced "$MNT/mapped" bash -c rebind_empty
+	umount "$MNT"
+	is_empty
+}
+
+@test "pmem: a device that goes waits for a page that is still to be written to: the next user's bytes stay as they are" {
+	export -f unbind bind rebind_empty
+	start pmem /tmp/base.img
+	may written "$MNT/mapped" bash -c rebind_empty
+	umount "$MNT"
+	is_empty
+}
+
 @test "umount of phys= returns while a page of it is in a pipe; it can be mounted again meanwhile, and another range there not" {
 	remount_phys() {
 		set -e

@@ -25,9 +25,8 @@
 #endif
 
 /* What is open here is closed in the command, so that it can unmount. */
-static void run(char **argv)
+static pid_t start(char **argv)
 {
-	int status;
 	pid_t pid;
 
 	if (!argv[0])
@@ -37,10 +36,24 @@ static void run(char **argv)
 		execvp(argv[0], argv);
 		_exit(127);
 	}
-	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+	if (pid < 0)
 		fail("fork: %s", strerror(errno));
+	return pid;
+}
+
+static void finish(pid_t pid)
+{
+	int status;
+
+	if (waitpid(pid, &status, 0) != pid)
+		fail("wait: %s", strerror(errno));
 	if (!WIFEXITED(status) || WEXITSTATUS(status))
-		fail("%s failed: status %#x", argv[0], status);
+		fail("the command failed: status %#x", status);
+}
+
+static void run(char **argv)
+{
+	finish(start(argv));
 }
 
 static char *map(int fd, size_t len, int prot)
@@ -268,6 +281,83 @@ static void away_pipe(char **argv)
 		fail("the page in the pipe has changed");
 }
 
+/* ---- pages that are held while their device goes ---- */
+
+/* The command has taken the device away, as far as others can see. */
+static void wait_for_eio(int fd)
+{
+	char buf[PAGE];
+
+	while (pread(fd, buf, PAGE, 0) >= 0)
+		usleep(1000);
+	if (errno != EIO)
+		fail("read says %s where EIO was expected", strerror(errno));
+}
+
+/* Two seconds long, which is more than it takes otherwise. */
+static void must_wait(pid_t pid)
+{
+	for (int i = 0; i < 200; i++) {
+		if (waitpid(pid, NULL, WNOHANG))
+			fail("the command does not wait for who has a page of it");
+		usleep(10000);
+	}
+}
+
+static void away_spliced(char **argv)
+{
+	int fd = open_or_fail(argv[0], O_RDONLY), ends[2];
+	char *p = map(fd, PAGE, PROT_READ);
+	struct iovec v = { p, PAGE };
+	char was[PAGE], is[PAGE];
+	pid_t pid;
+
+	memcpy(was, p, PAGE);
+	if (pipe2(ends, O_CLOEXEC) || vmsplice(ends[1], &v, 1, 0) != PAGE)
+		fail("vmsplice: %s", strerror(errno));
+	pid = start(argv + 1);
+	wait_for_eio(fd);
+	must_wait(pid);
+	if (read(ends[0], is, PAGE) != PAGE || memcmp(was, is, PAGE))
+		fail("the page in the pipe has changed");
+	finish(pid);
+}
+
+struct remote {
+	char *from, *to;
+	ssize_t done;
+};
+
+static void *write_remote(void *arg)
+{
+	struct remote *r = arg;
+	struct iovec from = { r->from, PAGE }, to = { r->to, PAGE };
+
+	r->done = process_vm_writev(getpid(), &from, 1, &to, 1, 0);
+	return NULL;
+}
+
+static void away_written(char **argv)
+{
+	int fd = open_or_fail(argv[0], O_RDWR);
+	struct remote r = { slow_page(), map(fd, PAGE, PROT_READ | PROT_WRITE), 0 };
+	pthread_t thread;
+	pid_t pid;
+
+	r.to[0] = 'a';
+	if (pthread_create(&thread, NULL, write_remote, &r))
+		fail("no thread");
+	wait_for_touch();
+	pid = start(argv + 1);
+	wait_for_eio(fd);
+	must_wait(pid);
+	give(r.from);
+	pthread_join(thread, NULL);
+	if (r.done != PAGE)
+		fail("process_vm_writev: %zd", r.done);
+	finish(pid);
+}
+
 static void away_private(char **argv)
 {
 	int fd = open_or_fail(argv[0], O_RDONLY);
@@ -319,6 +409,10 @@ static const struct {
 	{ "import", 2, away_import },
 	/* FILE COMMAND: a page of it is in a pipe meanwhile */
 	{ "pipe", 2, away_pipe },
+	/* FILE COMMAND: a page of it is in a pipe as its device goes, for which the command waits */
+	{ "spliced", 2, away_spliced },
+	/* The same, and somebody writes to it later */
+	{ "written", 2, away_written },
 	/* FILE: a private mapping of it is written to */
 	{ "private", 1, away_private },
 	/* FILE of 2 blocks: a memory error in the first, which was stored to through a mapping */
