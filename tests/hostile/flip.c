@@ -12,38 +12,17 @@
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
-#include <sys/mman.h>
 #include <sys/mount.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
-#include "campaign.h"
+#include "users.h"
 
-#define USERS_MAX 4
 #define FLIPS_MAX 200u
 #define HOLD_MAX 3000u /* microseconds */
 
 struct flipper {
 	u64 flips, rounds, state;
 };
-
-static u64 now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
-}
-
-static u32 pick(u64 *state, u32 n)
-{
-	*state ^= *state << 13;
-	*state ^= *state >> 7;
-	*state ^= *state << 17;
-	return (*state >> 16) % n;
-}
 
 /* ---- those who use it ---- */
 
@@ -139,12 +118,12 @@ static void flip_some(const struct place *place, const struct mutate_plan *plan,
 		      struct flipper *flipper)
 {
 	struct mutate_flip flips[FLIPS_MAX];
-	u32 count = 1 + pick(&flipper->state, FLIPS_MAX), i;
+	u32 count = 1 + users_pick(&flipper->state, FLIPS_MAX), i;
 
 	for (i = 0; i < count; i++)
 		mutate_flip(plan, place->base, &flipper->state, &flips[i]);
-	if (pick(&flipper->state, 2))
-		usleep(pick(&flipper->state, HOLD_MAX));
+	if (users_pick(&flipper->state, 2))
+		usleep(users_pick(&flipper->state, HOLD_MAX));
 	while (i--)
 		mutate_unflip(place->base, &flips[i]);
 	flipper->flips += count;
@@ -156,7 +135,7 @@ static void flip_one(const struct place *place, const struct mutate_plan *plan,
 {
 	struct mutate_flip flip;
 	volatile u8 *at;
-	u32 times = 100 + pick(&flipper->state, 20000), i;
+	u32 times = 100 + users_pick(&flipper->state, 20000), i;
 	u8 other;
 
 	mutate_flip(plan, place->base, &flipper->state, &flip);
@@ -170,97 +149,47 @@ static void flip_one(const struct place *place, const struct mutate_plan *plan,
 
 /* False: one of them made no progress for too long. */
 static bool flip_until(const struct place *place, const struct mutate_plan *plan,
-		       struct campaign_report **users, u32 count, u64 end,
-		       struct flipper *flipper)
+		       struct users *users, u64 end, struct flipper *flipper)
 {
-	u64 moved[USERS_MAX], progress[USERS_MAX] = { 0 };
-	u32 i;
-
-	for (i = 0; i < count; i++)
-		moved[i] = now();
-	while (now() < end) {
+	while (users_now() < end) {
 		if (flipper->rounds++ % 4)
 			flip_some(place, plan, flipper);
 		else
 			flip_one(place, plan, flipper);
-		if (!pick(&flipper->state, 4))
-			usleep(pick(&flipper->state, HOLD_MAX));
-		for (i = 0; i < count; i++) {
-			if (users[i]->progress != progress[i]) {
-				progress[i] = users[i]->progress;
-				moved[i] = now();
-			} else if (now() - moved[i] > CAMPAIGN_LIMIT * 1000000000ull) {
-				fprintf(stderr, "campaign: process %u gets no further\n",
-					i);
-				return false;
-			}
-		}
+		if (!users_pick(&flipper->state, 4))
+			usleep(users_pick(&flipper->state, HOLD_MAX));
+		if (!users_get_on(users))
+			return false;
 	}
 	return true;
 }
 
-/* True when all have ended by themselves, with status 0. */
-static bool wait_for(const pid_t *pids, u32 count)
-{
-	u64 end = now() + CAMPAIGN_LIMIT * 1000000000ull;
-	bool good = true;
-	int status;
-	pid_t got;
+/* Who does what where. */
+struct work {
+	const struct place *place;
+	const char *dir;
+	user_fn *const *functions;
+};
 
-	for (u32 i = 0; i < count; i++) {
-		while (!(got = waitpid(pids[i], &status, WNOHANG)) && now() < end)
-			usleep(10000);
-		if (!got) {
-			fprintf(stderr, "campaign: process %u hangs, here:\n", i);
-			campaign_kill(pids[i]);
-			good = false;
-		} else if (!WIFEXITED(status) || WEXITSTATUS(status)) {
-			fprintf(stderr, "campaign: process %u ended by signal %d\n", i,
-				WTERMSIG(status));
-			good = false;
-		}
-	}
-	return good;
+static void be_user(u32 number, const void *arg, struct campaign_report *report)
+{
+	const struct work *work = arg;
+
+	work->functions[number](work->place, work->dir, report);
 }
 
 /* Flips while these use it, and adds up what they saw. False: something is wrong. */
-static bool flip_under(const struct place *place, const struct mutate_plan *plan,
-		       const char *dir, user_fn *const *functions, u32 count, u32 seconds,
-		       struct flipper *flipper, struct walk_result *sum)
+static bool flip_under(const struct work *work, u32 count, const struct mutate_plan *plan,
+		       u32 seconds, struct flipper *flipper, struct walk_result *sum)
 {
-	struct campaign_report *users[USERS_MAX];
-	pid_t pids[USERS_MAX];
+	struct users users;
 	bool good;
-	u32 i;
 
 	memset(sum, 0, sizeof(*sum));
-	fflush(NULL);
-	for (i = 0; i < count; i++) {
-		users[i] = campaign_report_new();
-		pids[i] = fork();
-		if (pids[i] < 0) {
-			perror("campaign: fork");
-			exit(2);
-		}
-		if (!pids[i]) {
-			functions[i](place, dir, users[i]);
-			_exit(0);
-		}
-	}
-	good = flip_until(place, plan, users, count, now() + seconds * 1000000000ull,
+	users_start(&users, count, be_user, work);
+	good = flip_until(work->place, plan, &users, users_now() + seconds * 1000000000ull,
 			  flipper);
-	for (i = 0; i < count; i++)
-		users[i]->stop = true;
-	good &= wait_for(pids, count);
-	for (i = 0; i < count; i++) {
-		walk_add(sum, &users[i]->walked);
-		if (users[i]->unmount_error) {
-			fprintf(stderr, "campaign: FAILED: does not unmount: %s\n",
-				strerror(-users[i]->unmount_error));
-			good = false;
-		}
-		munmap(users[i], sizeof(*users[i]));
-	}
+	good &= users_end(&users, sum);
 	if (sum->leaks) {
 		fputs("campaign: FAILED: shows what is no file's\n", stderr);
 		good = false;
@@ -272,13 +201,14 @@ static bool flip_unmounted(struct place *place, const struct mutate_plan *plan,
 			   const char *dir, u32 seconds, struct flipper *flipper)
 {
 	static user_fn *const users[] = { keep_mounting };
+	struct work work = { place, dir, users };
 	struct walk_result sum;
 	bool good;
 
 	place_restore(place);
 	/* What validate wants to be zero is, so that it looks at the rest. */
 	place_clear_zeros(place);
-	good = flip_under(place, plan, dir, users, 1, seconds, flipper, &sum);
+	good = flip_under(&work, 1, plan, seconds, flipper, &sum);
 	printf("campaign: while it changed %llu mounted, %llu refused\n",
 	       (unsigned long long)sum.dirs, (unsigned long long)sum.errors);
 	if (good && !(sum.dirs + sum.errors)) {
@@ -293,6 +223,7 @@ static bool flip_mounted(struct place *place, const struct mutate_plan *plan,
 {
 	static user_fn *const readers[] = { keep_walking, keep_walking, keep_forgetting };
 	static user_fn *const writers[] = { keep_looking, keep_using, keep_forgetting };
+	struct work work = { place, dir, place->branch ? writers : readers };
 	struct walk_result sum;
 	char log[PLACE_LOG];
 	bool good;
@@ -304,8 +235,7 @@ static bool flip_mounted(struct place *place, const struct mutate_plan *plan,
 		fprintf(stderr, "campaign: mount: %s: %s\n", strerror(-err), log);
 		return false;
 	}
-	good = flip_under(place, plan, dir, place->branch ? writers : readers, 3, seconds,
-			  flipper, &sum);
+	good = flip_under(&work, 3, plan, seconds, flipper, &sum);
 	walk_print(&sum);
 	if (good && (!sum.errors || !sum.bytes)) {
 		fputs("campaign: nothing learnt: no error, or nothing to read\n", stderr);

@@ -12,15 +12,12 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <sys/xattr.h>
-#include <time.h>
 #include <unistd.h>
-#include "campaign.h"
 #include "relate.h"
+#include "users.h"
 
 #define USERS 4
 #define HOLD_MAX 20000u /* microseconds that a lie is told */
@@ -35,18 +32,7 @@ static u64 state;
 
 static u32 pick(u32 n)
 {
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return (state >> 16) % n;
-}
-
-static u64 now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
+	return users_pick(&state, n);
 }
 
 /* ---- those who use it ---- */
@@ -281,54 +267,22 @@ static void clear(const struct dxc_volume *vol)
 		relate_entry(vol, id.branch)->br_state = 0;
 }
 
-static bool lie_until(const struct dxc_volume *vol, struct campaign_report **users,
-		      u64 end, u64 *lies)
+static bool lie_until(const struct dxc_volume *vol, struct users *users, u64 end, u64 *lies)
 {
-	u64 moved[USERS], progress[USERS] = { 0 };
-	u32 i;
-
-	for (i = 0; i < USERS; i++)
-		moved[i] = now();
-	while (now() < end) {
+	while (users_now() < end) {
 		lie(vol);
 		if (++*lies % 16 == 0)
 			clear(vol);
-		for (i = 0; i < USERS; i++) {
-			if (users[i]->progress != progress[i]) {
-				progress[i] = users[i]->progress;
-				moved[i] = now();
-			} else if (now() - moved[i] > CAMPAIGN_LIMIT * 1000000000ull) {
-				fprintf(stderr, "campaign: process %u gets no further\n",
-					i);
-				return false;
-			}
-		}
+		if (!users_get_on(users))
+			return false;
 	}
 	return true;
 }
 
-static bool wait_for(pid_t pid, u32 number)
+static void be_user(u32 number, const void *arg, struct campaign_report *report)
 {
-	u64 end = now() + CAMPAIGN_LIMIT * 1000000000ull;
-	int status;
-	pid_t got;
+	const char *dir = arg;
 
-	while (!(got = waitpid(pid, &status, WNOHANG)) && now() < end)
-		usleep(10000);
-	if (!got) {
-		fprintf(stderr, "campaign: process %u hangs, here:\n", number);
-		campaign_kill(pid);
-		return false;
-	}
-	if (WIFEXITED(status) && !WEXITSTATUS(status))
-		return true;
-	fprintf(stderr, "campaign: process %u ended by signal %d\n", number,
-		WTERMSIG(status));
-	return false;
-}
-
-static void be_user(u32 number, const char *dir, struct campaign_report *report)
-{
 	state = 0x9e3779b97f4a7c15ull * (number + 1);
 	switch (number) {
 	case 0:
@@ -348,39 +302,12 @@ static void be_user(u32 number, const char *dir, struct campaign_report *report)
 static bool lie_under(const struct place *place, const char *dir, u32 seconds, u64 *lies,
 		      struct walk_result *sum)
 {
-	struct campaign_report *users[USERS];
-	pid_t pids[USERS];
+	struct users users;
 	bool good;
-	u32 i;
 
-	fflush(NULL);
-	for (i = 0; i < USERS; i++) {
-		users[i] = campaign_report_new();
-		pids[i] = fork();
-		if (pids[i] < 0) {
-			perror("campaign: fork");
-			exit(2);
-		}
-		if (!pids[i]) {
-			be_user(i, dir, users[i]);
-			_exit(0);
-		}
-	}
-	good = lie_until(&place->vol, users, now() + seconds * 1000000000ull, lies);
-	for (i = 0; i < USERS; i++)
-		users[i]->stop = true;
-	for (i = 0; i < USERS; i++)
-		good &= wait_for(pids[i], i);
-	for (i = 0; i < USERS; i++) {
-		sum->dirs += users[i]->walked.dirs;
-		sum->errors += users[i]->walked.errors;
-		if (users[i]->unmount_error) {
-			fprintf(stderr, "campaign: FAILED: does not unmount: %s\n",
-				strerror(-users[i]->unmount_error));
-			good = false;
-		}
-		munmap(users[i], sizeof(*users[i]));
-	}
+	users_start(&users, USERS, be_user, dir);
+	good = lie_until(&place->vol, &users, users_now() + seconds * 1000000000ull, lies);
+	good &= users_end(&users, sum);
 	return good;
 }
 
