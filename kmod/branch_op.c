@@ -659,7 +659,7 @@ static int notice(struct op *op, const char *asked)
 }
 
 /* With ops_lock, inside the backing. */
-static int run_locked(struct op *op, unsigned int cmd)
+static noinline_for_stack int run_locked(struct op *op, unsigned int cmd)
 {
 	struct dxc_branch_rest rest = { .next_known = next_known, .priv = op,
 					.tail = DXC_NO_CHUNK };

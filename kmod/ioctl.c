@@ -89,41 +89,48 @@ static bool mount_allows(struct file *file, const struct daxfs_caller *caller, b
 		(!writes && caller->is_admin && !READ_ONCE(sbi->home_rw));
 }
 
-static noinline_for_stack long branch_op(struct file *file, unsigned int nr, void __user *arg)
+static long branch_op(struct file *file, unsigned int nr, void __user *arg)
 {
 	struct inode *root = file_inode(file);
 	struct super_block *sb = root->i_sb;
-	struct daxfs_branch_op op = {};
+	/* Large, and what is done with it goes deep. */
+	struct daxfs_branch_op *op = kzalloc(sizeof(*op), GFP_KERNEL);
 	struct daxfs_caller caller;
 	/* Switching changes what is seen, not what there is. */
 	bool writes = nr != _IOC_NR(DAXFS_IOC_BRANCH_SWITCH);
 	u32 flags = 0, size;
 	long err;
 
-	err = copy_in(&op, sizeof(op), arg, &size);
+	if (!op)
+		return -ENOMEM;
+	err = copy_in(op, sizeof(*op), arg, &size);
 	if (err)
-		return err;
+		goto out;
 	if (nr == _IOC_NR(DAXFS_IOC_BRANCH_CREATE))
 		flags = DAXFS_BRANCH_STAY;
 	else if (nr == _IOC_NR(DAXFS_IOC_BRANCH_COMMIT))
 		flags = DAXFS_BRANCH_TO_ROOT;
-	if (op.bo_flags & ~flags || op.bo_reserved0)
-		return -EINVAL;
+	err = -EINVAL;
+	if (op->bo_flags & ~flags || op->bo_reserved0)
+		goto out;
 	daxfs_caller_init(&caller, file);
+	err = -EPERM;
 	if (!caller.is_admin && !inode_owner_or_capable(caller.idmap, root))
-		return -EPERM;
+		goto out;
 	if (!mount_allows(file, &caller, writes)) {
-		strscpy(op.bo_reason, "this mount is read-only", sizeof(op.bo_reason));
+		strscpy(op->bo_reason, "this mount is read-only", sizeof(op->bo_reason));
 		err = -EROFS;
 	} else {
 		/* It logs times of the branch that is left, which waits while that is frozen. */
 		sb_start_write(sb);
-		err = daxfs_branch_op(sb, nr, &caller, &op);
+		err = daxfs_branch_op(sb, nr, &caller, op);
 		sb_end_write(sb);
 	}
-	op.bo_size = size;
-	if (copy_to_user(arg, &op, size))
-		return -EFAULT;
+	op->bo_size = size;
+	if (copy_to_user(arg, op, size))
+		err = -EFAULT;
+out:
+	kfree(op);
 	return err;
 }
 

@@ -357,12 +357,25 @@ static int read_words(const struct dxc_volume *vol, struct dxc_branch *br, struc
 	return 0;
 }
 
+/* One try; *sum is the checksum of what is stored, right or not. */
+static noinline_for_stack int read_entry(const struct dxc_volume *vol, u32 index, u64 state,
+					 struct dxc_branch *br, u32 *sum,
+					 struct dxc_finding *f)
+{
+	struct daxfs_branch raw;
+	int err = dxc_region_read(&vol->region, dxc_entry_at(vol, index), &raw, sizeof(raw));
+
+	if (err)
+		return err;
+	*sum = dxc_crc32c(0, &raw, sizeof(raw));
+	return entry_decode(vol, index, state, &raw, br, f);
+}
+
 int dxc_branch_read(const struct dxc_volume *vol, u32 index, struct dxc_branch *br,
 		    struct dxc_finding *f)
 {
-	struct daxfs_branch raw, before, copy;
+	u32 state, sum = 0, before = 0;
 	u64 word, generation;
-	u32 state;
 	int err = -ENOENT, tries;
 
 	if (index >= vol->branch_count)
@@ -373,17 +386,13 @@ int dxc_branch_read(const struct dxc_volume *vol, u32 index, struct dxc_branch *
 		if (index != DAXFS_MAIN_BRANCH &&
 		    (state == DAXFS_BRANCH_FREE || state == DAXFS_BRANCH_MAKING))
 			return -ENOENT;
-		err = dxc_region_read(&vol->region, dxc_entry_at(vol, index), &raw, sizeof(raw));
-		if (err)
-			return err;
-		copy = raw;
-		err = entry_decode(vol, index, word, &copy, br, f);
-		if (!err)
+		err = read_entry(vol, index, word, br, &sum, f);
+		if (err != -EUCLEAN)
 			break;
 		/* Half of it may be of another branch, or of another name: it goes on changing. */
-		if (tries && !memcmp(&raw, &before, sizeof(raw)))
+		if (tries && sum == before)
 			return err;
-		before = raw;
+		before = sum;
 	}
 	return err ? err : read_words(vol, br, f);
 }
@@ -665,6 +674,15 @@ int dxc_branches_frozen(const struct dxc_volume *vol, struct dxc_frozen *list, u
 
 /* ---- making, naming ---- */
 
+static noinline_for_stack void write_entry(const struct dxc_volume *vol, u32 index,
+					   const struct dxc_branch *br)
+{
+	struct daxfs_branch raw;
+
+	entry_encode(br, &raw);
+	dxc_region_write(vol, dxc_entry_at(vol, index), &raw, sizeof(raw));
+}
+
 void dxc_branch_format(const struct dxc_volume *vol, s64 created, u32 uid, u64 salt)
 {
 	struct dxc_branch br = {
@@ -676,10 +694,8 @@ void dxc_branch_format(const struct dxc_volume *vol, s64 created, u32 uid, u64 s
 		.uid = uid,
 		.name = "main",
 	};
-	struct daxfs_branch raw;
 
-	entry_encode(&br, &raw);
-	dxc_region_write(vol, dxc_entry_at(vol, DAXFS_MAIN_BRANCH), &raw, sizeof(raw));
+	write_entry(vol, DAXFS_MAIN_BRANCH, &br);
 	dxc_word_store(vol, SS_AT(vol, ss_next_ino), dxc_number_word(vol->inode_count + 1));
 	dxc_word_store(vol, SS_AT(vol, ss_commit_seq), dxc_number_word(1));
 	dxc_word_store(vol, SS_AT(vol, ss_next_gen), dxc_number_word(2));
@@ -696,18 +712,24 @@ bool dxc_branch_is_renaming(const struct dxc_volume *vol, u32 index, struct dxc_
 	       read_rename(vol, index, &raw, id);
 }
 
+static noinline_for_stack bool is_whole(const struct dxc_volume *vol, u32 index)
+{
+	struct dxc_branch br;
+
+	return !dxc_branch_read(vol, index, &br, NULL);
+}
+
 /* True if the name was written. */
 static bool finish_rename(const struct dxc_volume *vol, u32 index, bool started)
 {
 	const u32 from = offsetof(struct daxfs_branch, br_uid);
 	struct daxfs_branch raw;
 	struct dxc_owner id;
-	struct dxc_branch br;
 
 	if (!read_rename(vol, index, &raw, &id))
 		return false;
 	/* After a crash, one that is whole has its old name or its new one already. */
-	if (!started && !dxc_branch_read(vol, id.branch, &br, NULL))
+	if (!started && is_whole(vol, id.branch))
 		return false;
 	dxc_region_write(vol, dxc_entry_at(vol, id.branch) + from, (const u8 *)&raw + from,
 			 sizeof(raw) - from);
@@ -758,7 +780,6 @@ int dxc_branch_create(const struct dxc_volume *vol, struct dxc_owner parent,
 		      const char *name, s64 created, u32 uid, u64 first_seq,
 		      struct dxc_branch *br)
 {
-	struct daxfs_branch raw;
 	u64 generation;
 	u32 index;
 	int err;
@@ -794,8 +815,7 @@ int dxc_branch_create(const struct dxc_volume *vol, struct dxc_owner parent,
 	br->created = created;
 	br->uid = uid;
 	memcpy(br->name, name, strlen(name));
-	entry_encode(br, &raw);
-	dxc_region_write(vol, dxc_entry_at(vol, index), &raw, sizeof(raw));
+	write_entry(vol, index, br);
 	/* Members, with head, winner and lease of none, before the state that shows them. */
 	dxc_publish(vol, BR_AT(vol, index, br_state),
 		    dxc_state_word(DAXFS_BRANCH_LIVE, br->id.generation));
@@ -811,10 +831,22 @@ int dxc_branch_create(const struct dxc_volume *vol, struct dxc_owner parent,
 	return 0;
 }
 
+/* 0: nobody is called so. */
+static noinline_for_stack int find_name(const struct dxc_volume *vol, const char *name,
+					struct dxc_owner *id)
+{
+	struct dxc_branch br;
+
+	if (dxc_branch_find(vol, name, &br))
+		return 0;
+	*id = br.id;
+	return -EEXIST;
+}
+
 int dxc_branch_rename(const struct dxc_volume *vol, struct dxc_owner id, const char *name)
 {
-	struct daxfs_branch raw;
-	struct dxc_branch br, other;
+	struct dxc_owner other;
+	struct dxc_branch br;
 	u32 index;
 	int err;
 
@@ -825,8 +857,9 @@ int dxc_branch_rename(const struct dxc_volume *vol, struct dxc_owner id, const c
 		return err;
 	if (id.branch == DAXFS_MAIN_BRANCH)
 		return -EPERM;
-	if (!dxc_branch_find(vol, name, &other))
-		return dxc_owner_is(other.id, id) ? 0 : -EEXIST;
+	err = find_name(vol, name, &other);
+	if (err)
+		return dxc_owner_is(other, id) ? 0 : err;
 	index = find_room(vol);
 	if (!index)
 		return -ENOSPC;
@@ -836,8 +869,7 @@ int dxc_branch_rename(const struct dxc_volume *vol, struct dxc_owner id, const c
 	br.lease = 0;
 	memset(br.name, 0, sizeof(br.name));
 	memcpy(br.name, name, strlen(name));
-	entry_encode(&br, &raw);
-	dxc_region_write(vol, dxc_entry_at(vol, index), &raw, sizeof(raw));
+	write_entry(vol, index, &br);
 	/* The new name is whole there before the old one is written over. */
 	dxc_fence(vol);
 	if (!finish_rename(vol, index, true))

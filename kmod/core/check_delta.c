@@ -215,28 +215,54 @@ static int find_renames(struct delta *d)
 	found(c, code, DAXFS_AREA_BRANCHES, 0, \
 	      dxc_entry_at(c->vol, index) + offsetof(struct daxfs_branch, member), detail)
 
+#define ENTRY_WORDS (sizeof(struct daxfs_branch) / sizeof(__le64))
+
+union entry {
+	struct daxfs_branch br;
+	__le64 words[ENTRY_WORDS];
+};
+_Static_assert(ENTRY_WORDS <= 32, "the words of an entry are bits of a u32");
+
+/* What the entry says without flipped bits, and in which words they are: bits of *flipped. */
+static noinline_for_stack int find_flips(const struct dxc_volume *vol, dxc_off at,
+					 union entry *right, u32 *flipped)
+{
+	union entry raw;
+	u32 i, differ = 0;
+	int err;
+
+	*flipped = 0;
+	err = dxc_region_read(&vol->region, at, &raw, sizeof(raw));
+	if (err)
+		return err;
+	*right = raw;
+	if (!dxc_entry_mend(&right->br))
+		return 0;
+	for (i = 0; i < ENTRY_WORDS; i++) {
+		/* Somebody may be storing there. */
+		if (dxc_word_load(vol, at + i * sizeof(__le64)) != le64_to_cpu(raw.words[i]))
+			return 0;
+		if (raw.words[i] != right->words[i])
+			differ |= 1u << i;
+	}
+	*flipped = differ;
+	return 0;
+}
+
 /* Which 8 bytes of an entry have a flipped bit. */
 static int check_flips(struct delta *d, u32 index)
 {
 	const struct dxc_volume *vol = d->c->vol;
 	dxc_off at = dxc_entry_at(vol, index);
-	struct daxfs_branch raw, again, right;
-	u32 i;
-	int err = dxc_region_read(&vol->region, at, &raw, sizeof(raw));
+	union entry right;
+	u32 flipped, i;
+	int err;
 
-	if (err)
-		return err;
-	right = raw;
-	if (!dxc_entry_mend(&right))
-		return 0;
-	/* Somebody may be storing there. */
-	err = dxc_region_read(&vol->region, at, &again, sizeof(again));
-	if (err || memcmp(&again, &raw, sizeof(raw)) != 0)
-		return err;
-	for (i = 0; !err && i < sizeof(raw); i += sizeof(__le64))
-		if (memcmp((u8 *)&raw + i, (u8 *)&right + i, sizeof(__le64)) != 0)
-			err = found(d->c, DXC_TB_FLIP, DAXFS_AREA_BRANCHES, 0, at + i,
-				    le64_to_cpu(*(__le64 *)((u8 *)&right + i)));
+	err = find_flips(vol, at, &right, &flipped);
+	for (i = 0; !err && i < ENTRY_WORDS; i++)
+		if (flipped & 1u << i)
+			err = found(d->c, DXC_TB_FLIP, DAXFS_AREA_BRANCHES, 0,
+				    at + i * sizeof(__le64), le64_to_cpu(right.words[i]));
 	return err;
 }
 

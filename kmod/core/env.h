@@ -158,6 +158,7 @@ typedef int64_t s64;
 #ifndef __always_inline
 #define __always_inline	inline
 #endif
+#define noinline_for_stack	/* a process has stack enough */
 #define likely(x)		__builtin_expect(!!(x), 1)
 #define unlikely(x)		__builtin_expect(!!(x), 0)
 #define min_t(t, a, b)		((t)(a) < (t)(b) ? (t)(a) : (t)(b))

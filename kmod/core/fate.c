@@ -213,12 +213,12 @@ static int check_head(const struct dxc_volume *vol, const struct dxc_branch *br,
 	return err;
 }
 
-/* Lets the log of up go on with that of down, unless it does already. */
-static int join(const struct dxc_volume *vol, const struct dxc_branch *up,
+/* Lets the log of up, whose br_head is first, go on with that of down, unless it does already. */
+static int join(const struct dxc_volume *vol, struct dxc_owner up, u64 first,
 		const struct dxc_branch *down, dxc_chunk tail)
 {
-	dxc_off end = BR_AT(vol, up->id.branch, br_head);
-	u64 first = up->head, base = DXC_NO_SEQ;
+	dxc_off end = BR_AT(vol, up.branch, br_head);
+	u64 base = DXC_NO_SEQ;
 	int err = -EUCLEAN, wrong;
 
 	/* Which chunk it starts with cannot be told. */
@@ -231,9 +231,9 @@ static int join(const struct dxc_volume *vol, const struct dxc_branch *up,
 		first = 0;
 	/* The caller knows the end, or it is found. */
 	if (first && tail != DXC_NO_CHUNK)
-		err = find_end(vol, tail + 1ull, up->id, down->head, base, &end);
+		err = find_end(vol, tail + 1ull, up, down->head, base, &end);
 	if (first && err)
-		err = find_end(vol, first, up->id, down->head, base, &end);
+		err = find_end(vol, first, up, down->head, base, &end);
 	if (first && err)
 		return err;
 	if (first && dxc_link_open(dxc_word_load(vol, end)) == down->head)
@@ -245,6 +245,20 @@ static int join(const struct dxc_volume *vol, const struct dxc_branch *up,
 	return 0;
 }
 
+/* Whose entry it is, and which chunk its log starts with, as br_head has it. */
+static noinline_for_stack int find_log(const struct dxc_volume *vol, u32 index,
+				       struct dxc_owner *id, u64 *head)
+{
+	struct dxc_branch br;
+	int err = dxc_branch_read(vol, index, &br, NULL);
+
+	if (err)
+		return err;
+	*id = br.id;
+	*head = br.head;
+	return 0;
+}
+
 /*
  * Joins the logs of parent and its winner, if it has one. On error the commit
  * is undone: nothing of it has happened yet but the word that is cleared.
@@ -253,9 +267,10 @@ static int join_winner(struct tree *tree, u32 parent, dxc_chunk tail)
 {
 	const struct dxc_volume *vol = tree->vol;
 	u64 word = dxc_word_load(vol, BR_AT(vol, parent, br_winner));
-	struct dxc_branch up, down;
-	struct dxc_owner id;
+	struct dxc_owner id, up;
+	struct dxc_branch down;
 	struct node *won;
+	u64 first;
 	int err;
 
 	/* Who won cannot be told, and the logs may be joined. */
@@ -274,11 +289,11 @@ static int join_winner(struct tree *tree, u32 parent, dxc_chunk tail)
 	    won->generation != id.generation ||
 	    !dxc_owner_is(won->parent, node_id(tree, parent)))
 		return 0;
-	err = dxc_branch_read(vol, parent, &up, NULL);
+	err = find_log(vol, parent, &up, &first);
 	if (!err)
 		err = dxc_branch_read(vol, id.branch, &down, NULL);
 	if (!err)
-		err = join(vol, &up, &down, tail);
+		err = join(vol, up, first, &down, tail);
 	if (err)
 		return err;
 	won->fate = WON;
@@ -476,11 +491,18 @@ static int ask_known(const struct dxc_branch_rest *rest, struct dxc_owner child,
 	return 0;
 }
 
+static noinline_for_stack int check_lives(const struct dxc_volume *vol, struct dxc_owner id)
+{
+	struct dxc_branch br;
+
+	return dxc_branch_get(vol, id, &br);
+}
+
 int dxc_branch_commit(const struct dxc_volume *vol, struct dxc_owner child,
 		      const struct dxc_branch_rest *rest)
 {
-	struct dxc_branch br, other;
 	dxc_off winner_at, own_at;
+	struct dxc_branch br;
 	u64 base;
 	int err;
 
@@ -497,7 +519,7 @@ int dxc_branch_commit(const struct dxc_volume *vol, struct dxc_owner child,
 	if (dxc_word_get(vol, winner_at) || dxc_word_get(vol, own_at) ||
 	    dxc_branch_has_children(vol, child))
 		return -EBUSY;
-	err = dxc_branch_get(vol, br.parent, &other);
+	err = check_lives(vol, br.parent);
 	if (!err)
 		err = check_head(vol, &br, &base);
 	if (err)
