@@ -17,6 +17,33 @@
 #error "daxfs is for Linux 6.1 to 6.4 and 6.9 to 7.2, and this kernel is none of them"
 #endif
 
+#ifndef CONFIG_64BIT
+#error "daxfs needs a 64-bit kernel"
+#endif
+#ifndef CONFIG_BLOCK
+#error "daxfs needs a kernel with CONFIG_BLOCK"
+#endif
+#ifndef CONFIG_FS_DAX
+#error "daxfs needs a kernel with CONFIG_FS_DAX"
+#endif
+#ifndef CONFIG_ZONE_DEVICE
+#error "daxfs needs a kernel with CONFIG_ZONE_DEVICE"
+#endif
+#ifndef CONFIG_DMA_SHARED_BUFFER
+#error "daxfs needs a kernel with CONFIG_DMA_SHARED_BUFFER"
+#endif
+#ifndef CONFIG_FS_POSIX_ACL
+#error "daxfs needs a kernel with CONFIG_FS_POSIX_ACL"
+#endif
+/* Where crc32c() is. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 14, 0)
+#if !defined(CONFIG_LIBCRC32C) && !defined(CONFIG_LIBCRC32C_MODULE)
+#error "daxfs needs a kernel with CONFIG_LIBCRC32C"
+#endif
+#elif !defined(CONFIG_CRC32) && !defined(CONFIG_CRC32_MODULE)
+#error "daxfs needs a kernel with CONFIG_CRC32"
+#endif
+
 #include <linux/blkdev.h>
 #include <linux/dax.h>
 #include <linux/dma-buf.h>
@@ -29,10 +56,6 @@
 #include <linux/posix_acl_xattr.h>
 #include <linux/slab.h>
 #include <linux/xattr.h>
-
-#ifndef CONFIG_64BIT
-#error "daxfs needs a 64-bit kernel"
-#endif
 
 /* ---- inodes ---- */
 
@@ -320,7 +343,8 @@ static inline struct dax_device *daxfs_devdax_get(dev_t dev, void *holder,
  * without a look at struct pages. Since then it is taken for one of a folio of that
  * size, whose references and rmap are given back, which nobody has taken.
  */
-#define DAXFS_HUGE_UNCOUNTED (LINUX_VERSION_CODE < KERNEL_VERSION(6, 15, 0))
+#define DAXFS_HUGE_UNCOUNTED \
+	(IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE) && LINUX_VERSION_CODE < KERNEL_VERSION(6, 15, 0))
 
 /* References of a page of a device that nobody uses. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 15, 0)
@@ -415,7 +439,7 @@ static inline vm_fault_t daxfs_insert_writable(struct vm_fault *vmf, unsigned lo
  * fs/dax.c notes mapping and index in a page that is mapped through it. Later it
  * also wants to be the only one that counts it.
  */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 15, 0) && IS_ENABLED(CONFIG_FS_DAX)
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 15, 0)
 #define DAXFS_NAMES_PAGES 1
 #else
 #define DAXFS_NAMES_PAGES 0
