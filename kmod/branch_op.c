@@ -768,5 +768,6 @@ int daxfs_branch_op(struct super_block *sb, unsigned int cmd, const struct daxfs
 	daxfs_home_reflect(sbi);
 	up_read(&sb->s_umount);
 	daxfs_tend_soon(vol);
+	daxfs_op_trace(&op, cmd, err);
 	return err;
 }

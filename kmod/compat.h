@@ -481,6 +481,15 @@ static inline void vm_flags_set(struct vm_area_struct *vma, vm_flags_t flags)
 #define copy_splice_read generic_file_splice_read
 #endif
 
+/* ---- tracepoints ---- */
+
+/* Where a string of an event comes from was said a second time. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 10, 0)
+#define daxfs_assign_str(member, from) __assign_str(member, from)
+#else
+#define daxfs_assign_str(member, from) __assign_str(member)
+#endif
+
 /* ---- dma-buf ---- */
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)

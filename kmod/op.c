@@ -5,6 +5,7 @@
  */
 #include <linux/sched/mm.h>
 #include "op.h"
+#include "trace.h"
 #include "backing/backing.h"
 
 /* How often to look whether a mount of this kernel that took a lease is the writer. */
@@ -87,14 +88,15 @@ int daxfs_op_find(struct op *op, const char *name, struct dxc_branch *br)
 		name = branch->name;
 		err = branch->strays ? 0 : dxc_branch_get(core, branch->layer.owner, br);
 	}
+	strscpy(op->name, name, sizeof(op->name));
 	if (err)
 		return daxfs_op_explain(op, err, name);
-	if (!branch)
-		return 0;
-	if (branch->strays)
+	if (branch && branch->strays)
 		daxfs_branch_recall(branch, br);
-	else if (branch->parent)
+	else if (branch && branch->parent)
 		br->parent = branch->parent->layer.owner;
+	op->id = dxc_id_word(br->id);
+	op->parent = dxc_id_word(br->parent);
 	return 0;
 }
 
@@ -202,4 +204,39 @@ int daxfs_op_hold_lease(struct op *op, const struct dxc_branch *br, bool *taken)
 		*taken = false;
 	}
 	return daxfs_op_explain(op, err, br->name);
+}
+
+/* ---- tracepoints ---- */
+
+/* A name that the caller made up may hold anything, such as an end of a line. */
+static const char *printable(const char *name)
+{
+	return dxc_branch_name_is_legal(name) ? name : "?";
+}
+
+void daxfs_op_trace(const struct op *op, unsigned int cmd, int err)
+{
+	const char *other = printable(op->arg->bo_other);
+	const char *name = printable(op->name[0] ? op->name : op->arg->bo_name);
+	u32 gone = op->arg->bo_discarded;
+
+	switch (_IOC_NR(cmd)) {
+	case _IOC_NR(DAXFS_IOC_BRANCH_CREATE):
+		/* What was found is the parent. */
+		trace_daxfs_branch_create(op->sbi, printable(op->arg->bo_name), other,
+					  err ? 0 : op->arg->bo_id, op->id, gone, err);
+		break;
+	case _IOC_NR(DAXFS_IOC_BRANCH_SWITCH):
+		trace_daxfs_branch_switch(op->sbi, name, other, op->id, op->parent, gone, err);
+		break;
+	case _IOC_NR(DAXFS_IOC_BRANCH_COMMIT):
+		trace_daxfs_branch_commit(op->sbi, name, other, op->id, op->parent, gone, err);
+		break;
+	case _IOC_NR(DAXFS_IOC_BRANCH_ABORT):
+		trace_daxfs_branch_abort(op->sbi, name, other, op->id, op->parent, gone, err);
+		break;
+	case _IOC_NR(DAXFS_IOC_BRANCH_RENAME):
+		trace_daxfs_branch_rename(op->sbi, name, other, op->id, op->parent, gone, err);
+		break;
+	}
 }

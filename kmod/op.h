@@ -16,6 +16,9 @@ struct op {
 	struct dxc_chunk_list chunks;	/* what known_chunks() returned last */
 	bool pinned;			/* -EBUSY, but to be tried again for a while */
 	unsigned int nofs;
+	/* What daxfs_op_find() found, for daxfs_op_trace(); ids are dxc_id_word(), 0: none. */
+	char name[DAXFS_BRANCH_NAME_SIZE];
+	u64 id, parent;
 };
 
 /* Errors are returned as they come, with words for the user in bo_reason. */
@@ -38,5 +41,8 @@ const char *daxfs_op_host(const struct op *op, const char *host);
 struct daxfs_loaded_branch *daxfs_op_obtain(struct op *op, const struct dxc_branch *br,
 					    bool repair);
 int daxfs_op_hold_lease(struct op *op, const struct dxc_branch *br, bool *taken);
+
+/* It has ended so: the event of cmd. */
+void daxfs_op_trace(const struct op *op, unsigned int cmd, int err);
 
 #endif

@@ -15,6 +15,7 @@
 #include <linux/slab.h>
 #include <linux/utsname.h>
 #include "loaded.h"
+#include "trace.h"
 #include "backing/backing.h"
 
 #define DEAD_AFTER	(5 * HZ)
@@ -162,6 +163,8 @@ int daxfs_lease_take(struct daxfs_sb_info *sbi, struct dxc_owner branch, char *h
 
 	for (tries = 0; tries < TAKE_OVERS; tries++) {
 		err = daxfs_lease_try(sbi, branch, &holder);
+		if (!err && holder)
+			trace_daxfs_lease_takeover(sbi, dxc_id_word(branch), holder, host);
 		if (err != -EBUSY)
 			return err;
 		err = wait_for(vol, holder, host);
@@ -209,6 +212,7 @@ void daxfs_leases_check(struct daxfs_volume *vol)
 		if (!is_lost(branch))
 			continue;
 		branch->writer = NULL;
+		trace_daxfs_lease_lost(sbi, dxc_id_word(branch->layer.owner));
 		pr_notice_ratelimited("%s: branch %s was taken over by another kernel\n",
 				      vol->name, branch->name);
 		/* What was not logged is lost; what is mapped may be another file's soon. */
@@ -231,6 +235,8 @@ int daxfs_volume_lock(struct daxfs_sb_info *sbi, char *host, bool *recover)
 	*recover = false;
 	for (;;) {
 		err = dxc_lock_take(&vol->core, holder_of(sbi), &holder);
+		if (!err && holder)
+			trace_daxfs_lock_takeover(sbi, 0, holder, host);
 		if (err != -EBUSY)
 			return err;
 		err = wait_for(vol, holder, host);
@@ -269,10 +275,26 @@ bool daxfs_volume_is_locked(struct daxfs_sb_info *sbi)
 
 /* ---- slots ---- */
 
+struct claim {
+	struct daxfs_volume *vol;
+	struct dxc_mount dead;		/* found so last; epoch 0: none was */
+};
+
+static bool claim_from_dead(void *priv, const struct dxc_mount *mt)
+{
+	struct claim *claim = priv;
+
+	if (!daxfs_mount_is_dead(claim->vol, mt))
+		return false;
+	claim->dead = *mt;
+	return true;
+}
+
 static int claim(struct daxfs_sb_info *sbi, struct dxc_owner branch, bool writable,
 		 bool (*dead)(void *priv, const struct dxc_mount *mt))
 {
 	struct daxfs_volume *vol = sbi->volume;
+	struct claim from = { .vol = vol };
 	u32 epoch, slot;
 	int err;
 
@@ -280,9 +302,12 @@ static int claim(struct daxfs_sb_info *sbi, struct dxc_owner branch, bool writab
 		epoch = get_random_u32() & 0x7fffffff;
 	} while (!epoch);
 	err = dxc_mount_claim(&vol->core, epoch, branch, writable, init_utsname()->nodename,
-			      dead, vol, &slot);
+			      dead, &from, &slot);
 	if (err)
 		return err;
+	if (from.dead.epoch && from.dead.slot == slot)
+		trace_daxfs_slot_takeover(sbi, dxc_id_word(from.dead.branch),
+					  dxc_holder_of(slot, from.dead.epoch), from.dead.host);
 	down_write(&vol->tree);
 	/*
 	 * What all mounts of this kernel have seen, which is before anything is read
@@ -308,7 +333,7 @@ int daxfs_slot_claim(struct daxfs_sb_info *sbi, struct dxc_owner branch, bool wr
 		schedule_timeout_killable(STEP);
 		if (fatal_signal_pending(current))
 			return -EINTR;
-		err = claim(sbi, branch, writable, daxfs_mount_is_dead);
+		err = claim(sbi, branch, writable, claim_from_dead);
 	}
 	return err;
 }
@@ -422,13 +447,17 @@ static bool count_retired(struct daxfs_volume *vol)
 static void settle_retired(struct daxfs_volume *vol)
 {
 	struct daxfs_loaded_branch *branch;
+	u64 blocks;
 
 	down_read(&vol->tree);
 	list_for_each_entry(branch, &vol->branches, list) {
 		if (!branch->settled)
 			continue;
 		down_write(&branch->lock);
+		blocks = branch->layer.retired_blocks;
 		dxc_layer_settle(&branch->layer, branch->settled);
+		blocks -= branch->layer.retired_blocks;
+		trace_daxfs_settle(vol, dxc_id_word(branch->layer.owner), blocks);
 		up_write(&branch->lock);
 		branch->settled = 0;
 	}
@@ -522,13 +551,15 @@ static void settle_often(struct daxfs_volume *vol)
 static void reclaim(struct daxfs_volume *vol)
 {
 	u64 seen = dxc_mount_seen(&vol->core, daxfs_mount_is_dead, vol);
-	u32 count = dxc_chunk_count(&vol->core), i;
+	u32 count = dxc_chunk_count(&vol->core), freed = 0, i;
 
 	for (i = 0; i < count; i++) {
-		dxc_chunk_reclaim(&vol->core, i, seen);
+		freed += dxc_chunk_reclaim(&vol->core, i, seen);
 		if (i % 4096 == 4095)
 			cond_resched();
 	}
+	if (freed)
+		trace_daxfs_reclaim(vol, seen, freed);
 }
 
 static int reclaim_now(struct daxfs_volume *vol)
@@ -662,8 +693,9 @@ static void keep_slots(struct daxfs_volume *vol)
 		if (sbi->epoch && !daxfs_slot_is_ours(sbi)) {
 			pr_notice_ratelimited("%s: another kernel took this one for dead\n",
 					      vol->name);
+			trace_daxfs_slot_lost(sbi, READ_ONCE(sbi->shown));
 			claim(sbi, dxc_word_id(READ_ONCE(sbi->shown)),
-			      !sb_rdonly(sbi->sb), daxfs_mount_is_dead);
+			      !sb_rdonly(sbi->sb), claim_from_dead);
 			WRITE_ONCE(vol->look_again, true);
 		}
 		up_read(&sbi->sb->s_umount);
