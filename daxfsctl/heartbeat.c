@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Watches heartbeats. A mount beats once a second, and is taken for dead by
- * others after five without (kmod/slot.c): here it gets two more.
+ * others after five without (kmod/volume/slot.c): here it gets two more.
  */
 #include "heartbeat.h"
 

@@ -48,30 +48,6 @@ void daxfs_set_times(struct dxc_attr *attr, struct timespec64 now, bool mtime)
 	}
 }
 
-void daxfs_forget_times(struct inode *inode)
-{
-	struct daxfs_sb_info *sbi = DAXFS_SB(inode->i_sb);
-
-	if (likely(!daxfs_is(DAXFS_I(inode), DAXFS_I_TIMES)))
-		return;
-	spin_lock(&sbi->dirty_lock);
-	list_del_init(&DAXFS_I(inode)->dirty);
-	daxfs_clear(DAXFS_I(inode), DAXFS_I_TIMES);
-	spin_unlock(&sbi->dirty_lock);
-}
-
-void daxfs_forget_all_times(struct daxfs_sb_info *sbi)
-{
-	struct daxfs_inode_info *info, *next;
-
-	spin_lock(&sbi->dirty_lock);
-	list_for_each_entry_safe(info, next, &sbi->dirty, dirty) {
-		list_del_init(&info->dirty);
-		daxfs_clear(info, DAXFS_I_TIMES);
-	}
-	spin_unlock(&sbi->dirty_lock);
-}
-
 void daxfs_attr_done(struct inode *inode, const struct dxc_attr *attr, unsigned long states)
 {
 	struct timespec64 ts = { .tv_sec = attr->ctime, .tv_nsec = attr->ctime_nsec };

@@ -5,7 +5,7 @@
  * the tables, and tree for writing only around the store that decides and the
  * same change in memory. What inodes and super blocks take over of it is
  * settled while ops_lock is still held: a chunk that was freed is unmapped
- * before anybody says that it may be used again (slot.c).
+ * before anybody says that it may be used again (volume/reclaim.c).
  */
 #include <linux/ktime.h>
 #include <linux/sched/mm.h>

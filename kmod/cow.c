@@ -9,159 +9,12 @@
  * Where no exported helper makes a writable entry (a dma-buf, see allow_stores()),
  * the kernel does when vm_ops->pfn_mkwrite has agreed, unless the entry has changed
  * since. One that was unmapped and mapped for reading again in between has not: for
- * these, who freezes a block waits in daxfs_await_answers().
+ * these, who freezes a block waits: await_answers() in view/stale.c.
  */
-#include <linux/iomap.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
-#include <linux/rcupdate.h>
-#include <linux/writeback.h>
 #include "daxfs.h"
 #include "backing/backing.h"
-
-/* ---- pages that name their file ---- */
-
-/*
- * The key of a futex in a shared mapping is the mapping and index of its struct
- * page, which fs/dax.c notes there. It warns when they are noted already; so it
- * is asked only for blocks of a branch that have none, under this lock. A block
- * of a branch is one page of one file; what is in the base may be many.
- */
-static DEFINE_MUTEX(name_lock);
-
-static struct page *page_at(const struct daxfs_backing *backing, dxc_off off)
-{
-	return pfn_to_page(PHYS_PFN(daxfs_backing_phys(backing, off)));
-}
-
-/* Whose page it is says who has it as his own block: one file, at one place. */
-static bool may_name(const struct page *page, const struct address_space *mapping)
-{
-	const struct address_space *named = READ_ONCE(page->mapping);
-
-	return !named || named == mapping;
-}
-
-/* Only what is the branch's own by now, and nobody else's. */
-static int own_begin(struct inode *inode, loff_t pos, loff_t length, unsigned int flags,
-		     struct iomap *iomap, struct iomap *srcmap)
-{
-	const struct daxfs_backing *backing = daxfs_volume_of(inode)->backing;
-	struct daxfs_hold hold;
-	struct dxc_layer *layer;
-	struct dxc_part part;
-	dxc_off off;
-	int err;
-
-	layer = daxfs_view_read(inode->i_sb, &hold);
-	err = daxfs_is_stale(inode) ? -ESTALE :
-		dxc_view_map(layer, inode->i_ino, daxfs_base_of(DAXFS_I(inode)), pos, &part, NULL);
-	daxfs_view_read_end(inode->i_sb, &hold);
-	if (err)
-		return err;
-	off = part.ex.data + (pos - part.ex.pos);
-	if (!part.own || !may_name(page_at(backing, off), inode->i_mapping))
-		return -EBUSY;
-	iomap->type = IOMAP_MAPPED;
-	iomap->flags = 0;
-	iomap->addr = backing->dax_start + off;
-	iomap->offset = pos;
-	iomap->length = PAGE_SIZE;
-	iomap->dax_dev = backing->dax;
-	return 0;
-}
-
-static const struct iomap_ops own_ops = {
-	.iomap_begin = own_begin,
-};
-
-/* VM_FAULT_FALLBACK: the page names another file. */
-static vm_fault_t insert_by_dax(struct vm_fault *vmf, const struct daxfs_backing *backing,
-				struct page *page)
-{
-	struct address_space *mapping = vmf->vma->vm_file->f_mapping;
-	bool named = READ_ONCE(page->mapping);
-	vm_fault_t ret = VM_FAULT_FALLBACK;
-
-	if (!DAXFS_NAMES_PAGES || !backing->dax || !backing->names_pages)
-		return ret;
-	if (!named)
-		mutex_lock(&name_lock);
-	if (may_name(page, mapping))
-		ret = daxfs_dax_fault(vmf, &own_ops);
-	if (!named)
-		mutex_unlock(&name_lock);
-	/* What was stored is found by DAXFS_I_STORES; entries that are dirty would stay. */
-	xa_lock_irq(&mapping->i_pages);
-	__xa_clear_mark(&mapping->i_pages, vmf->pgoff, PAGECACHE_TAG_DIRTY);
-	xa_unlock_irq(&mapping->i_pages);
-	return ret;
-}
-
-void daxfs_disown(struct inode *inode, pgoff_t first, pgoff_t last)
-{
-	const struct daxfs_backing *backing = daxfs_volume_of(inode)->backing;
-	struct address_space *mapping = inode->i_mapping;
-	int id;
-
-	if (mapping_empty(mapping))
-		return;
-	id = daxfs_backing_hold(backing);
-	if (id >= 0) {
-		invalidate_inode_pages2_range(mapping, first, last);
-		daxfs_backing_exit(backing, id);
-	} else {
-		/* The device has gone with its struct pages, as the inode was being evicted. */
-		xa_destroy(&mapping->i_pages);
-		mapping->nrpages = 0;
-	}
-}
-
-/* No mapping is left: without the notes the inode can be forgotten. */
-int daxfs_release(struct inode *inode, struct file *file)
-{
-	struct address_space *mapping = inode->i_mapping;
-
-	if (mapping_mapped(mapping))
-		return 0;
-	/* fs/dax.c has said so; what is dirty is kept in memory. */
-	if (inode_state_read_once(inode) & I_DIRTY_PAGES)
-		sync_inode_metadata(inode, 0);
-	if (mapping_empty(mapping))
-		return 0;
-	filemap_invalidate_lock(mapping);
-	if (!mapping_mapped(mapping))
-		daxfs_disown(inode, 0, ULONG_MAX);
-	filemap_invalidate_unlock(mapping);
-	return 0;
-}
-
-bool daxfs_blocks_busy(void *priv, dxc_off off, u64 blocks)
-{
-	const struct daxfs_backing *backing = priv;
-	struct page *page;
-	u64 i;
-
-	if (!backing->has_pages)
-		return false;
-	for (i = 0; i < blocks; i++) {
-		page = pfn_to_page(PHYS_PFN(daxfs_backing_phys(backing, off)) + i);
-		if (page_ref_count(page) > DAXFS_IDLE_PAGE_REFS)
-			return true;
-	}
-	return false;
-}
-
-bool daxfs_blocks_pinned(const struct daxfs_backing *backing, dxc_off off, u64 blocks)
-{
-	u64 i;
-
-	for (i = 0; backing->has_pages && i < blocks; i++) {
-		if (daxfs_page_pins(page_at(backing, off) + i) > 0)
-			return true;
-	}
-	return false;
-}
 
 /* ---- faults ---- */
 
@@ -250,7 +103,7 @@ static vm_fault_t allow_stores(struct vm_fault *vmf, struct daxfs_volume *vol, d
 		/* userfaultfd is asked first, by the kernel, which maps the page with its note. */
 		if (!backing->has_pages)
 			return VM_FAULT_SIGBUS;
-		vmf->page = page_at(backing, off);
+		vmf->page = pfn_to_page(pfn);
 		page_ref_inc(vmf->page);
 		return 0;
 	}
@@ -260,11 +113,8 @@ static vm_fault_t allow_stores(struct vm_fault *vmf, struct daxfs_volume *vol, d
 				    (loff_t)vmf->pgoff << PAGE_SHIFT, PAGE_SIZE, 0);
 		return VM_FAULT_NOPAGE;
 	}
-	if (backing->has_pages) {
-		ret = daxfs_insert_writable(vmf, pfn);
-		if (ret == VM_FAULT_FALLBACK && !vmf->page)
-			ret = insert_by_dax(vmf, backing, page_at(backing, off));
-	}
+	if (backing->has_pages)
+		ret = daxfs_page_insert(vmf, backing, off);
 	if (ret != VM_FAULT_FALLBACK)
 		return ret;
 	if (!is_there)
@@ -274,13 +124,6 @@ static vm_fault_t allow_stores(struct vm_fault *vmf, struct daxfs_volume *vol, d
 		return 0;
 	lock_page(vmf->page);
 	return VM_FAULT_LOCKED;
-}
-
-void daxfs_await_answers(struct daxfs_volume *vol)
-{
-	/* Between the answer and the store to the entry nobody sleeps. */
-	if (READ_ONCE(vol->answered) && xchg(&vol->answered, false))
-		synchronize_rcu_tasks();
 }
 
 /*

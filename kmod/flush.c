@@ -7,7 +7,7 @@
  */
 #include <linux/fs.h>
 #include <linux/mm.h>
-#include "loaded.h"
+#include "daxfs.h"
 #include "backing/backing.h"
 
 /* Bytes written back under one hold of the branch's lock. */

@@ -290,26 +290,6 @@ void daxfs_evict_inode(struct inode *inode)
 	clear_inode(inode);
 }
 
-struct inode *daxfs_inode_discard(struct super_block *sb, dxc_ino ino, struct dxc_layer *now)
-{
-	struct inode *inode = daxfs_find_inode(sb, ino);
-
-	if (!inode)
-		return NULL;
-	/* The root is there always, also of a super block that is being mounted. */
-	if (inode->i_mode && ino == DAXFS_ROOT_INO) {
-		daxfs_inode_refresh(inode, now);
-	} else if (inode->i_mode) {
-		daxfs_set(DAXFS_I(inode), DAXFS_I_STALE);
-		daxfs_forget_times(inode);
-		remove_inode_hash(inode);
-		return inode;
-	}
-	/* Not the last reference, or one that is being filled in from now on. */
-	iput(inode);
-	return NULL;
-}
-
 void daxfs_inode_unmap(struct inode *inode)
 {
 	struct address_space *mapping = inode->i_mapping;
@@ -366,4 +346,24 @@ void daxfs_inode_refresh(struct inode *inode, struct dxc_layer *layer)
 	daxfs_forget_times(inode);
 	if (locked)
 		inode_unlock(inode);
+}
+
+/* What is stale, or on its way out, does not count: it is forgotten without us or by us. */
+static int match_open(struct inode *inode, daxfs_ino_arg ino, void *found)
+{
+	if (inode->i_ino != ino)
+		return 0;
+	spin_lock(&inode->i_lock);
+	*(bool *)found = !(inode_state_read_once(inode) & (I_FREEING | I_WILL_FREE)) &&
+			 !daxfs_is_stale(inode);
+	spin_unlock(&inode->i_lock);
+	return -1;
+}
+
+bool daxfs_inode_is_open(struct daxfs_sb_info *sbi, dxc_ino ino)
+{
+	bool found = false;
+
+	find_inode_nowait(sbi->sb, ino, match_open, &found);
+	return found;
 }

@@ -8,7 +8,7 @@
 #include <linux/mount.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
-#include "loaded.h"
+#include "daxfs.h"
 #include "backing/backing.h"
 
 static void fill_info(struct daxfs_sb_info *sbi, struct daxfs_volume_info *info)
@@ -377,7 +377,7 @@ static long get_dmabuf(struct inode *root, void __user *arg)
 	/* It knows no file modes, so it is not for who mounted in a namespace of his own. */
 	if (!capable(CAP_SYS_ADMIN))
 		return -EPERM;
-	fd = daxfs_export(daxfs_volume_of(root), db.db_flags);
+	fd = daxfs_export(daxfs_volume_of(root)->backing, db.db_flags);
 	if (fd < 0)
 		return fd;
 	db.db_size = size;

@@ -32,13 +32,6 @@ static unsigned long pfn_of(const struct daxfs_backing *backing, dxc_off off)
 	return PHYS_PFN(daxfs_backing_phys(backing, off));
 }
 
-bool daxfs_is_huge(const struct vm_fault *vmf)
-{
-	pmd_t pmd = READ_ONCE(*vmf->pmd);
-
-	return !pmd_none(pmd) && pmd_leaf(pmd);
-}
-
 /* Maps the page of the file at addr, which ex holds. */
 static vm_fault_t insert_one(struct vm_area_struct *vma, unsigned long addr,
 			     const struct daxfs_backing *backing, const struct dxc_extent *ex)

@@ -5,7 +5,7 @@
  */
 #include <linux/sched/mm.h>
 #include "op.h"
-#include "trace.h"
+#include "volume/trace.h"
 #include "backing/backing.h"
 
 /* How often to look whether a mount of this kernel that took a lease is the writer. */

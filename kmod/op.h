@@ -3,7 +3,7 @@
 #ifndef DAXFS_OP_H
 #define DAXFS_OP_H
 
-#include "loaded.h"
+#include "daxfs.h"
 
 /* One operation under way. */
 struct op {

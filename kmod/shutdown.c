@@ -12,7 +12,7 @@
 #include <linux/capability.h>
 #include <linux/delay.h>
 #include <linux/uaccess.h>
-#include "loaded.h"
+#include "daxfs.h"
 #include "backing/backing.h"
 
 /* How long a device that goes is kept for those who have its pages. */

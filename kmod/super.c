@@ -12,7 +12,7 @@
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/statfs.h>
-#include "loaded.h"
+#include "daxfs.h"
 #include "backing/backing.h"
 
 enum {
@@ -465,7 +465,7 @@ static int fill_super(struct super_block *sb, struct fs_context *fc)
 }
 
 /*
- * Of those that show the branch the one that may write it, see home.c; not one that
+ * Of those that show the branch the one that may write it, see view/home.c; not one that
  * was made for another branch and does not show it for long. A dead one shows none.
  */
 static int same_view(struct super_block *sb, struct fs_context *fc)
@@ -722,10 +722,20 @@ struct file_system_type daxfs_type = {
 	.fs_flags = FS_ALLOW_IDMAP,
 };
 
+static const struct daxfs_calls calls = {
+	.refresh = daxfs_inode_refresh,
+	.unmap = daxfs_inode_unmap,
+	.flush_times = daxfs_flush_all_times,
+	.forget_times = daxfs_forget_all_times,
+	.has_open = daxfs_inode_is_open,
+	.tend = daxfs_tend,
+};
+
 static int __init daxfs_init(void)
 {
 	int err;
 
+	daxfs_calls = &calls;
 	daxfs_dax_removed = daxfs_device_removed;
 	err = daxfs_inode_cache_init();
 	if (err)

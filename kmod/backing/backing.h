@@ -9,7 +9,12 @@
 
 #include <linux/io.h>
 #include <linux/vmalloc.h>
-#include "../daxfs.h"
+#include <linux/fs_context.h>
+#include <daxfs/ioctl.h>
+#include "compat.h"
+#include "core/core.h"
+
+struct daxfs_backing;
 
 struct daxfs_backing_ops {
 	/* Undoes everything open did. No mapping and no user is left. */
@@ -24,6 +29,10 @@ struct daxfs_device {
 
 struct daxfs_backing {
 	const struct daxfs_backing_ops *ops;
+	/* Who has opened it, and keeps it open: for exports, which may outlive mounts. */
+	void *owner;
+	void (*get_owner)(void *owner);
+	void (*put_owner)(void *owner);
 	enum daxfs_backing_kind kind;
 	void *base;			/* kernel address of the region */
 	u64 size;			/* bytes */
@@ -41,7 +50,7 @@ struct daxfs_backing {
 	bool down;
 	/*
 	 * We are told before the memory goes, so that struct pages may name files, which
-	 * has to be undone by then (cow.c). With has_pages.
+	 * has to be undone by then (page.c). With has_pages.
 	 */
 	bool names_pages;
 	bool poisons;			/* memory errors are reported, not fatal */
@@ -51,6 +60,19 @@ struct daxfs_backing {
 	phys_addr_t phys;		/* DAXFS_BACKING_PHYS */
 	struct daxfs_device device;	/* DAXFS_BACKING_DAX */
 	struct dma_buf *dmabuf;		/* DAXFS_BACKING_DMABUF */
+};
+
+/* What the mount options said, until there is a super block. */
+struct daxfs_mount_options {
+	phys_addr_t phys;
+	u64 size;
+	struct dma_buf *dmabuf;		/* a reference */
+	u64 volume;			/* instance of the one that "volume" named; 0: none */
+	char *device;			/* with volume: what that mount was made from */
+	char *branch;			/* NULL: main */
+	bool has_phys;
+	bool has_size;
+	bool validate;
 };
 
 /*
@@ -71,9 +93,9 @@ struct daxfs_backing *daxfs_dmabuf_open(struct fs_context *fc,
 
 /*
  * A new dma-buf descriptor of the whole region, of O_CLOEXEC and an access
- * mode. It keeps the volume for as long as it is open.
+ * mode. It keeps the backing's owner for as long as it is open.
  */
-int daxfs_export(struct daxfs_volume *vol, u32 flags);
+int daxfs_export(const struct daxfs_backing *backing, u32 flags);
 
 /*
  * What the dma-buf is of, if it was exported here; else NULL. It stays as long as
@@ -146,5 +168,10 @@ static inline phys_addr_t daxfs_backing_phys(const struct daxfs_backing *backing
 		return PFN_PHYS(backing->first_pfn) + off;
 	return is_vmalloc_addr(p) ? PFN_PHYS(vmalloc_to_pfn(p)) : virt_to_phys(p);
 }
+
+/* Is a page of these blocks held, for I/O or else, but by page tables? */
+bool daxfs_blocks_pinned(const struct daxfs_backing *backing, dxc_off off, u64 blocks);
+/* For dxc_space.busy: is somebody's I/O to these blocks under way? priv: the backing. */
+bool daxfs_blocks_busy(void *priv, dxc_off off, u64 blocks);
 
 #endif

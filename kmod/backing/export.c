@@ -2,7 +2,7 @@
 /*
  * The region as a dma-buf, for devices and programs that find files in it by
  * FIEMAP. A region that is a dma-buf is handed out as it is; any other is
- * exported here, and kept (with its volume) for as long as somebody has it.
+ * exported here, and kept (with its owner, the volume) for as long as somebody has it.
  */
 #include <linux/dma-buf.h>
 #include <linux/dma-mapping.h>
@@ -23,7 +23,7 @@
 
 struct export {
 	struct list_head list;		/* guarded by exports_lock */
-	struct daxfs_volume *vol;	/* a reference */
+	const struct daxfs_backing *backing;	/* with a reference of its owner */
 	struct inode *inode;		/* the dma-buf's, a reference: knows who maps it */
 };
 
@@ -32,7 +32,7 @@ static LIST_HEAD(exports);
 
 static const struct daxfs_backing *backing_of(const struct dma_buf *dmabuf)
 {
-	return ((struct export *)dmabuf->priv)->vol->backing;
+	return ((struct export *)dmabuf->priv)->backing;
 }
 
 static struct sg_table *region_map(struct dma_buf_attachment *attach,
@@ -142,7 +142,7 @@ static void region_release(struct dma_buf *dmabuf)
 	list_del(&ex->list);
 	mutex_unlock(&exports_lock);
 	iput(ex->inode);
-	daxfs_volume_put(ex->vol);
+	ex->backing->put_owner(ex->backing->owner);
 	kfree(ex);
 }
 
@@ -154,7 +154,7 @@ static const struct dma_buf_ops region_ops = {
 	.release = region_release,
 };
 
-static struct dma_buf *export_region(struct daxfs_volume *vol, u32 flags)
+static struct dma_buf *export_region(const struct daxfs_backing *backing, u32 flags)
 {
 	DEFINE_DMA_BUF_EXPORT_INFO(info);
 	struct dma_buf *dmabuf;
@@ -165,17 +165,17 @@ static struct dma_buf *export_region(struct daxfs_volume *vol, u32 flags)
 		return ERR_PTR(-ENOMEM);
 	info.exp_name = "daxfs";
 	info.ops = &region_ops;
-	info.size = vol->backing->size;
+	info.size = backing->size;
 	info.flags = flags & O_ACCMODE;
 	info.priv = ex;
-	ex->vol = vol;
+	ex->backing = backing;
 	dmabuf = dma_buf_export(&info);
 	if (IS_ERR(dmabuf)) {
 		kfree(ex);
 		return dmabuf;
 	}
 	/* Released by region_release(). */
-	kref_get(&vol->ref);
+	backing->get_owner(backing->owner);
 	ex->inode = file_inode(dmabuf->file);
 	ihold(ex->inode);
 	mutex_lock(&exports_lock);
@@ -196,7 +196,7 @@ void daxfs_export_revoke(const struct dax_device *dax)
 
 	mutex_lock(&exports_lock);
 	list_for_each_entry(ex, &exports, list) {
-		if (ex->vol->backing->dax != dax)
+		if (ex->backing->dax != dax)
 			continue;
 		/* Who faults after the lock sees that it is down. */
 		mapping = ex->inode->i_mapping;
@@ -207,9 +207,8 @@ void daxfs_export_revoke(const struct dax_device *dax)
 	mutex_unlock(&exports_lock);
 }
 
-int daxfs_export(struct daxfs_volume *vol, u32 flags)
+int daxfs_export(const struct daxfs_backing *backing, u32 flags)
 {
-	const struct daxfs_backing *backing = vol->backing;
 	bool write = (flags & O_ACCMODE) != O_RDONLY;
 	struct dma_buf *dmabuf;
 	int fd;
@@ -225,7 +224,7 @@ int daxfs_export(struct daxfs_volume *vol, u32 flags)
 		dmabuf = backing->dmabuf;
 		get_dma_buf(dmabuf);
 	} else {
-		dmabuf = export_region(vol, flags);
+		dmabuf = export_region(backing, flags);
 		if (IS_ERR(dmabuf))
 			return PTR_ERR(dmabuf);
 	}

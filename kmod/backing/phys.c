@@ -82,7 +82,7 @@ static void look_again(struct work_struct *work)
 		module_put(THIS_MODULE);
 }
 
-/* ---- what fs/dax.c wants of a device, see cow.c ---- */
+/* ---- what fs/dax.c wants of a device, see page.c ---- */
 
 static long phys_direct_access(struct dax_device *dax, pgoff_t page, long pages,
 			       enum dax_access_mode mode, void **kaddr, daxfs_pfn *pfn)
@@ -158,7 +158,7 @@ static struct phys_backing *take_back(phys_addr_t phys, u64 size, bool *overlaps
 
 /*
  * Memory that has failed. The kernel's own way would find only who has mapped a
- * page that names its file (cow.c). So it is told that nothing can be done;
+ * page that names its file (page.c). So it is told that nothing can be done;
  * whoever reads the page gets the signal.
  */
 static int phys_memory_failure(struct dev_pagemap *pgmap, unsigned long pfn,

@@ -8,7 +8,7 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 #include <linux/sched/signal.h>
-#include "loaded.h"
+#include "volume.h"
 
 /* How long a writer waits for the worker; directories may be locked meanwhile. */
 #define AWAIT_FOR	(5 * HZ)

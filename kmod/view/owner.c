@@ -6,7 +6,7 @@
  * kernel shows is loaded for that, so this is under ops_lock, with the volume
  * lock, and inside the backing; tree is not held. And who is told where memory is.
  */
-#include "loaded.h"
+#include "view.h"
 #include "backing/backing.h"
 
 void daxfs_caller_init(struct daxfs_caller *caller, struct file *file)

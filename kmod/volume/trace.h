@@ -11,7 +11,7 @@
 #define DAXFS_TRACE_H
 
 #include <linux/tracepoint.h>
-#include "loaded.h"
+#include "volume.h"
 
 /*
  * Branches are given as dxc_id_word().

@@ -22,7 +22,7 @@
  * Members of struct daxfs_sb_info that are changed here are guarded by tree.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
-#include "loaded.h"
+#include "view.h"
 
 /* ---- who may write ---- */
 
@@ -171,7 +171,7 @@ static void bury_one(struct inode *inode)
 	}
 	daxfs_set(DAXFS_I(inode), DAXFS_I_STALE);
 	remove_inode_hash(inode);
-	daxfs_inode_unmap(inode);
+	daxfs_calls->unmap(inode);
 }
 
 /* The next store to what is mapped comes here, and is refused. */
@@ -179,7 +179,7 @@ static void close_mappings(struct daxfs_sb_info *sbi)
 {
 	if (!READ_ONCE(sbi->mapped) || !atomic_inc_not_zero(&sbi->sb->s_active))
 		return;
-	daxfs_sweep(sbi->sb, DAXFS_I_MAPPED, daxfs_inode_unmap);
+	daxfs_sweep(sbi->sb, DAXFS_I_MAPPED, daxfs_calls->unmap);
 	daxfs_super_put(sbi);
 }
 
@@ -211,7 +211,7 @@ void daxfs_home_move(struct daxfs_stale *st, struct daxfs_sb_info *sbi,
 	daxfs_stale_view(st, sbi, to);
 	if (!revived)
 		return;
-	daxfs_inode_refresh(root, &to->layer);
+	daxfs_calls->refresh(root, &to->layer);
 	/* After that it may be read again, and what is found from it is of this life. */
 	smp_store_release(&DAXFS_I(root)->life, sbi->life);
 	daxfs_view_changed(sbi);

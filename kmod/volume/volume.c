@@ -3,9 +3,12 @@
  * Volumes: one per region in this kernel, however many mounts it has. Owns the
  * backing and the checked superblock.
  */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 #include <linux/slab.h>
-#include "daxfs.h"
+#include "volume.h"
 #include "backing/backing.h"
+
+const struct daxfs_calls *daxfs_calls;
 
 /*
  * Guards the list. Held while a backing is opened, so that two mounts of one
@@ -90,6 +93,16 @@ void daxfs_volumes_walk(void (*each)(struct daxfs_volume *vol, void *arg), void 
 }
 
 /* In the list, as soon as it has a backing. */
+static void get_volume(void *vol)
+{
+	kref_get(&((struct daxfs_volume *)vol)->ref);
+}
+
+static void put_volume(void *vol)
+{
+	daxfs_volume_put(vol);
+}
+
 static struct daxfs_volume *open_volume(struct fs_context *fc,
 					const struct daxfs_mount_options *opt,
 					const struct daxfs_device *device)
@@ -124,6 +137,9 @@ static struct daxfs_volume *open_volume(struct fs_context *fc,
 		goto exit;
 	}
 	name_volume(vol);
+	vol->backing->owner = vol;
+	vol->backing->get_owner = get_volume;
+	vol->backing->put_owner = put_volume;
 	vol->instance = ++instances;
 	if (daxfs_has_branches(vol)) {
 		err = daxfs_branch_volume_init(vol, fc);
@@ -227,4 +243,33 @@ int daxfs_volume_validate(struct daxfs_volume *vol, struct fs_context *fc, bool 
 out:
 	mutex_unlock(&vol->validate_lock);
 	return err;
+}
+
+/* ---- what the module says ---- */
+
+void daxfs_bad(struct daxfs_volume *vol, int err, const struct dxc_finding *f)
+{
+	if (err != -EUCLEAN && err != -EIO && err != -EBADMSG)
+		return;
+	/* Memory that cannot be read says nothing of what is in it. */
+	if (f->code == DXC_OK)
+		pr_err_ratelimited("%s: the image cannot be read: error %d\n", vol->name, err);
+	else
+		pr_err_ratelimited("%s: inode %llu: %s: %#llx (in %s, at %#llx)\n",
+				   vol->name, f->ino, dxc_code_text(f->code),
+				   f->detail, dxc_area_name(f->area), f->offset);
+}
+
+void daxfs_bad_mount(struct fs_context *fc, int err, const struct dxc_finding *f)
+{
+	if (f->code == DXC_OK)
+		errorf(fc, "daxfs: the image cannot be read: error %d", err);
+	else if (f->ino)
+		errorf(fc, "daxfs: inode %llu: %s: %#llx (in %s, at %#llx)", f->ino,
+		       dxc_code_text(f->code), f->detail, dxc_area_name(f->area),
+		       f->offset);
+	else
+		errorf(fc, "daxfs: %s: %#llx (in %s, at %#llx)",
+		       dxc_code_text(f->code), f->detail, dxc_area_name(f->area),
+		       f->offset);
 }

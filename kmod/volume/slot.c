@@ -2,7 +2,7 @@
 /*
  * What this kernel says of itself in the mount table, and what it makes of
  * what others say: a slot for each super block, heartbeats, who is dead,
- * waiting for leases and the volume lock, chunks that nobody reads any more.
+ * waiting for leases and the volume lock.
  *
  * Nothing here waits with tree held. Whether somebody is dead is judged by our
  * own clock: we looked at his heartbeat, and looked again DEAD_AFTER later.
@@ -14,7 +14,7 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/utsname.h>
-#include "loaded.h"
+#include "volume.h"
 #include "trace.h"
 #include "backing/backing.h"
 
@@ -24,7 +24,6 @@
 #define STEP		(HZ / 8)
 #define TEND_AFTER	(HZ / 20)
 #define LOCK_PATIENCE	(30 * HZ)
-#define SPACE_PATIENCE	(5 * HZ)	/* with directories locked: not for ever */
 #define TAKE_OVERS	8	/* tries: each round somebody else may be faster; not for ever */
 
 /* What a slot looked like, and since when. */
@@ -216,7 +215,7 @@ void daxfs_leases_check(struct daxfs_volume *vol)
 		pr_notice_ratelimited("%s: branch %s was taken over by another kernel\n",
 				      vol->name, branch->name);
 		/* What was not logged is lost; what is mapped may be another file's soon. */
-		daxfs_forget_all_times(sbi);
+		daxfs_calls->forget_times(sbi);
 		sbi->sweep++;
 		daxfs_view_changed(sbi);
 	}
@@ -338,6 +337,11 @@ int daxfs_slot_claim(struct daxfs_sb_info *sbi, struct dxc_owner branch, bool wr
 	return err;
 }
 
+int daxfs_slot_claim_again(struct daxfs_sb_info *sbi, struct dxc_owner branch, bool writable)
+{
+	return claim(sbi, branch, writable, claim_from_dead);
+}
+
 void daxfs_slot_release(struct daxfs_sb_info *sbi)
 {
 	struct daxfs_volume *vol = sbi->volume;
@@ -359,246 +363,7 @@ void daxfs_slot_update(struct daxfs_sb_info *sbi, bool writable)
 				     dxc_word_id(READ_ONCE(sbi->shown)), writable);
 }
 
-/* ---- chunks that nobody reads any more ---- */
-
-/* What is stale, or on its way out, does not count: it is forgotten without us or by us. */
-static int match_open(struct inode *inode, daxfs_ino_arg ino, void *found)
-{
-	if (inode->i_ino != ino)
-		return 0;
-	spin_lock(&inode->i_lock);
-	*(bool *)found = !(inode_state_read_once(inode) & (I_FREEING | I_WILL_FREE)) &&
-			 !daxfs_is_stale(inode);
-	spin_unlock(&inode->i_lock);
-	return -1;
-}
-
-/* Has a super block of this kernel the inode open? tree is held. */
-static bool is_open(void *priv, dxc_ino ino)
-{
-	struct daxfs_volume *vol = priv;
-	struct daxfs_sb_info *sbi;
-	bool found = false;
-
-	list_for_each_entry(sbi, &vol->supers, list) {
-		find_inode_nowait(sbi->sb, ino, match_open, &found);
-		if (found)
-			break;
-	}
-	return found;
-}
-
-/* Files without a name that were closed while their branch was frozen, or another mount wrote it. */
-static void forget_closed(struct daxfs_volume *vol)
-{
-	struct daxfs_loaded_branch *branch;
-	unsigned int nofs;
-
-	down_read(&vol->tree);
-	list_for_each_entry(branch, &vol->branches, list) {
-		if (!READ_ONCE(branch->layer.closed) || branch->frozen || !branch->writer)
-			continue;
-		down_write(&branch->lock);
-		nofs = memalloc_nofs_save();
-		dxc_layer_forget_closed(&branch->layer, is_open, vol);
-		memalloc_nofs_restore(nofs);
-		up_write(&branch->lock);
-	}
-	up_read(&vol->tree);
-}
-
-/*
- * Is there a super block that may have mapped what a branch said before it was
- * read again? tree is held.
- */
-static bool any_unswept(struct daxfs_volume *vol)
-{
-	struct daxfs_sb_info *sbi;
-
-	list_for_each_entry(sbi, &vol->supers, list) {
-		if (sbi->sweep != READ_ONCE(sbi->swept))
-			return true;
-	}
-	return false;
-}
-
-/*
- * How many blocks that were given up branches may give out again after a grace
- * period: then they are neither read nor mapped, as whoever gave them up was
- * inside srcu before he let go of the branch, until others had unmapped them.
- */
-static bool count_retired(struct daxfs_volume *vol)
-{
-	struct daxfs_loaded_branch *branch;
-	bool any = false, unswept;
-
-	down_read(&vol->tree);
-	unswept = any_unswept(vol);
-	list_for_each_entry(branch, &vol->branches, list) {
-		down_read(&branch->lock);
-		branch->settled = unswept ? 0 : branch->layer.retired_count;
-		any |= branch->settled;
-		up_read(&branch->lock);
-	}
-	up_read(&vol->tree);
-	return any;
-}
-
-static void settle_retired(struct daxfs_volume *vol)
-{
-	struct daxfs_loaded_branch *branch;
-	u64 blocks;
-
-	down_read(&vol->tree);
-	list_for_each_entry(branch, &vol->branches, list) {
-		if (!branch->settled)
-			continue;
-		down_write(&branch->lock);
-		blocks = branch->layer.retired_blocks;
-		dxc_layer_settle(&branch->layer, branch->settled);
-		blocks -= branch->layer.retired_blocks;
-		trace_daxfs_settle(vol, dxc_id_word(branch->layer.owner), blocks);
-		up_write(&branch->lock);
-		branch->settled = 0;
-	}
-	up_read(&vol->tree);
-}
-
-/* For who wants space before end; can be killed. */
-static int lock_until(struct mutex *lock, unsigned long end)
-{
-	while (!mutex_trylock(lock)) {
-		if (fatal_signal_pending(current))
-			return -EINTR;
-		if (time_after(jiffies, end))
-			return -EBUSY;
-		schedule_timeout_killable(1);
-	}
-	return 0;
-}
-
-/*
- * Until all who read from blocks when this was called are done; a branch operation
- * is one of them for as long as it takes, so this ends then, too, and can be killed.
- */
-static int wait_for_readers(struct daxfs_volume *vol, unsigned long end)
-{
-	unsigned long cookie = start_poll_synchronize_srcu(&vol->srcu);
-
-	while (!poll_state_synchronize_srcu(&vol->srcu, cookie)) {
-		schedule_timeout_killable(1);
-		if (fatal_signal_pending(current))
-			return -EINTR;
-		if (time_after(jiffies, end))
-			return -EBUSY;
-	}
-	return 0;
-}
-
-/*
- * Says in our slots that nothing is read any more that was freed before now.
- * ops_lock: an operation that has freed chunks has unmapped them before it
- * gives the lock back. srcu: whoever copied from them is done. end: as above,
- * else NULL.
- */
-static int advance_seen(struct daxfs_volume *vol, u64 seq, const unsigned long *end)
-{
-	struct daxfs_sb_info *sbi;
-	int err = 0;
-
-	if (end)
-		err = lock_until(&vol->settle_lock, *end);
-	else
-		mutex_lock(&vol->settle_lock);
-	if (err)
-		return err;
-	forget_closed(vol);
-	count_retired(vol);
-	if (end)
-		err = wait_for_readers(vol, *end);
-	else
-		synchronize_srcu(&vol->srcu);
-	if (!err)
-		settle_retired(vol);
-	mutex_unlock(&vol->settle_lock);
-	if (err)
-		return err;
-	down_read(&vol->tree);
-	/* Else another time: the next heartbeat finds that it was not said. */
-	if (!any_unswept(vol)) {
-		list_for_each_entry(sbi, &vol->supers, list) {
-			if (daxfs_slot_is_ours(sbi))
-				dxc_mount_set_seen(&vol->core, sbi->slot, seq);
-		}
-		WRITE_ONCE(vol->seen_seq, seq);
-	}
-	up_read(&vol->tree);
-	return 0;
-}
-
-/* The same for what one super block gives up that another may read. */
-static void settle_often(struct daxfs_volume *vol)
-{
-	mutex_lock(&vol->settle_lock);
-	forget_closed(vol);
-	if (count_retired(vol)) {
-		synchronize_srcu(&vol->srcu);
-		settle_retired(vol);
-	}
-	mutex_unlock(&vol->settle_lock);
-}
-
-static void reclaim(struct daxfs_volume *vol)
-{
-	u64 seen = dxc_mount_seen(&vol->core, daxfs_mount_is_dead, vol);
-	u32 count = dxc_chunk_count(&vol->core), freed = 0, i;
-
-	for (i = 0; i < count; i++) {
-		freed += dxc_chunk_reclaim(&vol->core, i, seen);
-		if (i % 4096 == 4095)
-			cond_resched();
-	}
-	if (freed)
-		trace_daxfs_reclaim(vol, seen, freed);
-}
-
-static int reclaim_now(struct daxfs_volume *vol)
-{
-	unsigned long end = jiffies + SPACE_PATIENCE;
-	int err, id;
-	u64 seq;
-
-	err = lock_until(&vol->ops_lock, end);
-	if (err)
-		return err;
-	id = daxfs_backing_enter(vol->backing);
-	if (id < 0) {
-		mutex_unlock(&vol->ops_lock);
-		return id;
-	}
-	/* To notice what others did unmaps files, for which the caller may have the locks. */
-	seq = vol->left_seq;
-	mutex_unlock(&vol->ops_lock);
-	err = advance_seen(vol, seq, &end);
-	if (!err)
-		reclaim(vol);
-	daxfs_backing_exit(vol->backing, id);
-	return err;
-}
-
-bool daxfs_space_came(struct daxfs_volume *vol, int err, bool *waited)
-{
-	if (err != -ENOSPC || *waited)
-		return false;
-	/*
-	 * What was given up may wait for its readers. Another task that waited may
-	 * have made it free just now, so the caller looks in any case.
-	 */
-	*waited = true;
-	return !reclaim_now(vol);
-}
-
-/* ---- the worker ---- */
+/* ---- heartbeats ---- */
 
 /* false: a slot was lost. */
 static bool beat(struct daxfs_volume *vol)
@@ -617,152 +382,16 @@ static bool beat(struct daxfs_volume *vol)
 	return all;
 }
 
-static void refresh_one(struct inode *inode)
-{
-	struct daxfs_hold hold;
-	struct dxc_layer *layer = daxfs_view_read(inode->i_sb, &hold);
-
-	daxfs_inode_refresh(inode, layer);
-	daxfs_view_read_end(inode->i_sb, &hold);
-	daxfs_inode_unmap(inode);
-}
-
-/* Until it is done names in the base may be taken for true; they are looked at again after it. */
-void daxfs_super_refresh(struct daxfs_sb_info *sbi)
-{
-	struct daxfs_volume *vol = sbi->volume;
-	unsigned int until = READ_ONCE(sbi->sweep);
-
-	daxfs_sweep(sbi->sb, 0, refresh_one);
-	down_write(&vol->tree);
-	WRITE_ONCE(sbi->swept, until);
-	daxfs_view_changed(sbi);
-	up_write(&vol->tree);
-}
-
-/* What a super block has to have done for it now and then. */
-static void tend_super(struct daxfs_sb_info *sbi, bool flush)
-{
-	struct super_block *sb = sbi->sb;
-
-	daxfs_home_reflect(sbi);
-	if (READ_ONCE(sbi->sweep) != sbi->swept)
-		daxfs_super_refresh(sbi);
-	/* Not while it is frozen: then nothing may change. */
-	if (flush && !list_empty_careful(&sbi->dirty) && sb_start_write_trylock(sb)) {
-		daxfs_flush_all_times(sb);
-		sb_end_write(sb);
-	}
-}
-
-/*
- * The super block after prev in the list that can be locked against being
- * unmounted, with s_umount held: as long as we have it, umount waits.
- */
-static struct daxfs_sb_info *lock_next(struct daxfs_volume *vol, unsigned int *index)
-{
-	struct daxfs_sb_info *sbi;
-	unsigned int i = 0;
-
-	down_read(&vol->tree);
-	list_for_each_entry(sbi, &vol->supers, list) {
-		if (i++ < *index || !down_read_trylock(&sbi->sb->s_umount))
-			continue;
-		if (sbi->sb->s_root && sbi->sb->s_flags & SB_ACTIVE) {
-			*index = i;
-			up_read(&vol->tree);
-			return sbi;
-		}
-		up_read(&sbi->sb->s_umount);
-	}
-	up_read(&vol->tree);
-	return NULL;
-}
-
-/*
- * Who was taken for dead long enough to lose the slot takes another one, as soon
- * as there is one. What was freed meanwhile did not wait for him. Under ops_lock:
- * no operation holds the volume lock by the old one.
- */
-static void keep_slots(struct daxfs_volume *vol)
-{
-	struct daxfs_sb_info *sbi;
-	unsigned int index = 0;
-
-	while ((sbi = lock_next(vol, &index))) {
-		if (sbi->epoch && !daxfs_slot_is_ours(sbi)) {
-			pr_notice_ratelimited("%s: another kernel took this one for dead\n",
-					      vol->name);
-			trace_daxfs_slot_lost(sbi, READ_ONCE(sbi->shown));
-			claim(sbi, dxc_word_id(READ_ONCE(sbi->shown)),
-			      !sb_rdonly(sbi->sb), claim_from_dead);
-			WRITE_ONCE(vol->look_again, true);
-		}
-		up_read(&sbi->sb->s_umount);
-	}
-}
-
-/* So that somebody who stops is noticed, not only when he is in the way. */
-static void observe(struct daxfs_volume *vol)
-{
-	struct dxc_mount mt;
-	u32 i;
-
-	for (i = 0; i < vol->core.mount_count; i++) {
-		if (!dxc_mount_read(&vol->core, i, &mt))
-			daxfs_mount_is_dead(vol, &mt);
-		if (i % 1024 == 1023)
-			cond_resched();
-	}
-}
-
-/*
- * Two work items, as only one of them may have to wait: for readers, among them
- * branch operations, for a lease. Heartbeats go on meanwhile.
- */
-static void tend_work(struct work_struct *work)
-{
-	struct daxfs_volume *vol = container_of(work, struct daxfs_volume, tend.work);
-	bool often = xchg(&vol->tend_all, false), again;
-	struct daxfs_sb_info *sbi;
-	unsigned int index = 0;
-	u64 seq = 0;
-	int id;
-
-	id = daxfs_backing_enter(vol->backing);
-	if (id < 0)
-		return;
-	/* An operation in progress calls us again when it is done. */
-	if (mutex_trylock(&vol->ops_lock)) {
-		keep_slots(vol);
-		again = xchg(&vol->look_again, false);
-		if ((dxc_commit_seq(&vol->core) == vol->left_seq && !again) || !daxfs_notice(vol))
-			seq = vol->left_seq;
-		else if (again)
-			WRITE_ONCE(vol->look_again, true);
-		mutex_unlock(&vol->ops_lock);
-	}
-	while ((sbi = lock_next(vol, &index))) {
-		tend_super(sbi, often);
-		up_read(&sbi->sb->s_umount);
-	}
-	if (seq && seq != vol->seen_seq)
-		advance_seen(vol, seq, NULL);
-	else if (often)
-		settle_often(vol);
-	if ((seq || often) && vol->backing->writable)
-		reclaim(vol);
-	if (often)
-		observe(vol);
-	daxfs_backing_exit(vol->backing, id);
-}
-
 /* Not at once: there may be more to do by then, and nobody waits for it. */
 void daxfs_tend_soon(struct daxfs_volume *vol)
 {
 	queue_delayed_work(daxfs_wq, &vol->tend, TEND_AFTER);
 }
 
+/*
+ * Two work items, as only one of them may have to wait: for readers, among them
+ * branch operations, for a lease. Heartbeats go on meanwhile.
+ */
 static void beat_work(struct work_struct *work)
 {
 	struct daxfs_volume *vol = container_of(work, struct daxfs_volume, beat.work);
@@ -792,7 +421,7 @@ int daxfs_slots_init(struct daxfs_volume *vol)
 		return -ENOMEM;
 	spin_lock_init(&vol->watch_lock);
 	INIT_DELAYED_WORK(&vol->beat, beat_work);
-	INIT_DELAYED_WORK(&vol->tend, tend_work);
+	INIT_DELAYED_WORK(&vol->tend, daxfs_calls->tend);
 	return 0;
 }
 

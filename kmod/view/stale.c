@@ -7,8 +7,53 @@
  * anything is branch_op.c's.
  */
 #include <linux/mm.h>
-#include "loaded.h"
+#include <linux/rcupdate.h>
+#include "view.h"
 #include "backing/backing.h"
+
+void daxfs_forget_times(struct inode *inode)
+{
+	struct daxfs_sb_info *sbi = DAXFS_SB(inode->i_sb);
+
+	if (likely(!daxfs_is(DAXFS_I(inode), DAXFS_I_TIMES)))
+		return;
+	spin_lock(&sbi->dirty_lock);
+	list_del_init(&DAXFS_I(inode)->dirty);
+	daxfs_clear(DAXFS_I(inode), DAXFS_I_TIMES);
+	spin_unlock(&sbi->dirty_lock);
+}
+
+void daxfs_forget_all_times(struct daxfs_sb_info *sbi)
+{
+	struct daxfs_inode_info *info, *next;
+
+	spin_lock(&sbi->dirty_lock);
+	list_for_each_entry_safe(info, next, &sbi->dirty, dirty) {
+		list_del_init(&info->dirty);
+		daxfs_clear(info, DAXFS_I_TIMES);
+	}
+	spin_unlock(&sbi->dirty_lock);
+}
+
+struct inode *daxfs_inode_discard(struct super_block *sb, dxc_ino ino, struct dxc_layer *now)
+{
+	struct inode *inode = daxfs_find_inode(sb, ino);
+
+	if (!inode)
+		return NULL;
+	/* The root is there always, also of a super block that is being mounted. */
+	if (inode->i_mode && ino == DAXFS_ROOT_INO) {
+		daxfs_calls->refresh(inode, now);
+	} else if (inode->i_mode) {
+		daxfs_set(DAXFS_I(inode), DAXFS_I_STALE);
+		daxfs_forget_times(inode);
+		remove_inode_hash(inode);
+		return inode;
+	}
+	/* Not the last reference, or one that is being filled in from now on. */
+	iput(inode);
+	return NULL;
+}
 
 bool daxfs_stale_pin(struct daxfs_stale *st, struct daxfs_sb_info *sbi)
 {
@@ -67,7 +112,7 @@ static void refresh_layer(struct daxfs_stale *st, struct daxfs_sb_info *sbi,
 			/* Two references; one is enough to unmap it, and this is not the last. */
 			iput(daxfs_inode_discard(sbi->sb, ino, now));
 		} else if (inode->i_mode) {
-			daxfs_inode_refresh(inode, now);
+			daxfs_calls->refresh(inode, now);
 		}
 		add_stale(st, inode);
 	}
@@ -114,7 +159,7 @@ void daxfs_stale_settle(struct daxfs_stale *st)
 
 	while ((inode = st->inodes)) {
 		st->inodes = DAXFS_I(inode)->stale_next;
-		daxfs_inode_unmap(inode);
+		daxfs_calls->unmap(inode);
 		iput(inode);
 	}
 	daxfs_home_settle(st->vol);
@@ -130,6 +175,18 @@ void daxfs_stale_settle(struct daxfs_stale *st)
 }
 
 /*
+ * Entries that ->pfn_mkwrite has agreed to (cow.c) are writable afterwards, or will not be:
+ * after blocks were frozen and unmapped, and before they are unmapped once more. May take
+ * hundreds of milliseconds; only memory without struct pages needs it.
+ */
+static void await_answers(struct daxfs_volume *vol)
+{
+	/* Between the answer and the store to the entry nobody sleeps. */
+	if (READ_ONCE(vol->answered) && xchg(&vol->answered, false))
+		synchronize_rcu_tasks();
+}
+
+/*
  * Pages that were mapped writable are the parent's now: the next write to them
  * has to fault, and copies.
  */
@@ -137,7 +194,7 @@ void daxfs_stale_mappings(struct daxfs_stale *st, struct daxfs_loaded_branch *br
 {
 	struct daxfs_sb_info *sbi;
 
-	daxfs_await_answers(st->vol);
+	await_answers(st->vol);
 	list_for_each_entry(sbi, &st->vol->supers, list) {
 		if (!READ_ONCE(sbi->mapped) || !sbi->branch)
 			continue;
@@ -145,7 +202,7 @@ void daxfs_stale_mappings(struct daxfs_stale *st, struct daxfs_loaded_branch *br
 		if ((sbi->branch != branch && sbi->branch->parent != branch) ||
 		    !atomic_inc_not_zero(&sbi->sb->s_active))
 			continue;
-		daxfs_sweep(sbi->sb, DAXFS_I_MAPPED, daxfs_inode_unmap);
+		daxfs_sweep(sbi->sb, DAXFS_I_MAPPED, daxfs_calls->unmap);
 		daxfs_super_put(sbi);
 	}
 }

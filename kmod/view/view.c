@@ -8,7 +8,7 @@
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
-#include "loaded.h"
+#include "view.h"
 
 struct dxc_layer *daxfs_view_read(struct super_block *sb, struct daxfs_hold *hold)
 {
@@ -360,7 +360,7 @@ static void tell_one(struct daxfs_told *told, struct daxfs_sb_info *sbi, struct 
 		told->inodes[told->inode_count++] = inode;
 		/* One that is not filled in yet will see what we have done. */
 		if (inode->i_mode)
-			daxfs_inode_refresh(inode, layer);
+			daxfs_calls->refresh(inode, layer);
 	}
 	daxfs_view_changed(sbi);
 }
@@ -387,7 +387,7 @@ static void told_end(struct daxfs_volume *vol, struct daxfs_told *told, bool unm
 
 	for (i = 0; i < told->inode_count; i++) {
 		if (unmap)
-			daxfs_inode_unmap(told->inodes[i]);
+			daxfs_calls->unmap(told->inodes[i]);
 		iput(told->inodes[i]);
 	}
 	for (i = 0; i < told->super_count; i++)

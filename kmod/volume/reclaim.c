@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What was given up is given out again when nobody reads it any more: chunks that were
+ * freed when every mount, here and elsewhere, has seen that they were; blocks that a
+ * branch gave up after a grace period; files without a name when nobody has them open.
+ */
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include "volume.h"
+#include "backing/backing.h"
+#include "trace.h"
+
+#define SPACE_PATIENCE	(5 * HZ)	/* with directories locked: not for ever */
+
+/* Has a super block of this kernel the inode open? tree is held. */
+static bool is_open(void *priv, dxc_ino ino)
+{
+	struct daxfs_volume *vol = priv;
+	struct daxfs_sb_info *sbi;
+
+	list_for_each_entry(sbi, &vol->supers, list) {
+		if (daxfs_calls->has_open(sbi, ino))
+			return true;
+	}
+	return false;
+}
+
+/* Files without a name that were closed while their branch was frozen, or another mount wrote it. */
+static void forget_closed(struct daxfs_volume *vol)
+{
+	struct daxfs_loaded_branch *branch;
+	unsigned int nofs;
+
+	down_read(&vol->tree);
+	list_for_each_entry(branch, &vol->branches, list) {
+		if (!READ_ONCE(branch->layer.closed) || branch->frozen || !branch->writer)
+			continue;
+		down_write(&branch->lock);
+		nofs = memalloc_nofs_save();
+		dxc_layer_forget_closed(&branch->layer, is_open, vol);
+		memalloc_nofs_restore(nofs);
+		up_write(&branch->lock);
+	}
+	up_read(&vol->tree);
+}
+
+/*
+ * Is there a super block that may have mapped what a branch said before it was
+ * read again? tree is held.
+ */
+static bool any_unswept(struct daxfs_volume *vol)
+{
+	struct daxfs_sb_info *sbi;
+
+	list_for_each_entry(sbi, &vol->supers, list) {
+		if (sbi->sweep != READ_ONCE(sbi->swept))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * How many blocks that were given up branches may give out again after a grace
+ * period: then they are neither read nor mapped, as whoever gave them up was
+ * inside srcu before he let go of the branch, until others had unmapped them.
+ */
+static bool count_retired(struct daxfs_volume *vol)
+{
+	struct daxfs_loaded_branch *branch;
+	bool any = false, unswept;
+
+	down_read(&vol->tree);
+	unswept = any_unswept(vol);
+	list_for_each_entry(branch, &vol->branches, list) {
+		down_read(&branch->lock);
+		branch->settled = unswept ? 0 : branch->layer.retired_count;
+		any |= branch->settled;
+		up_read(&branch->lock);
+	}
+	up_read(&vol->tree);
+	return any;
+}
+
+static void settle_retired(struct daxfs_volume *vol)
+{
+	struct daxfs_loaded_branch *branch;
+	u64 blocks;
+
+	down_read(&vol->tree);
+	list_for_each_entry(branch, &vol->branches, list) {
+		if (!branch->settled)
+			continue;
+		down_write(&branch->lock);
+		blocks = branch->layer.retired_blocks;
+		dxc_layer_settle(&branch->layer, branch->settled);
+		blocks -= branch->layer.retired_blocks;
+		trace_daxfs_settle(vol, dxc_id_word(branch->layer.owner), blocks);
+		up_write(&branch->lock);
+		branch->settled = 0;
+	}
+	up_read(&vol->tree);
+}
+
+/* For who wants space before end; can be killed. */
+static int lock_until(struct mutex *lock, unsigned long end)
+{
+	while (!mutex_trylock(lock)) {
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		if (time_after(jiffies, end))
+			return -EBUSY;
+		schedule_timeout_killable(1);
+	}
+	return 0;
+}
+
+/*
+ * Until all who read from blocks when this was called are done; a branch operation
+ * is one of them for as long as it takes, so this ends then, too, and can be killed.
+ */
+static int wait_for_readers(struct daxfs_volume *vol, unsigned long end)
+{
+	unsigned long cookie = start_poll_synchronize_srcu(&vol->srcu);
+
+	while (!poll_state_synchronize_srcu(&vol->srcu, cookie)) {
+		schedule_timeout_killable(1);
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		if (time_after(jiffies, end))
+			return -EBUSY;
+	}
+	return 0;
+}
+
+/*
+ * Says in our slots that nothing is read any more that was freed before now.
+ * ops_lock: an operation that has freed chunks has unmapped them before it
+ * gives the lock back. srcu: whoever copied from them is done. end: as above,
+ * else NULL.
+ */
+static int advance(struct daxfs_volume *vol, u64 seq, const unsigned long *end)
+{
+	struct daxfs_sb_info *sbi;
+	int err = 0;
+
+	if (end)
+		err = lock_until(&vol->settle_lock, *end);
+	else
+		mutex_lock(&vol->settle_lock);
+	if (err)
+		return err;
+	forget_closed(vol);
+	count_retired(vol);
+	if (end)
+		err = wait_for_readers(vol, *end);
+	else
+		synchronize_srcu(&vol->srcu);
+	if (!err)
+		settle_retired(vol);
+	mutex_unlock(&vol->settle_lock);
+	if (err)
+		return err;
+	down_read(&vol->tree);
+	/* Else another time: the next heartbeat finds that it was not said. */
+	if (!any_unswept(vol)) {
+		list_for_each_entry(sbi, &vol->supers, list) {
+			if (daxfs_slot_is_ours(sbi))
+				dxc_mount_set_seen(&vol->core, sbi->slot, seq);
+		}
+		WRITE_ONCE(vol->seen_seq, seq);
+	}
+	up_read(&vol->tree);
+	return 0;
+}
+
+void daxfs_seen_advance(struct daxfs_volume *vol, u64 seq)
+{
+	advance(vol, seq, NULL);
+}
+
+void daxfs_retired_settle(struct daxfs_volume *vol)
+{
+	mutex_lock(&vol->settle_lock);
+	forget_closed(vol);
+	if (count_retired(vol)) {
+		synchronize_srcu(&vol->srcu);
+		settle_retired(vol);
+	}
+	mutex_unlock(&vol->settle_lock);
+}
+
+void daxfs_chunks_reclaim(struct daxfs_volume *vol)
+{
+	u64 seen = dxc_mount_seen(&vol->core, daxfs_mount_is_dead, vol);
+	u32 count = dxc_chunk_count(&vol->core), freed = 0, i;
+
+	for (i = 0; i < count; i++) {
+		freed += dxc_chunk_reclaim(&vol->core, i, seen);
+		if (i % 4096 == 4095)
+			cond_resched();
+	}
+	if (freed)
+		trace_daxfs_reclaim(vol, seen, freed);
+}
+
+static int reclaim_now(struct daxfs_volume *vol)
+{
+	unsigned long end = jiffies + SPACE_PATIENCE;
+	int err, id;
+	u64 seq;
+
+	err = lock_until(&vol->ops_lock, end);
+	if (err)
+		return err;
+	id = daxfs_backing_enter(vol->backing);
+	if (id < 0) {
+		mutex_unlock(&vol->ops_lock);
+		return id;
+	}
+	/* To notice what others did unmaps files, for which the caller may have the locks. */
+	seq = vol->left_seq;
+	mutex_unlock(&vol->ops_lock);
+	err = advance(vol, seq, &end);
+	if (!err)
+		daxfs_chunks_reclaim(vol);
+	daxfs_backing_exit(vol->backing, id);
+	return err;
+}
+
+bool daxfs_space_came(struct daxfs_volume *vol, int err, bool *waited)
+{
+	if (err != -ENOSPC || *waited)
+		return false;
+	/*
+	 * What was given up may wait for its readers. Another task that waited may
+	 * have made it free just now, so the caller looks in any case.
+	 */
+	*waited = true;
+	return !reclaim_now(vol);
+}
