@@ -119,6 +119,19 @@ static void test_walker(void)
 	tap_end("with --strict the walker sees a record of another file");
 
 	fresh();
+	write_at("huge", 8192, rec, 8);
+	write_at("huge", 8200, rec, sizeof(rec));
+	CHECK_EQ(sh("truncate -s 8216 '%s/t/files/huge'", tree), 0);
+	CHECK_EQ(walker(""), 0);
+	CHECK_EQ(walker("--strict"), 1);
+	write_at("huge", 8199, "x", 1);
+	write_at("huge", 8196, "\0\0\0", 3);
+	CHECK_EQ(walker(""), 0);
+	write_at("huge", 8193, "x", 1);
+	CHECK_EQ(walker(""), 1);
+	tap_end("files that were packed side by side may be seen so, and nothing else between them");
+
+	fresh();
 	CHECK_EQ(
 		sh("cd '%s/t/files' && dd if=huge of=huge bs=16 skip=1000 seek=1001 count=1 conv=notrunc",
 		   tree),

@@ -19,6 +19,7 @@
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
+#include <daxfs/format.h>
 #include "record.h"
 #include "walk.h"
 
@@ -110,6 +111,37 @@ struct shown {
 	uint32_t file;
 };
 
+/*
+ * Small files lie side by side in one block, each at a multiple of DAXFS_PACKED_ALIGN: one that has
+ * become longer, or lies elsewhere now, shows where a file ends and another one begins, or
+ * begins inside a record itself (first). Is it that, and are records from the next such
+ * place on?
+ */
+static bool is_seam(const uint8_t *data, size_t n, bool first)
+{
+	uint8_t before[RECORD_SIZE];
+	struct record rec;
+	size_t rest;
+
+	if (n <= DAXFS_PACKED_ALIGN)
+		return false;
+	rest = n - DAXFS_PACKED_ALIGN < RECORD_SIZE ? n - DAXFS_PACKED_ALIGN : RECORD_SIZE;
+	switch (record_read(data + DAXFS_PACKED_ALIGN, rest, &rec)) {
+	case RECORD_ALIEN:
+		return record_read(data, DAXFS_PACKED_ALIGN, &rec) != RECORD_ALIEN &&
+		       is_seam(data + DAXFS_PACKED_ALIGN, n - DAXFS_PACKED_ALIGN, false);
+	case RECORD_WHOLE:
+		if (first && rec.offset) {
+			record_write(before, rec.file, rec.offset - RECORD_SIZE);
+			if (!memcmp(data, before + RECORD_SIZE - DAXFS_PACKED_ALIGN, DAXFS_PACKED_ALIGN))
+				return true;
+		}
+		/* fall through */
+	default:
+		return record_read(data, DAXFS_PACKED_ALIGN, &rec) != RECORD_ALIEN;
+	}
+}
+
 /* n bytes that the file shows at pos, which is a multiple of the record size. */
 static void look(struct shown *shown, uint64_t pos, const uint8_t *data, size_t n)
 {
@@ -124,6 +156,10 @@ static void look(struct shown *shown, uint64_t pos, const uint8_t *data, size_t 
 		case RECORD_ALIEN:
 			if (opt.mode == WALK_CANARY && !canary_read(data + i, len, &from))
 				continue;
+			if (opt.mode == WALK_ANY && is_seam(data + i, n - i, pos + i == 0)) {
+				len = DAXFS_PACKED_ALIGN;
+				continue;
+			}
 			leak(pos + i, data + i, len, "bytes of no file");
 			continue;
 		case RECORD_WHOLE:
