@@ -246,7 +246,7 @@ refused_as_frozen() {
 		mount -i -t daxfs -o rw "${DAXFS_PMEM}p$i" "/mnt/p$i"
 	done
 	umount /mnt/p1
-	run away poison /mnt/p2/mapped
+	run mapping poison /mnt/p2/mapped
 	echo "$output"
 	[ "$status" -ne 77 ] || skip "no memory errors can be made"
 	timeout 60 rm /mnt/p2/mapped

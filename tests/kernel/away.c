@@ -6,20 +6,12 @@
  */
 #define _GNU_SOURCE
 #include <linux/mount.h>
-#include <linux/userfaultfd.h>
 #include <pthread.h>
-#include <setjmp.h>
-#include <signal.h>
-#include <sys/mman.h>
-#include <sys/syscall.h>
-#include <sys/uio.h>
 #include <sys/wait.h>
 
 #define PROGRAM "away"
-#include "calls.h"
+#include "pages.h"
 
-#define PAGE 4096
-#define SKIP 77			/* exit status: the kernel cannot do it */
 #ifndef FS_IOC_SHUTDOWN
 #define FS_IOC_SHUTDOWN _IOR('X', 125, __u32)
 #endif
@@ -56,80 +48,7 @@ static void run(char **argv)
 	finish(start(argv));
 }
 
-static char *map(int fd, size_t len, int prot)
-{
-	char *p = mmap(NULL, len, prot, MAP_SHARED, fd, 0);
-
-	if (p == MAP_FAILED)
-		fail("mmap: %s", strerror(errno));
-	return p;
-}
-
-static sigjmp_buf bus;
-
-static void on_bus(int number)
-{
-	(void)number;
-	siglongjmp(bus, 1);
-}
-
-/* Does touching it raise SIGBUS? */
-static int faults(volatile char *at, int write)
-{
-	struct sigaction action = { .sa_handler = on_bus };
-
-	sigaction(SIGBUS, &action, NULL);
-	if (sigsetjmp(bus, 1))
-		return 1;
-	if (write)
-		*at = 'X';
-	else
-		(void)*at;
-	return 0;
-}
-
 /* ---- memory that does not come ---- */
-
-static int faults_fd;
-
-/* A page whose first touch waits until it is given by give(). */
-static char *slow_page(void)
-{
-	struct uffdio_api api = { .api = UFFD_API };
-	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
-	char *p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	reg.range.start = (unsigned long)p;
-	reg.range.len = PAGE;
-	faults_fd = syscall(SYS_userfaultfd, O_CLOEXEC);
-	if (faults_fd < 0)
-		_exit(SKIP);
-	if (ioctl(faults_fd, UFFDIO_API, &api) || ioctl(faults_fd, UFFDIO_REGISTER, &reg))
-		fail("userfaultfd: %s", strerror(errno));
-	return p;
-}
-
-static void wait_for_touch(void)
-{
-	struct uffd_msg msg;
-
-	if (read(faults_fd, &msg, sizeof(msg)) != sizeof(msg))
-		fail("userfaultfd: read: %s", strerror(errno));
-}
-
-static void give(char *p)
-{
-	char from[PAGE] __attribute__((aligned(PAGE)));
-	struct uffdio_copy copy = {
-		.dst = (unsigned long)p,
-		.src = (unsigned long)from,
-		.len = PAGE,
-	};
-
-	memset(from, 'g', PAGE);
-	if (ioctl(faults_fd, UFFDIO_COPY, &copy))
-		fail("userfaultfd: copy: %s", strerror(errno));
-}
 
 struct call {
 	const char *what;
@@ -165,7 +84,7 @@ static void away_slow(char **argv)
 		fail("no thread");
 	wait_for_touch();
 	run(argv + 3);
-	give(call.buf);
+	give(call.buf, 'g');
 	pthread_join(thread, NULL);
 	/* A listing returns what it had, and says EIO the next time. */
 	if (gone && list && call.result > 0)
@@ -191,7 +110,7 @@ static void must_fault(char *p)
 static void away_hold(char **argv)
 {
 	int fd = open_or_fail(argv[0], O_RDWR);
-	char *p = map(fd, 2 * PAGE, PROT_READ | PROT_WRITE), buf[PAGE];
+	char *p = map_shared(fd, 2 * PAGE), buf[PAGE];
 
 	if (faults(p, 1) || faults(p + PAGE, 0))
 		fail("the mapping is not there");
@@ -209,7 +128,7 @@ static void away_hold(char **argv)
 static void away_watch(char **argv)
 {
 	int fd = open_or_fail(argv[0], O_RDONLY);
-	char *p = map(fd, 2 * PAGE, PROT_READ);
+	char *p = map(fd, 2 * PAGE, PROT_READ, MAP_SHARED);
 
 	if (faults(p, 0))
 		fail("the mapping is not there");
@@ -232,8 +151,8 @@ static int get_region(const char *root, int mode)
 static void away_region(char **argv)
 {
 	int fd = get_region(argv[0], O_RDWR);
-	char *p = map(fd, 2 * PAGE, PROT_READ | PROT_WRITE);
-	char *ro = map(get_region(argv[0], O_RDONLY), PAGE, PROT_READ);
+	char *p = map_shared(fd, 2 * PAGE);
+	char *ro = map(get_region(argv[0], O_RDONLY), PAGE, PROT_READ, MAP_SHARED);
 
 	if (faults(p, 0) || faults(p + PAGE, 0) || faults(ro, 0) ||
 	    memcmp(p, "daxfs", 5) || memcmp(ro, p, PAGE))
@@ -264,7 +183,7 @@ static void away_import(char **argv)
 static void away_pipe(char **argv)
 {
 	int fd = open_or_fail(argv[0], O_RDONLY), ends[2];
-	char *p = map(fd, PAGE, PROT_READ);
+	char *p = map(fd, PAGE, PROT_READ, MAP_SHARED);
 	struct iovec v = { p, PAGE };
 	char was[PAGE], is[PAGE];
 
@@ -307,7 +226,7 @@ static void must_wait(pid_t pid)
 static void away_spliced(char **argv)
 {
 	int fd = open_or_fail(argv[0], O_RDONLY), ends[2];
-	char *p = map(fd, PAGE, PROT_READ);
+	char *p = map(fd, PAGE, PROT_READ, MAP_SHARED);
 	struct iovec v = { p, PAGE };
 	char was[PAGE], is[PAGE];
 	pid_t pid;
@@ -323,24 +242,10 @@ static void away_spliced(char **argv)
 	finish(pid);
 }
 
-struct remote {
-	char *from, *to;
-	ssize_t done;
-};
-
-static void *write_remote(void *arg)
-{
-	struct remote *r = arg;
-	struct iovec from = { r->from, PAGE }, to = { r->to, PAGE };
-
-	r->done = process_vm_writev(getpid(), &from, 1, &to, 1, 0);
-	return NULL;
-}
-
 static void away_written(char **argv)
 {
 	int fd = open_or_fail(argv[0], O_RDWR);
-	struct remote r = { slow_page(), map(fd, PAGE, PROT_READ | PROT_WRITE), 0 };
+	struct remote r = { slow_page(), map_shared(fd, PAGE), 0 };
 	pthread_t thread;
 	pid_t pid;
 
@@ -351,7 +256,7 @@ static void away_written(char **argv)
 	pid = start(argv + 1);
 	wait_for_eio(fd);
 	must_wait(pid);
-	give(r.from);
+	give(r.from, 'g');
 	pthread_join(thread, NULL);
 	if (r.done != PAGE)
 		fail("process_vm_writev: %zd", r.done);
@@ -361,26 +266,15 @@ static void away_written(char **argv)
 static void away_private(char **argv)
 {
 	int fd = open_or_fail(argv[0], O_RDONLY);
-	char *p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0), buf[PAGE];
+	char *p = map(fd, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE), buf[PAGE];
 
-	if (p == MAP_FAILED || faults(p + 1, 1))
+	if (faults(p + 1, 1))
 		fail("the mapping is not there");
 	if (pread(fd, buf, PAGE, 0) != PAGE || buf[1] == 'X')
 		fail("writing to a private mapping has changed the file");
 	buf[1] = 'X';
 	if (memcmp(p, buf, PAGE))
 		fail("the private mapping has something else");
-}
-
-static void away_poison(char **argv)
-{
-	int fd = open_or_fail(argv[0], O_RDWR);
-	char *p = map(fd, 2 * PAGE, PROT_READ | PROT_WRITE);
-
-	p[0] = 1;
-	/* The answer may be that nothing can be done. */
-	if (madvise(p, PAGE, MADV_HWPOISON) && errno == EINVAL)
-		_exit(SKIP);
 }
 
 static void away_shutdown(char **argv)
@@ -415,8 +309,6 @@ static const struct {
 	{ "written", 2, away_written },
 	/* FILE: a private mapping of it is written to */
 	{ "private", 1, away_private },
-	/* FILE of 2 blocks: a memory error in the first, which was stored to through a mapping */
-	{ "poison", 1, away_poison },
 	/* FILE FLAGS: FS_IOC_SHUTDOWN */
 	{ "shutdown", 2, away_shutdown },
 };

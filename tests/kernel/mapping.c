@@ -8,23 +8,15 @@
 #include <linux/fiemap.h>
 #include <linux/fs.h>
 #include <linux/futex.h>
-#include <linux/userfaultfd.h>
 #include <pthread.h>
-#include <setjmp.h>
-#include <signal.h>
 #include <stdint.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
 
 #define PROGRAM "mapping"
-#include "calls.h"
+#include "pages.h"
 
-#define PAGE 4096
-#define SKIP 77			/* exit status: the kernel cannot do it */
 #ifndef UFFD_FEATURE_WP_ASYNC
 #define UFFD_FEATURE_WP_ASYNC (1 << 15)
 #endif
@@ -39,20 +31,6 @@ static int open_whole(const char *path, size_t least)
 	return fd;
 }
 
-static char *map(int fd, size_t len, int prot, int flags)
-{
-	char *p = mmap(NULL, len, prot, flags, fd, 0);
-
-	if (p == MAP_FAILED)
-		fail("mmap: %s", strerror(errno));
-	return p;
-}
-
-static char *map_shared(int fd, size_t len)
-{
-	return map(fd, len, PROT_READ | PROT_WRITE, MAP_SHARED);
-}
-
 static void read_at(int fd, void *buf, size_t len, off_t at)
 {
 	if (pread(fd, buf, len, at) != (ssize_t)len)
@@ -63,29 +41,6 @@ static void write_at(int fd, const void *buf, size_t len, off_t at)
 {
 	if (pwrite(fd, buf, len, at) != (ssize_t)len)
 		fail("pwrite of %zu at %lld: %s", len, (long long)at, strerror(errno));
-}
-
-static sigjmp_buf bus;
-
-static void on_bus(int number)
-{
-	(void)number;
-	siglongjmp(bus, 1);
-}
-
-/* Does touching it raise SIGBUS? */
-static int faults(volatile char *at, int write)
-{
-	struct sigaction action = { .sa_handler = on_bus };
-
-	sigaction(SIGBUS, &action, NULL);
-	if (sigsetjmp(bus, 1))
-		return 1;
-	if (write)
-		*at = 1;
-	else
-		(void)*at;
-	return 0;
 }
 
 /* Where the block at pos is in the region; 0: nowhere. */
@@ -631,20 +586,6 @@ static void mapping_synced(char **argv)
 		fail("a store is lost");
 }
 
-struct remote {
-	char *from, *to;
-	ssize_t done;
-};
-
-static void *write_remote(void *arg)
-{
-	struct remote *r = arg;
-	struct iovec from = { r->from, PAGE }, to = { r->to, PAGE };
-
-	r->done = process_vm_writev(getpid(), &from, 1, &to, 1, 0);
-	return NULL;
-}
-
 static int create(const char *mnt)
 {
 	char line[4096];
@@ -660,27 +601,16 @@ static int create(const char *mnt)
  */
 static void mapping_pinned(char **argv)
 {
-	int fd = open_whole(argv[0], PAGE), uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
-	char *source = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	struct uffdio_api api = { .api = UFFD_API };
-	struct uffdio_register range = { .range = { (unsigned long)source, PAGE },
-					 .mode = UFFDIO_REGISTER_MODE_MISSING };
-	char *there = aligned_alloc(PAGE, PAGE), c;
-	struct uffdio_copy copy = { .dst = (unsigned long)source, .src = (unsigned long)there,
-				    .len = PAGE };
-	struct remote r = { source, map_shared(fd, PAGE), 0 };
-	struct uffd_msg message;
+	int fd = open_whole(argv[0], PAGE), status;
+	struct remote r = { slow_page(), map_shared(fd, PAGE), 0 };
 	pthread_t thread;
-	int status;
 	pid_t pid;
+	char c;
 
-	if (uffd < 0 || ioctl(uffd, UFFDIO_API, &api) || ioctl(uffd, UFFDIO_REGISTER, &range))
-		_exit(SKIP);
-	memset(there, 'Z', PAGE);
 	r.to[0] = 'a';
-	if (pthread_create(&thread, NULL, write_remote, &r) ||
-	    read(uffd, &message, sizeof(message)) != sizeof(message))
-		fail("nobody waits for the source");
+	if (pthread_create(&thread, NULL, write_remote, &r))
+		fail("no thread");
+	wait_for_touch();
 	if (!create(argv[1]))
 		fail("a branch was made while a page of its parent was being written to");
 	read_at(fd, &c, 1, 0);
@@ -690,8 +620,7 @@ static void mapping_pinned(char **argv)
 	pid = fork();
 	if (!pid)
 		_exit(create(argv[1]) ? 1 : 0);
-	if (ioctl(uffd, UFFDIO_COPY, &copy))
-		fail("UFFDIO_COPY: %s", strerror(errno));
+	give(r.from, 'Z');
 	pthread_join(thread, NULL);
 	if (waitpid(pid, &status, 0) != pid || status)
 		fail("no branch was made when the page was free");
