@@ -19,8 +19,8 @@
 /* ---- faults ---- */
 
 /* A block that is a copy of the one the view has, or zeros. */
-static int copy_block(struct dxc_layer *layer, const struct daxfs_backing *backing,
-		      const struct dxc_part *part, loff_t pos, dxc_off *off)
+static int take_copy(struct dxc_layer *layer, const struct daxfs_backing *backing,
+		     const struct dxc_part *part, loff_t pos, dxc_off *off)
 {
 	void *to;
 	u64 got;
@@ -54,7 +54,7 @@ int daxfs_own_block(struct dxc_layer *layer, struct inode *inode, loff_t pos, dx
 		*off = part.ex.data + (pos - part.ex.pos);
 		return 0;
 	}
-	err = copy_block(layer, backing, &part, pos, off);
+	err = take_copy(layer, backing, &part, pos, off);
 	if (err)
 		return err;
 	daxfs_attr_of(inode, &attr);

@@ -38,7 +38,7 @@ bool dxc_layer_wants_compaction(const struct dxc_layer *layer)
 		layer->log_chunks > 2 * layer->compact_chunks;
 }
 
-static void start(struct compaction *co)
+static void next_record(struct compaction *co)
 {
 	dxc_record_start(&co->rec, co->buf, DAXFS_RECORD_MAX);
 }
@@ -70,7 +70,7 @@ static int flush(struct compaction *co)
 			dxc_space_drop_segment(co->layer, chunk, count);
 	}
 	co->bytes += co->rec.size;
-	start(co);
+	next_record(co);
 	return err;
 }
 
@@ -244,7 +244,7 @@ int dxc_layer_compact(struct dxc_layer *layer)
 	co.log.chunk = DXC_NO_CHUNK;
 	/* So that the first segments are not as long as the old log asks for. */
 	layer->log_chunks = 0;
-	start(&co);
+	next_record(&co);
 	err = write_all(&co);
 	dxc_free(co.buf);
 	layer->log_chunks = chunks;

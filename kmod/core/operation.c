@@ -41,7 +41,7 @@ int dxc_layer_append(struct dxc_layer *layer, struct dxc_record *rec, enum dxc_p
 }
 
 /* Without memory for it the record has no room, which finish() says. */
-static void start(struct dxc_layer *layer, struct dxc_record *rec)
+static void begin_record(struct dxc_layer *layer, struct dxc_record *rec)
 {
 	bool there = !dxc_layer_scratch(layer);
 
@@ -83,7 +83,7 @@ int dxc_op_create(struct dxc_layer *layer, struct dxc_attr *dir, const char *nam
 	struct dxc_record rec;
 	int err;
 
-	start(layer, &rec);
+	begin_record(layer, &rec);
 	dxc_record_inode(&rec, attr);
 	if (target)
 		dxc_record_symlink(&rec, attr->ino, target, attr->size);
@@ -111,7 +111,7 @@ int dxc_op_link(struct dxc_layer *layer, struct dxc_attr *dir, const char *name,
 	int err;
 
 	gain_name(attr);
-	start(layer, &rec);
+	begin_record(layer, &rec);
 	dxc_record_inode(&rec, attr);
 	dxc_record_inode(&rec, dir);
 	dxc_record_link(&rec, dir->ino, name, len, attr->ino, dxc_type_of_mode(attr->mode));
@@ -162,7 +162,7 @@ int dxc_op_unlink(struct dxc_layer *layer, struct dxc_attr *dir, const char *nam
 	int err;
 
 	lose_name(attr, dir);
-	start(layer, &rec);
+	begin_record(layer, &rec);
 	dxc_record_unlink(&rec, dir->ino, name, len, attr->ino);
 	dxc_record_inode(&rec, attr);
 	dxc_record_inode(&rec, dir);
@@ -193,7 +193,7 @@ int dxc_op_rename(struct dxc_layer *layer, struct dxc_rename *rn)
 
 	if (other)
 		target = *other;
-	start(layer, &rec);
+	begin_record(layer, &rec);
 	dxc_record_unlink(&rec, rn->old_dir->ino, rn->old_name, rn->old_len, rn->inode->ino);
 	if (other) {
 		dxc_record_unlink(&rec, rn->new_dir->ino, rn->new_name, rn->new_len, other->ino);
@@ -236,7 +236,7 @@ int dxc_op_setattr(struct dxc_layer *layer, const struct dxc_attr *attr)
 {
 	struct dxc_record rec;
 
-	start(layer, &rec);
+	begin_record(layer, &rec);
 	dxc_record_inode(&rec, attr);
 	/* It may happen any number of times, and makes no room. */
 	return finish(layer, &rec, DXC_GROWS);
@@ -358,7 +358,7 @@ int dxc_op_resize(struct dxc_layer *layer, struct dxc_attr *attr, const struct d
 	if (last)
 		dxc_write_fence(layer->vol->region.persistent);
 	attr->size = size;
-	start(layer, &rec);
+	begin_record(layer, &rec);
 	dxc_record_inode(&rec, attr);
 	if (copy)
 		dxc_record_range(&rec, attr->ino, shorter / DAXFS_BLOCK_SIZE, 1, copy);
@@ -404,7 +404,7 @@ int dxc_op_map(struct dxc_layer *layer, const struct dxc_attr *attr, u64 block, 
 
 	/* What the caller filled the blocks with is there before the record that shows it. */
 	dxc_write_fence(layer->vol->region.persistent);
-	start(layer, &rec);
+	begin_record(layer, &rec);
 	dxc_record_inode(&rec, attr);
 	dxc_record_range(&rec, attr->ino, block, count, off);
 	return finish(layer, &rec, DXC_GROWS);
@@ -414,7 +414,7 @@ int dxc_op_punch(struct dxc_layer *layer, const struct dxc_attr *attr, u64 block
 {
 	struct dxc_record rec;
 
-	start(layer, &rec);
+	begin_record(layer, &rec);
 	dxc_record_inode(&rec, attr);
 	dxc_record_range(&rec, attr->ino, block, count, 0);
 	return finish(layer, &rec, DXC_TRIMS);
@@ -425,7 +425,7 @@ int dxc_op_xattr(struct dxc_layer *layer, const struct dxc_attr *attr, u32 prefi
 {
 	struct dxc_record rec;
 
-	start(layer, &rec);
+	begin_record(layer, &rec);
 	dxc_record_inode(&rec, attr);
 	dxc_record_xattr(&rec, attr->ino, prefix, name, len, value, value_len);
 	return finish(layer, &rec, value ? DXC_GROWS : DXC_TRIMS);

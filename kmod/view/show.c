@@ -70,8 +70,8 @@ static int recover(struct daxfs_sb_info *sbi, struct fs_context *fc)
 	return 0;
 }
 
-static int take_lease(struct daxfs_sb_info *sbi, struct fs_context *fc, struct dxc_owner id,
-		      const char *name)
+static int take_mount_lease(struct daxfs_sb_info *sbi, struct fs_context *fc,
+			    struct dxc_owner id, const char *name)
 {
 	char host[DAXFS_HOST_SIZE] = "";
 	int err = daxfs_lease_take(sbi, id, host);
@@ -167,7 +167,7 @@ int daxfs_branch_attach(struct super_block *sb, struct fs_context *fc, const cha
 			return err;
 	}
 	if (writable) {
-		err = take_lease(sbi, fc, id, name);
+		err = take_mount_lease(sbi, fc, id, name);
 		if (err)
 			return err;
 	}
@@ -238,7 +238,7 @@ static int make_writable(struct daxfs_sb_info *sbi, struct fs_context *fc)
 		       vol->name);
 		return -EAGAIN;
 	}
-	err = take_lease(sbi, fc, branch->layer.owner, branch->name);
+	err = take_mount_lease(sbi, fc, branch->layer.owner, branch->name);
 	if (err)
 		return err;
 	down_write(&vol->tree);

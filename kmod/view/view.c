@@ -398,7 +398,7 @@ static void told_end(struct daxfs_volume *vol, struct daxfs_told *told, bool unm
 	srcu_read_unlock(&vol->srcu, told->srcu);
 }
 
-static noinline void compact(struct daxfs_sb_info *sbi, struct daxfs_loaded_branch *branch)
+static noinline void compact_branch(struct daxfs_sb_info *sbi, struct daxfs_loaded_branch *branch)
 {
 	struct dxc_layer *layer = &branch->layer;
 
@@ -418,7 +418,7 @@ void daxfs_view_replace_end(struct super_block *sb, struct daxfs_hold *hold,
 	struct daxfs_sb_info *sbi = DAXFS_SB(sb);
 
 	if (unlikely(dxc_layer_wants_compaction(&branch->layer)))
-		compact(sbi, branch);
+		compact_branch(sbi, branch);
 	if (unlikely(branch->views > 1) && changed && changed[0])
 		tell_others(sbi, branch, changed, &hold->told);
 	/* What was given up here is not given out again before others have unmapped it. */
