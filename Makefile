@@ -49,7 +49,7 @@ ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DDAXFS_RELEASE='"$
 SOURCES	:= $(wildcard daxfsctl/*.c kmod/core/*.c)
 OBJECTS	:= $(SOURCES:%.c=$(BUILD)/obj/%.o)
 LINKS	:= mkdaxfs mkfs.daxfs mount.daxfs umount.daxfs fsck.daxfs daxfs-branch daxfs-inspect daxfs-save
-PAGES	:= $(wildcard man/*.[58])
+PAGES	:= $(wildcard man/*.[578])
 # A name that is explained on the page of another one.
 PAGE_LINKS := mkfs.daxfs:mkdaxfs
 RULES	:= $(wildcard udev/*.rules)

@@ -36,6 +36,7 @@ man_of_root() {
 		# So may what is no program of its own.
 		echo /usr/share/man/man8/daxfs-list.8
 		echo /usr/share/man/man5/daxfs.5
+		echo /usr/share/man/man7/daxfs-protocol.7
 		echo /usr/share/zsh/site-functions/_daxfsctl
 		for name in dkms.conf LICENSE kmod/Kbuild; do echo "/usr/src/daxfs-$version/$name"; done
 		(cd "$project" && git ls-files 'kmod/*.[ch]' 'include/*.h' | sed "s|^|/usr/src/daxfs-$version/|")

@@ -30,7 +30,7 @@ applets="mkfs:mkdaxfs.8 mount:mount.daxfs.8 branch:daxfs-branch.8 inspect:daxfs-
 
 @test "every page passes mandoc -Tlint" {
 	# Pages that are not installed yet cannot be found by mandoc.
-	mandoc -Tlint -Wwarning "$project"/man/*.[58] 2>&1 | grep -v 'referenced manual not found\|outdated mandoc.db' >"$BATS_TEST_TMPDIR/lint" || :
+	mandoc -Tlint -Wwarning "$project"/man/*.[578] 2>&1 | grep -v 'referenced manual not found\|outdated mandoc.db' >"$BATS_TEST_TMPDIR/lint" || :
 	[[ ! -s $BATS_TEST_TMPDIR/lint ]] || { cat "$BATS_TEST_TMPDIR/lint" && return 1; }
 }
 
