@@ -261,7 +261,12 @@ int dxc_layer_compact(struct dxc_layer *layer)
 	if (co.log.head == DXC_NO_CHUNK)
 		co.log.seq = co.log.base_seq;
 	/* Everything the word will lead to is durable: dxc_log_switch() fences. */
-	dxc_log_switch(layer->vol, dxc_branch_head_at(layer->vol, layer->owner.branch), &co.log);
+	err = dxc_log_switch(layer->vol, dxc_branch_head_at(layer->vol, layer->owner.branch),
+			     &co.log);
+	if (err) {
+		drop_chain(layer, &co.log);
+		return err;
+	}
 	layer->log = co.log;
 	layer->behind = 0;
 	layer->log_chunks = co.chunks;

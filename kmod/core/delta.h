@@ -52,6 +52,12 @@ static inline void dxc_publish(const struct dxc_volume *vol, dxc_off at, u64 val
 }
 
 /*
+ * The same for a link that was read before as old (dxc_link_open()): false, and nothing is
+ * changed, if it is another by now. One that cannot be read is anything.
+ */
+bool dxc_publish_link(const struct dxc_volume *vol, dxc_off at, u64 old, u64 new);
+
+/*
  * Takes a number of the counter at that place, which only grows, from floor up
  * to limit. Durable with the next fence. -ENOSPC: there is none left; -EUCLEAN.
  */
@@ -204,6 +210,11 @@ struct dxc_log {
 	u64 salt;		/* of the segment */
 	u32 salted;		/* where the checksums of the segment's records start */
 	bool cleared;		/* what follows in the segment is zero, and nobody else has written */
+	/*
+	 * What the words were that name the first segment, and the one after this, when they
+	 * were read or stored last: dxc_link_open(). They change from that only.
+	 */
+	u64 head_link, next_link;
 };
 #define DXC_NO_SEQ	(~0ull)
 
@@ -283,7 +294,8 @@ bool dxc_log_has_room(const struct dxc_volume *vol, const struct dxc_log *log,
  * The same in two halves, for callers that take chunks themselves: into the
  * segment where the log ends and there is room; as the first record of a new
  * one of count chunks (dxc_segment_chunks() or more), taken for the log.
- * head_at 0: nothing names the first segment of a log yet.
+ * head_at 0: nothing names the first segment of a log yet. -ESTALE, and nothing is changed:
+ * somebody else has gone on with the log meanwhile.
  */
 int dxc_log_add(const struct dxc_volume *vol, struct dxc_log *log, struct dxc_record *rec);
 int dxc_log_extend(const struct dxc_volume *vol, struct dxc_log *log, dxc_off head_at,
@@ -310,7 +322,10 @@ static inline void dxc_log_leave(const struct dxc_volume *vol, struct dxc_log *l
 
 /* The first chunk of the segment after the one that starts with chunk, + 1, as the region says; 0: none. */
 u64 dxc_log_next(const struct dxc_volume *vol, dxc_chunk chunk);
-/* The word at head_at names the first chunk of log (0: none) from now on, durably. */
-void dxc_log_switch(const struct dxc_volume *vol, dxc_off head_at, const struct dxc_log *log);
+/*
+ * The word at head_at names the first chunk of log (0: none) from now on, durably. -ESTALE, and
+ * nothing is changed: it is not what it was when the log was read, as somebody else writes it.
+ */
+int dxc_log_switch(const struct dxc_volume *vol, dxc_off head_at, struct dxc_log *log);
 
 #endif

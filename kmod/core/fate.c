@@ -218,7 +218,7 @@ static int join(const struct dxc_volume *vol, struct dxc_owner up, u64 first,
 		const struct dxc_branch *down, dxc_chunk tail)
 {
 	dxc_off end = BR_AT(vol, up.branch, br_head);
-	u64 base = DXC_NO_SEQ;
+	u64 base = DXC_NO_SEQ, was;
 	int err = -EUCLEAN, wrong;
 
 	/* Which chunk it starts with cannot be told. */
@@ -236,13 +236,13 @@ static int join(const struct dxc_volume *vol, struct dxc_owner up, u64 first,
 		err = find_end(vol, first, up, down->head, base, &end);
 	if (first && err)
 		return err;
-	if (first && dxc_link_open(dxc_word_load(vol, end)) == down->head)
+	was = dxc_link_open(dxc_word_load(vol, end));
+	if (first && was == down->head)
 		return 0;
 	if (wrong)
 		return wrong;
 	/* The logs are joined before a chunk changes hands or a branch dies. */
-	dxc_publish(vol, end, dxc_link_seal(down->head));
-	return 0;
+	return dxc_publish_link(vol, end, was, down->head) ? 0 : -ESTALE;
 }
 
 /* Whose entry it is, and which chunk its log starts with, as br_head has it. */

@@ -91,6 +91,7 @@ static int look_ahead(const struct dxc_volume *vol, struct dxc_log *log)
 	int err = -EUCLEAN;
 
 	log->end_seq = DXC_NO_SEQ;
+	log->next_link = word;
 	if (word)
 		err = read_head(vol, word - 1, &raw);
 	if (!err)
@@ -136,6 +137,8 @@ int dxc_log_open(const struct dxc_volume *vol, u64 head, u64 first_seq,
 	log->end_seq = DXC_NO_SEQ;
 	log->limit_seq = DXC_NO_SEQ;
 	log->left = dxc_chunk_count(vol);
+	log->head_link = head;
+	log->next_link = head;
 	if (!head)
 		return 0;
 	if (head > dxc_chunk_count(vol))
@@ -150,6 +153,7 @@ void dxc_log_limit(struct dxc_log *log, u64 seq)
 	if (log->base_seq == seq) {
 		log->head = DXC_NO_CHUNK;
 		log->chunk = DXC_NO_CHUNK;
+		log->next_link = log->head_link;
 		log->seq = seq;
 	}
 	if (log->seq <= seq)
@@ -208,6 +212,7 @@ static int read_next(const struct dxc_volume *vol, struct dxc_log *log, void *bu
 		if (log->used == sizeof(struct daxfs_chunk))
 			return -EUCLEAN;
 		word = dxc_log_next(vol, log->chunk);
+		log->next_link = word;
 		if (!word)
 			return -ENODATA;
 		/*
@@ -363,10 +368,33 @@ int dxc_log_clear_end(const struct dxc_volume *vol, struct dxc_log *log, void *b
 	return 0;
 }
 
+bool dxc_publish_link(const struct dxc_volume *vol, dxc_off at, u64 old, u64 new)
+{
+	__le64 *word = (__le64 *)(vol->region.base + at), is = cpu_to_le64(dxc_link_seal(old));
+	__le64 seen;
+
+	/* Pairs with the acquire of whoever follows the word. */
+	dxc_write_fence(vol->region.persistent);
+	for (;;) {
+		seen = dxc_cmpxchg(word, is, cpu_to_le64(dxc_link_seal(new)));
+		if (seen == is)
+			break;
+		/* It may be that word with a flipped bit. */
+		if (dxc_link_open(le64_to_cpu(seen)) != old)
+			return false;
+		is = seen;
+	}
+	if (vol->region.persistent)
+		dxc_write_back(word, sizeof(*word));
+	dxc_write_fence(vol->region.persistent);
+	return true;
+}
+
 int dxc_log_extend(const struct dxc_volume *vol, struct dxc_log *log, dxc_off head_at,
 		   dxc_chunk chunk, u32 count, struct dxc_record *rec)
 {
 	struct daxfs_chunk raw = { .ch_magic = cpu_to_le32(DAXFS_CHUNK_MAGIC) };
+	u32 salted = log->salted;
 	u64 salt;
 	dxc_off at;
 	int err;
@@ -388,15 +416,20 @@ int dxc_log_extend(const struct dxc_volume *vol, struct dxc_log *log, dxc_off he
 	clear_rest(vol, chunk, sizeof(raw) + rec->size, count * vol->chunk_size);
 	dxc_region_write(vol, at, &raw, sizeof(raw));
 	dxc_region_write(vol, at + sizeof(raw), rec->buf, rec->size);
-	if (log->chunk != DXC_NO_CHUNK) {
+	if (log->chunk != DXC_NO_CHUNK)
 		head_at = dxc_chunk_offset(vol, log->chunk) + offsetof(struct daxfs_chunk, ch_next);
-	} else {
+	/* Without a word that names it, the log is complete when somebody stores one. */
+	if (head_at && !dxc_publish_link(vol, head_at, log->next_link, chunk + 1ull)) {
+		log->salted = salted;
+		return -ESTALE;
+	}
+	if (log->chunk == DXC_NO_CHUNK) {
 		log->head = chunk;
 		log->head_salt = salt;
+		if (head_at)
+			log->head_link = chunk + 1ull;
 	}
-	/* Without a word that names it, the log is complete when somebody stores one. */
-	if (head_at)
-		dxc_publish(vol, head_at, dxc_link_seal(chunk + 1ull));
+	log->next_link = 0;
 	log->chunk = chunk;
 	log->count = count;
 	log->salt = salt;
@@ -451,7 +484,14 @@ int dxc_log_append(const struct dxc_volume *vol, struct dxc_log *log,
 	return err;
 }
 
-void dxc_log_switch(const struct dxc_volume *vol, dxc_off head_at, const struct dxc_log *log)
+int dxc_log_switch(const struct dxc_volume *vol, dxc_off head_at, struct dxc_log *log)
 {
-	dxc_publish(vol, head_at, dxc_link_seal(log->head == DXC_NO_CHUNK ? 0 : log->head + 1ull));
+	u64 link = log->head == DXC_NO_CHUNK ? 0 : log->head + 1ull;
+
+	if (!dxc_publish_link(vol, head_at, log->head_link, link))
+		return -ESTALE;
+	log->head_link = link;
+	if (log->chunk == DXC_NO_CHUNK)
+		log->next_link = link;
+	return 0;
 }

@@ -243,6 +243,7 @@ static int merge_chunks(struct dxc_layer *layer, struct dxc_layer *upper)
 		if (before.head != DXC_NO_CHUNK) {
 			layer->log.head = before.head;
 			layer->log.head_salt = before.head_salt;
+			layer->log.head_link = before.head_link;
 		}
 	}
 	if (upper->filling != DXC_NO_CHUNK)

@@ -359,11 +359,60 @@ static void current_log(void)
 	CHECK_EQ(dxc_log_open(vol, 0, other.seq, &other), 0);
 	make_record(&rec, buf, 43);
 	CHECK_EQ(dxc_log_extend(vol, &other, 0, first, 1, &rec), 0);
-	dxc_log_switch(vol, head_at, &other);
+	dxc_publish(vol, head_at, dxc_link_seal(other.head + 1ull));
 	memset(img->base + dxc_chunk_offset(vol, log.chunk), 0, vol->chunk_size);
 	CHECK(!dxc_log_is_current(vol, &log, head_word(img->base), copy));
 	CHECK(dxc_log_is_current(vol, &other, head_word(img->base), copy));
 	tap_end("a log that was rewritten or added to is not current, whatever chunk it starts in");
+}
+
+/* Two who write one log, as one of them stood still while the other took it over. */
+static void late_writer(void)
+{
+	struct dxc_volume *vol = &img->vol;
+	struct dxc_log late, taker, log;
+	struct dxc_record rec;
+	dxc_chunk hint = 0, chunk;
+	int i, err = 0;
+
+	CHECK_EQ(dxc_log_open(vol, 0, 1000, &late), 0);
+	dxc_publish(vol, head_at, 0);
+	taker = late;
+	make_record(&rec, buf, 1);
+	CHECK_EQ(dxc_log_append(vol, &taker, me, head_at, &hint, &rec), 0);
+	/* The first segment of each. */
+	make_record(&rec, buf, 2);
+	CHECK_EQ(dxc_log_append(vol, &late, me, head_at, &hint, &rec), -ESTALE);
+	CHECK_EQ(head_word(img->base), taker.head + 1ull);
+	/* And a later one. */
+	CHECK_EQ(dxc_log_open(vol, head_word(img->base), 1000, &late), 0);
+	while (!dxc_log_read(vol, &late, copy, &(u32){ 0 }))
+		;
+	for (i = 3; taker.chunk == late.chunk; i++) {
+		make_record(&rec, buf, i);
+		CHECK_EQ(dxc_log_append(vol, &taker, me, head_at, &hint, &rec), 0);
+	}
+	dxc_log_leave(vol, &late);
+	CHECK_EQ(dxc_log_append(vol, &late, me, head_at, &hint, &rec), -ESTALE);
+	CHECK_EQ(dxc_log_next(vol, late.chunk), taker.chunk + 1ull);
+	/* One that it has compacted. */
+	log = late;
+	log.head = DXC_NO_CHUNK;
+	log.chunk = DXC_NO_CHUNK;
+	CHECK_EQ(dxc_chunk_take(vol, &hint, DAXFS_CHUNK_LOG, me, 1, &chunk), 0);
+	CHECK_EQ(dxc_log_extend(vol, &log, 0, chunk, 1, &rec), 0);
+	dxc_publish(vol, head_at, dxc_link_seal(taker.chunk + 1ull));
+	CHECK_EQ(dxc_log_switch(vol, head_at, &log), -ESTALE);
+	CHECK_EQ(head_word(img->base), taker.chunk + 1ull);
+	/* Who has it as it is goes on. */
+	log.head_link = taker.chunk + 1ull;
+	CHECK_EQ(dxc_log_switch(vol, head_at, &log), 0);
+	for (i = 0; !err && i < 100; i++) {
+		make_record(&rec, buf, i);
+		err = dxc_log_append(vol, &log, me, head_at, &hint, &rec);
+	}
+	CHECK_EQ(err, 0);
+	tap_end("a link of a log is changed from what was read only: who is late changes nothing");
 }
 
 /* ---- crashes ---- */
@@ -474,7 +523,8 @@ static void hostile(void)
 void logs_tests(void)
 {
 	static void (*const parts[])(void) = { items,  chains,      forged, torn,
-					     chunks, current_log, crash_tests, hostile };
+					     chunks, current_log, late_writer, crash_tests,
+					     hostile };
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
 		start();

@@ -330,7 +330,7 @@ static void test_twice(struct image *img)
 	CHECK_EQ(dxc_log_append(vol, &log, a.id, dxc_branch_head_at(vol, a.id.branch),
 				&hint, &rec),
 		 0);
-	dxc_log_switch(vol, dxc_branch_head_at(vol, b.id.branch), &log);
+	dxc_publish(vol, dxc_branch_head_at(vol, b.id.branch), dxc_link_seal(log.head + 1ull));
 	words[log.head] = 0;
 	CHECK(repair(vol, true) & CODE(DXC_LR_CHAIN));
 	CHECK_EQ(words[log.head], 0);
@@ -467,22 +467,23 @@ static void test_wrong_head(struct image *img)
 			dxc_record_inode(&rec, &root.attr);
 			CHECK_EQ(dxc_log_open(vol, 0, 1, &log[i]), 0);
 			CHECK_EQ(dxc_log_append(vol, &log[i], br[i % 2].id,
-						dxc_branch_head_at(vol,
-								   br[i % 2].id.branch),
+						i == 2 ? 0 : dxc_branch_head_at(vol, br[i].id.branch),
 						&hint, &rec),
 				 0);
 		}
-		dxc_log_switch(vol, dxc_branch_head_at(vol, br[0].id.branch), &log[0]);
+		dxc_publish(vol, dxc_branch_head_at(vol, br[0].id.branch),
+			    dxc_link_seal(log[0].head + 1ull));
 		CHECK_EQ(dxc_chunk_free(vol, log[2].head, br[0].id, 1), 0);
 		CHECK(!check(vol, &(bool){ 0 }));
 		for (i = 0; i < 3; i++)
 			before[i] = words[log[i].head];
-		dxc_log_switch(vol, dxc_branch_head_at(vol, br[0].id.branch),
-			       &log[1 + k]);
+		dxc_publish(vol, dxc_branch_head_at(vol, br[0].id.branch),
+			    dxc_link_seal(log[1 + k].head + 1ull));
 		CHECK(repair(vol, true) & CODE(DXC_LR_CHAIN));
 		for (i = 0; i < 3; i++)
 			CHECK_EQ(words[log[i].head], before[i]);
-		dxc_log_switch(vol, dxc_branch_head_at(vol, br[0].id.branch), &log[0]);
+		dxc_publish(vol, dxc_branch_head_at(vol, br[0].id.branch),
+			    dxc_link_seal(log[0].head + 1ull));
 		CHECK(!check(vol, &(bool){ 0 }));
 	}
 	tap_end("a branch whose log is named wrongly keeps the chunks of the true one");
