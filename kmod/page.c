@@ -64,7 +64,10 @@ static const struct iomap_ops own_ops = {
 	.iomap_begin = own_begin,
 };
 
-/* VM_FAULT_FALLBACK: the page names another file. */
+/*
+ * VM_FAULT_FALLBACK: the page names another file; or the block is not the branch's own any
+ * more, as a branch is being made over it, and the store is to come again.
+ */
 static vm_fault_t insert_by_dax(struct vm_fault *vmf, const struct daxfs_backing *backing,
 				struct page *page)
 {
@@ -84,7 +87,7 @@ static vm_fault_t insert_by_dax(struct vm_fault *vmf, const struct daxfs_backing
 	xa_lock_irq(&mapping->i_pages);
 	__xa_clear_mark(&mapping->i_pages, vmf->pgoff, PAGECACHE_TAG_DIRTY);
 	xa_unlock_irq(&mapping->i_pages);
-	return ret;
+	return ret & VM_FAULT_SIGBUS ? VM_FAULT_FALLBACK : ret;
 }
 
 vm_fault_t daxfs_page_insert(struct vm_fault *vmf, const struct daxfs_backing *backing,
