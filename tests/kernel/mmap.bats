@@ -127,16 +127,14 @@ committed() {
 
 @test "phys and pmem: no branch is made while a page of its parent is in a pipe, whoever had it mapped" {
 	export -f refused switched mounted_again committed again show
-	for backing in phys pmem; do
-		for what in switched mounted_again committed; do
-			start "$backing" /tmp/base.img
-			export MNT START SOURCE OPTS
-			daxfs-branch create -q other --stay -m "$MNT"
-			daxfs-branch create -q one -p main -m "$MNT"
-			mapping piped "$MNT/mapped" bash -c "$what"
-			daxfs-branch create -q two -m "$MNT"
-			unmount_all
-		done
+	for how in phys:switched phys:committed pmem:mounted_again; do
+		start "${how%:*}" /tmp/base.img
+		export MNT START SOURCE OPTS
+		daxfs-branch create -q other --stay -m "$MNT"
+		daxfs-branch create -q one -p main -m "$MNT"
+		mapping piped "$MNT/mapped" bash -c "${how#*:}"
+		daxfs-branch create -q two -m "$MNT"
+		unmount_all
 	done
 }
 

@@ -88,7 +88,6 @@ poke_mounted() {
 	[[ $(grep -c '^daxfs_branch_abort' "$TRACING/trace") == 0 ]]
 }
 
-# bats test_tags=kernels
 @test "what is taken from mounts that are gone leaves a line: a lease, the volume lock, a slot" {
 	local slots
 
@@ -129,7 +128,6 @@ poke_mounted() {
 	traced "daxfs_slot_lost: dev=$(findmnt -nro MAJ:MIN "$MNT") branch=0:1 slot=0 epoch=[0-9]+ volume=traced"
 }
 
-# bats test_tags=kernels
 @test "blocks and chunks that become free leave a line that says how many" {
 	start pmem /tmp/base.img
 	head -c 300000 /dev/urandom >"$MNT/old"
