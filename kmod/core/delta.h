@@ -53,7 +53,7 @@ static inline void dxc_publish(const struct dxc_volume *vol, dxc_off at, u64 val
 
 /*
  * The same for a link that was read before as old (dxc_link_open()): false, and nothing is
- * changed, if it is another by now. One that cannot be read is anything.
+ * changed, if it is another by now. A word that cannot be read names nothing, and is replaced.
  */
 bool dxc_publish_link(const struct dxc_volume *vol, dxc_off at, u64 old, u64 new);
 

@@ -263,12 +263,21 @@ bool dxc_log_is_current(const struct dxc_volume *vol, struct dxc_log *log, u64 h
 	u32 size;
 
 	log->cleared = false;
-	if (log->head == DXC_NO_CHUNK)
-		return !head || log->seq == log->limit_seq;
+	if (log->head == DXC_NO_CHUNK) {
+		if (head && log->seq != log->limit_seq)
+			return false;
+		log->head_link = head;
+		log->next_link = head;
+		return true;
+	}
 	/* As long as it is the same log, it only grows at its end. */
-	return head == log->head + 1ull && !read_head(vol, log->head, &raw) &&
-	       le64_to_cpu(raw.ch_salt) == log->head_salt &&
-	       dxc_log_read(vol, &next, buf, &size) == -ENODATA;
+	if (head != log->head + 1ull || read_head(vol, log->head, &raw) ||
+	    le64_to_cpu(raw.ch_salt) != log->head_salt ||
+	    dxc_log_read(vol, &next, buf, &size) != -ENODATA)
+		return false;
+	log->head_link = head;
+	log->next_link = next.next_link;
+	return true;
 }
 
 int dxc_log_look_behind(const struct dxc_volume *vol, const struct dxc_log *log, void *buf,
@@ -372,6 +381,7 @@ bool dxc_publish_link(const struct dxc_volume *vol, dxc_off at, u64 old, u64 new
 {
 	__le64 *word = (__le64 *)(vol->region.base + at), is = cpu_to_le64(dxc_link_seal(old));
 	__le64 seen;
+	u64 now;
 
 	/* Pairs with the acquire of whoever follows the word. */
 	dxc_write_fence(vol->region.persistent);
@@ -379,8 +389,9 @@ bool dxc_publish_link(const struct dxc_volume *vol, dxc_off at, u64 old, u64 new
 		seen = dxc_cmpxchg(word, is, cpu_to_le64(dxc_link_seal(new)));
 		if (seen == is)
 			break;
-		/* It may be that word with a flipped bit. */
-		if (dxc_link_open(le64_to_cpu(seen)) != old)
+		/* It may be that word with a flipped bit, or with so many that it says nothing. */
+		now = dxc_link_open(le64_to_cpu(seen));
+		if (now != old && now != DXC_LINK_UNKNOWN)
 			return false;
 		is = seen;
 	}

@@ -121,6 +121,6 @@ u64 dxc_link_open(u64 word)
 	u32 kind;
 
 	if (!dxc_word_open(word, &kind, &link) || (kind && kind != DAXFS_WORD_LINK))
-		return ~0ull;
+		return DXC_LINK_UNKNOWN;
 	return link;
 }

@@ -56,8 +56,9 @@ static inline u64 dxc_value_number(u64 value)
 
 /*
  * A word that names a chunk by its number + 1, or nothing by 0; no word is read as
- * ~0, which is no chunk.
+ * DXC_LINK_UNKNOWN, which is no chunk.
  */
+#define DXC_LINK_UNKNOWN	(~0ull)
 u64 dxc_link_seal(u64 link);
 u64 dxc_link_open(u64 word);
 

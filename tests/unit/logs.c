@@ -366,6 +366,32 @@ static void current_log(void)
 	tap_end("a log that was rewritten or added to is not current, whatever chunk it starts in");
 }
 
+/* A branch that had no log when it was frozen, and is frozen no more. */
+static void emptied_log(void)
+{
+	struct dxc_volume *vol = &img->vol;
+	struct dxc_log log, none;
+	struct dxc_record rec;
+	dxc_chunk hint = 0;
+
+	CHECK_EQ(dxc_log_open(vol, 0, 1000, &log), 0);
+	make_record(&rec, buf, 1);
+	dxc_publish(vol, head_at, 0);
+	CHECK_EQ(dxc_log_append(vol, &log, me, head_at, &hint, &rec), 0);
+	CHECK_EQ(dxc_log_open(vol, head_word(img->base), 1000, &none), 0);
+	/* What it has came later; then it was taken back. */
+	dxc_log_limit(&none, 1000);
+	CHECK_EQ(none.head, DXC_NO_CHUNK);
+	CHECK(dxc_log_is_current(vol, &none, head_word(img->base), copy));
+	dxc_publish(vol, head_at, 0);
+	none.limit_seq = DXC_NO_SEQ;
+	CHECK(dxc_log_is_current(vol, &none, 0, copy));
+	make_record(&rec, buf, 2);
+	CHECK_EQ(dxc_log_append(vol, &none, me, head_at, &hint, &rec), 0);
+	CHECK_EQ(head_word(img->base), none.head + 1);
+	tap_end("a log that is current goes on from the links that are there now");
+}
+
 /* Two who write one log, as one of them stood still while the other took it over. */
 static void late_writer(void)
 {
@@ -407,6 +433,10 @@ static void late_writer(void)
 	/* Who has it as it is goes on. */
 	log.head_link = taker.chunk + 1ull;
 	CHECK_EQ(dxc_log_switch(vol, head_at, &log), 0);
+	/* Damage names nothing that could be lost. */
+	dxc_publish(vol, head_at, 0x123456789abcdefull);
+	CHECK_EQ(dxc_log_switch(vol, head_at, &log), 0);
+	CHECK_EQ(head_word(img->base), chunk + 1ull);
 	for (i = 0; !err && i < 100; i++) {
 		make_record(&rec, buf, i);
 		err = dxc_log_append(vol, &log, me, head_at, &hint, &rec);
@@ -523,8 +553,8 @@ static void hostile(void)
 void logs_tests(void)
 {
 	static void (*const parts[])(void) = { items,  chains,      forged, torn,
-					     chunks, current_log, late_writer, crash_tests,
-					     hostile };
+					     chunks, current_log, emptied_log, late_writer,
+					     crash_tests, hostile };
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
 		start();
