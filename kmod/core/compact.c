@@ -229,6 +229,23 @@ static void drop_chain(struct dxc_layer *layer, const struct dxc_log *log)
 	}
 }
 
+/* The log stays as it was. What it failed for is noted, so that it is not tried again before that has passed. */
+static int give_up(struct compaction *co, int err)
+{
+	struct dxc_layer *layer = co->layer;
+
+	drop_chain(layer, &co->log);
+	if (err == -ENOMEM)
+		return err;
+	layer->tried_bytes = layer->log_bytes;
+	layer->tried_free = DXC_NO_CHUNK;
+	if (err == -ENOSPC && !co->futile)
+		layer->tried_free = dxc_space_usable(layer->vol);
+	else
+		layer->tried_busy = DXC_NO_CHUNK;
+	return err;
+}
+
 int dxc_layer_compact(struct dxc_layer *layer)
 {
 	struct compaction co = { .layer = layer, .chunks_max = layer->log_chunks };
@@ -239,6 +256,7 @@ int dxc_layer_compact(struct dxc_layer *layer)
 	co.buf = dxc_alloc(1, DAXFS_RECORD_MAX);
 	if (!co.buf)
 		return -ENOMEM;
+	layer->tried_busy = DXC_NO_CHUNK;
 	co.log = old;
 	co.log.head = DXC_NO_CHUNK;
 	co.log.chunk = DXC_NO_CHUNK;
@@ -248,25 +266,16 @@ int dxc_layer_compact(struct dxc_layer *layer)
 	err = write_all(&co);
 	dxc_free(co.buf);
 	layer->log_chunks = chunks;
-	if (err) {
-		drop_chain(layer, &co.log);
-		if (err == -ENOSPC) {
-			layer->tried_bytes = layer->log_bytes;
-			layer->tried_free = co.futile ? DXC_NO_CHUNK :
-				dxc_space_count_free(layer->space, layer->vol);
-		}
-		return err;
-	}
+	if (err)
+		return give_up(&co, err);
 	/* As it is read anew. */
 	if (co.log.head == DXC_NO_CHUNK)
 		co.log.seq = co.log.base_seq;
 	/* Everything the word will lead to is durable: dxc_log_switch() fences. */
 	err = dxc_log_switch(layer->vol, dxc_branch_head_at(layer->vol, layer->owner.branch),
 			     &co.log);
-	if (err) {
-		drop_chain(layer, &co.log);
-		return err;
-	}
+	if (err)
+		return give_up(&co, err);
 	layer->log = co.log;
 	layer->behind = 0;
 	layer->log_chunks = co.chunks;
@@ -278,11 +287,20 @@ int dxc_layer_compact(struct dxc_layer *layer)
 	return 0;
 }
 
+/* Has what compaction failed for last time passed, or has it not been tried? */
+static bool may_succeed(const struct dxc_layer *layer)
+{
+	if (layer->log_bytes >= layer->tried_bytes + layer->vol->chunk_size)
+		return true;
+	if (layer->tried_busy != DXC_NO_CHUNK &&
+	    !dxc_space_chunk_is_busy(layer, layer->tried_busy))
+		return true;
+	return layer->tried_free != DXC_NO_CHUNK &&
+		dxc_space_usable(layer->vol) > layer->tried_free;
+}
+
 bool dxc_layer_squeeze(struct dxc_layer *layer)
 {
 	/* Else each operation that fails would write all of the log. */
-	if (layer->log_bytes < layer->tried_bytes + layer->vol->chunk_size &&
-	    dxc_space_count_free(layer->space, layer->vol) <= layer->tried_free)
-		return false;
-	return !dxc_layer_compact(layer);
+	return may_succeed(layer) && !dxc_layer_compact(layer);
 }

@@ -29,6 +29,7 @@ int dxc_layer_init(struct dxc_layer *layer, const struct dxc_volume *vol,
 	layer->next_cookie = lower ? lower->next_cookie : DXC_COOKIE_FIRST;
 	layer->filling = DXC_NO_CHUNK;
 	layer->tried_free = DXC_NO_CHUNK;
+	layer->tried_busy = DXC_NO_CHUNK;
 	layer->log.head = DXC_NO_CHUNK;
 	layer->log.chunk = DXC_NO_CHUNK;
 	dxc_layer_own(layer, br);

@@ -120,11 +120,12 @@ struct dxc_layer {
 	u64 live_bytes;			/* what the log would be after compaction, about */
 	u64 log_bytes;			/* what it is */
 	/*
-	 * log_bytes after compaction was last done, or failed for want of space; and then how many
-	 * chunks were free. DXC_NO_CHUNK: more of them would not help.
+	 * When compaction was last done, or failed: log_bytes, dxc_space_usable(), and a chunk that
+	 * was in use by I/O. tried_free DXC_NO_CHUNK: more would not help; tried_busy: none was.
 	 */
 	u64 tried_bytes;
 	u32 tried_free;
+	dxc_chunk tried_busy;
 	u64 looked_through;		/* bytes of the base's xattrs, for records of the log */
 	struct dxc_retired *retired;	/* until dxc_layer_settle() */
 	u32 retired_count, retired_room;

@@ -263,8 +263,10 @@ int dxc_space_take_segment(struct dxc_layer *layer, u32 record_size, enum dxc_pu
 			   dxc_chunk *chunk, u32 *count);
 /* Gives back a segment that was taken, and that nothing names. */
 void dxc_space_drop_segment(struct dxc_layer *layer, dxc_chunk chunk, u32 count);
-/* Counts free chunks, and what other logs have, in a walk of the chunk table. */
-u32 dxc_space_count_free(struct dxc_space *space, const struct dxc_volume *vol);
+/* Chunks that are free, or would be when they are asked for: a walk of the chunk table. */
+u32 dxc_space_usable(const struct dxc_volume *vol);
+/* Has anybody I/O under way to a chunk, as layer->tried_busy was? */
+bool dxc_space_chunk_is_busy(const struct dxc_layer *layer, dxc_chunk chunk);
 /* Is less than a quarter of the region's chunks free? About. */
 bool dxc_space_is_short(const struct dxc_space *space, const struct dxc_volume *vol);
 /*

@@ -168,7 +168,7 @@ int dxc_space_note(struct dxc_layer *layer, dxc_chunk chunk)
 }
 
 /* Words are not looked at closely: this is to tell when space is short. */
-u32 dxc_space_count_free(struct dxc_space *space, const struct dxc_volume *vol)
+static u32 count_free(struct dxc_space *space, const struct dxc_volume *vol)
 {
 	const __le64 *words = (const __le64 *)(vol->region.base +
 					       vol->area[DAXFS_AREA_CHUNKS].offset);
@@ -212,6 +212,19 @@ u64 dxc_space_free_chunks(const struct dxc_volume *vol)
 	for (i = 0; i < count; i++)
 		if (!dxc_chunk_read(vol, i, &use))
 			n += use.kind == DAXFS_CHUNK_FREE || use.kind == DAXFS_CHUNK_FREED;
+	return n;
+}
+
+u32 dxc_space_usable(const struct dxc_volume *vol)
+{
+	u64 seen = dxc_mount_seen(vol, NULL, NULL);
+	u32 count = dxc_chunk_count(vol), i, n = 0;
+	struct dxc_chunk_use use;
+
+	for (i = 0; i < count; i++)
+		if (!dxc_chunk_read(vol, i, &use))
+			n += use.kind == DAXFS_CHUNK_FREE ||
+				(use.kind == DAXFS_CHUNK_FREED && use.freed_seq <= seen);
 	return n;
 }
 
@@ -332,7 +345,7 @@ static u64 reserved(const struct dxc_layer *layer, enum dxc_purpose purpose, u32
 u64 dxc_space_left(const struct dxc_layer *layer, bool later)
 {
 	u32 count = dxc_chunk_count(layer->vol), i;
-	u64 n = dxc_space_count_free(layer->space, layer->vol), reserve;
+	u64 n = count_free(layer->space, layer->vol), reserve;
 	struct dxc_chunk_use use;
 
 	for (i = 0; later && i < count; i++)
@@ -359,9 +372,9 @@ static bool has_plenty(struct dxc_layer *layer, enum dxc_purpose purpose, u32 co
 	taken = READ_ONCE(space->free_counted) - left;
 	if (left >= reserved(layer, purpose, log) + taken + count)
 		return true;
-	left = dxc_space_count_free(space, vol);
+	left = count_free(space, vol);
 	if (left < reserved(layer, purpose, log) + count && reclaim(vol))
-		left = dxc_space_count_free(space, vol);
+		left = count_free(space, vol);
 	return left >= reserved(layer, purpose, log) + count;
 }
 
@@ -375,6 +388,11 @@ static bool is_busy(const struct dxc_layer *layer, dxc_chunk chunk, u32 block, u
 			    (u64)block * DAXFS_BLOCK_SIZE, count);
 }
 
+bool dxc_space_chunk_is_busy(const struct dxc_layer *layer, dxc_chunk chunk)
+{
+	return is_busy(layer, chunk, 0, layer->space->chunk_blocks);
+}
+
 static int take_free(struct dxc_layer *layer, u32 kind, u32 count, dxc_chunk *chunk)
 {
 	struct dxc_space *space = layer->space;
@@ -386,20 +404,28 @@ static int take_free(struct dxc_layer *layer, u32 kind, u32 count, dxc_chunk *ch
 	return err;
 }
 
-/* All of a segment is written at once, so none of its blocks may be busy. */
+/* All of a segment is written at once, so none of its blocks may be busy: else tried_busy is set. */
 static int take_idle(struct dxc_layer *layer, u32 count, dxc_chunk *chunk)
 {
+	dxc_chunk busy = DXC_NO_CHUNK;
 	u32 tries, i;
 	int err;
 
 	for (tries = 0; tries < LOG_TRIES; tries++) {
 		err = take_free(layer, DAXFS_CHUNK_LOG, count, chunk);
-		if (err || !is_busy(layer, *chunk, 0, count * layer->space->chunk_blocks))
+		if (err)
 			return err;
+		busy = DXC_NO_CHUNK;
+		for (i = 0; i < count && busy == DXC_NO_CHUNK; i++)
+			if (dxc_space_chunk_is_busy(layer, *chunk + i))
+				busy = *chunk + i;
+		if (busy == DXC_NO_CHUNK)
+			return 0;
 		for (i = 0; i < count; i++)
 			dxc_chunk_free(layer->vol, *chunk + i, layer->owner,
 				       dxc_commit_seq(layer->vol));
 	}
+	layer->tried_busy = busy;
 	return -ENOSPC;
 }
 
