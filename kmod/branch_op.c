@@ -48,15 +48,30 @@ static void moved(struct daxfs_sb_info *sbi, struct dxc_owner lease)
 	daxfs_slot_update(sbi, !sb_rdonly(sbi->sb));
 }
 
-/* The lease of the branch that sbi shows, if nobody has it; else at the next write. */
+/*
+ * sbi is the writer of the branch that it shows, if nobody has the lease; else at the
+ * next write. Who had it may have added to the log since. No child is in memory; tree is
+ * held for writing.
+ */
 static void inherit_lease(struct daxfs_sb_info *sbi)
 {
+	struct dxc_owner id = sbi->branch->layer.owner;
 	dxc_holder nobody = 0;
 
-	if (!sbi->branch->writer && !sbi->branch->layer.damaged && daxfs_home_may_write(sbi) &&
-	    !dxc_lease_take(&sbi->volume->core, sbi->branch->layer.owner,
-			    dxc_holder_of(sbi->slot, sbi->epoch), &nobody))
-		sbi->branch->writer = sbi;
+	if (!sbi->branch->writer && daxfs_home_may_write(sbi) &&
+	    !daxfs_lease_try(sbi, id, &nobody) && daxfs_branch_take_over(sbi))
+		daxfs_lease_drop(sbi, id);
+}
+
+/* The same of the parent for who wrote what is gone, if he shows it now. NULL: nobody did. */
+static void inherit_parent(struct op *op, struct daxfs_sb_info *heir)
+{
+	if (!heir)
+		return;
+	daxfs_op_lock_tree(op);
+	if (!heir->branch->children)
+		inherit_lease(heir);
+	daxfs_op_unlock_tree(op);
 }
 
 /* Chunks of a branch whose log nobody else can have added to. */
@@ -344,15 +359,15 @@ static int refuse_children(struct op *op, const struct dxc_branch *br)
 		      br->name, child.name);
 }
 
-/* The store that decides, and its counterpart in memory. */
+/* The store that decides, and its counterpart in memory. *heir: for inherit_parent(). */
 static int commit_now(struct op *op, const struct dxc_branch *br,
-		      struct daxfs_loaded_branch *parent, struct daxfs_loaded_branch *child)
+		      struct daxfs_loaded_branch *parent, struct daxfs_loaded_branch *child,
+		      struct daxfs_sb_info **heir)
 {
 	struct dxc_branch_rest rest = { .known = known_chunks, .next_known = next_known,
 					.priv = op };
 	const struct dxc_volume *core = &op->vol->core;
 	struct dxc_owner to = parent->layer.owner;
-	struct daxfs_sb_info *heir;
 	struct dxc_branch still;
 	int err, err2;
 
@@ -377,14 +392,14 @@ static int commit_now(struct op *op, const struct dxc_branch *br,
 	daxfs_stale_commit(&op->stale, parent, child);
 	err2 = merge(op, parent, child);
 	err = err ?: err2;
-	heir = show_parent(op, parent, NULL, child);
+	*heir = show_parent(op, parent, NULL, child);
 	/*
 	 * Of its children in memory only the winner is left. A log that is not in order,
 	 * here or in the region, is not continued.
 	 */
 	parent->frozen = daxfs_branch_must_freeze(op->vol, parent, err, 1);
-	if (heir)
-		inherit_lease(heir);
+	if (err)
+		*heir = NULL;
 	daxfs_op_unlock_tree(op);
 	op->arg->bo_discarded += rest.discarded;
 	if (!err)
@@ -438,6 +453,7 @@ static noinline_for_stack int commit_one(struct op *op, const struct dxc_branch 
 	int err;
 
 	if (br->id.branch == DAXFS_MAIN_BRANCH)
+	struct daxfs_sb_info *heir = NULL;
 		return daxfs_op_refuse(op, -EPERM, "main has no parent");
 	/* The core looks as well; what is known not to have any is not looked at twice. */
 	child = daxfs_branch_in_memory(op->vol, br->id);
@@ -465,7 +481,7 @@ static noinline_for_stack int commit_one(struct op *op, const struct dxc_branch 
 	err = refuse_frozen(op, parent);
 	if (!err) {
 		flush_branch(child);
-		err = commit_now(op, br, parent, child);
+		err = commit_now(op, br, parent, child, &heir);
 	}
 	daxfs_op_lock_tree(op);
 	parent->users++;
@@ -477,6 +493,7 @@ static noinline_for_stack int commit_one(struct op *op, const struct dxc_branch 
 		compact_parent(op, parent);
 	daxfs_branch_put(op->vol, parent);
 	/* The entry is gone with its lease, unless nothing happened. */
+	inherit_parent(op, heir);
 	if (taken && err)
 		daxfs_branch_return_lease(op->sbi, br->id);
 	return err;
@@ -508,12 +525,14 @@ static int commit(struct op *op)
 
 /* ---- abort ---- */
 
-static int abort_now(struct op *op, const struct dxc_branch *br, struct daxfs_loaded_branch *gone)
+/* gone: in memory, or NULL. *heir: for inherit_parent(). */
+static int abort_now(struct op *op, const struct dxc_branch *br, struct daxfs_loaded_branch *gone,
+		     struct daxfs_sb_info **heir)
 {
 	struct dxc_branch_rest rest = { .known = known_chunks, .next_known = next_known,
 					.priv = op, .tail = DXC_NO_CHUNK };
 	struct daxfs_loaded_branch *parent, *branch;
-	struct daxfs_sb_info *sbi, *heir = NULL;
+	struct daxfs_sb_info *sbi;
 	int err;
 
 	daxfs_op_lock_tree(op);
@@ -530,12 +549,10 @@ static int abort_now(struct op *op, const struct dxc_branch *br, struct daxfs_lo
 				daxfs_stale_layer(&op->stale, sbi, &branch->layer, &parent->layer);
 			daxfs_forget_all_times(sbi);
 		}
-		heir = show_parent(op, parent, gone, NULL);
+		*heir = show_parent(op, parent, gone, NULL);
 	}
 	if (parent)
 		refreeze(op, parent, gone ? 1 : 0);
-	if (heir)
-		inherit_lease(heir);
 out:
 	daxfs_op_unlock_tree(op);
 	/* The core counts the branch itself, too. */
@@ -551,6 +568,7 @@ static int abort_branch(struct op *op)
 	int err;
 
 	err = daxfs_op_find(op, op->arg->bo_name, &br);
+	struct daxfs_sb_info *heir = NULL;
 	if (err)
 		return err;
 	if (br.id.branch == DAXFS_MAIN_BRANCH)
@@ -572,7 +590,7 @@ static int abort_branch(struct op *op)
 		err = refuse_frozen(op, gone);
 	}
 	if (!err)
-		err = abort_now(op, &br, gone);
+		err = abort_now(op, &br, gone, &heir);
 	daxfs_stale_settle(&op->stale);
 	if (gone)
 		daxfs_branch_put(op->vol, gone);
@@ -582,6 +600,7 @@ static int abort_branch(struct op *op)
 }
 
 /* ---- rename ---- */
+	inherit_parent(op, heir);
 
 static int rename_branch(struct op *op)
 {
