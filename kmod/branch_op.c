@@ -715,6 +715,10 @@ static noinline_for_stack int run_locked(struct op *op, unsigned int cmd)
 	}
 	daxfs_volume_unlock(op->sbi);
 	if (!op->arg->bo_id && !op->sbi->dead)
+		/* The lease of what is gone is gone with it. */
+		down_write(&op->vol->tree);
+		op->sbi->op_lease = (struct dxc_owner){};
+		up_write(&op->vol->tree);
 		op->arg->bo_id = READ_ONCE(op->sbi->shown);
 	return err;
 }

@@ -169,6 +169,21 @@ struct daxfs_loaded_branch *daxfs_op_obtain(struct op *op, const struct dxc_bran
 int daxfs_op_hold_lease(struct op *op, const struct dxc_branch *br, bool *taken)
 {
 	struct daxfs_loaded_branch *branch = daxfs_branch_in_memory(op->vol, br->id);
+/* Until it is returned no other thread of the super block gives the lease up. Had it, and lost it: -EAGAIN. */
+static int borrow_lease(struct op *op, struct dxc_owner id)
+{
+	dxc_holder me = dxc_holder_of(op->sbi->slot, op->sbi->epoch);
+	int err = 0;
+
+	daxfs_op_lock_tree(op);
+	if (dxc_lease_is_held(&op->vol->core, id, me))
+		op->sbi->op_lease = id;
+	else
+		err = -EAGAIN;
+	daxfs_op_unlock_tree(op);
+	return err;
+}
+
 	char host[DAXFS_HOST_SIZE] = "";
 	int err = -EAGAIN, tries;
 
@@ -177,14 +192,13 @@ int daxfs_op_hold_lease(struct op *op, const struct dxc_branch *br, bool *taken)
 		if (branch && READ_ONCE(branch->writer))
 			return 0;
 		err = daxfs_lease_take(op->sbi, br->id, host);
-		if (err != -EAGAIN && err != DAXFS_LEASE_HAD)
+		if (!err || err == DAXFS_LEASE_HAD)
+			err = borrow_lease(op, br->id);
+		if (err != -EAGAIN)
 			break;
 		/* A mount that is about to become the writer, or to give it back. */
 		schedule_timeout_killable(1);
 	}
-	/* Nobody gives it back: it is as good as taken now. */
-	if (err == DAXFS_LEASE_HAD)
-		err = 0;
 	if (err == -EAGAIN)
 		err = -EBUSY;
 	if (err == -EBUSY)

@@ -188,7 +188,7 @@ static noinline int become_writer(struct daxfs_sb_info *sbi, enum claim claim)
 		err = -EAGAIN;
 	else
 		err = sbi->branch->writer == sbi ? 0 : daxfs_branch_take_over(sbi);
-	if (err && !had)
+	if (err && !had && !dxc_owner_is(sbi->op_lease, id))
 		daxfs_lease_drop(sbi, id);
 	up_write(&vol->tree);
 	if (err == -EINTR || err == -ENOMEM)

@@ -370,11 +370,13 @@ void daxfs_branch_return_lease(struct daxfs_sb_info *sbi, struct dxc_owner id)
 	struct daxfs_loaded_branch *branch;
 
 	/* Who becomes the writer looks under tree whether the lease is still there. */
-	down_read(&vol->tree);
+	down_write(&vol->tree);
+	if (dxc_owner_is(sbi->op_lease, id))
+		sbi->op_lease = (struct dxc_owner){};
 	branch = daxfs_branch_in_memory(vol, id);
 	if (!branch || branch->writer != sbi)
 		daxfs_lease_drop(sbi, id);
-	up_read(&vol->tree);
+	up_write(&vol->tree);
 }
 
 /* ---- volumes ---- */

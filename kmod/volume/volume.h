@@ -155,6 +155,11 @@ struct daxfs_sb_info {
 	unsigned int swept;		/* until then the worker has seen to it; by tree */
 	bool pinned;			/* by the branch operation; guarded by ops_lock */
 	struct work_struct put_work;	/* the last reference, given up elsewhere */
+	/*
+	 * The branch whose lease the operation under way has borrowed, by tree; generation 0: none.
+	 * No other thread gives it back.
+	 */
+	struct dxc_owner op_lease;
 	struct list_head dirty;		/* daxfs_inode_info; guarded by dirty_lock */
 	spinlock_t dirty_lock;
 };
