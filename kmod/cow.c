@@ -89,7 +89,7 @@ static int own_block(struct inode *inode, loff_t pos, struct daxfs_hold *hold, d
  * The entry of the file's own block, writable: of a page by the kernel's helper, or
  * by fs/dax.c. Else the kernel gives the right to write to an entry that is there,
  * when it is told so, and one that is not is made without, and the store comes here
- * again.
+ * again. The view is held.
  */
 static vm_fault_t allow_stores(struct vm_fault *vmf, struct daxfs_volume *vol, dxc_off off,
 			       bool fresh)
@@ -119,11 +119,33 @@ static vm_fault_t allow_stores(struct vm_fault *vmf, struct daxfs_volume *vol, d
 		return ret;
 	if (!is_there)
 		return daxfs_insert(vmf->vma, vmf->address & PAGE_MASK, pfn, backing->has_pages);
+	/* Whoever has the lock of the page may wait for ours. */
+	if (vmf->page && !trylock_page(vmf->page))
+		return VM_FAULT_NOPAGE;
 	WRITE_ONCE(vol->answered, true);
-	if (!vmf->page)
-		return 0;
-	lock_page(vmf->page);
-	return VM_FAULT_LOCKED;
+	return vmf->page ? VM_FAULT_LOCKED : 0;
+}
+
+/*
+ * The same if the block is the branch's own still. A branch may have been made over it since
+ * that was seen: who does that unmaps, under tree, what is writable by then, and
+ * the store comes here again.
+ */
+static vm_fault_t allow_if_own(struct vm_fault *vmf, struct inode *inode, dxc_off off, bool fresh)
+{
+	loff_t pos = (loff_t)vmf->pgoff << PAGE_SHIFT;
+	vm_fault_t ret = VM_FAULT_NOPAGE;
+	struct dxc_layer *layer;
+	struct daxfs_hold hold;
+	struct dxc_part part;
+
+	layer = daxfs_view_read(inode->i_sb, &hold);
+	if (!hold.branch->frozen && !daxfs_is_stale(inode) &&
+	    !dxc_view_map(layer, inode->i_ino, daxfs_base_of(DAXFS_I(inode)), pos, &part, NULL) &&
+	    part.own && part.ex.data + (pos - part.ex.pos) == off)
+		ret = allow_stores(vmf, daxfs_volume_of(inode), off, fresh);
+	daxfs_view_read_end(inode->i_sb, &hold);
+	return ret;
 }
 
 /*
@@ -161,7 +183,7 @@ static vm_fault_t write_fault(struct vm_fault *vmf, struct inode *inode, bool *c
 	/* Before anything can be written. */
 	daxfs_set(DAXFS_I(inode), DAXFS_I_STORES);
 	daxfs_touch(inode);
-	ret = allow_stores(vmf, vol, off, fresh);
+	ret = allow_if_own(vmf, inode, off, fresh);
 out:
 	filemap_invalidate_unlock(mapping);
 	daxfs_view_told(inode->i_sb, &hold);

@@ -31,21 +31,17 @@ static bool may_name(const struct page *page, const struct address_space *mappin
 	return !named || named == mapping;
 }
 
-/* Only what is the branch's own by now, and nobody else's. */
+/* Only what is the branch's own, and nobody else's. Whoever had the page mapped holds the view. */
 static int own_begin(struct inode *inode, loff_t pos, loff_t length, unsigned int flags,
 		     struct iomap *iomap, struct iomap *srcmap)
 {
 	const struct daxfs_backing *backing = daxfs_volume_of(inode)->backing;
-	struct daxfs_hold hold;
-	struct dxc_layer *layer;
 	struct dxc_part part;
 	dxc_off off;
 	int err;
 
-	layer = daxfs_view_read(inode->i_sb, &hold);
-	err = daxfs_is_stale(inode) ? -ESTALE :
-		dxc_view_map(layer, inode->i_ino, daxfs_base_of(DAXFS_I(inode)), pos, &part, NULL);
-	daxfs_view_read_end(inode->i_sb, &hold);
+	err = dxc_view_map(&DAXFS_SB(inode->i_sb)->branch->layer, inode->i_ino,
+			   daxfs_base_of(DAXFS_I(inode)), pos, &part, NULL);
 	if (err)
 		return err;
 	off = part.ex.data + (pos - part.ex.pos);
@@ -64,10 +60,7 @@ static const struct iomap_ops own_ops = {
 	.iomap_begin = own_begin,
 };
 
-/*
- * VM_FAULT_FALLBACK: the page names another file; or the block is not the branch's own any
- * more, as a branch is being made over it, and the store is to come again.
- */
+/* VM_FAULT_FALLBACK: the page names another file. */
 static vm_fault_t insert_by_dax(struct vm_fault *vmf, const struct daxfs_backing *backing,
 				struct page *page)
 {

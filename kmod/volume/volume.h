@@ -24,7 +24,8 @@
  * Nobody copies from or to user memory under them. daxfs_volumes_lock
  * (volume.c), the list of volumes and their opening, with list_lock (spinlock)
  * inside; validate_lock of a volume, held for as long as a full check takes: none
- * of these nests in the others or holds them. name_lock (page.c) is taken inside invalidate_lock, around tree.
+ * of these nests in the others or holds them. name_lock (page.c) is taken inside
+ * branch->lock, with nothing of ours inside it.
  * Those of backing/: holders_lock (dax.c) and lingering_lock (phys.c) are taken
  * with daxfs_volumes_lock held, exports_lock (export.c) around the
  * invalidate_lock of a dma-buf.
@@ -154,12 +155,12 @@ struct daxfs_sb_info {
 	unsigned int sweep;		/* grows when everything cached may be old; by tree */
 	unsigned int swept;		/* until then the worker has seen to it; by tree */
 	bool pinned;			/* by the branch operation; guarded by ops_lock */
-	struct work_struct put_work;	/* the last reference, given up elsewhere */
 	/*
 	 * The branch whose lease the operation under way has borrowed, by tree; generation 0: none.
 	 * No other thread gives it back.
 	 */
 	struct dxc_owner op_lease;
+	struct work_struct put_work;	/* the last reference, given up elsewhere */
 	struct list_head dirty;		/* daxfs_inode_info; guarded by dirty_lock */
 	spinlock_t dirty_lock;
 };
