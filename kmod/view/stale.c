@@ -237,10 +237,12 @@ bool daxfs_stale_pinned(struct daxfs_stale *st, struct daxfs_loaded_branch *bran
 	u32 i;
 
 	list_for_each_entry(sbi, &vol->supers, list) {
-		if (!READ_ONCE(sbi->mapped) || sbi->branch != branch || !daxfs_stale_pin(st, sbi))
+		if (!READ_ONCE(sbi->mapped) || sbi->branch != branch)
 			continue;
 		mapped = true;
-		unmap_stores(st, sbi->sb);
+		/* Of one that is being unmounted nothing is mapped, but pages may be held. */
+		if (daxfs_stale_pin(st, sbi))
+			unmap_stores(st, sbi->sb);
 	}
 	if (!vol->backing->has_pages || (!mapped && !branch->was_mapped))
 		return false;

@@ -197,6 +197,8 @@ int daxfs_branch_reload(struct daxfs_volume *vol, struct daxfs_loaded_branch *br
 	if (!err)
 		err = dxc_layer_reload(&branch->layer, &br, repair, &f);
 	if (!err) {
+		/* Who gave the lease up may have left pages to I/O. */
+		branch->was_mapped = true;
 		/* What the worker has counted is not what is retired now. */
 		branch->settled = 0;
 		return 0;
