@@ -155,6 +155,8 @@ static int create_over(struct op *op, struct daxfs_loaded_branch *parent, struct
 		err = dxc_layer_init(&branch->layer, &op->vol->core, &op->vol->space,
 				     &parent->layer, br);
 	if (!err)
+		err = daxfs_op_check_lock(op);
+	if (!err)
 		err = dxc_branch_create(&op->vol->core, parent->layer.owner, op->arg->bo_name,
 					ktime_get_real_ns(),
 					from_kuid(&init_user_ns, current_uid()),
@@ -372,7 +374,9 @@ static int commit_now(struct op *op, const struct dxc_branch *br,
 	int err, err2;
 
 	daxfs_op_lock_tree(op);
-	err = dxc_branch_commit(core, br->id, &rest);
+	err = daxfs_op_check_lock(op);
+	if (!err)
+		err = dxc_branch_commit(core, br->id, &rest);
 	if (err) {
 		daxfs_op_unlock_tree(op);
 		if (err == -EBUSY && refuse_children(op, br))
@@ -449,11 +453,11 @@ static noinline_for_stack int commit_one(struct op *op, const struct dxc_branch 
 					 struct dxc_owner *up)
 {
 	struct daxfs_loaded_branch *parent, *child;
+	struct daxfs_sb_info *heir = NULL;
 	bool taken;
 	int err;
 
 	if (br->id.branch == DAXFS_MAIN_BRANCH)
-	struct daxfs_sb_info *heir = NULL;
 		return daxfs_op_refuse(op, -EPERM, "main has no parent");
 	/* The core looks as well; what is known not to have any is not looked at twice. */
 	child = daxfs_branch_in_memory(op->vol, br->id);
@@ -489,11 +493,11 @@ static noinline_for_stack int commit_one(struct op *op, const struct dxc_branch 
 	daxfs_stale_settle(&op->stale);
 	/* With a child in memory the parent would stay frozen. */
 	daxfs_branch_put(op->vol, child);
+	inherit_parent(op, heir);
 	if (!err)
 		compact_parent(op, parent);
 	daxfs_branch_put(op->vol, parent);
 	/* The entry is gone with its lease, unless nothing happened. */
-	inherit_parent(op, heir);
 	if (taken && err)
 		daxfs_branch_return_lease(op->sbi, br->id);
 	return err;
@@ -537,7 +541,9 @@ static int abort_now(struct op *op, const struct dxc_branch *br, struct daxfs_lo
 
 	daxfs_op_lock_tree(op);
 	parent = gone ? gone->parent : daxfs_branch_in_memory(op->vol, br->parent);
-	err = dxc_branch_abort(&op->vol->core, br->id, &rest);
+	err = daxfs_op_check_lock(op);
+	if (!err)
+		err = dxc_branch_abort(&op->vol->core, br->id, &rest);
 	if (err)
 		goto out;
 	if (gone) {
@@ -562,13 +568,13 @@ out:
 
 static int abort_branch(struct op *op)
 {
+	struct daxfs_sb_info *heir = NULL;
 	struct daxfs_loaded_branch *gone;
 	struct dxc_branch br;
 	bool taken;
 	int err;
 
 	err = daxfs_op_find(op, op->arg->bo_name, &br);
-	struct daxfs_sb_info *heir = NULL;
 	if (err)
 		return err;
 	if (br.id.branch == DAXFS_MAIN_BRANCH)
@@ -594,13 +600,13 @@ static int abort_branch(struct op *op)
 	daxfs_stale_settle(&op->stale);
 	if (gone)
 		daxfs_branch_put(op->vol, gone);
+	inherit_parent(op, heir);
 	if (taken && err)
 		daxfs_branch_return_lease(op->sbi, br.id);
 	return err;
 }
 
 /* ---- rename ---- */
-	inherit_parent(op, heir);
 
 static int rename_branch(struct op *op)
 {
@@ -619,7 +625,9 @@ static int rename_branch(struct op *op)
 	err = daxfs_op_refuse_stray(op, branch);
 	if (err)
 		return err;
-	err = dxc_branch_rename(&op->vol->core, br.id, name);
+	err = daxfs_op_check_lock(op);
+	if (!err)
+		err = dxc_branch_rename(&op->vol->core, br.id, name);
 	if (err == -EPERM)
 		return daxfs_op_refuse(op, err, "main keeps its name");
 	if (err)
@@ -707,6 +715,10 @@ static noinline_for_stack int run_locked(struct op *op, unsigned int cmd)
 		srcu = srcu_read_lock(&op->vol->srcu);
 		err = run(op, cmd);
 		srcu_read_unlock(&op->vol->srcu, srcu);
+		/* The lease of what is gone is gone with it. */
+		down_write(&op->vol->tree);
+		op->sbi->op_lease = (struct dxc_owner){};
+		up_write(&op->vol->tree);
 		/* Nobody else has changed anything meanwhile, and what we have is settled. */
 		if (daxfs_volume_is_locked(op->sbi))
 			op->vol->left_seq = dxc_commit_seq(&op->vol->core);
@@ -715,10 +727,6 @@ static noinline_for_stack int run_locked(struct op *op, unsigned int cmd)
 	}
 	daxfs_volume_unlock(op->sbi);
 	if (!op->arg->bo_id && !op->sbi->dead)
-		/* The lease of what is gone is gone with it. */
-		down_write(&op->vol->tree);
-		op->sbi->op_lease = (struct dxc_owner){};
-		up_write(&op->vol->tree);
 		op->arg->bo_id = READ_ONCE(op->sbi->shown);
 	return err;
 }

@@ -40,6 +40,8 @@ int daxfs_op_explain(struct op *op, int err, const char *name)
 		return daxfs_op_refuse(op, err, "branch %s is damaged: fsck says where", name);
 	case -ENOMEM:
 		return daxfs_op_refuse(op, err, "out of memory");
+	case -EAGAIN:
+		return daxfs_op_refuse(op, err, "another kernel took this one for dead meanwhile; try again");
 	}
 	return daxfs_op_refuse(op, err, "branch %s: error %d", name, err);
 }
@@ -109,6 +111,11 @@ int daxfs_op_refuse_stray(struct op *op, const struct daxfs_loaded_branch *branc
 		      branch->name, branch->parent ? branch->parent->name : "the base");
 }
 
+int daxfs_op_check_lock(const struct op *op)
+{
+	return daxfs_volume_is_locked(op->sbi) ? 0 : -EAGAIN;
+}
+
 /* ---- who may ---- */
 
 static int say_whose(struct op *op, int err, const char *name)
@@ -162,13 +169,6 @@ struct daxfs_loaded_branch *daxfs_op_obtain(struct op *op, const struct dxc_bran
 	return branch;
 }
 
-/*
- * Nobody elsewhere writes the branch until the lease is dropped; a super block
- * of this kernel that has it is not in the way. *taken: it has to be dropped.
- */
-int daxfs_op_hold_lease(struct op *op, const struct dxc_branch *br, bool *taken)
-{
-	struct daxfs_loaded_branch *branch = daxfs_branch_in_memory(op->vol, br->id);
 /* Until it is returned no other thread of the super block gives the lease up. Had it, and lost it: -EAGAIN. */
 static int borrow_lease(struct op *op, struct dxc_owner id)
 {
@@ -184,6 +184,13 @@ static int borrow_lease(struct op *op, struct dxc_owner id)
 	return err;
 }
 
+/*
+ * Nobody elsewhere writes the branch until the lease is dropped; a super block
+ * of this kernel that has it is not in the way. *taken: it has to be dropped.
+ */
+int daxfs_op_hold_lease(struct op *op, const struct dxc_branch *br, bool *taken)
+{
+	struct daxfs_loaded_branch *branch = daxfs_branch_in_memory(op->vol, br->id);
 	char host[DAXFS_HOST_SIZE] = "";
 	int err = -EAGAIN, tries;
 
