@@ -35,6 +35,9 @@
 #ifndef CONFIG_FS_POSIX_ACL
 #error "daxfs needs a kernel with CONFIG_FS_POSIX_ACL"
 #endif
+#if defined(CONFIG_PREEMPTION) && !defined(CONFIG_TASKS_RCU)
+#error "daxfs needs a kernel with CONFIG_TASKS_RCU, where CONFIG_PREEMPTION is set"
+#endif
 /* Where crc32c() is. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 14, 0)
 #if !defined(CONFIG_LIBCRC32C) && !defined(CONFIG_LIBCRC32C_MODULE)
