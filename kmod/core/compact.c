@@ -77,10 +77,8 @@ static int flush(struct compaction *co)
 /* A record that fits the rest of the segment goes on to the end of that at most. */
 static u32 record_limit(const struct compaction *co)
 {
-	u32 rest = 0;
+	u32 rest = dxc_log_room(co->layer->vol, &co->log);
 
-	if (co->log.chunk != DXC_NO_CHUNK)
-		rest = dxc_log_size(co->layer->vol, &co->log) - co->log.used;
 	return rest >= co->rec.size ? min_t(u32, rest, RECORD_BYTES) : RECORD_BYTES;
 }
 
@@ -260,6 +258,7 @@ int dxc_layer_compact(struct dxc_layer *layer)
 	co.log = old;
 	co.log.head = DXC_NO_CHUNK;
 	co.log.chunk = DXC_NO_CHUNK;
+	co.log.ours = false;
 	/* So that the first segments are not as long as the old log asks for. */
 	layer->log_chunks = 0;
 	next_record(&co);

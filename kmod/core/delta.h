@@ -209,7 +209,11 @@ struct dxc_log {
 	u64 limit_seq;		/* records from this number on do not count; DXC_NO_SEQ: all do */
 	u64 salt;		/* of the segment */
 	u32 salted;		/* where the checksums of the segment's records start */
-	bool cleared;		/* what follows in the segment is zero, and nobody else has written */
+	/*
+	 * The segment was added since the log was opened. Nobody else writes to it, and what
+	 * follows in it is zero; nothing is added to any other.
+	 */
+	bool ours;
 	/*
 	 * What the words were that name the first segment, and the one after this, when they
 	 * were read or stored last: dxc_link_open(). They change from that only.
@@ -271,8 +275,7 @@ int dxc_log_read(const struct dxc_volume *vol, struct dxc_log *log, void *buf,
 
 /*
  * Is a log that was read to its end, or appended to, still the one that
- * chunk head - 1 starts, and nothing was added? buf as above. If so, whoever was to
- * add something may have been cut short: see cleared.
+ * chunk head - 1 starts, and nothing was added? buf as above.
  */
 bool dxc_log_is_current(const struct dxc_volume *vol, struct dxc_log *log, u64 head,
 			void *buf);
@@ -311,13 +314,13 @@ int dxc_log_look_behind(const struct dxc_volume *vol, const struct dxc_log *log,
 			dxc_off *at);
 /*
  * What follows the last record in the segment that the log ends in becomes zero, if
- * it is not, as before the next record is appended. buf as above. 0 or -EIO.
+ * it is not: a record that was written in part. buf as above. 0 or -EIO.
  */
 int dxc_log_clear_end(const struct dxc_volume *vol, struct dxc_log *log, void *buf);
-/* Goes on in a segment of its own with the next record. */
-static inline void dxc_log_leave(const struct dxc_volume *vol, struct dxc_log *log)
+/* Bytes that records may take before the log needs another segment. */
+static inline u32 dxc_log_room(const struct dxc_volume *vol, const struct dxc_log *log)
 {
-	log->used = dxc_log_size(vol, log);
+	return log->ours ? dxc_log_size(vol, log) - log->used : 0;
 }
 
 /* The first chunk of the segment after the one that starts with chunk, + 1, as the region says; 0: none. */

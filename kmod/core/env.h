@@ -111,6 +111,9 @@ static inline void dxc_write_fence(bool persistent)
 		smp_wmb();	/* likewise */
 }
 
+/* Orders stores before loads, too. Each caller says what it pairs with. */
+#define dxc_mb()	smp_mb()
+
 /* What the region held before; new is there only if that was old. */
 static inline __le64 dxc_cmpxchg(__le64 *p, __le64 old, __le64 new)
 {
@@ -214,6 +217,8 @@ static inline void dxc_write_fence(bool persistent)
 #endif
 }
 #endif
+
+#define dxc_mb()	__sync_synchronize()
 
 #ifdef DXC_TEST_ENV
 /* Tests count fetches, break memory, run out of it and know secrets: tests/unit/broken.c. */

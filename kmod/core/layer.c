@@ -266,12 +266,12 @@ static void look_behind(struct dxc_layer *layer)
 
 /*
  * What a record that was written in part left goes now: else whoever looks finds
- * it until something is appended. The caller has the lease. Only where the chunk
+ * it for as long as the log is. The caller has the lease. Only where the chunk
  * was just read anyhow: it is longer than many an operation.
  */
 static void clear_end(struct dxc_layer *layer)
 {
-	if (layer->log.chunk != DXC_NO_CHUNK && !layer->log.cleared && !layer->behind &&
+	if (layer->log.chunk != DXC_NO_CHUNK && !layer->behind &&
 	    !layer->unread)
 		layer->unread = dxc_log_clear_end(layer->vol, &layer->log, layer->scratch);
 }
@@ -422,6 +422,7 @@ int dxc_layer_reload(struct dxc_layer *layer, const struct dxc_branch *br, bool 
 	fresh.torn = layer->torn;
 	fresh.salvages = layer->salvages;
 	fresh.frozen_seq = layer->frozen_seq;
+	fresh.holder = layer->holder;
 	err = dxc_layer_load(&fresh, br, repair, f);
 	/* What is lost of the log is in memory yet. */
 	if (!err && fresh.damaged && !layer->damaged)

@@ -132,13 +132,18 @@ struct dxc_layer {
 	u64 retired_blocks;		/* of used_blocks: whoever needs them waits for the settling */
 	bool retires;			/* others may read what is given up */
 	bool closed;			/* there may be orphans that nobody has open; racy on purpose */
-	bool torn;			/* half merged: to be loaded anew */
+	bool torn;			/* half merged, or fenced: to be loaded anew */
 	/*
 	 * Where the log ended when the first of the branch's children was made; DXC_NO_SEQ: it has
 	 * none. Records behind it are those of a writer that had lost its lease, and do not count;
 	 * fewer are damage. Set before loading.
 	 */
 	u64 frozen_seq;
+	/*
+	 * Who writes the layer, a dxc_holder: after each record it is looked whether he has the lease
+	 * still. 0: nobody else can have it.
+	 */
+	u64 holder;
 	bool salvages;			/* loading keeps what comes before damage in the log */
 	/*
 	 * Records of the log are lost: what the layer says is older than what was

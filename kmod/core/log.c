@@ -3,12 +3,15 @@
  * Logs: chains of segments filled with records.
  *
  * A record counts when its checksum and its number are right, so one flush and
- * one fence make it durable, and one torn by a crash was never there: the next
- * one is written over it. What follows the last record of a segment is zero, but
- * for what such a one left, which goes before anything is added. A segment that
+ * one fence make it durable, and one torn by a crash was never there. What follows
+ * the last record of a segment is zero, but for what such a one left. A segment that
  * a chain goes on from is complete: its ch_next is stored after its last record,
  * and after the first record of the segment it names, so a segment of a chain is
  * never empty. How many records it has is known from ch_prev_seq of the next one.
+ *
+ * Whoever opens a log adds nothing to the segment that it ends in, but goes on in
+ * one of his own: whoever wrote there before may have been taken for dead, and not be. A
+ * record that he adds late is behind the recorded end of its segment.
  */
 #include "delta.h"
 
@@ -121,6 +124,7 @@ static int enter_segment(const struct dxc_volume *vol, struct dxc_log *log, u64 
 	log->chunk = chunk;
 	log->count = le32_to_cpu(raw.ch_count);
 	log->used = sizeof(raw);
+	log->ours = false;
 	log->salt = le64_to_cpu(raw.ch_salt);
 	log->salted = start_of(log->salt);
 	return look_ahead(vol, log);
@@ -154,6 +158,7 @@ void dxc_log_limit(struct dxc_log *log, u64 seq)
 		log->head = DXC_NO_CHUNK;
 		log->chunk = DXC_NO_CHUNK;
 		log->next_link = log->head_link;
+		log->ours = false;
 		log->seq = seq;
 	}
 	if (log->seq <= seq)
@@ -262,7 +267,6 @@ bool dxc_log_is_current(const struct dxc_volume *vol, struct dxc_log *log, u64 h
 	struct daxfs_chunk raw;
 	u32 size;
 
-	log->cleared = false;
 	if (log->head == DXC_NO_CHUNK) {
 		if (head && log->seq != log->limit_seq)
 			return false;
@@ -333,7 +337,7 @@ static void seal(const struct dxc_log *log, struct dxc_record *rec)
 bool dxc_log_has_room(const struct dxc_volume *vol, const struct dxc_log *log,
 		      const struct dxc_record *rec)
 {
-	return log->chunk != DXC_NO_CHUNK && rec->size <= dxc_log_size(vol, log) - log->used;
+	return rec->size <= dxc_log_room(vol, log);
 }
 
 static int check_record(const struct dxc_record *rec)
@@ -370,10 +374,8 @@ int dxc_log_clear_end(const struct dxc_volume *vol, struct dxc_log *log, void *b
 	/* Nearly always it is: nothing is written for that. */
 	if (rest && (*(u8 *)buf || memcmp(buf, (u8 *)buf + 1, rest - 1) != 0)) {
 		clear_rest(vol, log->chunk, log->used, dxc_log_size(vol, log));
-		/* What a torn record left is gone before another may look like its end. */
 		dxc_write_fence(vol->region.persistent);
 	}
-	log->cleared = true;
 	return 0;
 }
 
@@ -447,7 +449,7 @@ int dxc_log_extend(const struct dxc_volume *vol, struct dxc_log *log, dxc_off he
 	log->used = sizeof(raw) + rec->size;
 	log->seq++;
 	log->end_seq = DXC_NO_SEQ;
-	log->cleared = true;
+	log->ours = true;
 	return 0;
 }
 
@@ -457,12 +459,6 @@ int dxc_log_add(const struct dxc_volume *vol, struct dxc_log *log, struct dxc_re
 
 	if (err)
 		return err;
-	if (unlikely(!log->cleared)) {
-		clear_rest(vol, log->chunk, log->used + rec->size, dxc_log_size(vol, log));
-		/* What a torn record left behind this one is gone before this one counts. */
-		dxc_write_fence(vol->region.persistent);
-		log->cleared = true;
-	}
 	seal(log, rec);
 	dxc_region_write(vol, dxc_chunk_offset(vol, log->chunk) + log->used, rec->buf, rec->size);
 	/* After this the record is there whatever happens to this kernel. */

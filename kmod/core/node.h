@@ -310,7 +310,8 @@ bool dxc_layer_squeeze(struct dxc_layer *layer);
 
 /*
  * Appends a record to the layer's log, with a new chunk if it needs one; for
- * that the log may be compacted. The record may be in the scratch.
+ * that the log may be compacted. The record may be in the scratch. -ESTALE: the lease is
+ * somebody else's by now, and the layer is to be read anew.
  */
 int dxc_layer_append(struct dxc_layer *layer, struct dxc_record *rec, enum dxc_purpose purpose);
 

@@ -6,7 +6,7 @@
  */
 #include "node.h"
 
-int dxc_layer_append(struct dxc_layer *layer, struct dxc_record *rec, enum dxc_purpose purpose)
+static int append(struct dxc_layer *layer, struct dxc_record *rec, enum dxc_purpose purpose)
 {
 	dxc_chunk chunk;
 	u32 count;
@@ -17,11 +17,6 @@ int dxc_layer_append(struct dxc_layer *layer, struct dxc_record *rec, enum dxc_p
 	/* What was lost would be behind it, or in its place. */
 	if (unlikely(layer->damaged))
 		return -EUCLEAN;
-	/* Memory that cannot be read is not written to. */
-	if (unlikely(layer->behind)) {
-		dxc_log_leave(layer->vol, &layer->log);
-		layer->behind = 0;
-	}
 	if (dxc_log_has_room(layer->vol, &layer->log, rec))
 		return dxc_log_add(layer->vol, &layer->log, rec);
 	err = dxc_space_take_segment(layer, rec->size, purpose, &chunk, &count);
@@ -37,6 +32,33 @@ int dxc_layer_append(struct dxc_layer *layer, struct dxc_record *rec, enum dxc_p
 			     rec);
 	if (err)
 		dxc_space_drop_segment(layer, chunk, count);
+	else
+		layer->behind = 0;
+	return err;
+}
+
+/*
+ * Has somebody taken the lease over? He reads the log after that, so either the record is
+ * in what he has read, or behind where he goes on, and nobody can know which.
+ */
+static bool is_fenced(const struct dxc_layer *layer)
+{
+	if (!layer->holder)
+		return false;
+	/* Pairs with the exchange of br_lease: he sees the record, or it is seen that he has come. */
+	dxc_mb();
+	return !dxc_lease_is_held(layer->vol, layer->owner, layer->holder);
+}
+
+int dxc_layer_append(struct dxc_layer *layer, struct dxc_record *rec, enum dxc_purpose purpose)
+{
+	int err = append(layer, rec, purpose);
+
+	if (likely(!err) && unlikely(is_fenced(layer))) {
+		/* The log is read anew before anything is added to it. */
+		layer->torn = true;
+		err = -ESTALE;
+	}
 	return err;
 }
 

@@ -262,8 +262,7 @@ static u32 compaction_needs(const struct dxc_layer *layer, u64 bytes, u32 chunks
 /* What the records cost at most that the log takes without asking for a chunk. */
 static u64 log_room(const struct dxc_layer *layer)
 {
-	return layer->log.chunk == DXC_NO_CHUNK ? 0 :
-		2ull * (dxc_log_size(layer->vol, &layer->log) - layer->log.used);
+	return 2ull * dxc_log_room(layer->vol, &layer->log);
 }
 
 /* Changes a sum by what one of its parts becomes. */

@@ -32,9 +32,11 @@ int daxfs_branch_take_over(struct daxfs_sb_info *sbi)
 	err = daxfs_branch_make_current(sbi->volume, branch);
 	if (!err && branch->layer.damaged)
 		err = -EUCLEAN;
-	if (!err)
-		branch->writer = sbi;
-	return err;
+	if (err)
+		return err;
+	branch->writer = sbi;
+	branch->layer.holder = dxc_holder_of(sbi->slot, sbi->epoch);
+	return 0;
 }
 
 /* ---- mounting ---- */

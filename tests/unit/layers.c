@@ -528,7 +528,8 @@ static void repaired(void)
 	CHECK_EQ(stage_write(&m, &attr, 1), 0);
 	CHECK_EQ(stage_reload("main", NULL), 0);
 	dxc_layer_repair(&m);
-	CHECK_EQ(stage_free_chunks(), was);
+	/* But for what its log goes on in. */
+	CHECK_EQ(stage_free_chunks(), was - 1);
 	CHECK_EQ(stage_reload("main", NULL), 0);
 	stage_close(&m);
 	tap_end("who may write a branch that was only read gives back what nothing in it refers to");

@@ -27,6 +27,7 @@ static const struct {
 	{ "lies", lies_tests },
 	{ "repair", repair_tests },
 	{ "races", races_tests },
+	{ "fencing", fencing_tests },
 	{ "extremes", extremes_tests },
 	{ "proportion", proportion_tests },
 };

@@ -120,6 +120,8 @@ static void append_to(struct patient *p, struct dxc_owner id, struct dxc_record 
 	dxc_chunk hint = 0;
 
 	read_log(p, id, &log);
+	/* By who has been writing it all along. */
+	log.ours = log.chunk != DXC_NO_CHUNK;
 	NEED(dxc_log_append(vol, &log, id, dxc_branch_head_at(vol, id.branch), &hint, rec) == 0);
 }
 

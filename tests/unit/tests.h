@@ -21,6 +21,7 @@ void fullness_tests(void);
 void lies_tests(void);
 void repair_tests(void);
 void races_tests(void);
+void fencing_tests(void);
 void extremes_tests(void);
 void proportion_tests(void);
 
