@@ -428,7 +428,10 @@ enum daxfs_branch_state {
 struct daxfs_branch {
 	__le64 br_state;	/* 0 free, else STATE */
 	__le64 br_parent;	/* BRANCH; of main: itself */
-	__le64 br_head;		/* 0 empty log, else LINK: the first log chunk */
+	__le64 br_head;		/* 0 empty log, else LINK: the first log chunk, or 0, and from
+				 * bit 32 of the value on a turn, which grows with each change,
+				 * and when the log is taken over by another mount
+				 */
 	__le64 br_winner;	/* 0, or BRANCH: child being committed */
 	__le64 br_lease;	/* 0, or HOLDER: who may write */
 	__le64 br_first_seq;	/* NUMBER: where the parent's log ended when it was made, so

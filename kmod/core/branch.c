@@ -275,7 +275,7 @@ static void entry_encode(const struct dxc_branch *br, struct daxfs_branch *raw)
 	memset(raw, 0, sizeof(*raw));
 	raw->br_state = cpu_to_le64(dxc_state_word(br->state, br->id.generation));
 	raw->br_parent = cpu_to_le64(dxc_branch_word(br->parent));
-	raw->br_head = cpu_to_le64(dxc_link_seal(br->head));
+	raw->br_head = cpu_to_le64(dxc_link_seal(br->head_word));
 	raw->br_winner = cpu_to_le64(dxc_branch_word(br->winner));
 	raw->br_lease = cpu_to_le64(br->lease);
 	raw->br_first_seq = cpu_to_le64(dxc_number_word(br->first_seq));
@@ -349,7 +349,8 @@ static int read_words(const struct dxc_volume *vol, struct dxc_branch *br, struc
 	u32 index = br->id.branch;
 	u64 winner = dxc_word_load(vol, BR_AT(vol, index, br_winner));
 
-	br->head = dxc_link_open(dxc_word_load(vol, BR_AT(vol, index, br_head)));
+	br->head_word = dxc_link_open(dxc_word_load(vol, BR_AT(vol, index, br_head)));
+	br->head = dxc_head_link(br->head_word);
 	br->lease = dxc_word_get(vol, BR_AT(vol, index, br_lease));
 	/* Whether its log goes on in another's cannot be told. */
 	if (!dxc_branch_word_open(winner, &br->winner))
@@ -430,7 +431,7 @@ static dxc_chunk last_head(const struct dxc_volume *vol, struct dxc_owner id)
 
 	if (dxc_region_read(&vol->region, dxc_entry_at(vol, id.branch), &raw, sizeof(raw)))
 		return DXC_NO_CHUNK;
-	head = dxc_link_open(le64_to_cpu(raw.br_head));
+	head = dxc_head_link(dxc_link_open(le64_to_cpu(raw.br_head)));
 	if (entry_checksum(&raw, id.generation) != le32_to_cpu(raw.br_checksum) || !head ||
 	    head == ~0ull)
 		return DXC_NO_CHUNK;
@@ -865,7 +866,7 @@ int dxc_branch_rename(const struct dxc_volume *vol, struct dxc_owner id, const c
 		return -ENOSPC;
 	br.state = DAXFS_BRANCH_MAKING;
 	br.winner = id;
-	br.head = 0;
+	br.head_word = 0;
 	br.lease = 0;
 	memset(br.name, 0, sizeof(br.name));
 	memcpy(br.name, name, strlen(name));

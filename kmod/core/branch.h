@@ -45,6 +45,7 @@ struct dxc_branch {
 	struct dxc_owner parent;	/* of main: itself */
 	struct dxc_owner winner;	/* child being committed; generation 0: none */
 	u64 head;			/* first log chunk + 1; 0: empty log; ~0: its word is none */
+	u64 head_word;			/* the same with its turn, as dxc_log_open() takes it */
 	u64 lease;			/* br_lease: a dxc_holder */
 	u64 first_seq;
 	u64 limit;			/* chunks it may own; 0: any number */

@@ -215,8 +215,8 @@ struct dxc_log {
 	 */
 	bool ours;
 	/*
-	 * What the words were that name the first segment, and the one after this, when they
-	 * were read or stored last: dxc_link_open(). They change from that only.
+	 * What the words were that name the first segment, with its turn, and the one after
+	 * this, when they were read or stored last: dxc_link_open(). They change from that only.
 	 */
 	u64 head_link, next_link;
 };
@@ -244,7 +244,8 @@ static inline u32 dxc_segment_max(const struct dxc_volume *vol)
 int dxc_segment_read(const struct dxc_volume *vol, dxc_chunk chunk, u32 *count);
 
 /*
- * Starts reading the chain that starts with chunk head - 1 (0: empty), from its
+ * Starts reading the chain of head, which is that of dxc_branch.head_word, or of
+ * dxc_branch.head if nothing will be added: chunk link - 1 (0: empty), from its
  * first record. first_seq: the number of the first record of a log that has none.
  * -EUCLEAN when that starts no segment. Without a limit.
  */
@@ -317,6 +318,11 @@ int dxc_log_look_behind(const struct dxc_volume *vol, const struct dxc_log *log,
  * it is not: a record that was written in part. buf as above. 0 or -EIO.
  */
 int dxc_log_clear_end(const struct dxc_volume *vol, struct dxc_log *log, void *buf);
+/*
+ * Whoever had the log before, and has begun to compact it, changes nothing any more. The caller
+ * has the lease, and has read the log, or knows that it is current. -ESTALE: it has changed since.
+ */
+int dxc_log_claim(const struct dxc_volume *vol, struct dxc_log *log, dxc_off head_at);
 /* Bytes that records may take before the log needs another segment. */
 static inline u32 dxc_log_room(const struct dxc_volume *vol, const struct dxc_log *log)
 {

@@ -218,7 +218,7 @@ static int join(const struct dxc_volume *vol, struct dxc_owner up, u64 first,
 		const struct dxc_branch *down, dxc_chunk tail)
 {
 	dxc_off end = BR_AT(vol, up.branch, br_head);
-	u64 base = DXC_NO_SEQ, was;
+	u64 base = DXC_NO_SEQ, was, link;
 	int err = -EUCLEAN, wrong;
 
 	/* Which chunk it starts with cannot be told. */
@@ -242,7 +242,8 @@ static int join(const struct dxc_volume *vol, struct dxc_owner up, u64 first,
 	if (wrong)
 		return wrong;
 	/* The logs are joined before a chunk changes hands or a branch dies. */
-	return dxc_publish_link(vol, end, was, down->head) ? 0 : -ESTALE;
+	link = end == BR_AT(vol, up.branch, br_head) ? dxc_head_next(was, down->head) : down->head;
+	return dxc_publish_link(vol, end, was, link) ? 0 : -ESTALE;
 }
 
 /* Whose entry it is, and which chunk its log starts with, as br_head has it. */

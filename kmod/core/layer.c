@@ -198,7 +198,7 @@ static int replay(struct dxc_layer *layer, const struct dxc_branch *br, struct d
 	u32 size, read = 0;
 	int err;
 
-	err = dxc_log_open(layer->vol, br->head, br->first_seq, &layer->log);
+	err = dxc_log_open(layer->vol, br->head_word, br->first_seq, &layer->log);
 	if (err)
 		return dxc_found(f, err, DXC_LR_START, DAXFS_AREA_BRANCHES, 0,
 				 dxc_branch_head_at(layer->vol, br->id.branch), br->head);
@@ -342,19 +342,32 @@ static void drop_unused(struct dxc_layer *layer)
 	}
 }
 
-void dxc_layer_repair(struct dxc_layer *layer)
+/* -EAGAIN: somebody else has changed the log since it was read. */
+static int claim(struct dxc_layer *layer)
+{
+	int err = dxc_log_claim(layer->vol, &layer->log,
+				dxc_branch_head_at(layer->vol, layer->owner.branch));
+
+	return err == -ESTALE ? -EAGAIN : err;
+}
+
+int dxc_layer_repair(struct dxc_layer *layer)
 {
 	const struct dxc_volume *vol = layer->vol;
 	u32 count = dxc_chunk_count(vol), i;
 	struct dxc_chunk_use use;
 	u8 *known;
+	int err;
 
 	if (layer->damaged)
-		return;
+		return 0;
+	err = claim(layer);
+	if (err)
+		return err;
 	/* Without memory it is left to the next. */
 	known = dxc_alloc(count / 8 + 1, 1);
 	if (!known)
-		return;
+		return 0;
 	for (i = 0; i < layer->chunk_count; i++)
 		known[layer->chunks[i] / 8] |= 1u << layer->chunks[i] % 8;
 	for (i = 0; i < count; i++) {
@@ -367,6 +380,7 @@ void dxc_layer_repair(struct dxc_layer *layer)
 	}
 	dxc_free(known);
 	drop_unused(layer);
+	return 0;
 }
 
 int dxc_layer_load(struct dxc_layer *layer, const struct dxc_branch *br, bool repair,
@@ -391,8 +405,11 @@ int dxc_layer_load(struct dxc_layer *layer, const struct dxc_branch *br, bool re
 		layer->damaged = layer->behind && !layer->unread;
 	}
 	if (!err && repair && !layer->damaged) {
-		drop_unused(layer);
-		clear_end(layer);
+		err = claim(layer);
+		if (!err) {
+			drop_unused(layer);
+			clear_end(layer);
+		}
 	}
 	if (!err && !layer->space->survey)
 		dxc_space_reserve(layer);
@@ -450,7 +467,7 @@ bool dxc_layer_is_current(struct dxc_layer *layer, const struct dxc_branch *br)
 	dxc_log_limit(&layer->log, layer->frozen_seq);
 	/* Asked in any case: it makes the log fit to be added to. */
 	return !dxc_layer_scratch(layer) &&
-		dxc_log_is_current(layer->vol, &layer->log, br->head, layer->scratch) &&
+		dxc_log_is_current(layer->vol, &layer->log, br->head_word, layer->scratch) &&
 		!layer->torn;
 }
 

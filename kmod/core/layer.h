@@ -169,8 +169,7 @@ int dxc_layer_scratch(struct dxc_layer *layer);
 void dxc_layer_drop_scratch(struct dxc_layer *layer);
 /*
  * Replays the branch's log into an empty layer, and finds its chunks. With
- * repair (the caller holds the lease) gives back chunks that nothing refers
- * to. -EUCLEAN for a log that cannot be; with layer->salvages set before, 0 and
+ * repair (the caller holds the lease) does what dxc_layer_repair() says, too. -EUCLEAN for a log that cannot be; with layer->salvages set before, 0 and
  * layer->damaged where something can be read of it, and *f says what is wrong.
  */
 int dxc_layer_load(struct dxc_layer *layer, const struct dxc_branch *br, bool repair,
@@ -190,11 +189,11 @@ int dxc_layer_reload(struct dxc_layer *layer, const struct dxc_branch *br, bool 
  */
 bool dxc_layer_is_current(struct dxc_layer *layer, const struct dxc_branch *br);
 /*
- * Gives back chunks of the branch that nothing refers to: whoever wrote it
- * before may have been cut short, before the layer was loaded or after. The
- * layer is current, and the caller has the lease.
+ * Takes the log over from whoever wrote it before, and gives back chunks of the branch
+ * that nothing refers to: he may have been cut short, before the layer was loaded or
+ * after. The layer is current, and the caller has the lease. -EAGAIN: it is not current.
  */
-void dxc_layer_repair(struct dxc_layer *layer);
+int dxc_layer_repair(struct dxc_layer *layer);
 /* Frees the memory; the region keeps everything. */
 void dxc_layer_free(struct dxc_layer *layer);
 static inline bool dxc_layer_is_empty(const struct dxc_layer *layer)

@@ -142,7 +142,7 @@ int dxc_log_open(const struct dxc_volume *vol, u64 head, u64 first_seq,
 	log->limit_seq = DXC_NO_SEQ;
 	log->left = dxc_chunk_count(vol);
 	log->head_link = head;
-	log->next_link = head;
+	head = dxc_head_link(head);
 	if (!head)
 		return 0;
 	if (head > dxc_chunk_count(vol))
@@ -157,7 +157,6 @@ void dxc_log_limit(struct dxc_log *log, u64 seq)
 	if (log->base_seq == seq) {
 		log->head = DXC_NO_CHUNK;
 		log->chunk = DXC_NO_CHUNK;
-		log->next_link = log->head_link;
 		log->ours = false;
 		log->seq = seq;
 	}
@@ -268,14 +267,13 @@ bool dxc_log_is_current(const struct dxc_volume *vol, struct dxc_log *log, u64 h
 	u32 size;
 
 	if (log->head == DXC_NO_CHUNK) {
-		if (head && log->seq != log->limit_seq)
+		if (dxc_head_link(head) && log->seq != log->limit_seq)
 			return false;
 		log->head_link = head;
-		log->next_link = head;
 		return true;
 	}
 	/* As long as it is the same log, it only grows at its end. */
-	if (head != log->head + 1ull || read_head(vol, log->head, &raw) ||
+	if (dxc_head_link(head) != log->head + 1ull || read_head(vol, log->head, &raw) ||
 	    le64_to_cpu(raw.ch_salt) != log->head_salt ||
 	    dxc_log_read(vol, &next, buf, &size) != -ENODATA)
 		return false;
@@ -403,6 +401,29 @@ bool dxc_publish_link(const struct dxc_volume *vol, dxc_off at, u64 old, u64 new
 	return true;
 }
 
+static int publish_head(const struct dxc_volume *vol, struct dxc_log *log, dxc_off at, u64 link)
+{
+	u64 head = dxc_head_next(log->head_link, link);
+
+	if (!dxc_publish_link(vol, at, log->head_link, head))
+		return -ESTALE;
+	log->head_link = head;
+	return 0;
+}
+
+/* The segment that log is in goes on with that one. */
+static int publish_next(const struct dxc_volume *vol, const struct dxc_log *log, dxc_chunk chunk)
+{
+	dxc_off at = dxc_chunk_offset(vol, log->chunk) + offsetof(struct daxfs_chunk, ch_next);
+
+	return dxc_publish_link(vol, at, log->next_link, chunk + 1ull) ? 0 : -ESTALE;
+}
+
+int dxc_log_claim(const struct dxc_volume *vol, struct dxc_log *log, dxc_off head_at)
+{
+	return publish_head(vol, log, head_at, dxc_head_link(log->head_link));
+}
+
 int dxc_log_extend(const struct dxc_volume *vol, struct dxc_log *log, dxc_off head_at,
 		   dxc_chunk chunk, u32 count, struct dxc_record *rec)
 {
@@ -430,17 +451,17 @@ int dxc_log_extend(const struct dxc_volume *vol, struct dxc_log *log, dxc_off he
 	dxc_region_write(vol, at, &raw, sizeof(raw));
 	dxc_region_write(vol, at + sizeof(raw), rec->buf, rec->size);
 	if (log->chunk != DXC_NO_CHUNK)
-		head_at = dxc_chunk_offset(vol, log->chunk) + offsetof(struct daxfs_chunk, ch_next);
+		err = publish_next(vol, log, chunk);
 	/* Without a word that names it, the log is complete when somebody stores one. */
-	if (head_at && !dxc_publish_link(vol, head_at, log->next_link, chunk + 1ull)) {
+	else if (head_at)
+		err = publish_head(vol, log, head_at, chunk + 1ull);
+	if (err) {
 		log->salted = salted;
-		return -ESTALE;
+		return err;
 	}
 	if (log->chunk == DXC_NO_CHUNK) {
 		log->head = chunk;
 		log->head_salt = salt;
-		if (head_at)
-			log->head_link = chunk + 1ull;
 	}
 	log->next_link = 0;
 	log->chunk = chunk;
@@ -493,12 +514,5 @@ int dxc_log_append(const struct dxc_volume *vol, struct dxc_log *log,
 
 int dxc_log_switch(const struct dxc_volume *vol, dxc_off head_at, struct dxc_log *log)
 {
-	u64 link = log->head == DXC_NO_CHUNK ? 0 : log->head + 1ull;
-
-	if (!dxc_publish_link(vol, head_at, log->head_link, link))
-		return -ESTALE;
-	log->head_link = link;
-	if (log->chunk == DXC_NO_CHUNK)
-		log->next_link = link;
-	return 0;
+	return publish_head(vol, log, head_at, log->head == DXC_NO_CHUNK ? 0 : log->head + 1ull);
 }

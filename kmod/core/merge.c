@@ -244,6 +244,10 @@ static int merge_chunks(struct dxc_layer *layer, struct dxc_layer *upper)
 			layer->log.head = before.head;
 			layer->log.head_salt = before.head_salt;
 			layer->log.head_link = before.head_link;
+		} else {
+			layer->log.head_link =
+				dxc_head_next(before.head_link,
+					      dxc_head_link(upper->log.head_link));
 		}
 	}
 	if (upper->filling != DXC_NO_CHUNK)

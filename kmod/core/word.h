@@ -62,4 +62,23 @@ static inline u64 dxc_value_number(u64 value)
 u64 dxc_link_seal(u64 link);
 u64 dxc_link_open(u64 word);
 
+/*
+ * What br_head says: a link, and above it a turn, which grows with each change of the word
+ * and whenever somebody takes the log over: who has read it before that changes nothing by it.
+ */
+#define DXC_HEAD_TURN_SHIFT	32
+
+static inline u64 dxc_head_link(u64 head)
+{
+	return head == DXC_LINK_UNKNOWN ? head : head & ((1ull << DXC_HEAD_TURN_SHIFT) - 1);
+}
+
+/* What follows on head, with that link. */
+static inline u64 dxc_head_next(u64 head, u64 link)
+{
+	u64 turn = (head >> DXC_HEAD_TURN_SHIFT) + 1;
+
+	return (turn << DXC_HEAD_TURN_SHIFT | link) & (DXC_WORD_LIMIT - 1);
+}
+
 #endif

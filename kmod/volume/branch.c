@@ -251,7 +251,7 @@ static int catch_up(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch
 	if (!is_current(vol, branch))
 		err = load_again(vol, branch, repair);
 	else if (repair && !branch->frozen)
-		dxc_layer_repair(&branch->layer);
+		err = dxc_layer_repair(&branch->layer);
 	memalloc_nofs_restore(nofs);
 	return err;
 }

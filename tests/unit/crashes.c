@@ -110,7 +110,7 @@ static void check_name(const struct dxc_volume *v)
 	CHECK(!dxc_branch_find(v, "b", &br) ||
 	      !dxc_branch_find(v, "a-name-of-more-than-a-word", &br));
 	CHECK(dxc_owner_is(br.id, b) && dxc_owner_is(br.parent, a));
-	CHECK_EQ(br.head, dxc_link_open(le64_to_cpu(family_raw(v, b.branch)->br_head)));
+	CHECK_EQ(br.head_word, dxc_link_open(le64_to_cpu(family_raw(v, b.branch)->br_head)));
 }
 
 static void check_recovered(struct dxc_volume *v)

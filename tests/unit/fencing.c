@@ -54,6 +54,20 @@ static u32 count_files(const struct dxc_layer *layer)
 	return n;
 }
 
+/* As a kernel loads it that has taken the lease over from the late one. */
+static void take_over(struct dxc_layer *layer, struct dxc_space *space)
+{
+	dxc_holder holder = late;
+	struct dxc_branch br;
+
+	CHECK_EQ(dxc_lease_take(stage, main_id, taker, &holder), 0);
+	CHECK_EQ(dxc_space_init(space, stage), 0);
+	CHECK_EQ(dxc_branch_find(stage, "main", &br), 0);
+	CHECK_EQ(dxc_layer_init(layer, stage, space, NULL, &br), 0);
+	CHECK_EQ(dxc_layer_load(layer, &br, true, NULL), 0);
+	layer->holder = taker;
+}
+
 /* What a kernel sees that mounts it now. */
 static u32 seen_by_others(void)
 {
@@ -85,11 +99,7 @@ static void late_operation(int (*operate)(struct dxc_layer *layer))
 	a.holder = late;
 	CHECK_EQ(dxc_lease_take(stage, main_id, late, &holder), 0);
 	CHECK_EQ(stage_make(&a, 1, "first", S_IFREG | 0600, &first), 0);
-	holder = late;
-	CHECK_EQ(dxc_lease_take(stage, main_id, taker, &holder), 0);
-	CHECK_EQ(dxc_space_init(&space, stage), 0);
-	CHECK_EQ(stage_load(&b, "main", NULL, &space, NULL), 0);
-	b.holder = taker;
+	take_over(&b, &space);
 	for (i = 0; i < FILES; i++) {
 		sprintf(name, "b%u", i);
 		CHECK_EQ(stage_make(&b, 1, name, S_IFREG | 0600, &ino), 0);
@@ -122,11 +132,7 @@ static void before_the_taker(void)
 	a.holder = late;
 	CHECK_EQ(dxc_lease_take(stage, main_id, late, &holder), 0);
 	CHECK_EQ(stage_make(&a, 1, "first", S_IFREG | 0600, &ino), 0);
-	holder = late;
-	CHECK_EQ(dxc_lease_take(stage, main_id, taker, &holder), 0);
-	CHECK_EQ(dxc_space_init(&space, stage), 0);
-	CHECK_EQ(stage_load(&b, "main", NULL, &space, NULL), 0);
-	b.holder = taker;
+	take_over(&b, &space);
 	CHECK_EQ(make_short(&a), -ESTALE);
 	CHECK_EQ(stage_make(&b, 1, "b0", S_IFREG | 0600, &ino), 0);
 	CHECK_EQ(stage_make(&b, 1, "b1", S_IFREG | 0600, &ino), 0);
@@ -137,6 +143,43 @@ static void before_the_taker(void)
 	tap_end("a late record before the taker's first one changes nothing, either");
 }
 
+/* Who takes a log over that is being compacted, or has been since it was read. */
+static void compaction(void)
+{
+	dxc_holder holder = 0;
+	struct dxc_space space;
+	struct dxc_layer a, b;
+	struct dxc_branch br;
+	dxc_ino ino;
+
+	stage_open(256, &a);
+	a.holder = late;
+	CHECK_EQ(dxc_lease_take(stage, main_id, late, &holder), 0);
+	CHECK_EQ(stage_make(&a, 1, "b0", S_IFREG | 0600, &ino), 0);
+	CHECK_EQ(dxc_layer_compact(&a), 0);
+	take_over(&b, &space);
+	/* Also before the taker has added anything, and may have told others how long the log is. */
+	CHECK_EQ(dxc_layer_compact(&a), -ESTALE);
+	CHECK_EQ(stage_make(&b, 1, "b1", S_IFREG | 0600, &ino), 0);
+	CHECK_EQ(dxc_layer_compact(&a), -ESTALE);
+	CHECK_EQ(seen_by_others(), 2);
+	CHECK_EQ(dxc_layer_compact(&b), 0);
+	CHECK_EQ(stage_make(&b, 1, "b2", S_IFREG | 0600, &ino), 0);
+	CHECK_EQ(seen_by_others(), 3);
+	/* The taker, too late. */
+	CHECK_EQ(dxc_branch_find(stage, "main", &br), 0);
+	CHECK(dxc_layer_is_current(&b, &br));
+	br.head_word = b.log.head_link;
+	b.log.head_link = dxc_head_next(b.log.head_link, 0);
+	CHECK_EQ(dxc_layer_repair(&b), -EAGAIN);
+	b.log.head_link = br.head_word;
+	CHECK_EQ(dxc_layer_repair(&b), 0);
+	dxc_layer_free(&b);
+	dxc_space_exit(&space);
+	stage_close(&a);
+	tap_end("a log that was taken over is not replaced by what the late one has compacted");
+}
+
 void fencing_tests(void)
 {
 	late_operation(make_short);
@@ -145,4 +188,5 @@ void fencing_tests(void)
 	late_operation(make_in_new_segment);
 	tap_end("who writes after its lease was taken over is told so, and nothing of the taker's is lost");
 	before_the_taker();
+	compaction();
 }
