@@ -169,7 +169,10 @@ struct daxfs_loaded_branch *daxfs_op_obtain(struct op *op, const struct dxc_bran
 	return branch;
 }
 
-/* Until it is returned no other thread of the super block gives the lease up. Had it, and lost it: -EAGAIN. */
+/*
+ * Until it is returned no other thread of the super block gives the lease up. -EAGAIN: one
+ * has, since it was taken.
+ */
 static int borrow_lease(struct op *op, struct dxc_owner id)
 {
 	dxc_holder me = dxc_holder_of(op->sbi->slot, op->sbi->epoch);

@@ -30,7 +30,10 @@ int daxfs_op_explain(struct op *op, int err, const char *name);
 void daxfs_op_lock_tree(struct op *op);
 void daxfs_op_unlock_tree(struct op *op);
 
-/* -EAGAIN when another kernel has taken the volume lock over: to be asked before each store that decides. */
+/*
+ * -EAGAIN when another kernel has taken the volume lock over: to be asked before each store
+ * that decides.
+ */
 int daxfs_op_check_lock(const struct op *op);
 
 int daxfs_op_find(struct op *op, const char *name, struct dxc_branch *br);

@@ -227,7 +227,10 @@ static void drop_chain(struct dxc_layer *layer, const struct dxc_log *log)
 	}
 }
 
-/* The log stays as it was. What it failed for is noted, so that it is not tried again before that has passed. */
+/*
+ * The log stays as it was. What it failed for is noted, so that it is not tried again
+ * before that has passed.
+ */
 static int give_up(struct compaction *co, int err)
 {
 	struct dxc_layer *layer = co->layer;

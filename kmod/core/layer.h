@@ -169,7 +169,8 @@ int dxc_layer_scratch(struct dxc_layer *layer);
 void dxc_layer_drop_scratch(struct dxc_layer *layer);
 /*
  * Replays the branch's log into an empty layer, and finds its chunks. With
- * repair (the caller holds the lease) does what dxc_layer_repair() says, too. -EUCLEAN for a log that cannot be; with layer->salvages set before, 0 and
+ * repair (the caller holds the lease) does what dxc_layer_repair() says, too.
+ * -EUCLEAN for a log that cannot be; with layer->salvages set before, 0 and
  * layer->damaged where something can be read of it, and *f says what is wrong.
  */
 int dxc_layer_load(struct dxc_layer *layer, const struct dxc_branch *br, bool repair,
