@@ -87,6 +87,11 @@ static const struct dxc_chunk_list *known_chunks(void *priv, struct dxc_owner id
 	return &op->chunks;
 }
 
+static dxc_holder lock_of(const struct op *op)
+{
+	return dxc_holder_of(op->sbi->slot, op->sbi->epoch);
+}
+
 static bool next_known(void *priv, void **at, struct dxc_owner *id, struct dxc_owner *parent)
 {
 	struct op *op = priv;
@@ -161,6 +166,10 @@ static int create_over(struct op *op, struct daxfs_loaded_branch *parent, struct
 					ktime_get_real_ns(),
 					from_kuid(&init_user_ns, current_uid()),
 					parent->layer.log.seq, br);
+	if (!err && daxfs_op_check_lock(op)) {
+		dxc_branch_unmake(&op->vol->core, br->id);
+		err = -EAGAIN;
+	}
 	if (!err) {
 		parent->frozen = true;
 		if (!stay) {
@@ -367,16 +376,14 @@ static int commit_now(struct op *op, const struct dxc_branch *br,
 		      struct daxfs_sb_info **heir)
 {
 	struct dxc_branch_rest rest = { .known = known_chunks, .next_known = next_known,
-					.priv = op };
+					.priv = op, .lock = lock_of(op) };
 	const struct dxc_volume *core = &op->vol->core;
 	struct dxc_owner to = parent->layer.owner;
 	struct dxc_branch still;
 	int err, err2;
 
 	daxfs_op_lock_tree(op);
-	err = daxfs_op_check_lock(op);
-	if (!err)
-		err = dxc_branch_commit(core, br->id, &rest);
+	err = dxc_branch_commit(core, br->id, &rest);
 	if (err) {
 		daxfs_op_unlock_tree(op);
 		if (err == -EBUSY && refuse_children(op, br))
@@ -534,16 +541,15 @@ static int abort_now(struct op *op, const struct dxc_branch *br, struct daxfs_lo
 		     struct daxfs_sb_info **heir)
 {
 	struct dxc_branch_rest rest = { .known = known_chunks, .next_known = next_known,
-					.priv = op, .tail = DXC_NO_CHUNK };
+					.priv = op, .lock = lock_of(op),
+					.tail = DXC_NO_CHUNK };
 	struct daxfs_loaded_branch *parent, *branch;
 	struct daxfs_sb_info *sbi;
 	int err;
 
 	daxfs_op_lock_tree(op);
 	parent = gone ? gone->parent : daxfs_branch_in_memory(op->vol, br->parent);
-	err = daxfs_op_check_lock(op);
-	if (!err)
-		err = dxc_branch_abort(&op->vol->core, br->id, &rest);
+	err = dxc_branch_abort(&op->vol->core, br->id, &rest);
 	if (err)
 		goto out;
 	if (gone) {

@@ -40,6 +40,15 @@ u64 dxc_word_exchange(const struct dxc_volume *vol, dxc_off at, u64 old, u64 new
 	}
 }
 
+bool dxc_word_change(const struct dxc_volume *vol, dxc_off at, u64 old, u64 new)
+{
+	if (dxc_word_exchange(vol, at, old, new) != old)
+		return false;
+	if (vol->region.persistent)
+		dxc_write_back(dxc_word_at(vol, at), sizeof(__le64));
+	return true;
+}
+
 bool dxc_number_get(const struct dxc_volume *vol, dxc_off at, u64 *number)
 {
 	return dxc_word_is(dxc_word_load(vol, at), DAXFS_WORD_NUMBER, number);
@@ -71,6 +80,17 @@ u32 dxc_state_open(u64 word, u64 *generation)
 	state = dxc_value_index(value);
 	/* Free is the word zero only. */
 	return state && *generation ? state : DXC_STATE_UNKNOWN;
+}
+
+bool dxc_entry_change(const struct dxc_volume *vol, struct dxc_owner id, u32 from, u32 to)
+{
+	dxc_off at = BR_AT(vol, id.branch, br_state);
+	u64 word = dxc_word_get(vol, at), generation;
+	u32 state = dxc_state_open(word, &generation);
+
+	if (state != DXC_STATE_UNKNOWN && (state != from || generation != id.generation))
+		return false;
+	return dxc_word_change(vol, at, word, dxc_state_word(to, id.generation));
 }
 
 int dxc_count_up(const struct dxc_volume *vol, dxc_off at, u64 floor, u64 limit, u64 *number)
@@ -675,13 +695,16 @@ int dxc_branches_frozen(const struct dxc_volume *vol, struct dxc_frozen *list, u
 
 /* ---- making, naming ---- */
 
-static noinline_for_stack void write_entry(const struct dxc_volume *vol, u32 index,
-					   const struct dxc_branch *br)
+/* Without its state. */
+static noinline_for_stack void write_members(const struct dxc_volume *vol, u32 index,
+					     const struct dxc_branch *br)
 {
+	const u32 from = offsetof(struct daxfs_branch, br_parent);
 	struct daxfs_branch raw;
 
 	entry_encode(br, &raw);
-	dxc_region_write(vol, dxc_entry_at(vol, index), &raw, sizeof(raw));
+	dxc_region_write(vol, dxc_entry_at(vol, index) + from, (const u8 *)&raw + from,
+			 sizeof(raw) - from);
 }
 
 void dxc_branch_format(const struct dxc_volume *vol, s64 created, u32 uid, u64 salt)
@@ -696,7 +719,9 @@ void dxc_branch_format(const struct dxc_volume *vol, s64 created, u32 uid, u64 s
 		.name = "main",
 	};
 
-	write_entry(vol, DAXFS_MAIN_BRANCH, &br);
+	dxc_word_store(vol, BR_AT(vol, DAXFS_MAIN_BRANCH, br_state),
+		       dxc_state_word(br.state, br.id.generation));
+	write_members(vol, DAXFS_MAIN_BRANCH, &br);
 	dxc_word_store(vol, SS_AT(vol, ss_next_ino), dxc_number_word(vol->inode_count + 1));
 	dxc_word_store(vol, SS_AT(vol, ss_commit_seq), dxc_number_word(1));
 	dxc_word_store(vol, SS_AT(vol, ss_next_gen), dxc_number_word(2));
@@ -739,17 +764,24 @@ static bool finish_rename(const struct dxc_volume *vol, u32 index, bool started)
 	return true;
 }
 
-/* Index of an entry that a branch can be made in, or 0. */
-static u32 find_room(const struct dxc_volume *vol)
+/*
+ * Index of an entry that is being made from now on, with that generation, or 0. Its members
+ * are to be written at once: whoever takes the lock over frees it.
+ */
+static u32 claim_entry(const struct dxc_volume *vol, u64 generation)
 {
+	u64 word, of;
 	u32 i, state;
 
 	for (i = DAXFS_MAIN_BRANCH + 1; i < vol->branch_count; i++) {
-		state = dxc_entry_state(vol, i);
+		word = dxc_word_get(vol, BR_AT(vol, i, br_state));
+		state = dxc_state_open(word, &of);
 		/* Whoever was making it is gone: we hold the lock. */
 		if (state == DAXFS_BRANCH_MAKING)
 			finish_rename(vol, i, false);
-		if (state == DAXFS_BRANCH_FREE || state == DAXFS_BRANCH_MAKING)
+		if ((state == DAXFS_BRANCH_FREE || state == DAXFS_BRANCH_MAKING) &&
+		    dxc_word_change(vol, BR_AT(vol, i, br_state), word,
+				    dxc_state_word(DAXFS_BRANCH_MAKING, generation)))
 			return i;
 	}
 	return 0;
@@ -801,35 +833,43 @@ int dxc_branch_create(const struct dxc_volume *vol, struct dxc_owner parent,
 		return -EBUSY;
 	if (!dxc_branch_find(vol, name, br))
 		return -EEXIST;
-	index = find_room(vol);
-	if (!index)
-		return -ENOSPC;
 	err = new_generation(vol, &generation);
 	if (err)
 		return err;
+	index = claim_entry(vol, generation);
+	if (!index)
+		return -ENOSPC;
 	memset(br, 0, sizeof(*br));
 	br->id.branch = index;
 	br->id.generation = generation;
 	br->state = DAXFS_BRANCH_MAKING;
 	br->parent = parent;
+	br->head_word = dxc_head_first(generation);
 	br->first_seq = first_seq;
 	br->created = created;
 	br->uid = uid;
 	memcpy(br->name, name, strlen(name));
-	write_entry(vol, index, br);
+	write_members(vol, index, br);
 	/* Members, with head, winner and lease of none, before the state that shows them. */
-	dxc_publish(vol, BR_AT(vol, index, br_state),
-		    dxc_state_word(DAXFS_BRANCH_LIVE, br->id.generation));
-	/* If we were thought dead, and the lock was taken over, the parent may be gone: so is this. */
+	dxc_fence(vol);
+	/* If we were thought dead, and the lock was taken over, it was freed, */
+	if (!dxc_entry_change(vol, br->id, DAXFS_BRANCH_MAKING, DAXFS_BRANCH_LIVE))
+		return -ESTALE;
+	dxc_fence(vol);	/* live before anything is done in it */
+	/* or the parent may be gone: so is this. */
 	if (!dxc_is_live(vol, parent)) {
-		dxc_word_store(vol, BR_AT(vol, index, br_state),
-			       dxc_state_word(DAXFS_BRANCH_DEAD, br->id.generation));
-		dxc_fence(vol);	/* dead before the caller says that there is none */
+		dxc_branch_unmake(vol, br->id);
 		return -ESTALE;
 	}
 	br->state = DAXFS_BRANCH_LIVE;
 	dxc_commit_seq_advance(vol);
 	return 0;
+}
+
+void dxc_branch_unmake(const struct dxc_volume *vol, struct dxc_owner id)
+{
+	dxc_entry_change(vol, id, DAXFS_BRANCH_LIVE, DAXFS_BRANCH_DEAD);
+	dxc_fence(vol);	/* dead before the caller says that there is none */
 }
 
 /* 0: nobody is called so. */
@@ -846,7 +886,7 @@ static noinline_for_stack int find_name(const struct dxc_volume *vol, const char
 
 int dxc_branch_rename(const struct dxc_volume *vol, struct dxc_owner id, const char *name)
 {
-	struct dxc_owner other;
+	struct dxc_owner other, renaming = id;
 	struct dxc_branch br;
 	u32 index;
 	int err;
@@ -861,7 +901,7 @@ int dxc_branch_rename(const struct dxc_volume *vol, struct dxc_owner id, const c
 	err = find_name(vol, name, &other);
 	if (err)
 		return dxc_owner_is(other, id) ? 0 : err;
-	index = find_room(vol);
+	index = claim_entry(vol, id.generation);
 	if (!index)
 		return -ENOSPC;
 	br.state = DAXFS_BRANCH_MAKING;
@@ -870,12 +910,13 @@ int dxc_branch_rename(const struct dxc_volume *vol, struct dxc_owner id, const c
 	br.lease = 0;
 	memset(br.name, 0, sizeof(br.name));
 	memcpy(br.name, name, strlen(name));
-	write_entry(vol, index, &br);
+	write_members(vol, index, &br);
 	/* The new name is whole there before the old one is written over. */
 	dxc_fence(vol);
 	if (!finish_rename(vol, index, true))
 		err = -EUCLEAN;	/* somebody else is writing there */
-	dxc_word_store(vol, BR_AT(vol, index, br_state), 0);
+	renaming.branch = index;
+	dxc_entry_change(vol, renaming, DAXFS_BRANCH_MAKING, DAXFS_BRANCH_FREE);
 	/* Nobody's entry again before the next one begins. */
 	dxc_commit_seq_advance(vol);
 	return err;
@@ -883,15 +924,16 @@ int dxc_branch_rename(const struct dxc_volume *vol, struct dxc_owner id, const c
 
 bool dxc_branch_drop_unfinished(const struct dxc_volume *vol)
 {
+	u64 word, generation;
 	bool any = false;
 	u32 i;
 
 	for (i = DAXFS_MAIN_BRANCH + 1; i < vol->branch_count; i++) {
-		if (dxc_entry_state(vol, i) != DAXFS_BRANCH_MAKING)
+		word = dxc_word_get(vol, BR_AT(vol, i, br_state));
+		if (dxc_state_open(word, &generation) != DAXFS_BRANCH_MAKING)
 			continue;
 		finish_rename(vol, i, false);
-		dxc_word_store(vol, BR_AT(vol, i, br_state), 0);
-		any = true;
+		any |= dxc_word_change(vol, BR_AT(vol, i, br_state), word, 0);
 	}
 	if (any)
 		dxc_fence(vol);	/* against the next that makes one there */

@@ -141,8 +141,9 @@ void dxc_branch_format(const struct dxc_volume *vol, s64 created, u32 uid, u64 s
 /*
  * Makes a branch (locked). first_seq: number of the record that would follow
  * the parent's last. O(entries), whatever the parent holds. -EEXIST, -EINVAL
- * (name), -ENOSPC (table full), -EMLINK (DAXFS_BRANCH_DEPTH_MAX), -ESTALE (no such parent), -EBUSY (a commit to
- * the parent is not finished: dxc_branch_finish() it). *br is what was made.
+ * (name), -ENOSPC (table full), -EMLINK (DAXFS_BRANCH_DEPTH_MAX), -ESTALE (no such
+ * parent, or the lock was taken over), -EBUSY (a commit to the parent is not finished:
+ * dxc_branch_finish() it). *br is what was made.
  */
 int dxc_branch_create(const struct dxc_volume *vol, struct dxc_owner parent,
 		      const char *name, s64 created, u32 uid, u64 first_seq,
@@ -178,6 +179,8 @@ struct dxc_branch_rest {
 	bool (*next_known)(void *priv, void **at, struct dxc_owner *id,
 			   struct dxc_owner *parent);
 	void *priv;
+	/* The caller's of the volume lock, looked at before the store that decides; 0: it is alone. */
+	u64 lock;
 	dxc_chunk tail;		/* commit: last log chunk of the parent, or DXC_NO_CHUNK: found by walking */
 	u64 seq;		/* out: commit sequence that freed chunks carry; advanced
 				 * once everything that goes is dead
@@ -193,7 +196,7 @@ struct dxc_branch_rest {
 
 /*
  * Commits child into its parent (locked): the store that decides, nothing
- * else. Of *rest, which may be NULL, only next_known is used. -ESTALE, -EPERM for
+ * else. Of *rest, which may be NULL, only next_known and lock are used. -ESTALE, -EPERM for
  * main, -EBUSY when child has live children or another commit to its parent is not
  * finished, -EUCLEAN when its log is none, or its entry denies what is known.
  */
@@ -207,9 +210,14 @@ int dxc_branch_commit(const struct dxc_volume *vol, struct dxc_owner child,
 int dxc_branch_finish(const struct dxc_volume *vol, struct dxc_owner parent,
 		      struct dxc_branch_rest *rest);
 /*
+ * Takes a branch back that was just made, when the lock turns out to have been taken over
+ * meanwhile: there may be another of that name. What is left of it the next recovery frees.
+ */
+void dxc_branch_unmake(const struct dxc_volume *vol, struct dxc_owner id);
+/*
  * Discards a branch and its descendants (locked). -ESTALE, -EPERM for main,
  * -EBUSY as for create, but not for a commit of another that cannot be finished;
- * -ENOMEM; then nothing has happened.
+ * -EAGAIN: the lock was taken over; -ENOMEM; then nothing has happened.
  */
 int dxc_branch_abort(const struct dxc_volume *vol, struct dxc_owner id,
 		     struct dxc_branch_rest *rest);

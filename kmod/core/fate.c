@@ -27,7 +27,7 @@ struct node {
 	struct dxc_owner parent;
 	u64 generation;		/* UNKNOWN: 0 where that cannot be read either */
 	u8 fate;
-	bool commits;	/* br_winner is set, and to be cleared */
+	u64 winner;	/* br_winner, to be cleared; 0: nothing is to be done about it */
 	bool has_won;	/* a child of it is WON */
 };
 
@@ -284,7 +284,7 @@ static int join_winner(struct tree *tree, u32 parent, dxc_chunk tail)
 	if (won && won->fate == UNKNOWN &&
 	    (won->generation == id.generation || !won->generation))
 		return -EUCLEAN;
-	tree->nodes[parent].commits = true;
+	tree->nodes[parent].winner = word;
 	/* No child of parent's: what was to be done is done, or the word is a lie. */
 	if (!won || won->fate != STAYS || id.branch == DAXFS_MAIN_BRANCH ||
 	    won->generation != id.generation ||
@@ -330,13 +330,17 @@ static bool is_going(const struct node *node)
 	return node->fate == DOOMED || node->fate == DEAD || node->fate == WON;
 }
 
-/* Is it nobody's any more? */
+/*
+ * Is it nobody's any more? A branch may have been made since the tree was loaded, by who took
+ * the lock over; it lives before it has chunks.
+ */
 static bool is_orphan(const struct tree *tree, struct dxc_owner owner)
 {
 	const struct node *node = &tree->nodes[owner.branch];
 
 	return node->fate != UNKNOWN &&
-	       (node->fate != STAYS || node->generation != owner.generation);
+	       (node->fate != STAYS || node->generation != owner.generation) &&
+	       (node->generation == owner.generation || !dxc_is_live(tree->vol, owner));
 }
 
 static bool is_owned(const struct dxc_volume *vol, dxc_chunk chunk, struct dxc_chunk_use *use)
@@ -418,14 +422,14 @@ static void settle_chunks(const struct tree *tree, const struct dxc_branch_rest 
 		search_chunks(tree, seq);
 }
 
-static void store_states(const struct tree *tree, enum fate fate, u32 state)
+/* Whoever took the lock over may have done it, and given the entry to another branch. */
+static void store_states(const struct tree *tree, enum fate fate, u32 from, u32 to)
 {
 	u32 i;
 
 	for (i = DAXFS_MAIN_BRANCH + 1; i < tree->count; i++)
 		if (tree->nodes[i].fate == fate)
-			dxc_word_store(tree->vol, BR_AT(tree->vol, i, br_state),
-				       dxc_state_word(state, tree->nodes[i].generation));
+			dxc_entry_change(tree->vol, node_id(tree, i), from, to);
 	dxc_fence(tree->vol);
 }
 
@@ -449,8 +453,8 @@ static void carry_out(struct tree *tree, struct dxc_branch_rest *rest, bool sear
 		settle_chunks(tree, rest, 0, false);
 	if (goes || search) {
 		/* Siblings are dead before the winner is, whose life says that they go. */
-		store_states(tree, DOOMED, DAXFS_BRANCH_DEAD);
-		store_states(tree, WON, DAXFS_BRANCH_DEAD);
+		store_states(tree, DOOMED, DAXFS_BRANCH_LIVE, DAXFS_BRANCH_DEAD);
+		store_states(tree, WON, DAXFS_BRANCH_LIVE, DAXFS_BRANCH_DEAD);
 		/*
 		 * Who sees the sequence that freed chunks carry sees that all of
 		 * these are dead, so a mount that has seen it reads them no longer.
@@ -458,13 +462,13 @@ static void carry_out(struct tree *tree, struct dxc_branch_rest *rest, bool sear
 		rest->seq = dxc_commit_seq_advance(vol);
 		settle_chunks(tree, rest, rest->seq, search);
 		/* A branch that is dead is found as long as it has chunks. */
-		store_states(tree, DOOMED, DAXFS_BRANCH_FREE);
-		store_states(tree, DEAD, DAXFS_BRANCH_FREE);
-		store_states(tree, WON, DAXFS_BRANCH_FREE);
+		store_states(tree, DOOMED, DAXFS_BRANCH_DEAD, DAXFS_BRANCH_FREE);
+		store_states(tree, DEAD, DAXFS_BRANCH_DEAD, DAXFS_BRANCH_FREE);
+		store_states(tree, WON, DAXFS_BRANCH_DEAD, DAXFS_BRANCH_FREE);
 	}
 	for (i = 0; i < tree->count; i++)
-		if (tree->nodes[i].commits)
-			dxc_word_store(vol, BR_AT(vol, i, br_winner), 0);
+		if (tree->nodes[i].winner)
+			dxc_word_change(vol, BR_AT(vol, i, br_winner), tree->nodes[i].winner, 0);
 	/* The commit is over before the next one of the same parent. */
 	dxc_fence(vol);
 }
@@ -499,6 +503,12 @@ static noinline_for_stack int check_lives(const struct dxc_volume *vol, struct d
 	return dxc_branch_get(vol, id, &br);
 }
 
+/* Just before the store that decides. */
+static bool has_lock(const struct dxc_volume *vol, const struct dxc_branch_rest *rest)
+{
+	return !rest || !rest->lock || dxc_lock_is_held(vol, rest->lock);
+}
+
 int dxc_branch_commit(const struct dxc_volume *vol, struct dxc_owner child,
 		      const struct dxc_branch_rest *rest)
 {
@@ -526,7 +536,12 @@ int dxc_branch_commit(const struct dxc_volume *vol, struct dxc_owner child,
 	if (err)
 		return err;
 	/* Whatever the child's log says is there before it is the parent's. */
-	dxc_publish(vol, winner_at, dxc_branch_word(child));
+	dxc_fence(vol);
+	if (!has_lock(vol, rest))
+		return -EAGAIN;
+	if (!dxc_word_change(vol, winner_at, 0, dxc_branch_word(child)))
+		return -EBUSY;
+	dxc_fence(vol);	/* decided before anything that follows from it */
 	return 0;
 }
 
@@ -599,9 +614,13 @@ int dxc_branch_abort(const struct dxc_volume *vol, struct dxc_owner id,
 		dxc_free(tree.nodes);
 		return err;
 	}
+	if (!has_lock(vol, rest) ||
+	    !dxc_entry_change(vol, id, DAXFS_BRANCH_LIVE, DAXFS_BRANCH_DEAD)) {
+		dxc_free(tree.nodes);
+		return -EAGAIN;
+	}
 	/* The decision, before anything that follows from it. */
-	dxc_publish(vol, BR_AT(vol, id.branch, br_state),
-		    dxc_state_word(DAXFS_BRANCH_DEAD, id.generation));
+	dxc_fence(vol);
 	node->fate = DEAD;
 	doom_descendants(&tree);
 	carry_out(&tree, rest, false);
@@ -632,7 +651,7 @@ int dxc_branch_recover(const struct dxc_volume *vol, struct dxc_branch_rest *res
 	}
 	doom_siblings(&tree);
 	for (i = 0; i < tree.count; i++)
-		found |= is_going(&tree.nodes[i]) || tree.nodes[i].commits;
+		found |= is_going(&tree.nodes[i]) || tree.nodes[i].winner;
 	if (found || has_orphans(&tree))
 		carry_out(&tree, rest, true);
 	dxc_free(tree.nodes);

@@ -11,6 +11,7 @@
 
 void dxc_layer_own(struct dxc_layer *layer, const struct dxc_branch *br)
 {
+	layer->log.head_link = br->head_word;
 	layer->owner = br->id;
 	layer->log.base_seq = br->first_seq;
 	layer->log.seq = br->first_seq;

@@ -73,6 +73,12 @@ static inline u64 dxc_head_link(u64 head)
 	return head == DXC_LINK_UNKNOWN ? head : head & ((1ull << DXC_HEAD_TURN_SHIFT) - 1);
 }
 
+/* Of a branch without a log: another one than those of earlier branches in its entry. */
+static inline u64 dxc_head_first(u64 generation)
+{
+	return generation << DXC_HEAD_TURN_SHIFT & (DXC_WORD_LIMIT - 1);
+}
+
 /* What follows on head, with that link. */
 static inline u64 dxc_head_next(u64 head, u64 link)
 {

@@ -42,6 +42,8 @@ static inline bool dxc_word_says(const struct dxc_volume *vol, dxc_off at, u64 w
 
 /* Stores new if the word is old; what it was, mended. Orders like a lock. */
 u64 dxc_word_exchange(const struct dxc_volume *vol, dxc_off at, u64 old, u64 new);
+/* The same, durable with the next fence. False: it is another word by now. */
+bool dxc_word_change(const struct dxc_volume *vol, dxc_off at, u64 old, u64 new);
 
 /* A word that need not outlive the power. */
 static inline void dxc_word_show(const struct dxc_volume *vol, dxc_off at, u64 value)
@@ -88,6 +90,12 @@ bool dxc_number_get(const struct dxc_volume *vol, dxc_off at, u64 *number);
 /* What br_state says, in which generation; DXC_STATE_UNKNOWN: nothing that can be. */
 #define DXC_STATE_UNKNOWN	0xffffu
 u32 dxc_state_open(u64 word, u64 *generation);
+
+/*
+ * The entry's br_state becomes to, if it says from, of that generation, or nothing that can
+ * be. False: somebody else has changed it. Durable with the next fence.
+ */
+bool dxc_entry_change(const struct dxc_volume *vol, struct dxc_owner id, u32 from, u32 to);
 
 /* enum daxfs_branch_state, or DXC_STATE_UNKNOWN. */
 static inline u32 dxc_entry_state(const struct dxc_volume *vol, u32 index)

@@ -301,7 +301,7 @@ struct script_ground *script_open(const u8 *input, u32 len)
 	wr.gr = gr;
 	wr.used = 0;
 	MUST(!dxc_branch_get(gr->vol, gr->target, &br));
-	MUST(!dxc_log_open(gr->vol, br.head, br.first_seq, &wr.log));
+	MUST(!dxc_log_open(gr->vol, br.head_word, br.first_seq, &wr.log));
 	MUST(wr.log.chunk == DXC_NO_CHUNK);
 	if (flags & SCRIPT_RAW && len > SCRIPT_HEADER) {
 		put_raw(&wr, flags, input + SCRIPT_HEADER, len - SCRIPT_HEADER);
@@ -328,7 +328,7 @@ bool script_revives(const struct script_ground *gr)
 	u32 size, pos;
 
 	if (dxc_branch_get(gr->vol, gr->target, &br) ||
-	    dxc_log_open(gr->vol, br.head, br.first_seq, &log))
+	    dxc_log_open(gr->vol, br.head_word, br.first_seq, &log))
 		return false;
 	while (!dxc_log_read(gr->vol, &log, room, &size)) {
 		for (pos = 0; !dxc_item_next(gr->vol, room, size, &pos, &item);) {
@@ -378,7 +378,7 @@ static bool add_log(const struct script_ground *gr, u8 *input, u32 *len)
 	u32 size;
 
 	MUST(!dxc_branch_get(gr->vol, gr->target, &br));
-	MUST(!dxc_log_open(gr->vol, br.head, br.first_seq, &log));
+	MUST(!dxc_log_open(gr->vol, br.head_word, br.first_seq, &log));
 	while (ok && !dxc_log_read(gr->vol, &log, buf, &size)) {
 		if (chunk != DXC_NO_CHUNK && chunk != log.chunk)
 			ok = script_add(input, len, SCRIPT_MAX, PART_CHUNK, 0, NULL, 0);

@@ -61,7 +61,7 @@ int family_read(const struct dxc_volume *v, const struct dxc_branch *br,
 	u32 size, pos;
 	int err;
 
-	if (dxc_log_open(v, br->head, br->first_seq, log))
+	if (dxc_log_open(v, br->head_word, br->first_seq, log))
 		return -1;
 	while (!(err = dxc_log_read(v, log, buf, &size))) {
 		pos = 0;

@@ -2,6 +2,7 @@
 /* A writer that stood still, was taken for dead, and goes on with the operation that it had begun. */
 #include <stdio.h>
 #include <string.h>
+#include "broken.h"
 #include "stage.h"
 #include "tap.h"
 #include "tests.h"
@@ -180,6 +181,190 @@ static void compaction(void)
 	tap_end("a log that was taken over is not replaced by what the late one has compacted");
 }
 
+/* The first record in a branch that was discarded, whose entry is another's by now. */
+static void reused_entry(void)
+{
+	struct dxc_branch_rest rest = { .tail = DXC_NO_CHUNK };
+	struct dxc_layer main_layer, a, b;
+	dxc_ino ino;
+
+	stage_open(64, &main_layer);
+	stage_branch(&a, &main_layer, "a");
+	a.holder = late;
+	CHECK_EQ(dxc_branch_abort(stage, a.owner, &rest), 0);
+	stage_branch(&b, &main_layer, "b");
+	CHECK_EQ(b.owner.branch, a.owner.branch);
+	CHECK_EQ(make_short(&a), -ESTALE);
+	CHECK_EQ(stage_make(&b, 1, "b0", S_IFREG | 0600, &ino), 0);
+	CHECK_EQ(stage_reload("b", &main_layer), 0);
+	dxc_layer_free(&a);
+	dxc_layer_free(&b);
+	stage_close(&main_layer);
+	tap_end("the late first record of a discarded branch is not another one's");
+}
+
+/* ---- operations on branches ---- */
+
+#define SOME	8u
+
+static u32 pause_at, fences, taker_slot;
+static const char *taker_name;
+static struct dxc_layer m, winner, sibling;
+static struct dxc_owner made;	/* the taker's branch; generation 0: it could not */
+
+/* As a kernel does that has waited for long enough: it has a branch of its own then, with files. */
+static void taker_works(void)
+{
+	struct dxc_branch_rest rest = { .tail = DXC_NO_CHUNK };
+	struct dxc_layer over, own;
+	struct dxc_space space;
+	struct dxc_attr attr;
+	dxc_holder me, holder = dxc_holder_of(0, 77);
+	struct dxc_branch br;
+	char name[16];
+	dxc_ino ino;
+	u32 i;
+
+	CHECK_EQ(dxc_mount_claim(stage, 88, main_id, true, "b", NULL, NULL, &taker_slot), 0);
+	me = dxc_holder_of(taker_slot, 88);
+	CHECK_EQ(dxc_lock_take(stage, me, &holder), 0);
+	CHECK_EQ(dxc_branch_recover(stage, &rest), 0);
+	dxc_mount_set_seen(stage, taker_slot, dxc_commit_seq(stage));
+	CHECK_EQ(dxc_space_init(&space, stage), 0);
+	CHECK_EQ(stage_load(&over, "main", NULL, &space, NULL), 0);
+	made.generation = 0;
+	if (!dxc_branch_create(stage, main_id, taker_name, 1, 0, over.log.seq, &br)) {
+		made = br.id;
+		CHECK_EQ(dxc_layer_init(&own, stage, &space, &over, &br), 0);
+		for (i = 0; i < SOME; i++) {
+			sprintf(name, "b%u", i);
+			CHECK_EQ(stage_make(&own, 1, name, S_IFREG | 0600, &ino), 0);
+			attr = stage_attr(&own, ino);
+			CHECK_EQ(stage_write(&own, &attr, 0), 0);
+		}
+		dxc_layer_free(&own);
+	}
+	dxc_lock_drop(stage, me);
+	dxc_layer_free(&over);
+	dxc_space_exit(&space);
+}
+
+static void on_fence(void)
+{
+	if (++fences != pause_at)
+		return;
+	broken_fence = NULL;
+	taker_works();
+}
+
+static int report(void *priv, const struct dxc_finding *f)
+{
+	*(u32 *)priv += !dxc_code_is_leftover(f->code);
+	return 0;
+}
+
+/* Is the taker's branch there, with all that was made in it? */
+static void check_taken(void)
+{
+	struct dxc_branch_rest rest = { .tail = DXC_NO_CHUNK };
+	u32 damage = 0, i, n = 0;
+	struct dxc_check chk = { .report = report, .priv = &damage };
+	struct dxc_layer over, own;
+	struct dxc_dirent entry;
+	struct dxc_space space;
+	struct dxc_branch br;
+	char name[16];
+
+	CHECK_EQ(dxc_branch_get(stage, made, &br), 0);
+	CHECK_EQ(dxc_branch_recover(stage, &rest), 0);
+	CHECK_EQ(dxc_branch_get(stage, made, &br), 0);
+	CHECK_EQ(dxc_space_init(&space, stage), 0);
+	CHECK_EQ(stage_load(&over, "main", NULL, &space, NULL), 0);
+	CHECK_EQ(stage_load(&own, br.name, &over, &space, NULL), 0);
+	for (i = 0; i < SOME; i++) {
+		sprintf(name, "b%u", i);
+		n += !dxc_view_lookup(&own, 1, NULL, name, strlen(name), &entry, NULL);
+	}
+	CHECK_EQ(n, SOME);
+	dxc_layer_free(&own);
+	dxc_layer_free(&over);
+	dxc_space_exit(&space);
+	CHECK_EQ(dxc_check(stage, &chk), 0);
+	CHECK_EQ(damage, 0);
+}
+
+static int late_commit(struct dxc_branch_rest *rest)
+{
+	int err = dxc_branch_commit(stage, winner.owner, rest);
+
+	return err ? err : dxc_branch_finish(stage, main_id, rest);
+}
+
+static int late_abort(struct dxc_branch_rest *rest)
+{
+	return dxc_branch_abort(stage, sibling.owner, rest);
+}
+
+static int late_create(struct dxc_branch_rest *rest)
+{
+	struct dxc_branch br;
+	int err = dxc_branch_create(stage, main_id, "mine", 1, 0, m.log.seq, &br);
+
+	if (!err && !dxc_lock_is_held(stage, rest->lock)) {
+		dxc_branch_unmake(stage, br.id);
+		err = -EAGAIN;
+	}
+	return err;
+}
+
+static int late_rename(struct dxc_branch_rest *rest)
+{
+	(void)rest;
+	return dxc_branch_rename(stage, sibling.owner, "other");
+}
+
+static void paused(const char *what, int (*operate)(struct dxc_branch_rest *rest), const char *name)
+{
+	struct dxc_branch_rest rest = { .tail = DXC_NO_CHUNK };
+	dxc_holder nobody;
+	char title[160];
+	dxc_ino ino;
+	bool taken;
+	u32 made_by_taker = 0;
+
+	taker_name = name;
+	pause_at = 0;
+	do {
+		stage_open(128, &m);
+		CHECK_EQ(stage_make(&m, 1, "x", S_IFREG | 0600, &ino), 0);
+		stage_branch(&winner, &m, "w");
+		CHECK_EQ(stage_make(&winner, 1, "w0", S_IFREG | 0600, &ino), 0);
+		stage_branch(&sibling, &m, "s");
+		CHECK_EQ(stage_make(&sibling, 1, "s0", S_IFREG | 0600, &ino), 0);
+		stage_seen(&m);
+		rest.lock = dxc_holder_of(0, 77);
+		nobody = 0;
+		CHECK_EQ(dxc_lock_take(stage, rest.lock, &nobody), 0);
+		pause_at++;
+		fences = 0;
+		made.generation = 0;
+		broken_fence = on_fence;
+		operate(&rest);
+		taken = !broken_fence;
+		broken_fence = NULL;
+		if (made.generation) {
+			made_by_taker++;
+			check_taken();
+		}
+		dxc_layer_free(&sibling);
+		dxc_layer_free(&winner);
+		stage_close(&m);
+	} while (taken);
+	CHECK(pause_at > 3 && made_by_taker > 1);
+	sprintf(title, "%s: whoever stands still at any fence of it takes nothing away from who took over", what);
+	tap_end(title);
+}
+
 void fencing_tests(void)
 {
 	late_operation(make_short);
@@ -189,4 +374,10 @@ void fencing_tests(void)
 	tap_end("who writes after its lease was taken over is told so, and nothing of the taker's is lost");
 	before_the_taker();
 	compaction();
+	reused_entry();
+	paused("commit", late_commit, "new");
+	paused("abort", late_abort, "new");
+	paused("create", late_create, "new");
+	paused("create of the same name", late_create, "mine");
+	paused("rename", late_rename, "new");
 }

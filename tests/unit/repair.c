@@ -326,7 +326,7 @@ static void test_twice(struct image *img)
 	CHECK_EQ(dxc_base_inode(vol, DAXFS_ROOT_INO, &root, NULL), 0);
 	dxc_record_start(&rec, room, sizeof(room));
 	dxc_record_inode(&rec, &root.attr);
-	CHECK_EQ(dxc_log_open(vol, 0, 1, &log), 0);
+	CHECK_EQ(dxc_log_open(vol, a.head_word, 1, &log), 0);
 	CHECK_EQ(dxc_log_append(vol, &log, a.id, dxc_branch_head_at(vol, a.id.branch),
 				&hint, &rec),
 		 0);
@@ -465,7 +465,7 @@ static void test_wrong_head(struct image *img)
 		for (i = 0; i < 3; i++) {
 			dxc_record_start(&rec, room, sizeof(room));
 			dxc_record_inode(&rec, &root.attr);
-			CHECK_EQ(dxc_log_open(vol, 0, 1, &log[i]), 0);
+			CHECK_EQ(dxc_log_open(vol, i == 2 ? 0 : br[i].head_word, 1, &log[i]), 0);
 			CHECK_EQ(dxc_log_append(vol, &log[i], br[i % 2].id,
 						i == 2 ? 0 : dxc_branch_head_at(vol, br[i].id.branch),
 						&hint, &rec),

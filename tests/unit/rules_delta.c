@@ -55,7 +55,7 @@ static void read_log(struct patient *p, struct dxc_owner id, struct dxc_log *log
 	int err;
 
 	NEED(dxc_branch_get(&p->img->vol, id, &br) == 0);
-	NEED(dxc_log_open(&p->img->vol, br.head, br.first_seq, log) == 0);
+	NEED(dxc_log_open(&p->img->vol, br.head_word, br.first_seq, log) == 0);
 	do {
 		err = dxc_log_read(&p->img->vol, log, buf, &size);
 	} while (!err);
@@ -313,7 +313,7 @@ static void damage_record(struct patient *p, bool first)
 	do {
 		say(p, &attr);
 		NEED(dxc_branch_get(&p->img->vol, main_id, &br) == 0);
-		NEED(dxc_log_open(&p->img->vol, br.head, br.first_seq, &log) == 0);
+		NEED(dxc_log_open(&p->img->vol, br.head_word, br.first_seq, &log) == 0);
 	} while (!dxc_log_next(&p->img->vol, log.head));
 	for (last = 0; log.seq != log.end_seq; last = log.used - size)
 		NEED(dxc_log_read(&p->img->vol, &log, record_room, &size) == 0);
