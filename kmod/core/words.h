@@ -2,7 +2,7 @@
 /*
  * Words of the tables that others look at while they are stored: where they
  * are, what they are made of, how they are loaded and stored. Used by
- * branch.c, fate.c, mount.c and repair.c only.
+ * branch.c, fate.c, mount.c and repair.c only; what is not inline is in words.c.
  */
 #ifndef DXC_WORDS_H
 #define DXC_WORDS_H
@@ -86,6 +86,13 @@ static inline u64 dxc_number_word(u64 number)
 
 /* The number there; false: the word is none. */
 bool dxc_number_get(const struct dxc_volume *vol, dxc_off at, u64 *number);
+
+/*
+ * dxc_count_up(), durable when it returns: the counter is past the number before anything
+ * bears it.
+ */
+int dxc_count_up_durably(const struct dxc_volume *vol, dxc_off at, u64 floor, u64 limit,
+			 u64 *number);
 
 /* What br_state says, in which generation; DXC_STATE_UNKNOWN: nothing that can be. */
 #define DXC_STATE_UNKNOWN	0xffffu
