@@ -45,6 +45,8 @@ static int load(const struct dxc_branch *br)
 	top = &layers[depth];
 	must(dxc_layer_init(top, &vol, &space, depth ? top - 1 : NULL, br), "layer");
 	must(dxc_layer_load(top, br, true, NULL), "log");
+	/* As if one mount did all that is asked for, one run after the other. */
+	top->log.ours = top->log.chunk != DXC_NO_CHUNK;
 	return depth;
 }
 
