@@ -31,19 +31,19 @@ holds() {
 	daxfsctl mount --write-back -o rw,branch=main /tmp/out/image "$MNT"
 	echo new >"$MNT/new"
 	daxfs-branch create work -m "$MNT"
-	echo work >"$MNT/work/file"
+	echo work >"$MNT/dir/made"
 	run -0 daxfsctl umount -v "$MNT"
 	[[ $output == "$MNT unmounted"*"$MNT written back to /tmp/out/image" ]]
 	run ! findmnt -n "$MNT"
 	[[ $(ls -A /tmp/out) == image ]]
 	holds /tmp/out/image main /new new
-	holds /tmp/out/image work /work/file work
+	holds /tmp/out/image work /dir/made work
 	run ! grep -q write-back /run/mount/utab
 	daxfsctl mount --write-back -o rw,branch=work /tmp/out/image "$MNT"
-	[[ $(cat "$MNT/work/file") == work ]]
+	[[ $(cat "$MNT/dir/made") == work ]]
 	daxfs-branch commit -m "$MNT"
 	daxfsctl umount "$MNT"
-	holds /tmp/out/image main /work/file work
+	holds /tmp/out/image main /dir/made work
 }
 
 @test "umount(8) does the same through its helper" {
