@@ -343,7 +343,7 @@ static void drop_unused(struct dxc_layer *layer)
 	}
 }
 
-/* -EAGAIN: somebody else has changed the log since it was read. */
+/* dxc_log_claim() of the layer's log. -EAGAIN: br_head has changed since the log was read. */
 static int claim(struct dxc_layer *layer)
 {
 	int err = dxc_log_claim(layer->vol, &layer->log,

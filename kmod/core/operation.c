@@ -45,7 +45,7 @@ static bool is_fenced(const struct dxc_layer *layer)
 {
 	if (!layer->holder)
 		return false;
-	/* Pairs with the exchange of br_lease: he sees the record, or it is seen that he has come. */
+	/* Pairs with the exchange of br_lease: the taker reads the record, or this sees the taker. */
 	dxc_mb();
 	return !dxc_lease_is_held(layer->vol, layer->owner, layer->holder);
 }
