@@ -319,7 +319,7 @@ static dxc_chunk last_head(const struct dxc_volume *vol, struct dxc_owner id)
 		return DXC_NO_CHUNK;
 	head = dxc_head_link(dxc_link_open(le64_to_cpu(raw.br_head)));
 	if (entry_checksum(&raw, id.generation) != le32_to_cpu(raw.br_checksum) || !head ||
-	    head == ~0ull)
+	    head == DXC_LINK_UNKNOWN)
 		return DXC_NO_CHUNK;
 	return head - 1;
 }

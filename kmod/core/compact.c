@@ -294,6 +294,9 @@ static bool may_succeed(const struct dxc_layer *layer)
 {
 	if (layer->log_bytes >= layer->tried_bytes + layer->vol->chunk_size)
 		return true;
+	/* Each mount that added to the log has begun a segment, however little is in it. */
+	if (!layer->tried_bytes && layer->log_chunks > 1)
+		return true;
 	if (layer->tried_busy != DXC_NO_CHUNK &&
 	    !dxc_space_chunk_is_busy(layer, layer->tried_busy))
 		return true;

@@ -222,7 +222,7 @@ static int join(const struct dxc_volume *vol, struct dxc_owner up, u64 first,
 	int err = -EUCLEAN, wrong;
 
 	/* Which chunk it starts with cannot be told. */
-	if (down->head == ~0ull)
+	if (down->head == DXC_LINK_UNKNOWN)
 		return -EUCLEAN;
 	if (!down->head || first == down->head)
 		return 0;

@@ -114,7 +114,7 @@ static int load_one(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch
 				   vol->name, br.name);
 	}
 	if (err) {
-		if (err != -ENOMEM && err != -EINTR)
+		if (err != -ENOMEM && err != -EINTR && err != -EAGAIN)
 			pr_err_ratelimited("%s: the log of branch %s is damaged: error %d\n",
 					   vol->name, br.name, err);
 		dxc_layer_free(&branch->layer);

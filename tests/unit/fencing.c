@@ -55,6 +55,17 @@ static u32 count_files(const struct dxc_layer *layer)
 	return n;
 }
 
+/* main, as the late one has it, with a file. */
+static void open_late(struct dxc_layer *layer, const char *name, dxc_ino *ino)
+{
+	dxc_holder nobody = 0;
+
+	stage_open(256, layer);
+	layer->holder = late;
+	CHECK_EQ(dxc_lease_take(stage, main_id, late, &nobody), 0);
+	CHECK_EQ(stage_make(layer, 1, name, S_IFREG | 0600, ino), 0);
+}
+
 /* As a kernel loads it that has taken the lease over from the late one. */
 static void take_over(struct dxc_layer *layer, struct dxc_space *space)
 {
@@ -87,7 +98,6 @@ static u32 seen_by_others(void)
 
 static void late_operation(int (*operate)(struct dxc_layer *layer))
 {
-	dxc_holder holder = 0;
 	struct dxc_space space;
 	struct dxc_layer a, b;
 	struct dxc_attr attr;
@@ -96,10 +106,7 @@ static void late_operation(int (*operate)(struct dxc_layer *layer))
 	dxc_ino ino, first;
 	u32 i;
 
-	stage_open(256, &a);
-	a.holder = late;
-	CHECK_EQ(dxc_lease_take(stage, main_id, late, &holder), 0);
-	CHECK_EQ(stage_make(&a, 1, "first", S_IFREG | 0600, &first), 0);
+	open_late(&a, "first", &first);
 	take_over(&b, &space);
 	for (i = 0; i < FILES; i++) {
 		sprintf(name, "b%u", i);
@@ -124,15 +131,11 @@ static void late_operation(int (*operate)(struct dxc_layer *layer))
 /* Between the taking and the taker's first record. */
 static void before_the_taker(void)
 {
-	dxc_holder holder = 0;
 	struct dxc_space space;
 	struct dxc_layer a, b;
 	dxc_ino ino;
 
-	stage_open(256, &a);
-	a.holder = late;
-	CHECK_EQ(dxc_lease_take(stage, main_id, late, &holder), 0);
-	CHECK_EQ(stage_make(&a, 1, "first", S_IFREG | 0600, &ino), 0);
+	open_late(&a, "first", &ino);
 	take_over(&b, &space);
 	CHECK_EQ(make_short(&a), -ESTALE);
 	CHECK_EQ(stage_make(&b, 1, "b0", S_IFREG | 0600, &ino), 0);
@@ -147,16 +150,12 @@ static void before_the_taker(void)
 /* Who takes a log over that is being compacted, or has been since it was read. */
 static void compaction(void)
 {
-	dxc_holder holder = 0;
 	struct dxc_space space;
 	struct dxc_layer a, b;
 	struct dxc_branch br;
 	dxc_ino ino;
 
-	stage_open(256, &a);
-	a.holder = late;
-	CHECK_EQ(dxc_lease_take(stage, main_id, late, &holder), 0);
-	CHECK_EQ(stage_make(&a, 1, "b0", S_IFREG | 0600, &ino), 0);
+	open_late(&a, "b0", &ino);
 	CHECK_EQ(dxc_layer_compact(&a), 0);
 	take_over(&b, &space);
 	/* Also before the taker has added anything, and may have told others how long the log is. */

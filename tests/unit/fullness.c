@@ -308,6 +308,37 @@ static void passing(void)
 	tap_end("a log that could not be compacted while pages were in use is when they are not");
 }
 
+/* Each mount that adds to a log begins a segment, and there may be no room for another one. */
+static void many_mounts(void)
+{
+	struct dxc_layer m, b;
+	struct dxc_attr attr;
+	dxc_ino ino, own;
+	u32 i;
+
+	stage_chunk_size = DAXFS_CHUNK_MIN;
+	stage_open(64, &m);
+	CHECK_EQ(stage_make(&m, 1, "file", S_IFREG | 0600, &ino), 0);
+	for (i = 0; i < 8; i++) {
+		dxc_layer_free(&m);
+		stage_load_to_write(&m);
+		attr = stage_attr(&m, ino);
+		CHECK_EQ(dxc_op_setattr(&m, &attr), 0);
+	}
+	CHECK(m.log_chunks > 8);
+	stage_branch(&b, &m, "b");
+	CHECK_EQ(stage_make(&b, 1, "own", S_IFREG | 0600, &own), 0);
+	fill(&b, own);
+	dxc_layer_free(&b);
+	dxc_layer_free(&m);
+	stage_load_to_write(&m);
+	attr = stage_attr(&m, ino);
+	CHECK_EQ(dxc_op_setattr(&m, &attr), 0);
+	CHECK(m.log_chunks < 8);
+	stage_close(&m);
+	tap_end("a log of many short segments is compacted where there is no room for another one");
+}
+
 void fullness_tests(void)
 {
 	memset(filler, 'v', sizeof(filler));
@@ -318,5 +349,6 @@ void fullness_tests(void)
 	hides();
 	long_log();
 	passing();
+	many_mounts();
 	stage_chunk_size = 0;
 }
