@@ -428,9 +428,10 @@ enum daxfs_branch_state {
 struct daxfs_branch {
 	__le64 br_state;	/* 0 free, else STATE */
 	__le64 br_parent;	/* BRANCH; of main: itself */
-	__le64 br_head;		/* 0 empty log, else LINK: the first log chunk, or 0, and from
-				 * bit 32 of the value on a turn, which grows with each change,
-				 * and when the log is taken over by another mount
+	__le64 br_head;		/* 0, or LINK: in bits 0 to 31 of the value the number of the
+				 * first log chunk + 1, 0: the log is empty; in bits 32 to 51 a
+				 * turn, counted up modulo 2^20 by each change and each takeover,
+				 * and for a new branch from that of the entry's last one
 				 */
 	__le64 br_winner;	/* 0, or BRANCH: child being committed */
 	__le64 br_lease;	/* 0, or HOLDER: who may write */

@@ -630,6 +630,12 @@ static bool finish_rename(const struct dxc_volume *vol, u32 index, bool started)
 	return true;
 }
 
+/* Of a branch without a log that is made there: none that an earlier branch of the entry had lately. */
+static u64 first_head(const struct dxc_volume *vol, u32 index)
+{
+	return dxc_head_next(dxc_link_open(dxc_word_load(vol, BR_AT(vol, index, br_head))), 0);
+}
+
 /*
  * Index of an entry that is being made from now on, with that generation, or 0. Its members
  * are to be written at once: whoever takes the lock over frees it.
@@ -710,7 +716,7 @@ int dxc_branch_create(const struct dxc_volume *vol, struct dxc_owner parent,
 	br->id.generation = generation;
 	br->state = DAXFS_BRANCH_MAKING;
 	br->parent = parent;
-	br->head_word = dxc_head_first(generation);
+	br->head_word = first_head(vol, index);
 	br->first_seq = first_seq;
 	br->created = created;
 	br->uid = uid;
@@ -772,7 +778,7 @@ int dxc_branch_rename(const struct dxc_volume *vol, struct dxc_owner id, const c
 		return -ENOSPC;
 	br.state = DAXFS_BRANCH_MAKING;
 	br.winner = id;
-	br.head_word = 0;
+	br.head_word = first_head(vol, index);
 	br.lease = 0;
 	memset(br.name, 0, sizeof(br.name));
 	memcpy(br.name, name, strlen(name));

@@ -63,20 +63,15 @@ u64 dxc_link_seal(u64 link);
 u64 dxc_link_open(u64 word);
 
 /*
- * What br_head says: a link, and above it a turn, which grows with each change of the word
- * and whenever somebody takes the log over: who has read it before that changes nothing by it.
+ * What br_head says: a link, and above it a turn of 20 bits, which is counted up, and begins
+ * again at 0, with each change of the word and whenever somebody takes the log over: who has
+ * read it before that changes nothing by it. Turns are compared for equality only.
  */
 #define DXC_HEAD_TURN_SHIFT	32
 
 static inline u64 dxc_head_link(u64 head)
 {
 	return head == DXC_LINK_UNKNOWN ? head : head & ((1ull << DXC_HEAD_TURN_SHIFT) - 1);
-}
-
-/* Of a branch without a log: another one than those of earlier branches in its entry. */
-static inline u64 dxc_head_first(u64 generation)
-{
-	return generation << DXC_HEAD_TURN_SHIFT & (DXC_WORD_LIMIT - 1);
 }
 
 /* What follows on head, with that link. */
