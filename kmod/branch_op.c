@@ -87,11 +87,6 @@ static const struct dxc_chunk_list *known_chunks(void *priv, struct dxc_owner id
 	return &op->chunks;
 }
 
-static dxc_holder lock_of(const struct op *op)
-{
-	return dxc_holder_of(op->sbi->slot, op->sbi->epoch);
-}
-
 static bool next_known(void *priv, void **at, struct dxc_owner *id, struct dxc_owner *parent)
 {
 	struct op *op = priv;
@@ -108,6 +103,7 @@ static void show_new(struct op *op, struct daxfs_loaded_branch *parent,
 	struct daxfs_volume *vol = op->vol;
 
 	dxc_layer_own(&branch->layer, br);
+	branch->layer.holder = DXC_HOLDER_NONE;
 	strscpy(branch->name, br->name, sizeof(branch->name));
 	branch->parent = parent;
 	parent->users++;
@@ -168,6 +164,8 @@ static int create_over(struct op *op, struct daxfs_loaded_branch *parent, struct
 					parent->layer.log.seq, br);
 	if (!err && daxfs_op_check_lock(op)) {
 		dxc_branch_unmake(&op->vol->core, br->id);
+		/* Whoever took the lock over may have gone on with it. */
+		op->vol->recovered = false;
 		err = -EAGAIN;
 	}
 	if (!err) {
@@ -376,7 +374,7 @@ static int commit_now(struct op *op, const struct dxc_branch *br,
 		      struct daxfs_sb_info **heir)
 {
 	struct dxc_branch_rest rest = { .known = known_chunks, .next_known = next_known,
-					.priv = op, .lock = lock_of(op) };
+					.priv = op, .lock = daxfs_holder_of(op->sbi) };
 	const struct dxc_volume *core = &op->vol->core;
 	struct dxc_owner to = parent->layer.owner;
 	struct dxc_branch still;
@@ -426,7 +424,7 @@ static int commit_now(struct op *op, const struct dxc_branch *br,
  */
 static void compact_parent(struct op *op, struct daxfs_loaded_branch *parent)
 {
-	dxc_holder me = dxc_holder_of(op->sbi->slot, op->sbi->epoch), nobody = 0;
+	dxc_holder me = daxfs_holder_of(op->sbi), nobody = 0;
 	struct dxc_owner id = parent->layer.owner;
 	bool borrowed = false;
 	unsigned int nofs;
@@ -434,7 +432,7 @@ static void compact_parent(struct op *op, struct daxfs_loaded_branch *parent)
 	if (!parent->writer && !parent->frozen && dxc_layer_wants_compaction(&parent->layer) &&
 	    !dxc_lease_take(&op->vol->core, id, me, &nobody)) {
 		daxfs_op_lock_tree(op);
-		borrowed = !daxfs_branch_make_current(op->vol, parent);
+		borrowed = !daxfs_branch_make_current(op->sbi, parent);
 		daxfs_op_unlock_tree(op);
 		if (!borrowed)
 			daxfs_branch_return_lease(op->sbi, id);
@@ -541,7 +539,7 @@ static int abort_now(struct op *op, const struct dxc_branch *br, struct daxfs_lo
 		     struct daxfs_sb_info **heir)
 {
 	struct dxc_branch_rest rest = { .known = known_chunks, .next_known = next_known,
-					.priv = op, .lock = lock_of(op),
+					.priv = op, .lock = daxfs_holder_of(op->sbi),
 					.tail = DXC_NO_CHUNK };
 	struct daxfs_loaded_branch *parent, *branch;
 	struct daxfs_sb_info *sbi;

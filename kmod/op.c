@@ -154,7 +154,8 @@ struct daxfs_loaded_branch *daxfs_op_obtain(struct op *op, const struct dxc_bran
 	struct daxfs_loaded_branch *branch;
 	struct dxc_finding f = {};
 
-	branch = daxfs_branch_obtain(op->vol, br->id, repair, &f);
+	branch = daxfs_branch_obtain(op->vol, br->id,
+				     repair ? daxfs_holder_of(op->sbi) : DXC_HOLDER_NONE, &f);
 	/* What a damaged log has lost cannot be committed, nor can others stand on it. */
 	if (!IS_ERR(branch) && repair && branch->layer.damaged) {
 		daxfs_branch_put(op->vol, branch);
@@ -175,7 +176,7 @@ struct daxfs_loaded_branch *daxfs_op_obtain(struct op *op, const struct dxc_bran
  */
 static int borrow_lease(struct op *op, struct dxc_owner id)
 {
-	dxc_holder me = dxc_holder_of(op->sbi->slot, op->sbi->epoch);
+	dxc_holder me = daxfs_holder_of(op->sbi);
 	int err = 0;
 
 	daxfs_op_lock_tree(op);
@@ -221,7 +222,7 @@ int daxfs_op_hold_lease(struct op *op, const struct dxc_branch *br, bool *taken)
 		return 0;
 	/* Whoever had it before may have written. */
 	daxfs_op_lock_tree(op);
-	err = daxfs_branch_make_current(op->vol, branch);
+	err = daxfs_branch_make_current(op->sbi, branch);
 	daxfs_op_unlock_tree(op);
 	if (err) {
 		daxfs_branch_return_lease(op->sbi, br->id);

@@ -365,7 +365,7 @@ enum daxfs_word_kind {
 struct daxfs_shared {
 	__u8   ss_zero0[64];
 	__le64 ss_next_ino;	/* NUMBER: next inode number for a branch; only grows */
-	__le64 ss_commit_seq;	/* NUMBER: grows with each create, commit, abort, switch */
+	__le64 ss_commit_seq;	/* NUMBER: grows with each create, rename, commit, abort */
 	__le64 ss_lock;		/* 0 free, else HOLDER */
 	__le64 ss_next_gen;	/* NUMBER: next generation of a branch; only grows */
 	__le64 ss_next_salt;	/* NUMBER: next ch_salt; only grows */
@@ -463,7 +463,7 @@ DAXFS_AT(daxfs_branch, br_name, 128);
 struct daxfs_mount {
 	__le64 mt_owner;	/* 0 free, else OWNER: claimed by cmpxchg */
 	__le64 mt_heartbeat;	/* grows at least every second while the mount lives */
-	__le64 mt_seen_seq;	/* NUMBER: ss_commit_seq this mount no longer reads before */
+	__le64 mt_seen_seq;	/* NUMBER: what was freed at it, or before, is not read */
 	__le64 mt_branch;	/* 0 none, or BRANCH: what it shows */
 	__le64 mt_flags;	/* 1: writable; for people */
 	__u8   mt_host[24];	/* host name, NUL padded, for people */
@@ -502,7 +502,9 @@ struct daxfs_chunk {
 	__le64 ch_first_seq;	/* lr_seq of the first record; at least ch_prev_seq */
 	__le64 ch_index;	/* number of the segment's first chunk */
 	__le64 ch_salt;		/* of the records' checksums; never used twice in a region */
-	__le64 ch_next;		/* LINK: next segment of the chain; 0: the last one. One store */
+	__le64 ch_next;		/* as br_head: next segment of the chain; link 0: the last one. The
+				 * turn begins with the lowest bits of ch_salt
+				 */
 	__le64 ch_prev_seq;	/* one more than the lr_seq of the last record before the segment */
 	__le32 ch_count;	/* chunks, 1 to as many as the longest record needs */
 	__u8   ch_reserved0[12]; /* 0 */

@@ -229,13 +229,18 @@ static int entry_decode(const struct dxc_volume *vol, u32 index, u64 state,
 	return 0;
 }
 
+u64 dxc_branch_head_word(const struct dxc_volume *vol, u32 index)
+{
+	return dxc_link_open(dxc_word_load(vol, BR_AT(vol, index, br_head)));
+}
+
 /* Words that others store while they look. */
 static int read_words(const struct dxc_volume *vol, struct dxc_branch *br, struct dxc_finding *f)
 {
 	u32 index = br->id.branch;
 	u64 winner = dxc_word_load(vol, BR_AT(vol, index, br_winner));
 
-	br->head_word = dxc_link_open(dxc_word_load(vol, BR_AT(vol, index, br_head)));
+	br->head_word = dxc_branch_head_word(vol, index);
 	br->head = dxc_head_link(br->head_word);
 	br->lease = dxc_word_get(vol, BR_AT(vol, index, br_lease));
 	/* Whether its log goes on in another's cannot be told. */

@@ -68,6 +68,9 @@ static inline dxc_off dxc_branch_head_at(const struct dxc_volume *vol, u32 index
 		offsetof(struct daxfs_branch, br_head);
 }
 
+/* br_head as it is now: see dxc_head_link(). DXC_LINK_UNKNOWN: it says nothing. */
+u64 dxc_branch_head_word(const struct dxc_volume *vol, u32 index);
+
 /* Is it a name a branch may have? NUL terminated. */
 bool dxc_branch_name_is_legal(const char *name);
 
@@ -249,6 +252,9 @@ u64 dxc_commit_seq_advance(const struct dxc_volume *vol);
 
 /* Names a mount, as br_lease and ss_lock do; 0: nobody. */
 typedef u64 dxc_holder;
+
+/* Names no mount, and holds nothing. */
+#define DXC_HOLDER_NONE	(~0ull)
 
 static inline dxc_holder dxc_holder_of(u32 slot, u32 epoch)
 {

@@ -276,6 +276,8 @@ int dxc_layer_compact(struct dxc_layer *layer)
 	/* Everything the word will lead to is durable: dxc_log_switch() fences. */
 	err = dxc_log_switch(layer->vol, dxc_branch_head_at(layer->vol, layer->owner.branch),
 			     &co.log);
+	if (err == -ESTALE)
+		layer->fenced = true;
 	if (err)
 		return give_up(&co, err);
 	layer->log = co.log;

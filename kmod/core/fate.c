@@ -11,6 +11,8 @@
 #include "words.h"
 
 #define PAUSE_EVERY	4096
+/* Others that take the lease between a look at the end of a log and its exchange. */
+#define JOIN_TRIES	64
 
 enum fate {
 	NOBODY,		/* no branch */
@@ -189,7 +191,7 @@ static int find_end(const struct dxc_volume *vol, u64 word, struct dxc_owner own
 		if (steps % PAUSE_EVERY == 0)
 			dxc_pause();
 		*end = next_at(vol, word - 1);
-		word = dxc_link_open(dxc_word_load(vol, *end));
+		word = dxc_head_link(dxc_link_open(dxc_word_load(vol, *end)));
 		if (!word || word == head || is_late(vol, word, limit))
 			return 0;
 	}
@@ -218,8 +220,9 @@ static int join(const struct dxc_volume *vol, struct dxc_owner up, u64 first,
 		const struct dxc_branch *down, dxc_chunk tail)
 {
 	dxc_off end = BR_AT(vol, up.branch, br_head);
-	u64 base = DXC_NO_SEQ, was, link;
+	u64 base = DXC_NO_SEQ, was, now;
 	int err = -EUCLEAN, wrong;
+	u32 tries = 0;
 
 	/* Which chunk it starts with cannot be told. */
 	if (down->head == DXC_LINK_UNKNOWN)
@@ -236,14 +239,20 @@ static int join(const struct dxc_volume *vol, struct dxc_owner up, u64 first,
 		err = find_end(vol, first, up, down->head, base, &end);
 	if (first && err)
 		return err;
-	was = dxc_link_open(dxc_word_load(vol, end));
-	if (first && was == down->head)
-		return 0;
-	if (wrong)
-		return wrong;
-	/* The logs are joined before a chunk changes hands or a branch dies. */
-	link = end == BR_AT(vol, up.branch, br_head) ? dxc_head_next(was, down->head) : down->head;
-	return dxc_publish_link(vol, end, was, link) ? 0 : -ESTALE;
+	now = dxc_link_open(dxc_word_load(vol, end));
+	/* Whoever takes the lease counts the turn up, which changes nothing of what was decided. */
+	do {
+		was = now;
+		if (first && dxc_head_link(was) == down->head)
+			return 0;
+		if (wrong)
+			return wrong;
+		/* The logs are joined before a chunk changes hands or a branch dies. */
+		if (dxc_publish_link(vol, end, was, dxc_head_next(was, down->head)))
+			return 0;
+		now = dxc_link_open(dxc_word_load(vol, end));
+	} while (dxc_head_link(now) == dxc_head_link(was) && ++tries < JOIN_TRIES);
+	return -ESTALE;
 }
 
 /* Whose entry it is, and which chunk its log starts with, as br_head has it. */

@@ -343,13 +343,36 @@ static void drop_unused(struct dxc_layer *layer)
 	}
 }
 
-/* dxc_log_claim() of the layer's log. -EAGAIN: br_head has changed since the log was read. */
+bool dxc_layer_is_held(const struct dxc_layer *layer)
+{
+	return !layer->fenced &&
+		(!layer->holder ||
+		 dxc_lease_is_held(layer->vol, layer->owner, layer->holder));
+}
+
+bool dxc_layer_look(struct dxc_layer *layer)
+{
+	/* Pairs with the exchange of br_lease: the taker reads what was stored, or this sees the taker. */
+	if (layer->holder)
+		dxc_mb();
+	if (!dxc_layer_is_held(layer))
+		layer->fenced = true;
+	return !layer->fenced;
+}
+
+/*
+ * dxc_log_claim() of the layer's log. -EAGAIN: br_head has changed since the log was read, or
+ * the lease is somebody else's. If it is not yet, whoever takes it reads the log, and claims it,
+ * after this.
+ */
 static int claim(struct dxc_layer *layer)
 {
 	int err = dxc_log_claim(layer->vol, &layer->log,
 				dxc_branch_head_at(layer->vol, layer->owner.branch));
 
-	return err == -ESTALE ? -EAGAIN : err;
+	if (err == -ESTALE)
+		layer->fenced = true;
+	return err == -ESTALE || (!err && !dxc_layer_look(layer)) ? -EAGAIN : err;
 }
 
 int dxc_layer_repair(struct dxc_layer *layer)
@@ -376,7 +399,7 @@ int dxc_layer_repair(struct dxc_layer *layer)
 			dxc_pause();
 		if (!(known[i / 8] >> i % 8 & 1) && !dxc_chunk_read(vol, i, &use) &&
 		    (use.kind == DAXFS_CHUNK_LOG || use.kind == DAXFS_CHUNK_DATA) &&
-		    dxc_owner_is(use.owner, layer->owner))
+		    dxc_owner_is(use.owner, layer->owner) && dxc_layer_is_held(layer))
 			dxc_chunk_free(vol, i, layer->owner, dxc_commit_seq(vol));
 	}
 	dxc_free(known);
@@ -437,7 +460,7 @@ int dxc_layer_reload(struct dxc_layer *layer, const struct dxc_branch *br, bool 
 	}
 	memcpy(before, space->used, (u64)dxc_chunk_count(layer->vol) * space->chunk_bytes);
 	fresh.retires = layer->retires;
-	fresh.torn = layer->torn;
+	fresh.torn = layer->torn || layer->fenced;
 	fresh.salvages = layer->salvages;
 	fresh.frozen_seq = layer->frozen_seq;
 	fresh.holder = layer->holder;
@@ -469,7 +492,7 @@ bool dxc_layer_is_current(struct dxc_layer *layer, const struct dxc_branch *br)
 	/* Asked in any case: it makes the log fit to be added to. */
 	return !dxc_layer_scratch(layer) &&
 		dxc_log_is_current(layer->vol, &layer->log, br->head_word, layer->scratch) &&
-		!layer->torn;
+		!layer->torn && !layer->fenced;
 }
 
 /* ---- who is in it ---- */

@@ -132,7 +132,12 @@ struct dxc_layer {
 	u64 retired_blocks;		/* of used_blocks: whoever needs them waits for the settling */
 	bool retires;			/* others may read what is given up */
 	bool closed;			/* there may be orphans that nobody has open; racy on purpose */
-	bool torn;			/* half merged, or fenced: to be loaded anew */
+	bool torn;			/* half merged: to be loaded anew */
+	/*
+	 * Somebody else has written the log while holder did, or has the lease: nothing is added, or
+	 * given back, before the layer is loaded anew by who has it. See dxc_layer_look().
+	 */
+	bool fenced;
 	/*
 	 * Where the log ended when the first of the branch's children was made; DXC_NO_SEQ: it has
 	 * none. Records behind it are those of a writer that had lost its lease, and do not count;
@@ -140,8 +145,9 @@ struct dxc_layer {
 	 */
 	u64 frozen_seq;
 	/*
-	 * Who writes the layer, a dxc_holder: after each record it is looked whether he has the lease
-	 * still. 0: nobody else can have it.
+	 * Who writes the layer, or repairs it, a dxc_holder: after each record, and before a chunk is
+	 * given back, it is looked whether he has the lease still. 0: nobody else can have it.
+	 * DXC_HOLDER_NONE: nobody has ever written it here.
 	 */
 	u64 holder;
 	bool salvages;			/* loading keeps what comes before damage in the log */
@@ -169,7 +175,7 @@ int dxc_layer_scratch(struct dxc_layer *layer);
 void dxc_layer_drop_scratch(struct dxc_layer *layer);
 /*
  * Replays the branch's log into an empty layer, and finds its chunks. With
- * repair (the caller holds the lease) does what dxc_layer_repair() says, too.
+ * repair (layer->holder has the lease) does what dxc_layer_repair() says, too.
  * -EUCLEAN for a log that cannot be; with layer->salvages set before, 0 and
  * layer->damaged where something can be read of it, and *f says what is wrong.
  */
@@ -192,7 +198,7 @@ bool dxc_layer_is_current(struct dxc_layer *layer, const struct dxc_branch *br);
 /*
  * Takes the log over from whoever wrote it before, and gives back chunks of the branch
  * that nothing refers to: he may have been cut short, before the layer was loaded or
- * after. The layer is current, and the caller has the lease. -EAGAIN: it is not current.
+ * after. The layer is current, and layer->holder has the lease. -EAGAIN: it is not, or he has not.
  */
 int dxc_layer_repair(struct dxc_layer *layer);
 /* Frees the memory; the region keeps everything. */

@@ -82,6 +82,25 @@ int dxc_segment_prev_seq(const struct dxc_volume *vol, dxc_chunk chunk, u64 *seq
 	return 0;
 }
 
+static dxc_off next_at(const struct dxc_volume *vol, dxc_chunk chunk)
+{
+	return dxc_chunk_offset(vol, chunk) + offsetof(struct daxfs_chunk, ch_next);
+}
+
+/* ch_next of a segment: see dxc_head_link(). */
+static u64 next_word(const struct dxc_volume *vol, dxc_chunk chunk)
+{
+	__le64 *next = (__le64 *)(vol->region.base + next_at(vol, chunk));
+
+	/* Pairs with the release in dxc_publish(): what it names is complete. */
+	return dxc_link_open(le64_to_cpu(dxc_load_acquire(next)));
+}
+
+u64 dxc_log_next(const struct dxc_volume *vol, dxc_chunk chunk)
+{
+	return dxc_head_link(next_word(vol, chunk));
+}
+
 /*
  * How many records the segment that log has entered holds, as the next one
  * says. A next one that cannot be is found when its turn comes, after the
@@ -89,14 +108,14 @@ int dxc_segment_prev_seq(const struct dxc_volume *vol, dxc_chunk chunk, u64 *seq
  */
 static int look_ahead(const struct dxc_volume *vol, struct dxc_log *log)
 {
-	u64 word = dxc_log_next(vol, log->chunk);
+	u64 word = next_word(vol, log->chunk), link = dxc_head_link(word);
 	struct daxfs_chunk raw;
 	int err = -EUCLEAN;
 
 	log->end_seq = DXC_NO_SEQ;
 	log->next_link = word;
-	if (word)
-		err = read_head(vol, word - 1, &raw);
+	if (link)
+		err = read_head(vol, link - 1, &raw);
 	if (!err)
 		log->end_seq = le64_to_cpu(raw.ch_prev_seq);
 	return err == -EUCLEAN ? 0 : err;
@@ -192,20 +211,11 @@ static int read_here(const struct dxc_volume *vol, const struct dxc_log *log, vo
 	return 0;
 }
 
-u64 dxc_log_next(const struct dxc_volume *vol, dxc_chunk chunk)
-{
-	__le64 *next = (__le64 *)(vol->region.base + dxc_chunk_offset(vol, chunk) +
-				  offsetof(struct daxfs_chunk, ch_next));
-
-	/* Pairs with the release in dxc_publish(): what it names is complete. */
-	return dxc_link_open(le64_to_cpu(dxc_load_acquire(next)));
-}
-
 /* The next record, whatever the limit. */
 static int read_next(const struct dxc_volume *vol, struct dxc_log *log, void *buf, u32 *size)
 {
 	struct dxc_log next;
-	u64 word = 0;
+	u64 link = 0;
 	int err;
 
 	if (log->chunk == DXC_NO_CHUNK)
@@ -215,9 +225,9 @@ static int read_next(const struct dxc_volume *vol, struct dxc_log *log, void *bu
 		/* A segment of a chain is never empty. */
 		if (log->used == sizeof(struct daxfs_chunk))
 			return -EUCLEAN;
-		word = dxc_log_next(vol, log->chunk);
-		log->next_link = word;
-		if (!word)
+		log->next_link = next_word(vol, log->chunk);
+		link = dxc_head_link(log->next_link);
+		if (!link)
 			return -ENODATA;
 		/*
 		 * The segment may have been filled and left since it was read: the
@@ -234,7 +244,7 @@ static int read_next(const struct dxc_volume *vol, struct dxc_log *log, void *bu
 	}
 	if (err == -ENODATA) {
 		next = *log;
-		err = enter_segment(vol, &next, word - 1);
+		err = enter_segment(vol, &next, link - 1);
 		if (err)
 			return err;
 		err = read_here(vol, &next, buf, size);
@@ -266,6 +276,9 @@ bool dxc_log_is_current(const struct dxc_volume *vol, struct dxc_log *log, u64 h
 	struct daxfs_chunk raw;
 	u32 size;
 
+	/* Whoever had it since may have been late, too, and have added to what is ours. */
+	if (head != log->head_link)
+		log->ours = false;
 	if (log->head == DXC_NO_CHUNK) {
 		if (dxc_head_link(head) && log->seq != log->limit_seq)
 			return false;
@@ -411,17 +424,24 @@ static int publish_head(const struct dxc_volume *vol, struct dxc_log *log, dxc_o
 	return 0;
 }
 
-/* The segment that log is in goes on with that one. */
-static int publish_next(const struct dxc_volume *vol, const struct dxc_log *log, dxc_chunk chunk)
+/* The segment that log is in goes on with the one that link names. */
+static int publish_next(const struct dxc_volume *vol, struct dxc_log *log, u64 link)
 {
-	dxc_off at = dxc_chunk_offset(vol, log->chunk) + offsetof(struct daxfs_chunk, ch_next);
+	u64 next = dxc_head_next(log->next_link, link);
 
-	return dxc_publish_link(vol, at, log->next_link, chunk + 1ull) ? 0 : -ESTALE;
+	if (!dxc_publish_link(vol, next_at(vol, log->chunk), log->next_link, next))
+		return -ESTALE;
+	log->next_link = next;
+	return 0;
 }
 
 int dxc_log_claim(const struct dxc_volume *vol, struct dxc_log *log, dxc_off head_at)
 {
-	return publish_head(vol, log, head_at, dxc_head_link(log->head_link));
+	int err = publish_head(vol, log, head_at, dxc_head_link(log->head_link));
+
+	if (err || log->chunk == DXC_NO_CHUNK)
+		return err;
+	return publish_next(vol, log, dxc_head_link(log->next_link));
 }
 
 int dxc_log_extend(const struct dxc_volume *vol, struct dxc_log *log, dxc_off head_at,
@@ -429,7 +449,7 @@ int dxc_log_extend(const struct dxc_volume *vol, struct dxc_log *log, dxc_off he
 {
 	struct daxfs_chunk raw = { .ch_magic = cpu_to_le32(DAXFS_CHUNK_MAGIC) };
 	u32 salted = log->salted;
-	u64 salt;
+	u64 salt, next;
 	dxc_off at;
 	int err;
 
@@ -443,6 +463,9 @@ int dxc_log_extend(const struct dxc_volume *vol, struct dxc_log *log, dxc_off he
 	raw.ch_count = cpu_to_le32(count);
 	raw.ch_index = cpu_to_le64(chunk);
 	raw.ch_salt = cpu_to_le64(salt);
+	/* Who has read what was here before does not take it for that. */
+	next = dxc_head_of(0, salt);
+	raw.ch_next = cpu_to_le64(dxc_link_seal(next));
 	raw.ch_checksum = cpu_to_le32(chunk_checksum(&raw));
 	at = dxc_chunk_offset(vol, chunk);
 	log->salted = start_of(salt);
@@ -451,7 +474,7 @@ int dxc_log_extend(const struct dxc_volume *vol, struct dxc_log *log, dxc_off he
 	dxc_region_write(vol, at, &raw, sizeof(raw));
 	dxc_region_write(vol, at + sizeof(raw), rec->buf, rec->size);
 	if (log->chunk != DXC_NO_CHUNK)
-		err = publish_next(vol, log, chunk);
+		err = publish_next(vol, log, chunk + 1ull);
 	/* Without a word that names it, the log is complete when somebody stores one. */
 	else if (head_at)
 		err = publish_head(vol, log, head_at, chunk + 1ull);
@@ -463,7 +486,7 @@ int dxc_log_extend(const struct dxc_volume *vol, struct dxc_log *log, dxc_off he
 		log->head = chunk;
 		log->head_salt = salt;
 	}
-	log->next_link = 0;
+	log->next_link = next;
 	log->chunk = chunk;
 	log->count = count;
 	log->salt = salt;

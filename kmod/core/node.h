@@ -296,7 +296,18 @@ void dxc_space_keep(struct dxc_layer *layer, const u8 *before);
 int dxc_space_note(struct dxc_layer *layer, dxc_chunk chunk);
 void dxc_space_mark_log(struct dxc_layer *layer, dxc_chunk chunk);
 bool dxc_space_chunk_is_idle(const struct dxc_layer *layer, dxc_chunk chunk);
+/* Only by who has the lease: for others the chunk may be in use since the log was read. */
 void dxc_space_drop_chunk(struct dxc_layer *layer, dxc_chunk chunk);
+
+/* ---- layer.c ---- */
+
+/* May what the layer has no use for be given back? Only layer->holder does it, while he has the lease. */
+bool dxc_layer_is_held(const struct dxc_layer *layer);
+/*
+ * Has layer->holder the lease? If not the layer is fenced from now on. What was stored before is
+ * seen by whoever takes the lease after that.
+ */
+bool dxc_layer_look(struct dxc_layer *layer);
 
 /* ---- compact.c ---- */
 
@@ -310,8 +321,7 @@ bool dxc_layer_squeeze(struct dxc_layer *layer);
 
 /*
  * Appends a record to the layer's log, with a new chunk if it needs one; for
- * that the log may be compacted. The record may be in the scratch. -ESTALE: the lease is
- * somebody else's by now, and the layer is to be read anew.
+ * that the log may be compacted. The record may be in the scratch. -ESTALE: the layer is fenced.
  */
 int dxc_layer_append(struct dxc_layer *layer, struct dxc_record *rec, enum dxc_purpose purpose);
 

@@ -17,6 +17,8 @@ static int append(struct dxc_layer *layer, struct dxc_record *rec, enum dxc_purp
 	/* What was lost would be behind it, or in its place. */
 	if (unlikely(layer->damaged))
 		return -EUCLEAN;
+	if (unlikely(layer->fenced))
+		return -ESTALE;
 	if (dxc_log_has_room(layer->vol, &layer->log, rec))
 		return dxc_log_add(layer->vol, &layer->log, rec);
 	err = dxc_space_take_segment(layer, rec->size, purpose, &chunk, &count);
@@ -30,6 +32,9 @@ static int append(struct dxc_layer *layer, struct dxc_record *rec, enum dxc_purp
 	err = dxc_log_extend(layer->vol, &layer->log,
 			     dxc_branch_head_at(layer->vol, layer->owner.branch), chunk, count,
 			     rec);
+	/* Somebody who had the lease before, and was late, or who has it now. */
+	if (err == -ESTALE)
+		layer->fenced = true;
 	if (err)
 		dxc_space_drop_segment(layer, chunk, count);
 	else
@@ -38,28 +43,14 @@ static int append(struct dxc_layer *layer, struct dxc_record *rec, enum dxc_purp
 }
 
 /*
- * Has somebody taken the lease over? He reads the log after that, so either the record is
- * in what he has read, or behind where he goes on, and nobody can know which.
+ * Whoever takes the lease over reads the log after that: a record is in what he has read, or
+ * behind where he goes on, and nobody can know which.
  */
-static bool is_fenced(const struct dxc_layer *layer)
-{
-	if (!layer->holder)
-		return false;
-	/* Pairs with the exchange of br_lease: the taker reads the record, or this sees the taker. */
-	dxc_mb();
-	return !dxc_lease_is_held(layer->vol, layer->owner, layer->holder);
-}
-
 int dxc_layer_append(struct dxc_layer *layer, struct dxc_record *rec, enum dxc_purpose purpose)
 {
 	int err = append(layer, rec, purpose);
 
-	if (likely(!err) && unlikely(is_fenced(layer))) {
-		/* The log is read anew before anything is added to it. */
-		layer->torn = true;
-		err = -ESTALE;
-	}
-	return err;
+	return likely(!err) && unlikely(!dxc_layer_look(layer)) ? -ESTALE : err;
 }
 
 /* Without memory for it the record has no room, which finish() says. */

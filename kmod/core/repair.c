@@ -575,6 +575,15 @@ static void plan_fills(struct mender *m, struct delta *d)
 		m->all_read &= !node_is_live(&d->nodes[i]) || d->nodes[i].read;
 }
 
+/* In br_head or ch_next, whose turn goes on. */
+static void store_link(const struct mender *m, dxc_off at, u64 link)
+{
+	u64 was = dxc_link_open(dxc_word_load(m->vol, at));
+
+	dxc_publish(m->vol, at,
+		    dxc_link_seal(dxc_head_next(was == DXC_LINK_UNKNOWN ? 0 : was, link)));
+}
+
 /* The log goes on with one record, which says nothing new, of the last number that it had. */
 static int fill(struct mender *m, struct delta *d, u32 index)
 {
@@ -599,7 +608,7 @@ static int fill(struct mender *m, struct delta *d, u32 index)
 	d->space.survey[account->fill].owner = use.owner;
 	d->space.survey[account->fill].kind = DAXFS_CHUNK_LOG;
 	note_salt(m, log.salt);
-	dxc_publish(m->vol, at, dxc_link_seal(account->fill + 1ull));
+	store_link(m, at, account->fill + 1ull);
 	return 0;
 }
 
@@ -619,15 +628,15 @@ static int mend_end(struct mender *m, struct delta *d, u32 i)
 		m->rep->lost(m->rep->priv, &d->nodes[i].br, account->lost_from, account->lost_to);
 	if (account->tail == DXC_NO_CHUNK) {
 		if (account->late && d->nodes[i].br.head)
-			dxc_publish(m->vol, dxc_branch_head_at(m->vol, i), 0);
+			store_link(m, dxc_branch_head_at(m->vol, i), 0);
 		return account->fills ? fill(m, d, i) : 0;
 	}
 	at = dxc_chunk_offset(m->vol, account->tail);
 	if (account->cut || (account->late && dxc_log_next(m->vol, account->tail)))
-		dxc_publish(m->vol, at + offsetof(struct daxfs_chunk, ch_next), 0);
+		store_link(m, at + offsetof(struct daxfs_chunk, ch_next), 0);
 	/* A log has a record, or no segment. */
 	if (account->used == sizeof(struct daxfs_chunk))
-		dxc_publish(m->vol, dxc_branch_head_at(m->vol, i), 0);
+		store_link(m, dxc_branch_head_at(m->vol, i), 0);
 	err = clear(m, at + account->used, at + account->size);
 	return !err && account->fills ? fill(m, d, i) : err;
 }

@@ -486,6 +486,9 @@ int dxc_space_take_segment(struct dxc_layer *layer, u32 record_size, enum dxc_pu
 /* A chunk of the layer goes back; the list notices when it is tidied. */
 void dxc_space_drop_chunk(struct dxc_layer *layer, dxc_chunk chunk)
 {
+	/* Whoever has it gives back what the log does not name, or uses it. */
+	if (!dxc_layer_is_held(layer))
+		return;
 	dxc_chunk_free(layer->vol, chunk, layer->owner, dxc_commit_seq(layer->vol));
 	if (layer->filling == chunk)
 		layer->filling = DXC_NO_CHUNK;
@@ -644,7 +647,8 @@ static void release(struct dxc_layer *layer, dxc_off data, u64 count)
 		/* Records that are lost may name it; whose I/O is under way nobody else may have. */
 		if (chunk != layer->filling && !layer->damaged &&
 		    dxc_space_chunk_is_idle(layer, chunk) &&
-		    !is_busy(layer, chunk, 0, layer->space->chunk_blocks)) {
+		    !is_busy(layer, chunk, 0, layer->space->chunk_blocks) &&
+		    dxc_layer_is_held(layer)) {
 			layer->free_blocks -= layer->space->chunk_blocks;
 			dxc_space_drop_chunk(layer, chunk);
 		}

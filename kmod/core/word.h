@@ -63,8 +63,8 @@ u64 dxc_link_seal(u64 link);
 u64 dxc_link_open(u64 word);
 
 /*
- * What br_head says: a link, and above it a turn of 20 bits, which is counted up, and begins
- * again at 0, with each change of the word and whenever somebody takes the log over: who has
+ * What br_head and ch_next say: a link, and above it a turn of 20 bits, which is counted up, and
+ * begins again at 0, with each change of the word and whenever somebody takes the log over: who has
  * read it before that changes nothing by it. Turns are compared for equality only.
  */
 #define DXC_HEAD_TURN_SHIFT	32
@@ -74,12 +74,16 @@ static inline u64 dxc_head_link(u64 head)
 	return head == DXC_LINK_UNKNOWN ? head : head & ((1ull << DXC_HEAD_TURN_SHIFT) - 1);
 }
 
+/* A word with that link; of turn its lowest bits. */
+static inline u64 dxc_head_of(u64 link, u64 turn)
+{
+	return (turn << DXC_HEAD_TURN_SHIFT | link) & (DXC_WORD_LIMIT - 1);
+}
+
 /* What follows on head, with that link. */
 static inline u64 dxc_head_next(u64 head, u64 link)
 {
-	u64 turn = (head >> DXC_HEAD_TURN_SHIFT) + 1;
-
-	return (turn << DXC_HEAD_TURN_SHIFT | link) & (DXC_WORD_LIMIT - 1);
+	return dxc_head_of(link, (head >> DXC_HEAD_TURN_SHIFT) + 1);
 }
 
 #endif

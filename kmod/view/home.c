@@ -116,7 +116,7 @@ void daxfs_home_shown(struct daxfs_sb_info *sbi, struct daxfs_loaded_branch *fro
 	struct daxfs_loaded_branch *to = sbi->branch;
 
 	if (from && from->writer == sbi)
-		from->writer = NULL;
+		daxfs_branch_let_go(from);
 	if (from && READ_ONCE(sbi->mapped))
 		from->was_mapped = true;
 	if (sbi->counted)

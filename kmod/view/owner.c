@@ -40,7 +40,7 @@ static int read_owner(struct daxfs_volume *vol, struct dxc_owner id, u32 *uid)
 	struct dxc_finding f = {};
 	int err;
 
-	branch = daxfs_branch_obtain(vol, id, false, &f);
+	branch = daxfs_branch_obtain(vol, id, DXC_HOLDER_NONE, &f);
 	if (IS_ERR(branch))
 		return PTR_ERR(branch);
 	down_write(&vol->tree);

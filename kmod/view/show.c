@@ -7,6 +7,8 @@
 #include "view.h"
 #include "backing/backing.h"
 
+#define LOAD_TRIES	4	/* when the lease is taken over before the log is read */
+
 void daxfs_branch_show(struct daxfs_sb_info *sbi, struct daxfs_loaded_branch *to,
 		       struct list_head *dead)
 {
@@ -29,14 +31,14 @@ int daxfs_branch_take_over(struct daxfs_sb_info *sbi)
 		return branch->writer == sbi ? 0 : -EBUSY;
 	if (!daxfs_home_may_write(sbi))
 		return -EROFS;
-	err = daxfs_branch_make_current(sbi->volume, branch);
+	err = daxfs_branch_make_current(sbi, branch);
 	if (!err && branch->layer.damaged)
 		err = -EUCLEAN;
-	if (err)
-		return err;
-	branch->writer = sbi;
-	branch->layer.holder = dxc_holder_of(sbi->slot, sbi->epoch);
-	return 0;
+	if (!err)
+		branch->writer = sbi;
+	else if (!dxc_owner_is(sbi->op_lease, branch->layer.owner))
+		daxfs_branch_let_go(branch);
+	return err;
 }
 
 /* ---- mounting ---- */
@@ -100,9 +102,12 @@ static int load_and_show(struct daxfs_sb_info *sbi, struct fs_context *fc, struc
 	LIST_HEAD(dead);
 	int err = 0;
 
-	branch = daxfs_branch_obtain(vol, id, writable, &f);
+	branch = daxfs_branch_obtain(vol, id, writable ? daxfs_holder_of(sbi) : DXC_HOLDER_NONE,
+				     &f);
 	if (IS_ERR(branch)) {
 		err = PTR_ERR(branch);
+		if (err == -EAGAIN)
+			return err;
 		if (err == -ESTALE)
 			errorf(fc, "daxfs: branch %s is gone", name);
 		else if (err == -ENOMEM)
@@ -124,6 +129,8 @@ static int load_and_show(struct daxfs_sb_info *sbi, struct fs_context *fc, struc
 	if (err == -EUCLEAN)
 		errorf(fc, "daxfs: branch %s is damaged: mount it with ro to read what is left, or let fsck.daxfs -y end its log there",
 		       name);
+	else if (err == -EAGAIN)
+		return err;
 	else if (err)
 		errorf(fc, "daxfs: branch %s cannot be written: error %d", name, err);
 	return err;
@@ -136,8 +143,8 @@ int daxfs_branch_attach(struct super_block *sb, struct fs_context *fc, const cha
 	struct dxc_owner id = dxc_word_id(sbi->shown);
 	struct daxfs_volume *vol = sbi->volume;
 	bool writable = !sb_rdonly(sb);
+	int err, tries = LOAD_TRIES;
 	struct dxc_branch br;
-	int err;
 
 	err = mutex_lock_killable(&vol->ops_lock);
 	if (err)
@@ -168,16 +175,22 @@ int daxfs_branch_attach(struct super_block *sb, struct fs_context *fc, const cha
 		if (err)
 			return err;
 	}
-	if (writable) {
-		err = take_mount_lease(sbi, fc, id, name);
+	do {
+		if (writable) {
+			err = take_mount_lease(sbi, fc, id, name);
+			if (err)
+				return err;
+		}
+		err = mutex_lock_killable(&vol->ops_lock);
 		if (err)
 			return err;
-	}
-	err = mutex_lock_killable(&vol->ops_lock);
-	if (err)
-		return err;
-	err = load_and_show(sbi, fc, id, name, writable);
-	mutex_unlock(&vol->ops_lock);
+		err = load_and_show(sbi, fc, id, name, writable);
+		mutex_unlock(&vol->ops_lock);
+		/* Taken for dead between the two. */
+	} while (err == -EAGAIN && --tries && !fatal_signal_pending(current));
+	if (err == -EAGAIN)
+		errorf(fc, "daxfs: branch %s was taken over by another kernel meanwhile; try again",
+		       name);
 	return err;
 }
 
@@ -271,7 +284,7 @@ static void make_readonly(struct super_block *sb)
 		daxfs_calls->flush_times(sb);
 	down_write(&vol->tree);
 	if (was_writer)
-		branch->writer = NULL;
+		daxfs_branch_let_go(branch);
 	daxfs_home_set(sbi, sbi->home, false);
 	up_write(&vol->tree);
 	if (!was_writer)

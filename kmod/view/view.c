@@ -57,16 +57,17 @@ static int refuse_write(struct daxfs_sb_info *sbi, int err, const char *branch, 
 static bool holds_lease(const struct daxfs_sb_info *sbi)
 {
 	return dxc_lease_is_held(&sbi->volume->core, sbi->branch->layer.owner,
-				 dxc_holder_of(sbi->slot, sbi->epoch));
+				 daxfs_holder_of(sbi));
 }
 
 /*
- * The branch it shows, whose writer it is: nobody took that over, and the inodes
- * know what it says. tree is held.
+ * The branch it shows, whose writer it is: nobody took that over, or has written to it besides,
+ * and the inodes know what it says. tree is held.
  */
 static bool may_write(const struct daxfs_sb_info *sbi)
 {
-	return sbi->sweep == READ_ONCE(sbi->swept) && holds_lease(sbi);
+	return sbi->sweep == READ_ONCE(sbi->swept) && holds_lease(sbi) &&
+		!READ_ONCE(sbi->branch->layer.fenced);
 }
 
 /* Another kernel has committed or discarded the children of the branch: -EAGAIN, or an error. */

@@ -91,7 +91,7 @@ static int collect_chain(struct daxfs_volume *vol, struct dxc_owner id,
 /* Over parent, which is loaded. Nobody else knows the branch yet. */
 static int load_one(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch,
 		    struct daxfs_loaded_branch *parent, const struct dxc_frozen *frozen,
-		    bool repair, struct dxc_finding *f)
+		    dxc_holder holder, struct dxc_finding *f)
 {
 	struct dxc_owner id = branch->layer.owner;
 	struct dxc_branch br;
@@ -106,7 +106,8 @@ static int load_one(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch
 		return err;
 	branch->layer.salvages = true;
 	branch->layer.frozen_seq = frozen->seq;
-	err = dxc_layer_load(&branch->layer, &br, repair, f);
+	branch->layer.holder = holder;
+	err = dxc_layer_load(&branch->layer, &br, holder != DXC_HOLDER_NONE, f);
 	if (branch->layer.damaged) {
 		if (f->code)
 			daxfs_bad(vol, -EUCLEAN, f);
@@ -262,9 +263,10 @@ int daxfs_branch_catch_up(struct daxfs_volume *vol, struct daxfs_loaded_branch *
 }
 
 /* Children that somebody made before we had the lease are there; none can come now. */
-int daxfs_branch_make_current(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch)
+int daxfs_branch_make_current(struct daxfs_sb_info *sbi, struct daxfs_loaded_branch *branch)
 {
-	return catch_up(vol, branch, true);
+	branch->layer.holder = daxfs_holder_of(sbi);
+	return catch_up(sbi->volume, branch, true);
 }
 
 /*
@@ -309,7 +311,7 @@ static void end_child(struct daxfs_volume *vol, struct daxfs_loaded_branch *pare
 }
 
 struct daxfs_loaded_branch *daxfs_branch_obtain(struct daxfs_volume *vol,
-						struct dxc_owner id, bool repair,
+						struct dxc_owner id, dxc_holder holder,
 						struct dxc_finding *f)
 {
 	struct daxfs_loaded_branch *branch, *next, *parent = NULL;
@@ -341,7 +343,8 @@ struct daxfs_loaded_branch *daxfs_branch_obtain(struct daxfs_volume *vol,
 	at = frozen;
 	list_for_each_entry_safe(branch, next, &chain, list) {
 		last = list_is_last(&branch->list, &chain);
-		err = load_one(vol, branch, parent, at++, repair && last, f);
+		err = load_one(vol, branch, parent, at++,
+			       last ? holder : DXC_HOLDER_NONE, f);
 		if (err) {
 			end_child(vol, parent);
 			goto free;
@@ -376,8 +379,11 @@ void daxfs_branch_return_lease(struct daxfs_sb_info *sbi, struct dxc_owner id)
 	if (dxc_owner_is(sbi->op_lease, id))
 		sbi->op_lease = (struct dxc_owner){};
 	branch = daxfs_branch_in_memory(vol, id);
-	if (!branch || branch->writer != sbi)
+	if (!branch || branch->writer != sbi) {
+		if (branch && !branch->writer)
+			daxfs_branch_let_go(branch);
 		daxfs_lease_drop(sbi, id);
+	}
 	up_write(&vol->tree);
 }
 

@@ -81,22 +81,56 @@ static bool count_retired(struct daxfs_volume *vol)
 	return any;
 }
 
+/* One that may write, if it shows a branch that it may. tree is held. */
+static struct daxfs_sb_info *find_writer(struct daxfs_volume *vol)
+{
+	struct daxfs_sb_info *sbi;
+
+	list_for_each_entry(sbi, &vol->supers, list)
+		if (sbi->home_rw && daxfs_slot_is_ours(sbi))
+			return sbi;
+	return NULL;
+}
+
+/*
+ * Chunks are given back by who has the branch's lease: of one that nobody writes for as long as
+ * that takes. Where it cannot be had they stay the branch's, until somebody has it.
+ */
+static void settle(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch)
+{
+	struct daxfs_sb_info *sbi = branch->writer ? NULL : find_writer(vol);
+	struct dxc_owner id = branch->layer.owner;
+	dxc_holder holder = 0;
+	struct dxc_branch br;
+	bool borrowed;
+	u64 blocks;
+
+	borrowed = sbi && !dxc_owner_is(sbi->op_lease, id) && !daxfs_lease_try(sbi, id, &holder);
+	down_write(&branch->lock);
+	/* What another kernel has written since may be in a chunk that was free. */
+	if (borrowed && !dxc_branch_get(&vol->core, id, &br) &&
+	    (branch->children || dxc_layer_is_current(&branch->layer, &br)))
+		branch->layer.holder = daxfs_holder_of(sbi);
+	blocks = branch->layer.retired_blocks;
+	dxc_layer_settle(&branch->layer, branch->settled);
+	blocks -= branch->layer.retired_blocks;
+	if (borrowed) {
+		branch->layer.holder = DXC_HOLDER_NONE;
+		daxfs_lease_drop(sbi, id);
+	}
+	trace_daxfs_settle(vol, dxc_id_word(id), blocks);
+	up_write(&branch->lock);
+	branch->settled = 0;
+}
+
 static void settle_retired(struct daxfs_volume *vol)
 {
 	struct daxfs_loaded_branch *branch;
-	u64 blocks;
 
 	down_read(&vol->tree);
 	list_for_each_entry(branch, &vol->branches, list) {
-		if (!branch->settled)
-			continue;
-		down_write(&branch->lock);
-		blocks = branch->layer.retired_blocks;
-		dxc_layer_settle(&branch->layer, branch->settled);
-		blocks -= branch->layer.retired_blocks;
-		trace_daxfs_settle(vol, dxc_id_word(branch->layer.owner), blocks);
-		up_write(&branch->lock);
-		branch->settled = 0;
+		if (branch->settled)
+			settle(vol, branch);
 	}
 	up_read(&vol->tree);
 }

@@ -22,6 +22,7 @@
 #define BEAT_EVERY	HZ
 #define FLUSH_BEATS	5	/* times are logged, slots observed, each so many beats */
 #define STEP		(HZ / 8)
+#define MOMENT		2	/* jiffies: longer than settling a branch takes */
 #define TEND_AFTER	(HZ / 20)
 #define LOCK_PATIENCE	(30 * HZ)
 #define TAKE_OVERS	8	/* tries: each round somebody else may be faster; not for ever */
@@ -46,14 +47,9 @@ void daxfs_branch_module_exit(void)
 	destroy_workqueue(daxfs_wq);
 }
 
-static dxc_holder holder_of(const struct daxfs_sb_info *sbi)
-{
-	return dxc_holder_of(sbi->slot, sbi->epoch);
-}
-
 bool daxfs_slot_is_ours(const struct daxfs_sb_info *sbi)
 {
-	return sbi->epoch && dxc_holder_is_there(&sbi->volume->core, holder_of(sbi));
+	return sbi->epoch && dxc_holder_is_there(&sbi->volume->core, daxfs_holder_of(sbi));
 }
 
 /* ---- who is dead ---- */
@@ -84,7 +80,7 @@ static bool holder_is_ours(struct daxfs_volume *vol, dxc_holder holder)
 
 	down_read(&vol->tree);
 	list_for_each_entry(sbi, &vol->supers, list) {
-		if (sbi->epoch && holder_of(sbi) == holder) {
+		if (sbi->epoch && daxfs_holder_of(sbi) == holder) {
 			ours = sbi->sb->s_flags & SB_ACTIVE;
 			break;
 		}
@@ -149,15 +145,15 @@ static int wait_for(struct daxfs_volume *vol, dxc_holder holder, char *host)
 
 int daxfs_lease_try(struct daxfs_sb_info *sbi, struct dxc_owner branch, dxc_holder *holder)
 {
-	int err = dxc_lease_take(&sbi->volume->core, branch, holder_of(sbi), holder);
+	int err = dxc_lease_take(&sbi->volume->core, branch, daxfs_holder_of(sbi), holder);
 
-	return err == -EBUSY && *holder == holder_of(sbi) ? DAXFS_LEASE_HAD : err;
+	return err == -EBUSY && *holder == daxfs_holder_of(sbi) ? DAXFS_LEASE_HAD : err;
 }
 
 int daxfs_lease_take(struct daxfs_sb_info *sbi, struct dxc_owner branch, char *host)
 {
 	struct daxfs_volume *vol = sbi->volume;
-	dxc_holder holder = 0;
+	dxc_holder holder = 0, before = 0;
 	int err, tries;
 
 	for (tries = 0; tries < TAKE_OVERS; tries++) {
@@ -167,6 +163,15 @@ int daxfs_lease_take(struct daxfs_sb_info *sbi, struct dxc_owner branch, char *h
 		if (err != -EBUSY)
 			return err;
 		err = wait_for(vol, holder, host);
+		/* Whoever gives back space has it for a moment only. */
+		if (err == -EBUSY && holder != before) {
+			before = holder;
+			schedule_timeout_killable(MOMENT);
+			if (fatal_signal_pending(current))
+				return -EINTR;
+			holder = 0;
+			continue;
+		}
 		if (err)
 			return err;
 	}
@@ -175,15 +180,22 @@ int daxfs_lease_take(struct daxfs_sb_info *sbi, struct dxc_owner branch, char *h
 
 void daxfs_lease_drop(struct daxfs_sb_info *sbi, struct dxc_owner branch)
 {
-	dxc_lease_drop(&sbi->volume->core, branch, holder_of(sbi));
+	dxc_lease_drop(&sbi->volume->core, branch, daxfs_holder_of(sbi));
 }
 
-/* Under tree a writer has its lease, unless somebody took us for dead. */
+static bool holds_lease(const struct daxfs_sb_info *sbi, const struct daxfs_loaded_branch *branch)
+{
+	return dxc_lease_is_held(&sbi->volume->core, branch->layer.owner, daxfs_holder_of(sbi));
+}
+
+/*
+ * Under tree a writer has its lease, unless somebody took us for dead. Or one that we took for
+ * dead has written besides us: then the log is to be read anew.
+ */
 static bool is_lost(const struct daxfs_loaded_branch *branch)
 {
-	const struct daxfs_sb_info *sbi = branch->writer;
-
-	return sbi && !dxc_lease_is_held(&sbi->volume->core, branch->layer.owner, holder_of(sbi));
+	return branch->writer && (READ_ONCE(branch->layer.fenced) ||
+				  !holds_lease(branch->writer, branch));
 }
 
 static bool any_lost(struct daxfs_volume *vol)
@@ -210,10 +222,15 @@ void daxfs_leases_check(struct daxfs_volume *vol)
 		sbi = branch->writer;
 		if (!is_lost(branch))
 			continue;
-		branch->writer = NULL;
+		daxfs_branch_let_go(branch);
 		trace_daxfs_lease_lost(sbi, dxc_id_word(branch->layer.owner));
-		pr_notice_ratelimited("%s: branch %s was taken over by another kernel\n",
-				      vol->name, branch->name);
+		pr_notice_ratelimited("%s: branch %s was %s\n", vol->name, branch->name,
+				      holds_lease(sbi, branch) ?
+				      "written by a kernel that had lost its lease; its log is read anew" :
+				      "taken over by another kernel");
+		/* It is taken anew by who goes on; an operation that borrows it gives it back itself. */
+		if (!dxc_owner_is(sbi->op_lease, branch->layer.owner))
+			daxfs_lease_drop(sbi, branch->layer.owner);
 		/* What was not logged is lost; what is mapped may be another file's soon. */
 		daxfs_calls->forget_times(sbi);
 		sbi->sweep++;
@@ -233,7 +250,7 @@ int daxfs_volume_lock(struct daxfs_sb_info *sbi, char *host, bool *recover)
 
 	*recover = false;
 	for (;;) {
-		err = dxc_lock_take(&vol->core, holder_of(sbi), &holder);
+		err = dxc_lock_take(&vol->core, daxfs_holder_of(sbi), &holder);
 		if (!err && holder)
 			trace_daxfs_lock_takeover(sbi, 0, holder, host);
 		if (err != -EBUSY)
@@ -264,12 +281,12 @@ int daxfs_volume_lock(struct daxfs_sb_info *sbi, char *host, bool *recover)
 
 void daxfs_volume_unlock(struct daxfs_sb_info *sbi)
 {
-	dxc_lock_drop(&sbi->volume->core, holder_of(sbi));
+	dxc_lock_drop(&sbi->volume->core, daxfs_holder_of(sbi));
 }
 
 bool daxfs_volume_is_locked(struct daxfs_sb_info *sbi)
 {
-	return dxc_lock_is_held(&sbi->volume->core, holder_of(sbi));
+	return dxc_lock_is_held(&sbi->volume->core, daxfs_holder_of(sbi));
 }
 
 /* ---- slots ---- */

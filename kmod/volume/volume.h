@@ -186,6 +186,12 @@ struct daxfs_calls {
 
 extern const struct daxfs_calls *daxfs_calls;
 
+/* What names the super block in leases and in the volume lock, if it has a slot. */
+static inline dxc_holder daxfs_holder_of(const struct daxfs_sb_info *sbi)
+{
+	return dxc_holder_of(sbi->slot, sbi->epoch);
+}
+
 static inline struct daxfs_sb_info *DAXFS_SB(struct super_block *sb)
 {
 	return sb->s_fs_info;
@@ -367,10 +373,11 @@ struct daxfs_loaded_branch *daxfs_branch_in_memory(struct daxfs_volume *vol,
 						   struct dxc_owner id);
 /*
  * The branch with all its parents, loaded if it is not in memory; counted in
- * users. repair: the caller has its lease. tree is not held.
+ * users. holder: has its lease, and goes on with the log; DXC_HOLDER_NONE: it is only read. tree
+ * is not held. -EAGAIN: holder has lost the lease meanwhile.
  */
 struct daxfs_loaded_branch *daxfs_branch_obtain(struct daxfs_volume *vol,
-						struct dxc_owner id, bool repair,
+						struct dxc_owner id, dxc_holder holder,
 						struct dxc_finding *f);
 /*
  * Reads again what others have added to the log of a branch that is in memory, unless
@@ -396,10 +403,20 @@ void daxfs_branch_free_list(struct list_head *dead);
 int daxfs_branch_reload(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch,
 			bool repair);
 /*
- * The lease was just taken: makes of the layer what others have left in the
- * log. tree is held for writing.
+ * sbi has just taken the lease: makes of the layer what others have left in the
+ * log. tree is held for writing. -EAGAIN: it has lost the lease meanwhile.
  */
-int daxfs_branch_make_current(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch);
+int daxfs_branch_make_current(struct daxfs_sb_info *sbi, struct daxfs_loaded_branch *branch);
+/*
+ * Nobody here writes the branch any more, or gives back what its log does not name. tree is
+ * held for writing.
+ */
+static inline void daxfs_branch_let_go(struct daxfs_loaded_branch *branch)
+{
+	branch->writer = NULL;
+	branch->layer.holder = DXC_HOLDER_NONE;
+}
+
 /* Gives back a lease that sbi took, unless it is the branch's writer by now. tree is not held. */
 void daxfs_branch_return_lease(struct daxfs_sb_info *sbi, struct dxc_owner id);
 

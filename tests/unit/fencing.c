@@ -169,11 +169,10 @@ static void compaction(void)
 	/* The taker, too late. */
 	CHECK_EQ(dxc_branch_find(stage, "main", &br), 0);
 	CHECK(dxc_layer_is_current(&b, &br));
-	br.head_word = b.log.head_link;
 	b.log.head_link = dxc_head_next(b.log.head_link, 0);
 	CHECK_EQ(dxc_layer_repair(&b), -EAGAIN);
-	b.log.head_link = br.head_word;
-	CHECK_EQ(dxc_layer_repair(&b), 0);
+	CHECK(!dxc_layer_is_current(&b, &br));
+	CHECK_EQ(dxc_layer_reload(&b, &br, true, NULL), 0);
 	dxc_layer_free(&b);
 	dxc_space_exit(&space);
 	stage_close(&a);

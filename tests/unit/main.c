@@ -28,6 +28,7 @@ static const struct {
 	{ "repair", repair_tests },
 	{ "races", races_tests },
 	{ "fencing", fencing_tests },
+	{ "takeover", takeover_tests },
 	{ "extremes", extremes_tests },
 	{ "proportion", proportion_tests },
 };

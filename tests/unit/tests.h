@@ -22,6 +22,7 @@ void lies_tests(void);
 void repair_tests(void);
 void races_tests(void);
 void fencing_tests(void);
+void takeover_tests(void);
 void extremes_tests(void);
 void proportion_tests(void);
 
