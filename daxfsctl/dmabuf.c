@@ -8,10 +8,14 @@
 #include <linux/dma-heap.h>
 #include <linux/udmabuf.h>
 #include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define BUFFER_SIZE	0x100000u
 
 static uint64_t round_to_page(uint64_t size)
 {
@@ -88,13 +92,27 @@ static int sync_access(int dmabuf, uint64_t flags)
 	return 0;
 }
 
-/* read() rather than a mapping of the file: a file that shrinks is an error, not a signal. */
-static int read_range(int file, unsigned char *to, uint64_t pos, uint64_t end)
+/*
+ * pread() rather than a mapping of the file: a file that shrinks is an error, not a signal.
+ * Some file systems (9p, NFS with O_DIRECT) want pages to put what they read into, which the
+ * memory of a dma-buf has not: then by way of buffer, of BUFFER_SIZE.
+ */
+static ssize_t read_some(int file, unsigned char *to, uint64_t size, uint64_t pos, void *buffer)
+{
+	ssize_t n = pread(file, to, size < 0x40000000 ? size : 0x40000000, (off_t)pos);
+
+	if (n >= 0 || errno != EFAULT)
+		return n;
+	n = pread(file, buffer, size < BUFFER_SIZE ? size : BUFFER_SIZE, (off_t)pos);
+	if (n > 0)
+		memcpy(to, buffer, n);
+	return n;
+}
+
+static int read_range(int file, unsigned char *to, uint64_t pos, uint64_t end, void *buffer)
 {
 	while (pos < end) {
-		uint64_t left = end - pos;
-		ssize_t n = pread(file, to + pos, left < 0x40000000 ? left : 0x40000000,
-				  (off_t)pos);
+		ssize_t n = read_some(file, to + pos, end - pos, pos, buffer);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -108,7 +126,7 @@ static int read_range(int file, unsigned char *to, uint64_t pos, uint64_t end)
 }
 
 /* What is a hole in the file is zero in the dma-buf already. */
-static int read_data(int file, unsigned char *to, uint64_t size)
+static int read_data(int file, unsigned char *to, uint64_t size, void *buffer)
 {
 	uint64_t pos = 0;
 
@@ -121,12 +139,12 @@ static int read_data(int file, unsigned char *to, uint64_t size)
 		if (data < 0 && errno == ENXIO)
 			return 0;
 		if (data < 0)
-			return read_range(file, to, pos, size);
+			return read_range(file, to, pos, size, buffer);
 		if ((uint64_t)data >= size)
 			return 0;
 		hole = lseek(file, data, SEEK_HOLE);
 		end = hole < 0 || (uint64_t)hole > size ? size : (uint64_t)hole;
-		err = read_range(file, to, data, end);
+		err = read_range(file, to, data, end, buffer);
 		if (err)
 			return err;
 		pos = end;
@@ -137,7 +155,7 @@ static int read_data(int file, unsigned char *to, uint64_t size)
 int dmabuf_load(int dmabuf, int file, uint64_t size)
 {
 	struct stat st;
-	void *map;
+	void *map, *buffer;
 	int err, end_err;
 
 	/* Else a truncated file would look like one that ends in a hole. */
@@ -145,15 +163,22 @@ int dmabuf_load(int dmabuf, int file, uint64_t size)
 		return -errno;
 	if ((uint64_t)st.st_size < size)
 		return -EIO;
+	buffer = malloc(BUFFER_SIZE);
+	if (!buffer)
+		return -ENOMEM;
 	map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, dmabuf, 0);
-	if (map == MAP_FAILED)
-		return -errno;
+	if (map == MAP_FAILED) {
+		err = -errno;
+		free(buffer);
+		return err;
+	}
 	err = sync_access(dmabuf, DMA_BUF_SYNC_START);
 	if (!err) {
-		err = read_data(file, map, size);
+		err = read_data(file, map, size, buffer);
 		end_err = sync_access(dmabuf, DMA_BUF_SYNC_END);
 		err = err ? err : end_err;
 	}
 	munmap(map, size);
+	free(buffer);
 	return err;
 }

@@ -54,6 +54,16 @@ holds() {
 	holds /tmp/out/image main /new new
 }
 
+@test "the image file may be on a file system that reads into pages only, such as 9p" {
+	[[ $(stat -f -c %T /mnt/share) == v9fs ]]
+	cp /tmp/base.img /mnt/share/image
+	daxfsctl mount --write-back -o rw,branch=main /mnt/share/image "$MNT"
+	echo new >"$MNT/new"
+	daxfsctl umount "$MNT"
+	holds /mnt/share/image main /new new
+	rm /mnt/share/image
+}
+
 @test "it is the last mount that counts, wherever it is" {
 	daxfsctl mount --write-back -o rw,branch=main /tmp/out/image "$MNT"
 	daxfs-branch create work -m /mnt/other --volume "$MNT" -p main
