@@ -263,7 +263,7 @@ static void *beat(void *priv)
 		nanosleep(&look, NULL);
 		if (i % LOOKS_PER_BEAT)
 			continue;
-		dxc_mount_beat(&fsck->vol, fsck->repair.slot);
+		dxc_mount_beat(&fsck->vol, fsck->repair.slot, fsck->repair.epoch);
 		source_sync(&fsck->src, mounts->offset, mounts->length);
 	}
 	return NULL;

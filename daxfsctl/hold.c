@@ -206,7 +206,7 @@ void hold_tick(struct hold *h)
 {
 	if (!h->me || now_ms() - h->beaten < BEAT_MS)
 		return;
-	dxc_mount_beat(h->vol, h->slot);
+	dxc_mount_beat(h->vol, h->slot, h->epoch);
 	h->beaten = now_ms();
 }
 

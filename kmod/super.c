@@ -553,6 +553,7 @@ static struct daxfs_sb_info *make_sbi(struct fs_context *fc)
 	if (!sbi)
 		return ERR_PTR(-ENOMEM);
 	INIT_LIST_HEAD(&sbi->list);
+	INIT_LIST_HEAD(&sbi->pulse.list);
 	INIT_LIST_HEAD(&sbi->dirty);
 	spin_lock_init(&sbi->dirty_lock);
 	INIT_WORK(&sbi->put_work, daxfs_put_super_work);

@@ -297,7 +297,8 @@ void dxc_mount_clear(const struct dxc_volume *vol, u32 slot,
 		     bool (*dead)(void *priv, const struct dxc_mount *mt), void *priv);
 /* Gives back the volume lock and the leases whose holder has no slot; for repair.c. */
 void dxc_holders_clear(const struct dxc_volume *vol);
-void dxc_mount_beat(const struct dxc_volume *vol, u32 slot);
+/* false: the slot is not that owner's any more, and nothing was stored. */
+bool dxc_mount_beat(const struct dxc_volume *vol, u32 slot, u32 epoch);
 void dxc_mount_set_branch(const struct dxc_volume *vol, u32 slot, struct dxc_owner branch,
 			  bool writable);
 void dxc_mount_set_seen(const struct dxc_volume *vol, u32 slot, u64 seq);

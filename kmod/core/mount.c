@@ -17,6 +17,7 @@
 #include "words.h"
 
 #define EPOCH_MASK	0x7fffffffull
+#define BEAT_TRIES	64	/* somebody hostile stores all the time */
 
 static dxc_off slot_at(const struct dxc_volume *vol, u32 slot)
 {
@@ -95,6 +96,20 @@ static bool claim_slot(const struct dxc_volume *vol, u32 slot, u32 epoch_mine,
 	return dxc_word_exchange(vol, at, owner, mine) == owner;
 }
 
+/* The slot was just claimed. */
+static void first_beat(const struct dxc_volume *vol, u32 slot)
+{
+	dxc_off at = MT_AT(vol, slot, mt_heartbeat);
+	u32 tries = 0;
+	u64 beat;
+
+	/* The owner before may store one more. */
+	do
+		beat = dxc_word_load(vol, at);
+	while (dxc_cmpxchg(dxc_word_at(vol, at), cpu_to_le64(beat), cpu_to_le64(beat + 1)) !=
+	       cpu_to_le64(beat) && ++tries < BEAT_TRIES);
+}
+
 int dxc_mount_claim(const struct dxc_volume *vol, u32 epoch, struct dxc_owner branch,
 		    bool writable, const char *host,
 		    bool (*dead)(void *priv, const struct dxc_mount *mt), void *priv,
@@ -117,7 +132,7 @@ int dxc_mount_claim(const struct dxc_volume *vol, u32 epoch, struct dxc_owner br
 		return -EUSERS;
 	/* Has seen nothing: nothing is reclaimed until the owner says what it has. */
 	dxc_mount_set_seen(vol, i, 0);
-	dxc_mount_beat(vol, i);
+	first_beat(vol, i);
 	dxc_mount_set_branch(vol, i, branch, writable);
 	for (n = 0; n < sizeof(name) && host[n]; n++)
 		name[n] = host[n];
@@ -186,11 +201,19 @@ bool dxc_holder_is_there(const struct dxc_volume *vol, dxc_holder holder)
 	       dxc_word_says(vol, MT_AT(vol, slot, mt_owner), owner_word(slot, epoch));
 }
 
-void dxc_mount_beat(const struct dxc_volume *vol, u32 slot)
+bool dxc_mount_beat(const struct dxc_volume *vol, u32 slot, u32 epoch)
 {
 	dxc_off at = MT_AT(vol, slot, mt_heartbeat);
+	u64 beat = dxc_word_load(vol, at);
 
-	dxc_word_show(vol, at, dxc_word_load(vol, at) + 1);
+	/*
+	 * Looked at after the heartbeat was: whoever takes the slot counts that up first, so what
+	 * is stored late changes nothing.
+	 */
+	if (!dxc_word_says(vol, MT_AT(vol, slot, mt_owner), owner_word(slot, epoch & EPOCH_MASK)))
+		return false;
+	dxc_cmpxchg(dxc_word_at(vol, at), cpu_to_le64(beat), cpu_to_le64(beat + 1));
+	return true;
 }
 
 void dxc_mount_set_branch(const struct dxc_volume *vol, u32 slot, struct dxc_owner branch,

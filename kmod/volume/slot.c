@@ -35,15 +35,25 @@ struct daxfs_watch {
 };
 
 struct workqueue_struct *daxfs_wq;
+/* Of heartbeats only, which go on when there is no memory for another thread. */
+static struct workqueue_struct *beat_wq;
 
 int daxfs_branch_module_init(void)
 {
 	daxfs_wq = alloc_workqueue("daxfs", WQ_UNBOUND | WQ_FREEZABLE, 0);
-	return daxfs_wq ? 0 : -ENOMEM;
+	if (!daxfs_wq)
+		return -ENOMEM;
+	beat_wq = alloc_workqueue("daxfs-beat", WQ_UNBOUND | WQ_FREEZABLE | WQ_MEM_RECLAIM, 0);
+	if (!beat_wq) {
+		destroy_workqueue(daxfs_wq);
+		return -ENOMEM;
+	}
+	return 0;
 }
 
 void daxfs_branch_module_exit(void)
 {
+	destroy_workqueue(beat_wq);
 	destroy_workqueue(daxfs_wq);
 }
 
@@ -306,6 +316,22 @@ static bool claim_from_dead(void *priv, const struct dxc_mount *mt)
 	return true;
 }
 
+/* The slot beats from now on; epoch 0: none does. */
+static void set_pulse(struct daxfs_sb_info *sbi, u32 slot, u32 epoch)
+{
+	struct daxfs_volume *vol = sbi->volume;
+
+	spin_lock(&vol->watch_lock);
+	sbi->pulse.slot = slot;
+	sbi->pulse.epoch = epoch;
+	list_del_init(&sbi->pulse.list);
+	if (epoch)
+		list_add_tail(&sbi->pulse.list, &vol->pulses);
+	spin_unlock(&vol->watch_lock);
+	if (epoch)
+		mod_delayed_work(beat_wq, &vol->beat, 0);
+}
+
 static int claim(struct daxfs_sb_info *sbi, struct dxc_owner branch, bool writable,
 		 bool (*dead)(void *priv, const struct dxc_mount *mt))
 {
@@ -321,6 +347,7 @@ static int claim(struct daxfs_sb_info *sbi, struct dxc_owner branch, bool writab
 			      dead, &from, &slot);
 	if (err)
 		return err;
+	set_pulse(sbi, slot, epoch);
 	if (from.dead.epoch && from.dead.slot == slot)
 		trace_daxfs_slot_takeover(sbi, dxc_id_word(from.dead.branch),
 					  dxc_holder_of(slot, from.dead.epoch), from.dead.host);
@@ -331,11 +358,9 @@ static int claim(struct daxfs_sb_info *sbi, struct dxc_owner branch, bool writab
 	 * without us.
 	 */
 	dxc_mount_set_seen(&vol->core, slot, vol->seen_seq);
-	dxc_mount_beat(&vol->core, slot);
 	sbi->slot = slot;
 	sbi->epoch = epoch;
 	up_write(&vol->tree);
-	mod_delayed_work(daxfs_wq, &vol->beat, BEAT_EVERY);
 	return 0;
 }
 
@@ -359,18 +384,20 @@ int daxfs_slot_claim_again(struct daxfs_sb_info *sbi, struct dxc_owner branch, b
 	return claim(sbi, branch, writable, claim_from_dead);
 }
 
-void daxfs_slot_release(struct daxfs_sb_info *sbi)
+void daxfs_slot_release(struct daxfs_sb_info *sbi, bool there)
 {
 	struct daxfs_volume *vol = sbi->volume;
 	u32 epoch = sbi->epoch;
 
 	if (!epoch)
 		return;
-	/* The worker must not touch what may be somebody else's a moment later. */
+	/* The workers must not touch what may be somebody else's a moment later. */
+	set_pulse(sbi, 0, 0);
 	down_write(&vol->tree);
 	sbi->epoch = 0;
 	up_write(&vol->tree);
-	dxc_mount_release(&vol->core, sbi->slot, epoch);
+	if (there)
+		dxc_mount_release(&vol->core, sbi->slot, epoch);
 }
 
 void daxfs_slot_update(struct daxfs_sb_info *sbi, bool writable)
@@ -382,20 +409,16 @@ void daxfs_slot_update(struct daxfs_sb_info *sbi, bool writable)
 
 /* ---- heartbeats ---- */
 
-/* false: a slot was lost. */
+/* false: a slot was lost. Waits for nothing: reading a long log in, with tree held, takes its time. */
 static bool beat(struct daxfs_volume *vol)
 {
-	struct daxfs_sb_info *sbi;
+	struct daxfs_pulse *pulse;
 	bool all = true;
 
-	down_read(&vol->tree);
-	list_for_each_entry(sbi, &vol->supers, list) {
-		if (daxfs_slot_is_ours(sbi))
-			dxc_mount_beat(&vol->core, sbi->slot);
-		else if (sbi->epoch)
-			all = false;
-	}
-	up_read(&vol->tree);
+	spin_lock(&vol->watch_lock);
+	list_for_each_entry(pulse, &vol->pulses, list)
+		all &= dxc_mount_beat(&vol->core, pulse->slot, pulse->epoch);
+	spin_unlock(&vol->watch_lock);
 	return all;
 }
 
@@ -406,9 +429,22 @@ void daxfs_tend_soon(struct daxfs_volume *vol)
 }
 
 /*
- * Two work items, as only one of them may have to wait: for readers, among them
- * branch operations, for a lease. Heartbeats go on meanwhile.
+ * What an operation finds out by itself, for who does none. Waits for tree, which a branch
+ * operation or a reload may hold for long, so it is not the heartbeats' work; the worker's may have
+ * to wait longer, for readers.
  */
+static void look_work(struct work_struct *work)
+{
+	struct daxfs_volume *vol = container_of(work, struct daxfs_volume, look);
+	int id = daxfs_backing_enter(vol->backing);
+
+	if (id < 0)
+		return;
+	daxfs_leases_check(vol);
+	daxfs_relations_check(vol);
+	daxfs_backing_exit(vol->backing, id);
+}
+
 static void beat_work(struct work_struct *work)
 {
 	struct daxfs_volume *vol = container_of(work, struct daxfs_volume, beat.work);
@@ -419,16 +455,15 @@ static void beat_work(struct work_struct *work)
 	if (id < 0)
 		return;
 	all = beat(vol);
-	daxfs_leases_check(vol);
-	daxfs_relations_check(vol);
 	if (!all || dxc_commit_seq(&vol->core) != READ_ONCE(vol->seen_seq))
 		daxfs_tend_soon(vol);
 	daxfs_backing_exit(vol->backing, id);
+	queue_work(daxfs_wq, &vol->look);
 	if (++vol->beats % FLUSH_BEATS == 0) {
 		vol->tend_all = true;
 		daxfs_tend_soon(vol);
 	}
-	queue_delayed_work(daxfs_wq, &vol->beat, BEAT_EVERY);
+	queue_delayed_work(beat_wq, &vol->beat, BEAT_EVERY);
 }
 
 int daxfs_slots_init(struct daxfs_volume *vol)
@@ -437,7 +472,9 @@ int daxfs_slots_init(struct daxfs_volume *vol)
 	if (!vol->watches)
 		return -ENOMEM;
 	spin_lock_init(&vol->watch_lock);
+	INIT_LIST_HEAD(&vol->pulses);
 	INIT_DELAYED_WORK(&vol->beat, beat_work);
+	INIT_WORK(&vol->look, look_work);
 	INIT_DELAYED_WORK(&vol->tend, daxfs_calls->tend);
 	return 0;
 }
@@ -445,6 +482,7 @@ int daxfs_slots_init(struct daxfs_volume *vol)
 void daxfs_slots_exit(struct daxfs_volume *vol)
 {
 	cancel_delayed_work_sync(&vol->beat);
+	cancel_work_sync(&vol->look);
 	cancel_delayed_work_sync(&vol->tend);
 	kvfree(vol->watches);
 }

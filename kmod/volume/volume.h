@@ -87,6 +87,16 @@ struct daxfs_loaded_branch {
 };
 
 /*
+ * A slot that beats. Apart from struct daxfs_sb_info, whose slot is guarded by tree, and may be
+ * another one until whoever has claimed this gets that: a heartbeat waits for nobody.
+ */
+struct daxfs_pulse {
+	struct list_head list;		/* of the volume */
+	u32 slot;
+	u32 epoch;
+};
+
+/*
  * One image in one region, shared by all mounts of it in this kernel. Found by
  * the backing's identity, counted, freed with the last mount.
  */
@@ -109,6 +119,7 @@ struct daxfs_volume {
 	struct dxc_space space;
 	struct srcu_struct srcu;
 	struct delayed_work beat;	/* heartbeats */
+	struct work_struct look;	/* whether what is ours still is: see look_work() */
 	struct delayed_work tend;	/* times to log, chunks to reclaim */
 	bool tend_all;			/* also what is not urgent */
 	bool answered;			/* see daxfs_await_answers() */
@@ -120,6 +131,7 @@ struct daxfs_volume {
 	bool strayed;			/* a branch in memory has been denied once; stays */
 	unsigned int beats;		/* the worker's */
 	struct daxfs_watch *watches;	/* of mount slots; guarded by watch_lock */
+	struct list_head pulses;	/* struct daxfs_pulse; guarded by watch_lock */
 	spinlock_t watch_lock;
 };
 
@@ -133,6 +145,7 @@ struct daxfs_sb_info {
 	struct list_head list;		/* of the volume; guarded by tree */
 	u32 slot;			/* in the mount table */
 	u32 epoch;			/* 0: no slot */
+	struct daxfs_pulse pulse;	/* guarded by watch_lock */
 	/*
 	 * Grows when names may have changed by other means than this super
 	 * block's operations. A dentry keeps the value it was made under in d_time.
@@ -260,7 +273,8 @@ void daxfs_slots_exit(struct daxfs_volume *vol);
 int daxfs_slot_claim(struct daxfs_sb_info *sbi, struct dxc_owner branch, bool writable);
 /* Has it a slot, which nobody took for a dead one's? Under tree, ops_lock or s_umount. */
 bool daxfs_slot_is_ours(const struct daxfs_sb_info *sbi);
-void daxfs_slot_release(struct daxfs_sb_info *sbi);
+/* there: of a device that has not gone. */
+void daxfs_slot_release(struct daxfs_sb_info *sbi, bool there);
 void daxfs_slot_update(struct daxfs_sb_info *sbi, bool writable);
 /* The same at once: a slot of somebody who is dead, if there is no other. */
 int daxfs_slot_claim_again(struct daxfs_sb_info *sbi, struct dxc_owner branch, bool writable);

@@ -32,7 +32,7 @@ static void mounts(void)
 		CHECK(mt.epoch == 100 + i && mt.slot == i && mt.writable == (i & 1) &&
 		      dxc_owner_is(mt.branch, id) && !strcmp(mt.host, "host.of.someone"));
 		dxc_mount_set_seen(&vol, slot, 20 + i);
-		dxc_mount_beat(&vol, slot);
+		CHECK(dxc_mount_beat(&vol, slot, 100 + i));
 		CHECK_EQ(dxc_mount_read(&vol, slot, &mt), 0);
 		CHECK(mt.seen_seq == 20 + i && mt.heartbeat == 2);
 		CHECK(dxc_holder_is_there(&vol, dxc_holder_of(slot, 100 + i)));
@@ -58,6 +58,10 @@ static void mounts(void)
 	CHECK_EQ(dxc_mount_read(&vol, 4, &mt), 0);
 	CHECK(mt.heartbeat == 3 && !strcmp(mt.host, "a-name-of-a-host-that-is"));
 	/* The one that was thought dead. */
+	CHECK(!dxc_mount_beat(&vol, 4, 104));
+	CHECK_EQ(dxc_mount_read(&vol, 4, &mt), 0);
+	CHECK_EQ(mt.heartbeat, 3);
+	CHECK(dxc_mount_beat(&vol, 4, 7));
 	dxc_mount_release(&vol, 4, 104);
 	CHECK(dxc_holder_is_there(&vol, dxc_holder_of(4, 7)));
 	dxc_mount_release(&vol, 4, 7);
