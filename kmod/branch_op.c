@@ -80,7 +80,7 @@ static const struct dxc_chunk_list *known_chunks(void *priv, struct dxc_owner id
 	struct op *op = priv;
 	struct daxfs_loaded_branch *branch = daxfs_branch_in_memory(op->vol, id);
 
-	if (!branch || !branch->writer)
+	if (!branch || !branch->writer || !dxc_layer_is_held(&branch->layer))
 		return NULL;
 	op->chunks.chunks = branch->layer.chunks;
 	op->chunks.count = branch->layer.chunk_count;
@@ -157,12 +157,15 @@ static int create_over(struct op *op, struct daxfs_loaded_branch *parent, struct
 				     &parent->layer, br);
 	if (!err)
 		err = daxfs_op_check_lock(op);
+	/* What whoever has taken the parent over has written would not be the child's. */
+	if (!err && !dxc_layer_is_held(&parent->layer))
+		err = -EAGAIN;
 	if (!err)
 		err = dxc_branch_create(&op->vol->core, parent->layer.owner, op->arg->bo_name,
 					ktime_get_real_ns(),
 					from_kuid(&init_user_ns, current_uid()),
 					parent->layer.log.seq, br);
-	if (!err && daxfs_op_check_lock(op)) {
+	if (!err && (daxfs_op_check_lock(op) || !dxc_layer_is_held(&parent->layer))) {
 		dxc_branch_unmake(&op->vol->core, br->id);
 		/* Whoever took the lock over may have gone on with it. */
 		op->vol->recovered = false;
@@ -381,7 +384,8 @@ static int commit_now(struct op *op, const struct dxc_branch *br,
 	int err, err2;
 
 	daxfs_op_lock_tree(op);
-	err = dxc_branch_commit(core, br->id, &rest);
+	/* Whoever has taken the branch over may have written to it. */
+	err = dxc_layer_is_held(&child->layer) ? dxc_branch_commit(core, br->id, &rest) : -EAGAIN;
 	if (err) {
 		daxfs_op_unlock_tree(op);
 		if (err == -EBUSY && refuse_children(op, br))
@@ -433,6 +437,9 @@ static void compact_parent(struct op *op, struct daxfs_loaded_branch *parent)
 	    !dxc_lease_take(&op->vol->core, id, me, &nobody)) {
 		daxfs_op_lock_tree(op);
 		borrowed = !daxfs_branch_make_current(op->sbi, parent);
+		/* No other thread gives it back meanwhile. */
+		if (borrowed)
+			op->sbi->op_lease = id;
 		daxfs_op_unlock_tree(op);
 		if (!borrowed)
 			daxfs_branch_return_lease(op->sbi, id);

@@ -503,7 +503,7 @@ struct daxfs_chunk {
 	__le64 ch_index;	/* number of the segment's first chunk */
 	__le64 ch_salt;		/* of the records' checksums; never used twice in a region */
 	__le64 ch_next;		/* as br_head: next segment of the chain; link 0: the last one. The
-				 * turn begins with the lowest bits of ch_salt
+				 * turn begins with a number that is made of ch_salt
 				 */
 	__le64 ch_prev_seq;	/* one more than the lr_seq of the last record before the segment */
 	__le32 ch_count;	/* chunks, 1 to as many as the longest record needs */

@@ -310,7 +310,8 @@ u64 dxc_mount_seen(const struct dxc_volume *vol,
  * The lease of a branch, the volume lock: 0, or -EBUSY with the holder in
  * *holder. Passing a holder that is known to be gone in *holder takes it over
  * from him; 0 there: only when it is free. Who does not own his slot
- * (dxc_holder_is_there()) is gone. After the lock was taken over, recover.
+ * (dxc_holder_is_there()) is gone. After the lock was taken over, recover. A lease that is me's
+ * already is -EBUSY, too, with me in *holder; the lock is 0.
  */
 int dxc_lease_take(const struct dxc_volume *vol, struct dxc_owner id, dxc_holder me,
 		   dxc_holder *holder);

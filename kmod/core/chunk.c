@@ -103,8 +103,8 @@ static void count_taken(const struct dxc_volume *vol, u32 count)
 	}
 }
 
-/* Takes all of them, or none. */
-static bool take_all(const struct dxc_volume *vol, dxc_chunk first, u32 count, u64 word)
+/* How many of them could be taken, until another was faster. */
+static u32 take_all(const struct dxc_volume *vol, dxc_chunk first, u32 count, u64 word)
 {
 	u32 n;
 
@@ -112,33 +112,33 @@ static bool take_all(const struct dxc_volume *vol, dxc_chunk first, u32 count, u
 	for (n = 0; n < count; n++)
 		if (!change(vol, first + n, 0, word))
 			break;
-	if (n == count)
-		return true;
-	/* Another was faster. Nobody has used them since. */
-	while (n--)
-		change(vol, first + n, word, 0);
-	return false;
+	return n;
 }
 
-int dxc_chunk_take(const struct dxc_volume *vol, dxc_chunk *hint, u32 kind,
-		   struct dxc_owner owner, u32 count, dxc_chunk *taken)
+int dxc_chunk_take_row(const struct dxc_volume *vol, dxc_chunk *hint, u32 kind,
+		       struct dxc_owner owner, u32 *count, dxc_chunk *taken)
 {
-	u32 chunks = dxc_chunk_count(vol), left, row = 0;
+	u32 chunks = dxc_chunk_count(vol), want = *count, left, row = 0;
 	/* Others move the hint meanwhile. */
 	dxc_chunk chunk = READ_ONCE(*hint);
 
-	if (!count || count > chunks)
+	if (!want || want > chunks)
 		return -ENOSPC;
 	if (chunk >= chunks)
 		chunk = 0;
 	/* Once around, and to the end of a row that the start is in the middle of. */
-	for (left = chunks; left + count > 1; left--) {
+	for (left = chunks; left + want > 1; left--) {
 		row = READ_ONCE(*word_of(vol, chunk)) ? 0 : row + 1;
 		chunk++;
-		if (row >= count && take_all(vol, chunk - count, count, owned_word(kind, owner))) {
-			*taken = chunk - count;
-			WRITE_ONCE(*hint, chunk);
-			return 0;
+		if (row >= want) {
+			*taken = chunk - want;
+			*count = take_all(vol, *taken, want, owned_word(kind, owner));
+			if (*count)
+				WRITE_ONCE(*hint, *taken + *count);
+			if (*count == want)
+				return 0;
+			if (*count)
+				return -EAGAIN;
 		}
 		if (chunk == chunks) {
 			chunk = 0;
@@ -146,6 +146,21 @@ int dxc_chunk_take(const struct dxc_volume *vol, dxc_chunk *hint, u32 kind,
 		}
 	}
 	return -ENOSPC;
+}
+
+int dxc_chunk_take(const struct dxc_volume *vol, dxc_chunk *hint, u32 kind,
+		   struct dxc_owner owner, u32 count, dxc_chunk *taken)
+{
+	u32 got;
+	int err;
+
+	do {
+		got = count;
+		err = dxc_chunk_take_row(vol, hint, kind, owner, &got, taken);
+		while (err == -EAGAIN && got--)
+			change(vol, *taken + got, owned_word(kind, owner), 0);
+	} while (err == -EAGAIN);
+	return err;
 }
 
 /* The word of a chunk of owner, or 0. */

@@ -54,6 +54,9 @@ static int flush(struct compaction *co)
 		return -E2BIG;
 	if (co->rec.size <= sizeof(struct daxfs_record))
 		return 0;
+	/* Whoever has the lease gives back what no log names, and it may be a file's by now. */
+	if (!dxc_layer_look(co->layer))
+		return -ESTALE;
 	if (dxc_log_has_room(vol, &co->log, &co->rec)) {
 		err = dxc_log_add(vol, &co->log, &co->rec);
 	} else {
@@ -63,6 +66,8 @@ static int flush(struct compaction *co)
 		co->futile = co->chunks + count > co->chunks_max;
 		err = co->futile ? -ENOSPC : 0;
 		co->chunks += count;
+		if (!err && !dxc_layer_look(co->layer))
+			err = -ESTALE;
 		/* Named by nothing before it is complete. */
 		if (!err)
 			err = dxc_log_extend(vol, &co->log, 0, chunk, count, &co->rec);
@@ -254,6 +259,8 @@ int dxc_layer_compact(struct dxc_layer *layer)
 	u32 chunks = layer->log_chunks;
 	int err;
 
+	if (!dxc_layer_is_held(layer))
+		return -ESTALE;
 	co.buf = dxc_alloc(1, DAXFS_RECORD_MAX);
 	if (!co.buf)
 		return -ENOMEM;

@@ -93,9 +93,13 @@ int dxc_chunk_read(const struct dxc_volume *vol, dxc_chunk chunk,
 bool dxc_chunk_is_free(const struct dxc_volume *vol, dxc_chunk chunk);
 
 /*
- * Takes count free chunks side by side for owner, looking from *hint on and once
- * around; *hint is moved behind them. -ENOSPC when there are none.
+ * Takes *count free chunks side by side for owner, looking from *hint on and once
+ * around; *hint is moved behind them. -ENOSPC when there are none. -EAGAIN: another was faster with
+ * one of them, and the first *count, from *taken on, are the caller's to give back.
  */
+int dxc_chunk_take_row(const struct dxc_volume *vol, dxc_chunk *hint, u32 kind,
+		       struct dxc_owner owner, u32 *count, dxc_chunk *taken);
+/* The same, all or none, for who knows that owner is nobody else's meanwhile. */
 int dxc_chunk_take(const struct dxc_volume *vol, dxc_chunk *hint, u32 kind,
 		   struct dxc_owner owner, u32 count, dxc_chunk *taken);
 /*

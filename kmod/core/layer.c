@@ -109,19 +109,11 @@ void dxc_layer_free(struct dxc_layer *layer)
 static int find_chunk(struct dxc_layer *layer, dxc_chunk chunk)
 {
 	struct dxc_chunk_use use;
-	int err;
 
 	if (dxc_chunk_read(layer->vol, chunk, &use) || !dxc_owner_is(use.owner, layer->owner) ||
 	    (use.kind != DAXFS_CHUNK_LOG && use.kind != DAXFS_CHUNK_DATA))
 		return 0;
-	err = dxc_space_note(layer, chunk);
-	if (err)
-		return err;
-	memset(layer->space->used + (u64)chunk * layer->space->chunk_bytes, 0,
-	       layer->space->chunk_bytes);
-	if (use.kind == DAXFS_CHUNK_DATA)
-		layer->free_blocks += layer->space->chunk_blocks;
-	return 0;
+	return dxc_space_list(layer, chunk, use.kind);
 }
 
 /* The layer's chunks, by looking at all; those of the log are marked later. */
@@ -131,6 +123,9 @@ static int find_chunks(struct dxc_layer *layer)
 	u32 count = dxc_chunk_count(layer->vol), i;
 	int err = 0;
 
+	layer->listed = dxc_alloc(count / 8 + 1, 1);
+	if (!layer->listed)
+		return -ENOMEM;
 	if (!space->next) {
 		for (i = 0; !err && i < count; i++)
 			err = find_chunk(layer, i);
@@ -146,6 +141,7 @@ static int note_segment(struct dxc_layer *layer, struct dxc_finding *f)
 {
 	dxc_chunk chunk = layer->log.chunk, end = chunk + layer->log.count;
 	struct dxc_chunk_use use;
+	int err;
 
 	layer->last_salt = max_t(u64, layer->last_salt, layer->log.salt);
 	for (; chunk < end; chunk++) {
@@ -158,6 +154,9 @@ static int note_segment(struct dxc_layer *layer, struct dxc_finding *f)
 		    !dxc_owner_is(use.owner, layer->owner))
 			return dxc_found(f, -EUCLEAN, DXC_LR_CHAIN, DAXFS_AREA_CHUNKS, 0,
 					 dxc_chunk_offset(layer->vol, chunk), chunk);
+		err = dxc_space_list(layer, chunk, DAXFS_CHUNK_LOG);
+		if (err)
+			return err;
 		/* A chain that comes back to a segment fails at its sequence number. */
 		dxc_space_mark_log(layer, chunk);
 		layer->log_chunks++;
@@ -439,6 +438,8 @@ int dxc_layer_load(struct dxc_layer *layer, const struct dxc_branch *br, bool re
 		dxc_space_reserve(layer);
 	/* As many layers may be loaded as there are branches. */
 	dxc_layer_drop_scratch(layer);
+	dxc_free(layer->listed);
+	layer->listed = NULL;
 	return err;
 }
 

@@ -108,6 +108,7 @@ struct dxc_layer {
 	u64 last_salt;			/* the highest of a segment that was loaded */
 
 	dxc_chunk *chunks;		/* all it owns, log and data */
+	u8 *listed;			/* while it is loaded: which are among chunks, a bit each; else NULL */
 	u32 chunk_count, chunk_room;
 	u32 log_chunks;
 	u32 compact_chunks;		/* of its log after the last compaction */
@@ -201,6 +202,11 @@ bool dxc_layer_is_current(struct dxc_layer *layer, const struct dxc_branch *br);
  * after. The layer is current, and layer->holder has the lease. -EAGAIN: it is not, or he has not.
  */
 int dxc_layer_repair(struct dxc_layer *layer);
+/*
+ * Has layer->holder the lease, and has nobody else written to the log? Else it is not the layer that
+ * says how the branch is, and nothing that it has no use for is given back.
+ */
+bool dxc_layer_is_held(const struct dxc_layer *layer);
 /* Frees the memory; the region keeps everything. */
 void dxc_layer_free(struct dxc_layer *layer);
 static inline bool dxc_layer_is_empty(const struct dxc_layer *layer)

@@ -15,6 +15,10 @@
  */
 #include "delta.h"
 
+/* Turns of segments begin far from each other: 2^64 divided by the golden ratio, and its highest bits. */
+#define TURN_FACTOR	0x9e3779b97f4a7c15ull
+#define TURN_SHIFT	44
+
 /* Start of the checksum of every record of a chunk. */
 static u32 start_of(u64 salt)
 {
@@ -390,7 +394,17 @@ int dxc_log_clear_end(const struct dxc_volume *vol, struct dxc_log *log, void *b
 	return 0;
 }
 
-bool dxc_publish_link(const struct dxc_volume *vol, dxc_off at, u64 old, u64 new)
+/* Is the chunk that log ends in a segment of it still? */
+static bool is_there(const struct dxc_volume *vol, const struct dxc_log *log)
+{
+	struct daxfs_chunk raw;
+
+	return !read_head(vol, log->chunk, &raw) && le64_to_cpu(raw.ch_salt) == log->salt;
+}
+
+/* log: the word is ch_next of the segment that it ends in; NULL: it is br_head. */
+static bool publish(const struct dxc_volume *vol, dxc_off at, u64 old, u64 new,
+		    const struct dxc_log *log)
 {
 	__le64 *word = (__le64 *)(vol->region.base + at), is = cpu_to_le64(dxc_link_seal(old));
 	__le64 seen;
@@ -402,9 +416,12 @@ bool dxc_publish_link(const struct dxc_volume *vol, dxc_off at, u64 old, u64 new
 		seen = dxc_cmpxchg(word, is, cpu_to_le64(dxc_link_seal(new)));
 		if (seen == is)
 			break;
-		/* It may be that word with a flipped bit, or with so many that it says nothing. */
 		now = dxc_link_open(le64_to_cpu(seen));
-		if (now != old && now != DXC_LINK_UNKNOWN)
+		/*
+		 * It may be that word with a flipped bit, or with so many that it says nothing. Or
+		 * it is of a file that has the chunk by now.
+		 */
+		if (now != old && (now != DXC_LINK_UNKNOWN || (log && !is_there(vol, log))))
 			return false;
 		is = seen;
 	}
@@ -412,6 +429,11 @@ bool dxc_publish_link(const struct dxc_volume *vol, dxc_off at, u64 old, u64 new
 		dxc_write_back(word, sizeof(*word));
 	dxc_write_fence(vol->region.persistent);
 	return true;
+}
+
+bool dxc_publish_link(const struct dxc_volume *vol, dxc_off at, u64 old, u64 new)
+{
+	return publish(vol, at, old, new, NULL);
 }
 
 static int publish_head(const struct dxc_volume *vol, struct dxc_log *log, dxc_off at, u64 link)
@@ -429,7 +451,7 @@ static int publish_next(const struct dxc_volume *vol, struct dxc_log *log, u64 l
 {
 	u64 next = dxc_head_next(log->next_link, link);
 
-	if (!dxc_publish_link(vol, next_at(vol, log->chunk), log->next_link, next))
+	if (!publish(vol, next_at(vol, log->chunk), log->next_link, next, log))
 		return -ESTALE;
 	log->next_link = next;
 	return 0;
@@ -463,8 +485,8 @@ int dxc_log_extend(const struct dxc_volume *vol, struct dxc_log *log, dxc_off he
 	raw.ch_count = cpu_to_le32(count);
 	raw.ch_index = cpu_to_le64(chunk);
 	raw.ch_salt = cpu_to_le64(salt);
-	/* Who has read what was here before does not take it for that. */
-	next = dxc_head_of(0, salt);
+	/* Who has read what was here before does not take it for that, which others may have counted up. */
+	next = dxc_head_of(0, salt * TURN_FACTOR >> TURN_SHIFT);
 	raw.ch_next = cpu_to_le64(dxc_link_seal(next));
 	raw.ch_checksum = cpu_to_le32(chunk_checksum(&raw));
 	at = dxc_chunk_offset(vol, chunk);

@@ -245,8 +245,10 @@ static int merge_chunks(struct dxc_layer *layer, struct dxc_layer *upper)
 			layer->log.head_salt = before.head_salt;
 			layer->log.head_link = before.head_link;
 		} else {
-			layer->log.head_link = dxc_branch_head_word(layer->vol, layer->owner.branch);
-			if (dxc_head_link(layer->log.head_link) != layer->log.head + 1ull)
+			u64 word = dxc_branch_head_word(layer->vol, layer->owner.branch);
+
+			layer->log.head_link = word;
+			if (dxc_head_link(word) != layer->log.head + 1ull)
 				return -ESTALE;
 		}
 	}

@@ -264,7 +264,7 @@ static int take(const struct dxc_volume *vol, dxc_off at, dxc_holder me, dxc_hol
 	/* He was there after all, and is gone now. */
 	if (seen != *holder && !seen)
 		seen = dxc_word_exchange(vol, at, *holder = 0, me);
-	if (seen == *holder || seen == me)
+	if (seen == *holder)
 		return 0;
 	*holder = seen;
 	return -EBUSY;
@@ -302,7 +302,9 @@ bool dxc_lease_is_held(const struct dxc_volume *vol, struct dxc_owner id, dxc_ho
 
 int dxc_lock_take(const struct dxc_volume *vol, dxc_holder me, dxc_holder *holder)
 {
-	return take(vol, SS_AT(vol, ss_lock), me, holder);
+	int err = take(vol, SS_AT(vol, ss_lock), me, holder);
+
+	return err == -EBUSY && *holder == me ? 0 : err;
 }
 
 bool dxc_lock_is_held(const struct dxc_volume *vol, dxc_holder me)

@@ -294,6 +294,11 @@ int dxc_space_claim(struct dxc_layer *layer, dxc_off data, u64 count);
 void dxc_space_keep(struct dxc_layer *layer, const u8 *before);
 /* Notes a chunk in the layer's list. -ENOMEM. */
 int dxc_space_note(struct dxc_layer *layer, dxc_chunk chunk);
+/*
+ * Likewise while the layer is loaded, unless it is noted: it was found in the chunk table, or its
+ * log names it, to which a writer may have added since the table was read. None of its blocks is used.
+ */
+int dxc_space_list(struct dxc_layer *layer, dxc_chunk chunk, u32 kind);
 void dxc_space_mark_log(struct dxc_layer *layer, dxc_chunk chunk);
 bool dxc_space_chunk_is_idle(const struct dxc_layer *layer, dxc_chunk chunk);
 /* Only by who has the lease: for others the chunk may be in use since the log was read. */
@@ -301,8 +306,6 @@ void dxc_space_drop_chunk(struct dxc_layer *layer, dxc_chunk chunk);
 
 /* ---- layer.c ---- */
 
-/* May what the layer has no use for be given back? Only layer->holder does it, while he has the lease. */
-bool dxc_layer_is_held(const struct dxc_layer *layer);
 /*
  * Has layer->holder the lease? If not the layer is fenced from now on. What was stored before is
  * seen by whoever takes the lease after that.

@@ -27,8 +27,13 @@ static int append(struct dxc_layer *layer, struct dxc_record *rec, enum dxc_purp
 			return dxc_log_add(layer->vol, &layer->log, rec);
 		err = dxc_space_take_segment(layer, rec->size, purpose, &chunk, &count);
 	}
+	if (unlikely(layer->fenced))
+		err = -ESTALE;
 	if (err)
 		return err;
+	/* Whoever has the lease may have given them back, and to a file. */
+	if (!dxc_layer_look(layer))
+		return -ESTALE;
 	err = dxc_log_extend(layer->vol, &layer->log,
 			     dxc_branch_head_at(layer->vol, layer->owner.branch), chunk, count,
 			     rec);

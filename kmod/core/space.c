@@ -11,6 +11,7 @@
 #define LOOK 32u
 /* Chunks tried for a log: their blocks are hardly ever busy. */
 #define LOG_TRIES 16u
+#define ROW_TRIES	64	/* to take chunks side by side that others take as well */
 
 int dxc_space_init(struct dxc_space *space, const struct dxc_volume *vol)
 {
@@ -165,6 +166,23 @@ int dxc_space_note(struct dxc_layer *layer, dxc_chunk chunk)
 	if (!err)
 		layer->chunks[layer->chunk_count++] = chunk;
 	return err;
+}
+
+int dxc_space_list(struct dxc_layer *layer, dxc_chunk chunk, u32 kind)
+{
+	u8 *listed = layer->listed + chunk / 8;
+	int err;
+
+	if (*listed >> chunk % 8 & 1)
+		return 0;
+	err = dxc_space_note(layer, chunk);
+	if (err)
+		return err;
+	*listed |= 1u << chunk % 8;
+	memset(bits_of(layer, chunk), 0, layer->space->chunk_bytes);
+	if (kind == DAXFS_CHUNK_DATA)
+		layer->free_blocks += layer->space->chunk_blocks;
+	return 0;
 }
 
 /* Words are not looked at closely: this is to tell when space is short. */
@@ -392,14 +410,39 @@ bool dxc_space_chunk_is_busy(const struct dxc_layer *layer, dxc_chunk chunk)
 	return is_busy(layer, chunk, 0, layer->space->chunk_blocks);
 }
 
-static int take_free(struct dxc_layer *layer, u32 kind, u32 count, dxc_chunk *chunk)
+/* Chunks that were just taken go back, unless somebody else has the branch now, and maybe them. */
+static void untake(const struct dxc_layer *layer, dxc_chunk chunk, u32 count)
 {
-	struct dxc_space *space = layer->space;
+	u32 i;
+
+	for (i = 0; i < count; i++)
+		if (dxc_layer_is_held(layer))
+			dxc_chunk_free(layer->vol, chunk + i, layer->owner,
+				       dxc_commit_seq(layer->vol));
+}
+
+static int take_row(struct dxc_layer *layer, u32 kind, u32 count, dxc_chunk *chunk)
+{
+	u32 tries = 0, got;
 	int err;
 
-	err = dxc_chunk_take(layer->vol, &space->hint, kind, layer->owner, count, chunk);
+	do {
+		got = count;
+		err = dxc_chunk_take_row(layer->vol, &layer->space->hint, kind, layer->owner,
+					 &got, chunk);
+		if (err == -EAGAIN)
+			untake(layer, *chunk, got);
+	} while (err == -EAGAIN && ++tries < ROW_TRIES);
+	return err == -EAGAIN ? -ENOSPC : err;
+}
+
+static int take_free(struct dxc_layer *layer, u32 kind, u32 count, dxc_chunk *chunk)
+{
+	int err;
+
+	err = take_row(layer, kind, count, chunk);
 	if (err == -ENOSPC && reclaim(layer->vol))
-		err = dxc_chunk_take(layer->vol, &space->hint, kind, layer->owner, count, chunk);
+		err = take_row(layer, kind, count, chunk);
 	return err;
 }
 
@@ -420,9 +463,7 @@ static int take_idle(struct dxc_layer *layer, u32 count, dxc_chunk *chunk)
 				busy = *chunk + i;
 		if (busy == DXC_NO_CHUNK)
 			return 0;
-		for (i = 0; i < count; i++)
-			dxc_chunk_free(layer->vol, *chunk + i, layer->owner,
-				       dxc_commit_seq(layer->vol));
+		untake(layer, *chunk, count);
 	}
 	layer->tried_busy = busy;
 	return -ENOSPC;
@@ -724,6 +765,7 @@ int dxc_space_claim(struct dxc_layer *layer, dxc_off data, u64 count)
 	dxc_chunk chunk;
 	u32 block;
 	u8 *bits;
+	int err;
 
 	while (count) {
 		chunk = chunk_of(layer, data, &block);
@@ -734,8 +776,11 @@ int dxc_space_claim(struct dxc_layer *layer, dxc_off data, u64 count)
 				count -= min_t(u64, count, layer->space->chunk_blocks - block);
 				continue;
 			}
-		} else if (!is_ours(layer, chunk, DAXFS_CHUNK_DATA)) {
-			return -EUCLEAN;
+		} else {
+			err = is_ours(layer, chunk, DAXFS_CHUNK_DATA) ?
+				dxc_space_list(layer, chunk, DAXFS_CHUNK_DATA) : -EUCLEAN;
+			if (err)
+				return err;
 		}
 		bits = bits_of(layer, chunk);
 		for (; count && block < layer->space->chunk_blocks; count--, block++) {

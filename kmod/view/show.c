@@ -34,6 +34,9 @@ int daxfs_branch_take_over(struct daxfs_sb_info *sbi)
 	err = daxfs_branch_make_current(sbi, branch);
 	if (!err && branch->layer.damaged)
 		err = -EUCLEAN;
+	/* Also where nothing was claimed, as the branch has children. */
+	if (!err && !dxc_layer_is_held(&branch->layer))
+		err = -EAGAIN;
 	if (!err)
 		branch->writer = sbi;
 	else if (!dxc_owner_is(sbi->op_lease, branch->layer.owner))

@@ -87,6 +87,8 @@ static int thaw(struct daxfs_sb_info *sbi, struct dxc_owner id)
 	return err ?: -EAGAIN;
 }
 
+#define CLAIM_TRIES	3
+
 /* How a super block that is not its branch's writer becomes it, if at all. */
 enum claim {
 	CLAIM_NOT,		/* -EAGAIN */
@@ -97,9 +99,18 @@ enum claim {
 static int take_lease(struct daxfs_sb_info *sbi, struct dxc_owner id, enum claim claim, char *host)
 {
 	dxc_holder holder = 0;
+	int err, tries = 0;
 
-	return claim == CLAIM_WAIT ? daxfs_lease_take(sbi, id, host) :
-				     daxfs_lease_try(sbi, id, &holder);
+	if (claim == CLAIM_WAIT)
+		return daxfs_lease_take(sbi, id, host);
+	for (;;) {
+		err = daxfs_lease_try(sbi, id, &holder);
+		/* Whoever gives back space has it for a moment. */
+		if (err != -EBUSY || ++tries == CLAIM_TRIES)
+			return err;
+		holder = 0;
+		schedule_timeout_uninterruptible(1);
+	}
 }
 
 /*

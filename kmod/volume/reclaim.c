@@ -101,15 +101,16 @@ static void settle(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch)
 	struct daxfs_sb_info *sbi = branch->writer ? NULL : find_writer(vol);
 	struct dxc_owner id = branch->layer.owner;
 	dxc_holder holder = 0;
-	struct dxc_branch br;
 	bool borrowed;
 	u64 blocks;
 
 	borrowed = sbi && !dxc_owner_is(sbi->op_lease, id) && !daxfs_lease_try(sbi, id, &holder);
 	down_write(&branch->lock);
-	/* What another kernel has written since may be in a chunk that was free. */
-	if (borrowed && !dxc_branch_get(&vol->core, id, &br) &&
-	    (branch->children || dxc_layer_is_current(&branch->layer, &br)))
+	/*
+	 * What another kernel has written since may be in a chunk that was free. Whoever writes has
+	 * counted up the turn of this word before.
+	 */
+	if (borrowed && dxc_branch_head_word(&vol->core, id.branch) == branch->layer.log.head_link)
 		branch->layer.holder = daxfs_holder_of(sbi);
 	blocks = branch->layer.retired_blocks;
 	dxc_layer_settle(&branch->layer, branch->settled);

@@ -173,8 +173,8 @@ int daxfs_lease_take(struct daxfs_sb_info *sbi, struct dxc_owner branch, char *h
 		if (err != -EBUSY)
 			return err;
 		err = wait_for(vol, holder, host);
-		/* Whoever gives back space has it for a moment only. */
-		if (err == -EBUSY && holder != before) {
+		/* Whoever gives back space has it for a moment only, most often here. */
+		if ((err == -EBUSY || err == -EAGAIN) && holder != before) {
 			before = holder;
 			schedule_timeout_killable(MOMENT);
 			if (fatal_signal_pending(current))
@@ -236,7 +236,7 @@ void daxfs_leases_check(struct daxfs_volume *vol)
 		trace_daxfs_lease_lost(sbi, dxc_id_word(branch->layer.owner));
 		pr_notice_ratelimited("%s: branch %s was %s\n", vol->name, branch->name,
 				      holds_lease(sbi, branch) ?
-				      "written by a kernel that had lost its lease; its log is read anew" :
+				      "written by another kernel, too; its log is read anew" :
 				      "taken over by another kernel");
 		/* It is taken anew by who goes on; an operation that borrows it gives it back itself. */
 		if (!dxc_owner_is(sbi->op_lease, branch->layer.owner))

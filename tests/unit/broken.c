@@ -5,6 +5,7 @@
 u64 broken_copies, broken_copy_at, broken_alloc_at, broken_pause_at, broken_noise;
 
 void (*broken_fence)(void);
+void (*broken_on_copy)(void);
 void (*broken_write_back)(const void *p, size_t n);
 
 void dxc_write_back(const void *p, size_t n)
@@ -56,6 +57,8 @@ int dxc_copy(void *dst, const void *src, size_t n)
 	u64 bits;
 
 	broken_copies++;
+	if (broken_on_copy)
+		broken_on_copy();
 	if (broken_copy_at && !--broken_copy_at)
 		return -EIO;
 	memcpy(dst, src, n);

@@ -29,6 +29,7 @@ static const struct {
 	{ "races", races_tests },
 	{ "fencing", fencing_tests },
 	{ "takeover", takeover_tests },
+	{ "reuse", reuse_tests },
 	{ "extremes", extremes_tests },
 	{ "proportion", proportion_tests },
 };
