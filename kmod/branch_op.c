@@ -80,7 +80,9 @@ static const struct dxc_chunk_list *known_chunks(void *priv, struct dxc_owner id
 	struct op *op = priv;
 	struct daxfs_loaded_branch *branch = daxfs_branch_in_memory(op->vol, id);
 
-	if (!branch || !branch->writer || !dxc_layer_is_held(&branch->layer))
+	/* The branch may be dead by now; under the volume lock its entry is no other one's. */
+	if (!branch || !branch->writer || branch->layer.fenced ||
+	    !dxc_lease_names(&op->vol->core, id.branch, branch->layer.holder))
 		return NULL;
 	op->chunks.chunks = branch->layer.chunks;
 	op->chunks.count = branch->layer.chunk_count;
@@ -127,6 +129,22 @@ static int refuse_depth(struct op *op)
 		      DAXFS_BRANCH_DEPTH_MAX);
 }
 
+/* The child was made: undoes that, if lock or lease were lost before it was. -EAGAIN. */
+static noinline_for_stack int look_again(struct op *op, struct daxfs_loaded_branch *parent,
+					 struct dxc_owner child)
+{
+	struct dxc_branch_rest rest = { .next_known = next_known, .priv = op,
+					.tail = DXC_NO_CHUNK };
+	bool locked = !daxfs_op_check_lock(op);
+
+	if (locked && dxc_layer_is_held(&parent->layer))
+		return 0;
+	dxc_branch_unmake(&op->vol->core, child);
+	/* Its entry is free again when that is gone on with; whoever took the lock over does it. */
+	op->vol->recovered = locked && !dxc_branch_recover(&op->vol->core, &rest);
+	return -EAGAIN;
+}
+
 static int create_over(struct op *op, struct daxfs_loaded_branch *parent, struct dxc_branch *br)
 {
 	struct daxfs_loaded_branch *branch = NULL;
@@ -165,12 +183,8 @@ static int create_over(struct op *op, struct daxfs_loaded_branch *parent, struct
 					ktime_get_real_ns(),
 					from_kuid(&init_user_ns, current_uid()),
 					parent->layer.log.seq, br);
-	if (!err && (daxfs_op_check_lock(op) || !dxc_layer_is_held(&parent->layer))) {
-		dxc_branch_unmake(&op->vol->core, br->id);
-		/* Whoever took the lock over may have gone on with it. */
-		op->vol->recovered = false;
-		err = -EAGAIN;
-	}
+	if (!err)
+		err = look_again(op, parent, br->id);
 	if (!err) {
 		parent->frozen = true;
 		if (!stay) {
@@ -311,13 +325,23 @@ static int refuse_frozen(struct op *op, struct daxfs_loaded_branch *branch)
 
 /* ---- commit ---- */
 
+/*
+ * Where whoever took the child over has logged something since we looked, which is joined to the
+ * parent's log as well, the parent is read anew.
+ */
 static int merge(struct op *op, struct daxfs_loaded_branch *parent,
 		 struct daxfs_loaded_branch *child)
 {
+	u64 head = dxc_branch_head_word(&op->vol->core, child->layer.owner.branch);
+
 	/* The child's chunks are its parent's now. */
 	parent->was_mapped |= child->was_mapped;
-	if (!dxc_layer_merge(&parent->layer, &child->layer))
+	/* Its entry is free, and says what it said. Who takes a log over counts up the turn before. */
+	if (head == child->layer.log.head_link &&
+	    !dxc_layer_merge(&parent->layer, &child->layer))
 		return 0;
+	/* For who writes the parent already. */
+	parent->layer.fenced = true;
 	daxfs_stale_orphans(&op->stale, parent, &parent->layer);
 	daxfs_stale_orphans(&op->stale, parent, &child->layer);
 	return daxfs_branch_reload(op->vol, parent, false);

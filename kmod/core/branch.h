@@ -321,6 +321,8 @@ void dxc_lease_drop(const struct dxc_volume *vol, struct dxc_owner id, dxc_holde
  * write: who stood still for too long may have lost either.
  */
 bool dxc_lease_is_held(const struct dxc_volume *vol, struct dxc_owner id, dxc_holder me);
+/* Of the entry of that index, in the table, whether its branch lives or not. */
+bool dxc_lease_names(const struct dxc_volume *vol, u32 index, dxc_holder me);
 int dxc_lock_take(const struct dxc_volume *vol, dxc_holder me, dxc_holder *holder);
 void dxc_lock_drop(const struct dxc_volume *vol, dxc_holder me);
 bool dxc_lock_is_held(const struct dxc_volume *vol, dxc_holder me);

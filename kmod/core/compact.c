@@ -259,7 +259,7 @@ int dxc_layer_compact(struct dxc_layer *layer)
 	u32 chunks = layer->log_chunks;
 	int err;
 
-	if (!dxc_layer_is_held(layer))
+	if (!dxc_layer_look(layer))
 		return -ESTALE;
 	co.buf = dxc_alloc(1, DAXFS_RECORD_MAX);
 	if (!co.buf)

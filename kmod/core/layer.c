@@ -113,7 +113,7 @@ static int find_chunk(struct dxc_layer *layer, dxc_chunk chunk)
 	if (dxc_chunk_read(layer->vol, chunk, &use) || !dxc_owner_is(use.owner, layer->owner) ||
 	    (use.kind != DAXFS_CHUNK_LOG && use.kind != DAXFS_CHUNK_DATA))
 		return 0;
-	return dxc_space_list(layer, chunk, use.kind);
+	return dxc_space_list(layer, chunk);
 }
 
 /* The layer's chunks, by looking at all; those of the log are marked later. */
@@ -154,7 +154,7 @@ static int note_segment(struct dxc_layer *layer, struct dxc_finding *f)
 		    !dxc_owner_is(use.owner, layer->owner))
 			return dxc_found(f, -EUCLEAN, DXC_LR_CHAIN, DAXFS_AREA_CHUNKS, 0,
 					 dxc_chunk_offset(layer->vol, chunk), chunk);
-		err = dxc_space_list(layer, chunk, DAXFS_CHUNK_LOG);
+		err = dxc_space_list(layer, chunk);
 		if (err)
 			return err;
 		/* A chain that comes back to a segment fails at its sequence number. */
@@ -423,6 +423,8 @@ int dxc_layer_load(struct dxc_layer *layer, const struct dxc_branch *br, bool re
 		err = drop_orphans(layer, f);
 	if (!err)
 		err = claim_blocks(layer, f);
+	if (!err && !layer->space->survey)
+		dxc_space_count(layer);
 	if (!err && !layer->damaged) {
 		look_behind(layer);
 		layer->damaged = layer->behind && !layer->unread;

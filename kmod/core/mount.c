@@ -295,9 +295,14 @@ void dxc_lease_drop(const struct dxc_volume *vol, struct dxc_owner id, dxc_holde
 		dxc_word_exchange(vol, BR_AT(vol, id.branch, br_lease), me, 0);
 }
 
+bool dxc_lease_names(const struct dxc_volume *vol, u32 index, dxc_holder me)
+{
+	return dxc_word_says(vol, BR_AT(vol, index, br_lease), me);
+}
+
 bool dxc_lease_is_held(const struct dxc_volume *vol, struct dxc_owner id, dxc_holder me)
 {
-	return dxc_is_live(vol, id) && dxc_word_says(vol, BR_AT(vol, id.branch, br_lease), me);
+	return dxc_is_live(vol, id) && dxc_lease_names(vol, id.branch, me);
 }
 
 int dxc_lock_take(const struct dxc_volume *vol, dxc_holder me, dxc_holder *holder)

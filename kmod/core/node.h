@@ -298,7 +298,12 @@ int dxc_space_note(struct dxc_layer *layer, dxc_chunk chunk);
  * Likewise while the layer is loaded, unless it is noted: it was found in the chunk table, or its
  * log names it, to which a writer may have added since the table was read. None of its blocks is used.
  */
-int dxc_space_list(struct dxc_layer *layer, dxc_chunk chunk, u32 kind);
+int dxc_space_list(struct dxc_layer *layer, dxc_chunk chunk);
+/*
+ * When all that the log says is claimed: how many blocks of the layer's chunks are free, whatever
+ * became of chunks since they were listed.
+ */
+void dxc_space_count(struct dxc_layer *layer);
 void dxc_space_mark_log(struct dxc_layer *layer, dxc_chunk chunk);
 bool dxc_space_chunk_is_idle(const struct dxc_layer *layer, dxc_chunk chunk);
 /* Only by who has the lease: for others the chunk may be in use since the log was read. */

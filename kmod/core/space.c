@@ -119,16 +119,21 @@ static int compare_chunks(const void *a, const void *b)
 static void tidy_list(struct dxc_layer *layer)
 {
 	struct dxc_chunk_use use;
+	dxc_chunk chunk;
 	u32 i, n = 0;
 
 	dxc_sort(layer->chunks, layer->chunk_count, sizeof(*layer->chunks), compare_chunks);
 	for (i = 0; i < layer->chunk_count; i++) {
-		if (n && layer->chunks[n - 1] == layer->chunks[i])
+		chunk = layer->chunks[i];
+		if (n && layer->chunks[n - 1] == chunk)
 			continue;
-		if (dxc_chunk_read(layer->vol, layer->chunks[i], &use) ||
-		    !dxc_owner_is(use.owner, layer->owner))
+		if (dxc_chunk_read(layer->vol, chunk, &use) ||
+		    !dxc_owner_is(use.owner, layer->owner)) {
+			if (layer->listed)
+				layer->listed[chunk / 8] &= ~(1u << chunk % 8);
 			continue;
-		layer->chunks[n++] = layer->chunks[i];
+		}
+		layer->chunks[n++] = chunk;
 	}
 	layer->chunk_count = n;
 	layer->cursor = 0;
@@ -168,7 +173,7 @@ int dxc_space_note(struct dxc_layer *layer, dxc_chunk chunk)
 	return err;
 }
 
-int dxc_space_list(struct dxc_layer *layer, dxc_chunk chunk, u32 kind)
+int dxc_space_list(struct dxc_layer *layer, dxc_chunk chunk)
 {
 	u8 *listed = layer->listed + chunk / 8;
 	int err;
@@ -180,9 +185,18 @@ int dxc_space_list(struct dxc_layer *layer, dxc_chunk chunk, u32 kind)
 		return err;
 	*listed |= 1u << chunk % 8;
 	memset(bits_of(layer, chunk), 0, layer->space->chunk_bytes);
-	if (kind == DAXFS_CHUNK_DATA)
-		layer->free_blocks += layer->space->chunk_blocks;
 	return 0;
+}
+
+void dxc_space_count(struct dxc_layer *layer)
+{
+	u64 blocks = 0;
+	u32 i;
+
+	for (i = 0; i < layer->chunk_count; i++)
+		if (is_ours(layer, layer->chunks[i], DAXFS_CHUNK_DATA))
+			blocks += layer->space->chunk_blocks;
+	layer->free_blocks = blocks - min_t(u64, blocks, layer->used_blocks);
 }
 
 /* Words are not looked at closely: this is to tell when space is short. */
@@ -410,15 +424,17 @@ bool dxc_space_chunk_is_busy(const struct dxc_layer *layer, dxc_chunk chunk)
 	return is_busy(layer, chunk, 0, layer->space->chunk_blocks);
 }
 
-/* Chunks that were just taken go back, unless somebody else has the branch now, and maybe them. */
+/*
+ * Chunks that were just taken go back, and anybody may have them at once, as nobody has seen them.
+ * Not if somebody else has the branch now, and maybe them.
+ */
 static void untake(const struct dxc_layer *layer, dxc_chunk chunk, u32 count)
 {
 	u32 i;
 
 	for (i = 0; i < count; i++)
 		if (dxc_layer_is_held(layer))
-			dxc_chunk_free(layer->vol, chunk + i, layer->owner,
-				       dxc_commit_seq(layer->vol));
+			dxc_chunk_free(layer->vol, chunk + i, layer->owner, 0);
 }
 
 static int take_row(struct dxc_layer *layer, u32 kind, u32 count, dxc_chunk *chunk)
@@ -778,7 +794,7 @@ int dxc_space_claim(struct dxc_layer *layer, dxc_off data, u64 count)
 			}
 		} else {
 			err = is_ours(layer, chunk, DAXFS_CHUNK_DATA) ?
-				dxc_space_list(layer, chunk, DAXFS_CHUNK_DATA) : -EUCLEAN;
+				dxc_space_list(layer, chunk) : -EUCLEAN;
 			if (err)
 				return err;
 		}

@@ -81,8 +81,11 @@ static int take_mount_lease(struct daxfs_sb_info *sbi, struct fs_context *fc,
 			    struct dxc_owner id, const char *name)
 {
 	char host[DAXFS_HOST_SIZE] = "";
-	int err = daxfs_lease_take(sbi, id, host);
+	int err, tries = LOAD_TRIES;
 
+	/* The worker may have it in our name, for a moment. Or we do, who try again. */
+	while ((err = daxfs_lease_take(sbi, id, host)) == DAXFS_LEASE_HAD && --tries)
+		schedule_timeout_killable(1);
 	if (err == DAXFS_LEASE_HAD)
 		return 0;
 	if (err == -EAGAIN)

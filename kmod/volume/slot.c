@@ -224,6 +224,7 @@ void daxfs_leases_check(struct daxfs_volume *vol)
 {
 	struct daxfs_loaded_branch *branch;
 	struct daxfs_sb_info *sbi;
+	dxc_holder held;	/* by which it wrote: its slot may be another one by now */
 
 	if (!any_lost(vol))
 		return;
@@ -232,6 +233,7 @@ void daxfs_leases_check(struct daxfs_volume *vol)
 		sbi = branch->writer;
 		if (!is_lost(branch))
 			continue;
+		held = branch->layer.holder;
 		daxfs_branch_let_go(branch);
 		trace_daxfs_lease_lost(sbi, dxc_id_word(branch->layer.owner));
 		pr_notice_ratelimited("%s: branch %s was %s\n", vol->name, branch->name,
@@ -240,7 +242,7 @@ void daxfs_leases_check(struct daxfs_volume *vol)
 				      "taken over by another kernel");
 		/* It is taken anew by who goes on; an operation that borrows it gives it back itself. */
 		if (!dxc_owner_is(sbi->op_lease, branch->layer.owner))
-			daxfs_lease_drop(sbi, branch->layer.owner);
+			dxc_lease_drop(&vol->core, branch->layer.owner, held);
 		/* What was not logged is lost; what is mapped may be another file's soon. */
 		daxfs_calls->forget_times(sbi);
 		sbi->sweep++;
