@@ -342,23 +342,6 @@ static void drop_unused(struct dxc_layer *layer)
 	}
 }
 
-bool dxc_layer_is_held(const struct dxc_layer *layer)
-{
-	return !layer->fenced &&
-		(!layer->holder ||
-		 dxc_lease_is_held(layer->vol, layer->owner, layer->holder));
-}
-
-bool dxc_layer_look(struct dxc_layer *layer)
-{
-	/* Pairs with the exchange of br_lease: the taker reads what was stored, or this sees the taker. */
-	if (layer->holder)
-		dxc_mb();
-	if (!dxc_layer_is_held(layer))
-		layer->fenced = true;
-	return !layer->fenced;
-}
-
 /*
  * dxc_log_claim() of the layer's log. -EAGAIN: br_head has changed since the log was read, or
  * the lease is somebody else's. If it is not yet, whoever takes it reads the log, and claims it,

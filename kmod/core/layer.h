@@ -206,7 +206,13 @@ int dxc_layer_repair(struct dxc_layer *layer);
  * Has layer->holder the lease, and has nobody else written to the log? Else it is not the layer that
  * says how the branch is, and nothing that it has no use for is given back.
  */
-bool dxc_layer_is_held(const struct dxc_layer *layer);
+static inline bool dxc_layer_is_held(const struct dxc_layer *layer)
+{
+	return !layer->fenced &&
+		(!layer->holder ||
+		 dxc_lease_is_held(layer->vol, layer->owner, layer->holder));
+}
+
 /* Frees the memory; the region keeps everything. */
 void dxc_layer_free(struct dxc_layer *layer);
 static inline bool dxc_layer_is_empty(const struct dxc_layer *layer)

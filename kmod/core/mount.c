@@ -17,7 +17,7 @@
 #include "words.h"
 
 #define EPOCH_MASK	0x7fffffffull
-#define BEAT_TRIES	64	/* somebody hostile stores all the time */
+#define BEAT_TRIES	64	/* a hostile kernel may store to the heartbeat all the time */
 
 static dxc_off slot_at(const struct dxc_volume *vol, u32 slot)
 {

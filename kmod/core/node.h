@@ -14,6 +14,20 @@
 
 #define DXC_NO_INDEX	0xffffffffu
 
+/*
+ * Has layer->holder the lease? If not the layer is fenced from now on. What was stored before is
+ * seen by whoever takes the lease after that.
+ */
+static inline bool dxc_layer_look(struct dxc_layer *layer)
+{
+	/* Pairs with the exchange of br_lease: the taker reads what was stored, or he is seen here. */
+	if (layer->holder)
+		dxc_mb();
+	if (!dxc_layer_is_held(layer))
+		layer->fenced = true;
+	return !layer->fenced;
+}
+
 /* ---- blockmap.c: which blocks of a file are where ---- */
 
 struct dxc_run {
@@ -308,14 +322,6 @@ void dxc_space_mark_log(struct dxc_layer *layer, dxc_chunk chunk);
 bool dxc_space_chunk_is_idle(const struct dxc_layer *layer, dxc_chunk chunk);
 /* Only by who has the lease: for others the chunk may be in use since the log was read. */
 void dxc_space_drop_chunk(struct dxc_layer *layer, dxc_chunk chunk);
-
-/* ---- layer.c ---- */
-
-/*
- * Has layer->holder the lease? If not the layer is fenced from now on. What was stored before is
- * seen by whoever takes the lease after that.
- */
-bool dxc_layer_look(struct dxc_layer *layer);
 
 /* ---- compact.c ---- */
 

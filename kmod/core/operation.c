@@ -37,7 +37,7 @@ static int append(struct dxc_layer *layer, struct dxc_record *rec, enum dxc_purp
 	err = dxc_log_extend(layer->vol, &layer->log,
 			     dxc_branch_head_at(layer->vol, layer->owner.branch), chunk, count,
 			     rec);
-	/* Somebody who had the lease before, and was late, or who has it now. */
+	/* The log was extended by a former holder of the lease that came late, or by a new one. */
 	if (err == -ESTALE)
 		layer->fenced = true;
 	if (err)

@@ -393,7 +393,7 @@ void daxfs_slot_release(struct daxfs_sb_info *sbi, bool there)
 
 	if (!epoch)
 		return;
-	/* The workers must not touch what may be somebody else's a moment later. */
+	/* The workers do not store to a slot that another kernel may claim a moment later. */
 	set_pulse(sbi, 0, 0);
 	down_write(&vol->tree);
 	sbi->epoch = 0;

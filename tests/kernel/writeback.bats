@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # daxfsctl mount --write-back and umount: an image file that changes when the last mount of its memory goes.
+bats_require_minimum_version 1.5.0
 load setup
 
 setup_file() {

@@ -118,7 +118,7 @@ static dxc_chunk chunk_at(dxc_off off)
 	return (off - stage->area[DAXFS_AREA_DELTA].offset) / stage->chunk_size;
 }
 
-/* ---- loading while somebody writes ---- */
+/* ---- loading while a writer takes chunks ---- */
 
 static int racing_err;
 static dxc_off racing_off;

@@ -284,7 +284,7 @@ static void came_back(void)
 	tap_end("a lease that came back: what was written then is not lost to who had it meanwhile");
 }
 
-/* Nobody has had it since: what is left of the segment is not wasted. */
+/* No other mount has had the lease since: the rest of the segment is used. */
 static void never_away(void)
 {
 	struct dxc_branch br;
@@ -358,7 +358,7 @@ static void only_the_holder(void)
 	CHECK_EQ(stage_remove(&a, 1, "f", ino), 0);
 	dxc_op_forget(&a, ino);
 	CHECK_EQ(a.retired_count, 1);
-	/* Somebody else writes the branch when nobody reads it here any more. */
+	/* Another kernel has the lease when the grace period of the retired blocks is over. */
 	a.holder = late;
 	lease(taker, 0);
 	dxc_layer_settle(&a, 1);
