@@ -27,29 +27,13 @@ static void lease(dxc_holder to, dxc_holder from)
 	CHECK_EQ(dxc_lease_take(stage, main_id, to, &from), 0);
 }
 
-/* A file of a chunk, with the same byte all over. */
 static int make(struct dxc_layer *layer, const char *prefix, u32 i, int byte, dxc_off *off)
 {
-	u64 blocks = layer->space->chunk_blocks, got;
-	struct dxc_attr attr;
 	char name[32];
 	dxc_ino ino;
-	int err;
 
 	sprintf(name, "%s%u", prefix, i);
-	err = dxc_blocks_take(layer, 0, blocks, off, &got);
-	if (err)
-		return err;
-	memset(stage->region.base + *off, byte, got * DAXFS_BLOCK_SIZE);
-	err = stage_make(layer, 1, name, S_IFREG | 0600, &ino);
-	if (!err) {
-		attr = stage_attr(layer, ino);
-		attr.size = got * DAXFS_BLOCK_SIZE;
-		err = dxc_op_map(layer, &attr, 0, got, *off);
-	}
-	if (err)
-		dxc_blocks_give_back(layer, *off, got);
-	return err;
+	return stage_file(layer, name, byte, &ino, off);
 }
 
 static int make_empty(struct dxc_layer *layer, const char *prefix, u32 i)

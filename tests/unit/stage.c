@@ -144,6 +144,27 @@ int stage_write(struct dxc_layer *layer, struct dxc_attr *attr, u64 block)
 	return err;
 }
 
+int stage_file(struct dxc_layer *layer, const char *name, int byte, dxc_ino *ino, dxc_off *off)
+{
+	u64 blocks = layer->space->chunk_blocks, got;
+	struct dxc_attr attr;
+	int err;
+
+	err = dxc_blocks_take(layer, 0, blocks, off, &got);
+	if (err)
+		return err;
+	memset(stage->region.base + *off, byte, got * DAXFS_BLOCK_SIZE);
+	err = stage_make(layer, 1, name, S_IFREG | 0600, ino);
+	if (!err) {
+		attr = stage_attr(layer, *ino);
+		attr.size = got * DAXFS_BLOCK_SIZE;
+		err = dxc_op_map(layer, &attr, 0, got, *off);
+	}
+	if (err)
+		dxc_blocks_give_back(layer, *off, got);
+	return err;
+}
+
 int stage_xattr(struct dxc_layer *layer, dxc_ino ino, const char *name, const char *value)
 {
 	struct dxc_attr attr = stage_attr(layer, ino);

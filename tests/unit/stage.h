@@ -38,6 +38,8 @@ int stage_make(struct dxc_layer *layer, dxc_ino dir, const char *name, u32 mode,
 int stage_remove(struct dxc_layer *layer, dxc_ino dir, const char *name, dxc_ino ino);
 /* One more block of a file. */
 int stage_write(struct dxc_layer *layer, struct dxc_attr *attr, u64 block);
+/* A new file of a chunk, with the same byte all over; *ino and *off say which, and where. */
+int stage_file(struct dxc_layer *layer, const char *name, int byte, dxc_ino *ino, dxc_off *off);
 int stage_xattr(struct dxc_layer *layer, dxc_ino ino, const char *name,
 		const char *value);
 void stage_branch(struct dxc_layer *layer, struct dxc_layer *parent, const char *name);

@@ -24,28 +24,13 @@ static struct dxc_space space;
 static dxc_ino old[OLD];
 static u32 made;	/* files of the taker */
 
-/* A file of a chunk. */
 static int make(struct dxc_layer *layer, const char *prefix, u32 i, dxc_ino *ino)
 {
-	u64 blocks = layer->space->chunk_blocks, got;
-	struct dxc_attr attr;
 	char name[32];
 	dxc_off off;
-	int err;
 
 	sprintf(name, "%s%u", prefix, i);
-	err = dxc_blocks_take(layer, 0, blocks, &off, &got);
-	if (err)
-		return err;
-	err = stage_make(layer, 1, name, S_IFREG | 0600, ino);
-	if (!err) {
-		attr = stage_attr(layer, *ino);
-		attr.size = got * DAXFS_BLOCK_SIZE;
-		err = dxc_op_map(layer, &attr, 0, got, off);
-	}
-	if (err)
-		dxc_blocks_give_back(layer, off, got);
-	return err;
+	return stage_file(layer, name, 'x', ino, &off);
 }
 
 static u32 count_files(const struct dxc_layer *layer, const char *prefix)
@@ -64,6 +49,21 @@ static u32 count_files(const struct dxc_layer *layer, const char *prefix)
 static void lease(dxc_holder to, dxc_holder from)
 {
 	CHECK_EQ(dxc_lease_take(stage, main_id, to, &from), 0);
+}
+
+/* main, which the late one writes. */
+static void open_late(void)
+{
+	stage_open(CHUNKS, &a);
+	lease(late, 0);
+	a.holder = late;
+}
+
+static void close_both(void)
+{
+	dxc_layer_free(&b);
+	dxc_space_exit(&space);
+	stage_close(&a);
 }
 
 /* As a kernel reads the log that is about to write it. */
@@ -210,9 +210,7 @@ static void late_at_each_fence(int (*operate)(void))
 
 	pause_at = 0;
 	do {
-		stage_open(CHUNKS, &a);
-		lease(late, 0);
-		a.holder = late;
+		open_late();
 		for (i = 0; i < OLD; i++)
 			CHECK_EQ(make(&a, "a", i, &old[i]), 0);
 		/* So that there is something that the log does not name. */
@@ -260,9 +258,7 @@ static void came_back(void)
 	dxc_ino ino;
 	u32 i;
 
-	stage_open(CHUNKS, &a);
-	lease(late, 0);
-	a.holder = late;
+	open_late();
 	CHECK_EQ(make(&a, "b", 0, &ino), 0);
 	lease(taker, late);
 	load();
@@ -278,9 +274,7 @@ static void came_back(void)
 		CHECK_EQ(make(&a, "b", i, &ino), 0);
 	made = i;
 	check_all();
-	dxc_layer_free(&b);
-	dxc_space_exit(&space);
-	stage_close(&a);
+	close_both();
 	tap_end("a lease that came back: what was written then is not lost to who had it meanwhile");
 }
 
@@ -291,9 +285,7 @@ static void never_away(void)
 	dxc_chunk chunk;
 	dxc_ino ino;
 
-	stage_open(CHUNKS, &a);
-	lease(late, 0);
-	a.holder = late;
+	open_late();
 	CHECK_EQ(make(&a, "b", 0, &ino), 0);
 	chunk = a.log.chunk;
 	dxc_lease_drop(stage, main_id, late);
@@ -314,9 +306,7 @@ static void late_claim(void)
 	dxc_ino ino;
 	u32 i;
 
-	stage_open(CHUNKS, &a);
-	lease(late, 0);
-	a.holder = late;
+	open_late();
 	CHECK_EQ(make(&a, "a", 0, &ino), 0);
 	lease(taker, late);
 	load();
@@ -334,9 +324,7 @@ static void late_claim(void)
 	for (i = 1; i < 4; i++)
 		CHECK_EQ(make_more(), 0);
 	check_all();
-	dxc_layer_free(&b);
-	dxc_space_exit(&space);
-	stage_close(&a);
+	close_both();
 	tap_end("who claims a log without the lease is told so, and does nothing with it");
 }
 
