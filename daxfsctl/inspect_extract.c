@@ -97,7 +97,7 @@ static int write_files(struct extraction *xt, const char *path)
 		close(xt->ex.target);
 	}
 	if (xt->exists)
-		message_hint("nothing that is there is replaced; -C takes a new directory as well");
+		message_hint("nothing that is there is replaced: a directory that is new takes all of it");
 	free(name);
 	if (!err)
 		return EXIT_OK;

@@ -336,11 +336,14 @@ static int merge(struct op *op, struct daxfs_loaded_branch *parent,
 
 	/* The child's chunks are its parent's now. */
 	parent->was_mapped |= child->was_mapped;
-	/* Its entry is free, and says what it said. Who takes a log over counts up the turn before. */
+	/*
+	 * The child's entry is free by now, but keeps br_head: another turn there means that
+	 * somebody has taken the child over, and may have logged.
+	 */
 	if (head == child->layer.log.head_link &&
 	    !dxc_layer_merge(&parent->layer, &child->layer))
 		return 0;
-	/* For who writes the parent already. */
+	/* A mount that writes the parent stops until that is read anew. */
 	parent->layer.fenced = true;
 	daxfs_stale_orphans(&op->stale, parent, &parent->layer);
 	daxfs_stale_orphans(&op->stale, parent, &child->layer);

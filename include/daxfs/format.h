@@ -351,7 +351,7 @@ DAXFS_AT(daxfs_xattr_entry, xe_value_len, 4);
 enum daxfs_word_kind {
 	DAXFS_WORD_STATE = 1,	/* enum daxfs_branch_state as index, generation */
 	DAXFS_WORD_BRANCH = 2,	/* index, generation */
-	DAXFS_WORD_LINK = 3,	/* number of a chunk + 1 */
+	DAXFS_WORD_LINK = 3,	/* number of a chunk + 1, and a turn: see br_head */
 	DAXFS_WORD_HOLDER = 4,	/* slot, epoch: holds a lock or lease */
 	DAXFS_WORD_OWNER = 5,	/* slot, epoch: has that slot */
 	DAXFS_WORD_NUMBER = 6,	/* a number */
@@ -408,9 +408,10 @@ enum daxfs_branch_state {
  * index and generation, so that a reused entry is not taken for the old one.
  *
  * A commit is the store of br_winner in the parent. From then on the parent's
- * log is its own chain followed by the winner's. What is left to do (join the
- * chains, relabel chunks, kill the siblings and the winner's entry, clear
- * br_winner) can be redone from this word any number of times.
+ * log is its own chain followed by the winner's, unless that is damaged, which
+ * undoes the commit. What is left to do (join the chains, relabel chunks, kill
+ * the siblings and the winner's entry, clear br_winner) can be redone from this
+ * word any number of times.
  *
  * A rename first writes the new name, with the branch's parent, maker and
  * generation, to an entry that is MAKING and whose br_winner names the branch.
@@ -463,7 +464,7 @@ DAXFS_AT(daxfs_branch, br_name, 128);
 struct daxfs_mount {
 	__le64 mt_owner;	/* 0 free, else OWNER: claimed by cmpxchg */
 	__le64 mt_heartbeat;	/* grows at least every second while the mount lives */
-	__le64 mt_seen_seq;	/* NUMBER: what was freed at it, or before, is not read */
+	__le64 mt_seen_seq;	/* NUMBER: what was discarded at it, or before, is not read */
 	__le64 mt_branch;	/* 0 none, or BRANCH: what it shows */
 	__le64 mt_flags;	/* 1: writable; for people */
 	__u8   mt_host[24];	/* host name, NUL padded, for people */
@@ -503,7 +504,8 @@ struct daxfs_chunk {
 	__le64 ch_index;	/* number of the segment's first chunk */
 	__le64 ch_salt;		/* of the records' checksums; never used twice in a region */
 	__le64 ch_next;		/* as br_head: next segment of the chain; link 0: the last one. The
-				 * turn begins with a number that is made of ch_salt
+				 * turn begins with (ch_salt * 0x9e3779b97f4a7c15 mod 2^64) >> 44,
+				 * far from that of an earlier segment there; readers accept any
 				 */
 	__le64 ch_prev_seq;	/* one more than the lr_seq of the last record before the segment */
 	__le32 ch_count;	/* chunks, 1 to as many as the longest record needs */

@@ -148,7 +148,7 @@ struct dxc_layer {
 	/*
 	 * Who writes the layer, or repairs it, a dxc_holder: after each record, and before a chunk is
 	 * given back, it is looked whether he has the lease still. 0: nobody else can have it.
-	 * DXC_HOLDER_NONE: nobody has ever written it here.
+	 * DXC_HOLDER_NONE: nobody here has its lease now.
 	 */
 	u64 holder;
 	bool salvages;			/* loading keeps what comes before damage in the log */

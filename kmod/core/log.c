@@ -485,7 +485,7 @@ int dxc_log_extend(const struct dxc_volume *vol, struct dxc_log *log, dxc_off he
 	raw.ch_count = cpu_to_le32(count);
 	raw.ch_index = cpu_to_le64(chunk);
 	raw.ch_salt = cpu_to_le64(salt);
-	/* Who has read what was here before does not take it for that, which others may have counted up. */
+	/* Far from the turn of an earlier segment here, which others may have counted up. */
 	next = dxc_head_of(0, salt * TURN_FACTOR >> TURN_SHIFT);
 	raw.ch_next = cpu_to_le64(dxc_link_seal(next));
 	raw.ch_checksum = cpu_to_le32(chunk_checksum(&raw));

@@ -207,8 +207,8 @@ bool dxc_mount_beat(const struct dxc_volume *vol, u32 slot, u32 epoch)
 	u64 beat = dxc_word_load(vol, at);
 
 	/*
-	 * Looked at after the heartbeat was: whoever takes the slot counts that up first, so what
-	 * is stored late changes nothing.
+	 * Looked at after the heartbeat was: whoever takes the slot counts that up after it took it,
+	 * so a beat that comes later than that fails, and one before it only adds 1.
 	 */
 	if (!dxc_word_says(vol, MT_AT(vol, slot, mt_owner), owner_word(slot, epoch & EPOCH_MASK)))
 		return false;

@@ -22,7 +22,7 @@
 #define BEAT_EVERY	HZ
 #define FLUSH_BEATS	5	/* times are logged, slots observed, each so many beats */
 #define STEP		(HZ / 8)
-#define MOMENT		2	/* jiffies: longer than settling a branch takes */
+#define MOMENT		2	/* jiffies: most settlings of a branch are over by then */
 #define TEND_AFTER	(HZ / 20)
 #define LOCK_PATIENCE	(30 * HZ)
 #define TAKE_OVERS	8	/* tries: each round somebody else may be faster; not for ever */
@@ -173,7 +173,7 @@ int daxfs_lease_take(struct daxfs_sb_info *sbi, struct dxc_owner branch, char *h
 		if (err != -EBUSY)
 			return err;
 		err = wait_for(vol, holder, host);
-		/* Whoever gives back space has it for a moment only, most often here. */
+		/* Whoever gives back space has it for a moment only, most often a mount of this kernel (-EAGAIN). */
 		if ((err == -EBUSY || err == -EAGAIN) && holder != before) {
 			before = holder;
 			schedule_timeout_killable(MOMENT);
@@ -238,7 +238,7 @@ void daxfs_leases_check(struct daxfs_volume *vol)
 		trace_daxfs_lease_lost(sbi, dxc_id_word(branch->layer.owner));
 		pr_notice_ratelimited("%s: branch %s was %s\n", vol->name, branch->name,
 				      holds_lease(sbi, branch) ?
-				      "written by another kernel, too; its log is read anew" :
+				      "written by a kernel that was taken for dead; its log is read anew" :
 				      "taken over by another kernel");
 		/* It is taken anew by who goes on; an operation that borrows it gives it back itself. */
 		if (!dxc_owner_is(sbi->op_lease, branch->layer.owner))
