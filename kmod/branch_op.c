@@ -115,12 +115,27 @@ static void show_new(struct op *op, struct daxfs_loaded_branch *parent,
 	inherit_lease(op->sbi);
 }
 
+/*
+ * Whoever became the writer while the branch had children did not claim its log, and another
+ * kernel may have since: then the log is read anew, and claimed, with the next write. tree is held
+ * for writing.
+ */
+static void fence_unclaimed(struct op *op, struct daxfs_loaded_branch *branch)
+{
+	struct dxc_layer *layer = &branch->layer;
+
+	if (branch->writer &&
+	    dxc_branch_head_word(&op->vol->core, layer->owner.branch) != layer->log.head_link)
+		layer->fenced = true;
+}
+
 /* A child of the branch has gone; ending: of those that are in memory. */
 static void refreeze(struct op *op, struct daxfs_loaded_branch *branch, unsigned int ending)
 {
 	bool told = dxc_branch_is_frozen(&op->vol->core, branch->layer.owner);
 
 	branch->frozen = daxfs_branch_must_freeze(op->vol, branch, told, ending);
+	fence_unclaimed(op, branch);
 }
 
 static int refuse_depth(struct op *op)
@@ -343,8 +358,12 @@ static int merge(struct op *op, struct daxfs_loaded_branch *parent,
 	if (head == child->layer.log.head_link &&
 	    !dxc_layer_merge(&parent->layer, &child->layer))
 		return 0;
-	/* A mount that writes the parent stops until that is read anew. */
+	/* A mount that writes the parent stops until that is read anew, all of it: no child is left. */
 	parent->layer.fenced = true;
+	parent->layer.frozen_seq = DXC_NO_SEQ;
+	parent->layer.log.limit_seq = DXC_NO_SEQ;
+	if (child->writer)
+		daxfs_forget_all_times(child->writer);
 	daxfs_stale_orphans(&op->stale, parent, &parent->layer);
 	daxfs_stale_orphans(&op->stale, parent, &child->layer);
 	return daxfs_branch_reload(op->vol, parent, false);
@@ -438,6 +457,7 @@ static int commit_now(struct op *op, const struct dxc_branch *br,
 	 * here or in the region, is not continued.
 	 */
 	parent->frozen = daxfs_branch_must_freeze(op->vol, parent, err, 1);
+	fence_unclaimed(op, parent);
 	if (err)
 		*heir = NULL;
 	daxfs_op_unlock_tree(op);

@@ -87,7 +87,7 @@ static int thaw(struct daxfs_sb_info *sbi, struct dxc_owner id)
 	return err ?: -EAGAIN;
 }
 
-#define CLAIM_TRIES	100
+#define CLAIM_TRIES	3
 
 /* How a super block that is not its branch's writer becomes it, if at all. */
 enum claim {
@@ -105,11 +105,11 @@ static int take_lease(struct daxfs_sb_info *sbi, struct dxc_owner id, enum claim
 		return daxfs_lease_take(sbi, id, host);
 	for (;;) {
 		err = daxfs_lease_try(sbi, id, &holder);
-		/* Whoever gives back space has it for a moment; the caller may not sleep for it. */
+		/* Whoever gives back space has it for a moment. */
 		if (err != -EBUSY || ++tries == CLAIM_TRIES)
 			return err;
 		holder = 0;
-		cpu_relax();
+		schedule_timeout_uninterruptible(1);
 	}
 }
 

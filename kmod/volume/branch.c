@@ -187,8 +187,7 @@ static bool is_current(struct daxfs_volume *vol, struct daxfs_loaded_branch *bra
 	return !dxc_branch_get(&vol->core, layer->owner, &br) && dxc_layer_is_current(layer, &br);
 }
 
-int daxfs_branch_reload(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch,
-			bool repair)
+static int reload(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch, bool repair)
 {
 	struct dxc_finding f = {};
 	struct dxc_branch br;
@@ -215,9 +214,10 @@ int daxfs_branch_reload(struct daxfs_volume *vol, struct daxfs_loaded_branch *br
  * Another kernel has written to the branch since we read it. What inodes took
  * over from the layer is brought up to date by the worker.
  */
-static int load_again(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch, bool repair)
+int daxfs_branch_reload(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch,
+			bool repair)
 {
-	int err = daxfs_branch_reload(vol, branch, repair);
+	int err = reload(vol, branch, repair);
 	struct daxfs_sb_info *sbi;
 
 	if (err)
@@ -250,7 +250,7 @@ static int catch_up(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch
 	branch->layer.frozen_seq = frozen.seq;
 	branch->frozen = daxfs_branch_must_freeze(vol, branch, frozen.is, 0);
 	if (!is_current(vol, branch))
-		err = load_again(vol, branch, repair);
+		err = daxfs_branch_reload(vol, branch, repair);
 	else if (repair && !branch->frozen)
 		err = dxc_layer_repair(&branch->layer);
 	memalloc_nofs_restore(nofs);

@@ -410,9 +410,9 @@ struct daxfs_loaded_branch *daxfs_branch_new(void);
 void daxfs_branch_unuse(struct daxfs_loaded_branch *branch, struct list_head *dead);
 void daxfs_branch_free_list(struct list_head *dead);
 /*
- * Reads the branch's log anew; what inodes took over from the layer is the
- * caller's. On error the layer is as it was, and the branch frozen if it cannot
- * be read at all. tree is held for writing.
+ * Reads the branch's log anew; what inodes took over from the layer is brought up to date by the
+ * worker, and before they are written. On error the layer is as it was, and the branch frozen if
+ * it cannot be read at all. tree is held for writing.
  */
 int daxfs_branch_reload(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch,
 			bool repair);
