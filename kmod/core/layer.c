@@ -344,8 +344,8 @@ static void drop_unused(struct dxc_layer *layer)
 
 /*
  * dxc_log_claim() of the layer's log. -EAGAIN: br_head, or ch_next of the last segment, has
- * changed since the log was read, or the lease is somebody else's. If it is not yet, whoever takes it reads the log, and claims it,
- * after this.
+ * changed since the log was read, or the lease is somebody else's. If it is not yet, whoever
+ * takes it reads the log, and claims it, after this.
  */
 static int claim(struct dxc_layer *layer)
 {

@@ -173,7 +173,7 @@ int daxfs_lease_take(struct daxfs_sb_info *sbi, struct dxc_owner branch, char *h
 		if (err != -EBUSY)
 			return err;
 		err = wait_for(vol, holder, host);
-		/* Whoever gives back space has it for a moment only, most often a mount of this kernel (-EAGAIN). */
+		/* Whoever gives back space has it for a moment, most often a mount here (-EAGAIN). */
 		if ((err == -EBUSY || err == -EAGAIN) && holder != before) {
 			before = holder;
 			schedule_timeout_killable(MOMENT);
