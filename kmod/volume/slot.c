@@ -236,10 +236,12 @@ void daxfs_leases_check(struct daxfs_volume *vol)
 		held = branch->layer.holder;
 		daxfs_branch_let_go(branch);
 		trace_daxfs_lease_lost(sbi, dxc_id_word(branch->layer.owner));
-		pr_notice_ratelimited("%s: branch %s was %s\n", vol->name, branch->name,
-				      holds_lease(sbi, branch) ?
-				      "written by a kernel that was taken for dead; its log is read anew" :
-				      "taken over by another kernel");
+		if (holds_lease(sbi, branch))
+			pr_notice_ratelimited("%s: branch %s was written by a kernel that was taken for dead; its log is read anew\n",
+					      vol->name, branch->name);
+		else
+			pr_notice_ratelimited("%s: branch %s was taken over by another kernel\n",
+					      vol->name, branch->name);
 		/* It is taken anew by who goes on; an operation that borrows it gives it back itself. */
 		if (!dxc_owner_is(sbi->op_lease, branch->layer.owner))
 			dxc_lease_drop(&vol->core, branch->layer.owner, held);
