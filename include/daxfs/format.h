@@ -464,7 +464,11 @@ DAXFS_AT(daxfs_branch, br_name, 128);
 struct daxfs_mount {
 	__le64 mt_owner;	/* 0 free, else OWNER: claimed by cmpxchg */
 	__le64 mt_heartbeat;	/* grows at least every second while the mount lives */
-	__le64 mt_seen_seq;	/* NUMBER: what was discarded at it, or before, is not read */
+	/*
+	 * NUMBER: times 4096, and the low 12 bits of the owner's epoch, or else it says 0: what was
+	 * discarded at that commit sequence, or before, is not read.
+	 */
+	__le64 mt_seen_seq;
 	__le64 mt_branch;	/* 0 none, or BRANCH: what it shows */
 	__le64 mt_flags;	/* 1: writable; for people */
 	__u8   mt_host[24];	/* host name, NUL padded, for people */

@@ -299,9 +299,10 @@ void dxc_mount_clear(const struct dxc_volume *vol, u32 slot,
 void dxc_holders_clear(const struct dxc_volume *vol);
 /* false: the slot is not that owner's any more, and nothing was stored. */
 bool dxc_mount_beat(const struct dxc_volume *vol, u32 slot, u32 epoch);
-void dxc_mount_set_branch(const struct dxc_volume *vol, u32 slot, struct dxc_owner branch,
-			  bool writable);
-void dxc_mount_set_seen(const struct dxc_volume *vol, u32 slot, u64 seq);
+/* The same of what people are told. */
+void dxc_mount_set_branch(const struct dxc_volume *vol, u32 slot, u32 epoch,
+			  struct dxc_owner branch, bool writable);
+bool dxc_mount_set_seen(const struct dxc_volume *vol, u32 slot, u32 epoch, u64 seq);
 /* The least mt_seen_seq of the claimed slots that dead does not name; ~0 when there are none. */
 u64 dxc_mount_seen(const struct dxc_volume *vol,
 		   bool (*dead)(void *priv, const struct dxc_mount *mt), void *priv);

@@ -17,7 +17,7 @@
 #include "words.h"
 
 #define EPOCH_MASK	0x7fffffffull
-#define BEAT_TRIES	64	/* a hostile kernel may store to the heartbeat all the time */
+#define SAY_TRIES	64	/* a hostile kernel may store to a slot all the time */
 
 static dxc_off slot_at(const struct dxc_volume *vol, u32 slot)
 {
@@ -42,6 +42,29 @@ static u32 epoch_of(u64 owner, u32 slot)
 	return dxc_value_number(value);
 }
 
+/*
+ * mt_seen_seq: a number, and below it bits of the epoch of who says it. What the slot's owner before
+ * has said, or says late, is nothing then. A number that has no room is the last that has some.
+ */
+#define SEEN_EPOCH_BITS	12
+#define SEEN_LIMIT	(DXC_WORD_LIMIT >> SEEN_EPOCH_BITS)
+
+static u64 seen_word(u32 epoch, u64 seq)
+{
+	return dxc_number_word(min_t(u64, seq, SEEN_LIMIT - 1) << SEEN_EPOCH_BITS |
+			       (epoch & ((1u << SEEN_EPOCH_BITS) - 1)));
+}
+
+static u64 seen_open(u64 word, u32 epoch)
+{
+	u64 said;
+
+	if (!dxc_word_is(word, DAXFS_WORD_NUMBER, &said) ||
+	    (said ^ epoch) & ((1u << SEEN_EPOCH_BITS) - 1))
+		return 0;
+	return said >> SEEN_EPOCH_BITS;
+}
+
 /* What the owner of a slot says of itself; host: for people, so half of it will do. */
 static void read_slot(const struct dxc_volume *vol, u32 slot, u32 epoch, struct dxc_mount *mt)
 {
@@ -53,8 +76,7 @@ static void read_slot(const struct dxc_volume *vol, u32 slot, u32 epoch, struct 
 	mt->epoch = epoch;
 	mt->heartbeat = dxc_word_load(vol, MT_AT(vol, slot, mt_heartbeat));
 	/* Nothing, where it cannot be read: nothing is reclaimed. */
-	if (!dxc_number_get(vol, MT_AT(vol, slot, mt_seen_seq), &mt->seen_seq))
-		mt->seen_seq = 0;
+	mt->seen_seq = seen_open(dxc_word_load(vol, MT_AT(vol, slot, mt_seen_seq)), epoch);
 	if (!dxc_branch_word_open(branch, &mt->branch))
 		memset(&mt->branch, 0, sizeof(mt->branch));
 	mt->writable = dxc_word_load(vol, MT_AT(vol, slot, mt_flags)) & 1;
@@ -96,6 +118,24 @@ static bool claim_slot(const struct dxc_volume *vol, u32 slot, u32 epoch_mine,
 	return dxc_word_exchange(vol, at, owner, mine) == owner;
 }
 
+/*
+ * What is stored in a slot is exchanged for what was there before its owner was looked at: who was
+ * taken for dead stores nothing in what is another's by now. False: it is.
+ */
+static bool say(const struct dxc_volume *vol, u32 slot, u32 epoch, dxc_off at, u64 word)
+{
+	u32 tries = SAY_TRIES;
+	u64 old;
+
+	do {
+		old = dxc_word_load(vol, at);
+		if (!dxc_word_says(vol, MT_AT(vol, slot, mt_owner), owner_word(slot, epoch)))
+			return false;
+	} while (dxc_cmpxchg(dxc_word_at(vol, at), cpu_to_le64(old), cpu_to_le64(word)) !=
+		 cpu_to_le64(old) && --tries);
+	return true;
+}
+
 /* The slot was just claimed. */
 static void first_beat(const struct dxc_volume *vol, u32 slot)
 {
@@ -107,7 +147,7 @@ static void first_beat(const struct dxc_volume *vol, u32 slot)
 	do
 		beat = dxc_word_load(vol, at);
 	while (dxc_cmpxchg(dxc_word_at(vol, at), cpu_to_le64(beat), cpu_to_le64(beat + 1)) !=
-	       cpu_to_le64(beat) && ++tries < BEAT_TRIES);
+	       cpu_to_le64(beat) && ++tries < SAY_TRIES);
 }
 
 int dxc_mount_claim(const struct dxc_volume *vol, u32 epoch, struct dxc_owner branch,
@@ -115,7 +155,7 @@ int dxc_mount_claim(const struct dxc_volume *vol, u32 epoch, struct dxc_owner br
 		    bool (*dead)(void *priv, const struct dxc_mount *mt), void *priv,
 		    u32 *slot)
 {
-	char name[sizeof(((struct daxfs_mount *)0)->mt_host)] = "";
+	__le64 name[sizeof(((struct daxfs_mount *)0)->mt_host) / sizeof(__le64)] = {};
 	u32 i, n;
 
 	epoch &= EPOCH_MASK;
@@ -131,12 +171,13 @@ int dxc_mount_claim(const struct dxc_volume *vol, u32 epoch, struct dxc_owner br
 	if (i == vol->mount_count)
 		return -EUSERS;
 	/* Has seen nothing: nothing is reclaimed until the owner says what it has. */
-	dxc_mount_set_seen(vol, i, 0);
+	dxc_mount_set_seen(vol, i, epoch, 0);
 	first_beat(vol, i);
-	dxc_mount_set_branch(vol, i, branch, writable);
-	for (n = 0; n < sizeof(name) && host[n]; n++)
-		name[n] = host[n];
-	memcpy(vol->region.base + MT_AT(vol, i, mt_host), name, sizeof(name));
+	dxc_mount_set_branch(vol, i, epoch, branch, writable);
+	memcpy(name, host, strnlen(host, sizeof(name)));
+	for (n = 0; n < sizeof(name) / sizeof(name[0]); n++)
+		say(vol, i, epoch, MT_AT(vol, i, mt_host) + n * sizeof(name[0]),
+		    le64_to_cpu(name[n]));
 	*slot = i;
 	return 0;
 }
@@ -216,17 +257,19 @@ bool dxc_mount_beat(const struct dxc_volume *vol, u32 slot, u32 epoch)
 	return true;
 }
 
-void dxc_mount_set_branch(const struct dxc_volume *vol, u32 slot, struct dxc_owner branch,
-			  bool writable)
+void dxc_mount_set_branch(const struct dxc_volume *vol, u32 slot, u32 epoch,
+			  struct dxc_owner branch, bool writable)
 {
-	dxc_word_show(vol, MT_AT(vol, slot, mt_branch), dxc_branch_word(branch));
-	dxc_word_show(vol, MT_AT(vol, slot, mt_flags), writable);
+	epoch &= EPOCH_MASK;
+	say(vol, slot, epoch, MT_AT(vol, slot, mt_branch), dxc_branch_word(branch));
+	say(vol, slot, epoch, MT_AT(vol, slot, mt_flags), writable);
 }
 
-void dxc_mount_set_seen(const struct dxc_volume *vol, u32 slot, u64 seq)
+bool dxc_mount_set_seen(const struct dxc_volume *vol, u32 slot, u32 epoch, u64 seq)
 {
+	epoch &= EPOCH_MASK;
 	/* Whatever was read of the state before seq was read before this. */
-	dxc_word_show(vol, MT_AT(vol, slot, mt_seen_seq), dxc_number_word(seq));
+	return say(vol, slot, epoch, MT_AT(vol, slot, mt_seen_seq), seen_word(epoch, seq));
 }
 
 u64 dxc_mount_seen(const struct dxc_volume *vol,

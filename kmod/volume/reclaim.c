@@ -201,7 +201,7 @@ static int advance(struct daxfs_volume *vol, u64 seq, const unsigned long *end)
 	if (!any_unswept(vol)) {
 		list_for_each_entry(sbi, &vol->supers, list) {
 			if (daxfs_slot_is_ours(sbi))
-				dxc_mount_set_seen(&vol->core, sbi->slot, seq);
+				dxc_mount_set_seen(&vol->core, sbi->slot, sbi->epoch, seq);
 		}
 		WRITE_ONCE(vol->seen_seq, seq);
 	}

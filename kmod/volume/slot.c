@@ -361,7 +361,7 @@ static int claim(struct daxfs_sb_info *sbi, struct dxc_owner branch, bool writab
 	 * of the tables: others may show what was freed since. By tree none raises it
 	 * without us.
 	 */
-	dxc_mount_set_seen(&vol->core, slot, vol->seen_seq);
+	dxc_mount_set_seen(&vol->core, slot, epoch, vol->seen_seq);
 	sbi->slot = slot;
 	sbi->epoch = epoch;
 	up_write(&vol->tree);
@@ -407,7 +407,7 @@ void daxfs_slot_release(struct daxfs_sb_info *sbi, bool there)
 void daxfs_slot_update(struct daxfs_sb_info *sbi, bool writable)
 {
 	if (daxfs_slot_is_ours(sbi))
-		dxc_mount_set_branch(&sbi->volume->core, sbi->slot,
+		dxc_mount_set_branch(&sbi->volume->core, sbi->slot, sbi->epoch,
 				     dxc_word_id(READ_ONCE(sbi->shown)), writable);
 }
 

@@ -442,7 +442,7 @@ int world_do(struct world *w, const struct op *op)
 		settle(w);
 		break;
 	case OP_SEEN:
-		dxc_mount_set_seen(w->vol, w->slot, dxc_commit_seq(w->vol));
+		dxc_mount_set_seen(w->vol, w->slot, 77, dxc_commit_seq(w->vol));
 		break;
 	case OP_COMPARE:
 		compare_all(w);

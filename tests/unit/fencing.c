@@ -227,7 +227,7 @@ static void taker_works(void)
 	me = dxc_holder_of(taker_slot, 88);
 	CHECK_EQ(dxc_lock_take(stage, me, &holder), 0);
 	CHECK_EQ(dxc_branch_recover(stage, &rest), 0);
-	dxc_mount_set_seen(stage, taker_slot, dxc_commit_seq(stage));
+	dxc_mount_set_seen(stage, taker_slot, 88, dxc_commit_seq(stage));
 	CHECK_EQ(dxc_space_init(&space, stage), 0);
 	CHECK_EQ(stage_load(&over, "main", NULL, &space, NULL), 0);
 	made.generation = 0;

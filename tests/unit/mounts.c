@@ -18,6 +18,7 @@ static void mounts(void)
 	struct dxc_owner id = { 3, 4 };
 	struct dxc_mount mt;
 	u32 slot, i, epoch;
+	__le64 *word;
 
 	CHECK_EQ(dxc_mount_seen(&vol, NULL, NULL), ~0ull);
 	for (i = 0; i < 40; i++)
@@ -31,7 +32,7 @@ static void mounts(void)
 		CHECK_EQ(dxc_mount_read(&vol, slot, &mt), 0);
 		CHECK(mt.epoch == 100 + i && mt.slot == i && mt.writable == (i & 1) &&
 		      dxc_owner_is(mt.branch, id) && !strcmp(mt.host, "host.of.someone"));
-		dxc_mount_set_seen(&vol, slot, 20 + i);
+		CHECK(dxc_mount_set_seen(&vol, slot, 100 + i, 20 + i));
 		CHECK(dxc_mount_beat(&vol, slot, 100 + i));
 		CHECK_EQ(dxc_mount_read(&vol, slot, &mt), 0);
 		CHECK(mt.seen_seq == 20 + i && mt.heartbeat == 2);
@@ -42,10 +43,10 @@ static void mounts(void)
 	epoch = 100;
 	CHECK_EQ(dxc_mount_seen(&vol, NULL, NULL), 20);
 	CHECK_EQ(dxc_mount_seen(&vol, is_dead, &epoch), 21);
-	dxc_mount_set_seen(&vol, 1, 1000);
-	dxc_mount_set_seen(&vol, 0, 1001);
+	dxc_mount_set_seen(&vol, 1, 101, 1000);
+	dxc_mount_set_seen(&vol, 0, 100, 1001);
 	for (i = 2; i < MOUNTS; i++)
-		dxc_mount_set_seen(&vol, i, 1000);
+		dxc_mount_set_seen(&vol, i, 100 + i, 1000);
 	CHECK_EQ(dxc_mount_seen(&vol, NULL, NULL), dxc_commit_seq(&vol));
 	epoch = 104;
 	CHECK_EQ(dxc_mount_claim(&vol, 7, id, false, "a-name-of-a-host-that-is-too-long",
@@ -59,8 +60,20 @@ static void mounts(void)
 	CHECK(mt.heartbeat == 3 && !strcmp(mt.host, "a-name-of-a-host-that-is"));
 	/* The one that was thought dead. */
 	CHECK(!dxc_mount_beat(&vol, 4, 104));
+	CHECK(!dxc_mount_set_seen(&vol, 4, 104, 30));
+	dxc_mount_set_branch(&vol, 4, 104, (struct dxc_owner){ 5, 6 }, true);
 	CHECK_EQ(dxc_mount_read(&vol, 4, &mt), 0);
-	CHECK_EQ(mt.heartbeat, 3);
+	CHECK(mt.heartbeat == 3 && !mt.seen_seq && dxc_owner_is(mt.branch, id) && !mt.writable);
+	/* What he stores whatever he sees, between the new one's look and its store, too, says nothing. */
+	word = (__le64 *)(vol.region.base + vol.area[DAXFS_AREA_MOUNTS].offset +
+			  4 * sizeof(struct daxfs_mount) +
+			  offsetof(struct daxfs_mount, mt_seen_seq));
+	*word = cpu_to_le64(dxc_word_seal(DAXFS_WORD_NUMBER, 30 << 12 | 104));
+	CHECK_EQ(dxc_mount_read(&vol, 4, &mt), 0);
+	CHECK_EQ(mt.seen_seq, 0);
+	CHECK(dxc_mount_set_seen(&vol, 4, 7, 31));
+	CHECK_EQ(dxc_mount_read(&vol, 4, &mt), 0);
+	CHECK_EQ(mt.seen_seq, 31);
 	CHECK(dxc_mount_beat(&vol, 4, 7));
 	dxc_mount_release(&vol, 4, 104);
 	CHECK(dxc_holder_is_there(&vol, dxc_holder_of(4, 7)));

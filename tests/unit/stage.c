@@ -84,7 +84,7 @@ void stage_open(u32 chunks, struct dxc_layer *main_layer)
 	CHECK_EQ(dxc_space_init(&stage_space, stage), 0);
 	CHECK_EQ(dxc_branch_find(stage, "main", &br), 0);
 	CHECK_EQ(dxc_mount_claim(stage, 77, br.id, true, "here", NULL, NULL, &slot), 0);
-	dxc_mount_set_seen(stage, slot, dxc_commit_seq(stage));
+	dxc_mount_set_seen(stage, slot, 77, dxc_commit_seq(stage));
 	CHECK_EQ(stage_load(main_layer, "main", NULL, &stage_space, NULL), 0);
 }
 
@@ -196,7 +196,7 @@ void stage_commit(struct dxc_layer *layer, struct dxc_layer *parent)
 
 void stage_seen(struct dxc_layer *layer)
 {
-	dxc_mount_set_seen(stage, slot, dxc_commit_seq(stage));
+	dxc_mount_set_seen(stage, slot, 77, dxc_commit_seq(stage));
 	dxc_layer_settle(layer, ~0u);
 }
 
