@@ -338,7 +338,8 @@ static const struct vm_operations_struct daxfs_branch_vm_ops = {
 int daxfs_mmap(struct file *file, struct vm_area_struct *vma)
 {
 	struct inode *inode = file_inode(file);
-	const struct daxfs_backing *backing = daxfs_volume_of(inode)->backing;
+	struct daxfs_volume *vol = daxfs_volume_of(inode);
+	const struct daxfs_backing *backing = vol->backing;
 
 	if (READ_ONCE(backing->down))
 		return -EIO;
@@ -347,11 +348,13 @@ int daxfs_mmap(struct file *file, struct vm_area_struct *vma)
 		return -EOPNOTSUPP;
 	vma->vm_ops = &daxfs_vm_ops;
 	vm_flags_set(vma, VM_MIXEDMAP | VM_HUGEPAGE);
-	if (!daxfs_has_branches(daxfs_volume_of(inode)))
+	if (!daxfs_has_branches(vol))
 		return 0;
 	if (daxfs_is_stale(inode))
 		return -ESTALE;
 	vma->vm_ops = &daxfs_branch_vm_ops;
+	if (!READ_ONCE(vol->was_mapped))
+		WRITE_ONCE(vol->was_mapped, true);
 	if (vma->vm_flags & VM_SHARED && vma->vm_flags & VM_MAYWRITE) {
 		/* Before anything can be written. */
 		WRITE_ONCE(DAXFS_SB(inode->i_sb)->mapped, true);

@@ -208,6 +208,11 @@ bool dxc_chunk_set(const struct dxc_volume *vol, dxc_chunk chunk,
 		      freed_word(use->freed_seq) : owned_word(use->kind, use->owner));
 }
 
+bool dxc_chunk_delay(const struct dxc_volume *vol, dxc_chunk chunk, u64 freed_seq, u64 later)
+{
+	return later >= freed_seq && change(vol, chunk, freed_word(freed_seq), freed_word(later));
+}
+
 bool dxc_chunk_reclaim(const struct dxc_volume *vol, dxc_chunk chunk, u64 seen_seq)
 {
 	struct dxc_chunk_use use;

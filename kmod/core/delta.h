@@ -124,6 +124,12 @@ int dxc_chunk_pass(const struct dxc_volume *vol, dxc_chunk chunk,
 bool dxc_chunk_set(const struct dxc_volume *vol, dxc_chunk chunk,
 		   const struct dxc_chunk_use *use);
 
+/*
+ * A chunk that was given up at freed_seq counts as given up at later, a commit sequence that was
+ * reached: it is not reclaimed until all have seen that. False: it is not that any more.
+ */
+bool dxc_chunk_delay(const struct dxc_volume *vol, dxc_chunk chunk, u64 freed_seq, u64 later);
+
 /* Makes a chunk free that was given up at seen_seq or before; true if it did. */
 bool dxc_chunk_reclaim(const struct dxc_volume *vol, dxc_chunk chunk, u64 seen_seq);
 

@@ -217,9 +217,11 @@ void daxfs_branch_detach(struct super_block *sb)
 	up_write(&vol->tree);
 	daxfs_branch_free_list(&dead);
 	/* Of a device that has gone nothing needs to be given back. */
-	if (in >= 0 && sbi->epoch)
-		daxfs_lease_drop(sbi, id);
-	daxfs_slot_release(sbi, in >= 0);
+	if (in < 0 || !sbi->epoch || !daxfs_linger(sbi, id)) {
+		if (in >= 0 && sbi->epoch)
+			daxfs_lease_drop(sbi, id);
+		daxfs_slot_release(sbi, in >= 0);
+	}
 	down_write(&vol->tree);
 	list_del_init(&sbi->list);
 	up_write(&vol->tree);

@@ -169,6 +169,74 @@ static int wait_for_readers(struct daxfs_volume *vol, unsigned long end)
 }
 
 /*
+ * A chunk that was given up after what our slots say was seen, at seq or before: then it may be
+ * that a page of it is in use here, by I/O or in a pipe.
+ */
+static bool is_waiting(struct daxfs_volume *vol, dxc_chunk chunk, u64 seq, struct dxc_chunk_use *use)
+{
+	return !dxc_chunk_read(&vol->core, chunk, use) && use->kind == DAXFS_CHUNK_FREED &&
+		use->freed_seq <= seq && use->freed_seq > vol->seen_seq;
+}
+
+static bool is_busy(struct daxfs_volume *vol, dxc_chunk chunk)
+{
+	return daxfs_blocks_busy(vol->backing, dxc_chunk_offset(&vol->core, chunk),
+				 vol->space.chunk_blocks);
+}
+
+/* Are there chunks that wait for us, and for nothing else, and are there some that are in use? */
+static void survey_waiting(struct daxfs_volume *vol, u64 seq, bool *idle, bool *busy)
+{
+	u32 count = dxc_chunk_count(&vol->core), i;
+	struct dxc_chunk_use use;
+
+	for (i = 0; i < count && !(*idle && *busy); i++) {
+		if (is_waiting(vol, i, seq, &use))
+			*(is_busy(vol, i) ? busy : idle) = true;
+		if (i % 256 == 255)
+			cond_resched();
+	}
+}
+
+static void delay_busy(struct daxfs_volume *vol, u64 seq)
+{
+	u64 later = dxc_commit_seq_advance(&vol->core);
+	u32 count = dxc_chunk_count(&vol->core), i;
+	struct dxc_chunk_use use;
+
+	for (i = 0; i < count; i++) {
+		if (is_waiting(vol, i, seq, &use) && is_busy(vol, i))
+			dxc_chunk_delay(&vol->core, i, use.freed_seq, later);
+		if (i % 256 == 255)
+			cond_resched();
+	}
+}
+
+/*
+ * Up to where our slots may say that nothing is used any more that was freed, at most seq: no
+ * other kernel knows which pages are held here, so a chunk that has one is kept from all until it
+ * has none (I-8). It is kept alone: it is said to have been freed later than what others wait
+ * for. No page of these chunks is mapped any more, so none of them comes to be held after this.
+ * settle_lock is held, and for writing, so nobody raises seen_seq.
+ */
+static u64 seen_up_to(struct daxfs_volume *vol, u64 seq)
+{
+	bool idle = false, busy = false;
+
+	/* A page is held only by way of a mapping, and stays so when that is gone. */
+	if (!vol->backing->has_pages || !READ_ONCE(vol->was_mapped))
+		return seq;
+	survey_waiting(vol, seq, &idle, &busy);
+	if (!busy)
+		return seq;
+	/* With none besides nobody waits for what could be said. */
+	if (!idle)
+		return vol->seen_seq;
+	delay_busy(vol, seq);
+	return seq;
+}
+
+/*
  * Says in our slots that nothing is read any more that was freed before now.
  * ops_lock: an operation that has freed chunks has unmapped them before it
  * gives the lock back. srcu: whoever copied from them is done. end: as above,
@@ -176,7 +244,7 @@ static int wait_for_readers(struct daxfs_volume *vol, unsigned long end)
  */
 static int advance(struct daxfs_volume *vol, u64 seq, const unsigned long *end)
 {
-	struct daxfs_sb_info *sbi;
+	bool unswept;
 	int err = 0;
 
 	if (end)
@@ -191,22 +259,25 @@ static int advance(struct daxfs_volume *vol, u64 seq, const unsigned long *end)
 		err = wait_for_readers(vol, *end);
 	else
 		synchronize_srcu(&vol->srcu);
-	if (!err)
-		settle_retired(vol);
-	mutex_unlock(&vol->settle_lock);
 	if (err)
-		return err;
+		goto unlock;
+	settle_retired(vol);
 	down_read(&vol->tree);
+	unswept = any_unswept(vol);
+	up_read(&vol->tree);
 	/* Else another time: the next heartbeat finds that it was not said. */
+	if (unswept)
+		goto unlock;
+	seq = seen_up_to(vol, seq);
+	down_read(&vol->tree);
 	if (!any_unswept(vol)) {
-		list_for_each_entry(sbi, &vol->supers, list) {
-			if (daxfs_slot_is_ours(sbi))
-				dxc_mount_set_seen(&vol->core, sbi->slot, sbi->epoch, seq);
-		}
+		daxfs_slots_say_seen(vol, seq);
 		WRITE_ONCE(vol->seen_seq, seq);
 	}
 	up_read(&vol->tree);
-	return 0;
+unlock:
+	mutex_unlock(&vol->settle_lock);
+	return err;
 }
 
 void daxfs_seen_advance(struct daxfs_volume *vol, u64 seq)

@@ -155,8 +155,14 @@ static int wait_for(struct daxfs_volume *vol, dxc_holder holder, char *host)
 
 int daxfs_lease_try(struct daxfs_sb_info *sbi, struct dxc_owner branch, dxc_holder *holder)
 {
+	dxc_holder dead = *holder;
 	int err = dxc_lease_take(&sbi->volume->core, branch, daxfs_holder_of(sbi), holder);
 
+	/* Of a mount here that is gone: who writes here looks whether its pages are in use. */
+	if (err == -EBUSY && daxfs_linger_yield(sbi->volume, branch, *holder)) {
+		*holder = dead;
+		err = dxc_lease_take(&sbi->volume->core, branch, daxfs_holder_of(sbi), holder);
+	}
 	return err == -EBUSY && *holder == daxfs_holder_of(sbi) ? DAXFS_LEASE_HAD : err;
 }
 
@@ -388,6 +394,16 @@ int daxfs_slot_claim_again(struct daxfs_sb_info *sbi, struct dxc_owner branch, b
 	return claim(sbi, branch, writable, claim_from_dead);
 }
 
+void daxfs_slots_say_seen(struct daxfs_volume *vol, u64 seq)
+{
+	struct daxfs_pulse *pulse;
+
+	spin_lock(&vol->watch_lock);
+	list_for_each_entry(pulse, &vol->pulses, list)
+		dxc_mount_set_seen(&vol->core, pulse->slot, pulse->epoch, seq);
+	spin_unlock(&vol->watch_lock);
+}
+
 void daxfs_slot_release(struct daxfs_sb_info *sbi, bool there)
 {
 	struct daxfs_volume *vol = sbi->volume;
@@ -477,6 +493,7 @@ int daxfs_slots_init(struct daxfs_volume *vol)
 		return -ENOMEM;
 	spin_lock_init(&vol->watch_lock);
 	INIT_LIST_HEAD(&vol->pulses);
+	INIT_LIST_HEAD(&vol->lingers);
 	INIT_DELAYED_WORK(&vol->beat, beat_work);
 	INIT_WORK(&vol->look, look_work);
 	INIT_DELAYED_WORK(&vol->tend, daxfs_calls->tend);

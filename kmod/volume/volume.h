@@ -124,7 +124,8 @@ struct daxfs_volume {
 	bool tend_all;			/* also what is not urgent */
 	bool answered;			/* see daxfs_await_answers() */
 	bool look_again;		/* others may have written what is shown, whatever they say */
-	u64 seen_seq;			/* what our slots say; written by slot.c */
+	bool was_mapped;		/* a file was: pages of it may be held by others for ever */
+	u64 seen_seq;			/* what our slots say; written under settle_lock */
 	u64 left_seq;			/* up to there what is gone is not shown; by ops_lock */
 	u64 noticed_seq;		/* the worker was told of it; racy on purpose */
 	bool recovered;			/* what others left half done; by ops_lock */
@@ -132,6 +133,7 @@ struct daxfs_volume {
 	unsigned int beats;		/* the worker's */
 	struct daxfs_watch *watches;	/* of mount slots; guarded by watch_lock */
 	struct list_head pulses;	/* struct daxfs_pulse; guarded by watch_lock */
+	struct list_head lingers;	/* see linger.c; guarded by watch_lock */
 	spinlock_t watch_lock;
 };
 
@@ -254,6 +256,17 @@ void daxfs_volumes_walk(void (*each)(struct daxfs_volume *vol, void *arg), void 
 /* *partial: again when what others left half done is cleared up, see struct dxc_check. */
 int daxfs_volume_validate(struct daxfs_volume *vol, struct fs_context *fc, bool *partial);
 
+/* ---- linger.c ---- */
+
+/*
+ * For who unmounts branch: keeps his slot, and the branch's lease if he has it, for as long as
+ * pages of it, or of what was discarded, are in use otherwise than by page tables. True: sbi has no
+ * slot any more. False: none is, or there is no memory. ops_lock is held, tree is not.
+ */
+bool daxfs_linger(struct daxfs_sb_info *sbi, struct dxc_owner branch);
+/* Gives up a lease that holder has in that way; false: it has none. Waits for nothing. */
+bool daxfs_linger_yield(struct daxfs_volume *vol, struct dxc_owner branch, dxc_holder holder);
+
 /* ---- slot.c ---- */
 
 /* Who is in the way: a host's name, NUL terminated. */
@@ -276,6 +289,8 @@ bool daxfs_slot_is_ours(const struct daxfs_sb_info *sbi);
 /* there: of a device that has not gone. */
 void daxfs_slot_release(struct daxfs_sb_info *sbi, bool there);
 void daxfs_slot_update(struct daxfs_sb_info *sbi, bool writable);
+/* In all slots of this kernel, see dxc_mount_set_seen(). tree is held. */
+void daxfs_slots_say_seen(struct daxfs_volume *vol, u64 seq);
 /* The same at once: a slot of somebody who is dead, if there is no other. */
 int daxfs_slot_claim_again(struct daxfs_sb_info *sbi, struct dxc_owner branch, bool writable);
 

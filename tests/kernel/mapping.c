@@ -633,12 +633,12 @@ static void mapping_pinned(char **argv)
 
 /*
  * FILE COMMAND...: runs the command while a page of the file is in a pipe, and nobody has
- * the file mapped, or open. Its status.
+ * the file mapped, or open. Its status; and the page is the same after it.
  */
 static void mapping_piped(char **argv)
 {
 	int fd = open_whole(argv[0], PAGE), ends[2], status;
-	char *p = map_shared(fd, PAGE);
+	char *p = map_shared(fd, PAGE), c = 0;
 	struct iovec page = { p, PAGE };
 
 	p[0] = 'a';
@@ -654,6 +654,8 @@ static void mapping_piped(char **argv)
 		if (wait(&status) < 0 || status)
 			fail("the command failed: %d", status);
 	}
+	if (read(ends[0], &c, 1) != 1 || c != 'a')
+		fail("the page in the pipe is another's: %c", c);
 }
 
 /* ---- kept ---- */

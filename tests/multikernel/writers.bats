@@ -3,33 +3,6 @@
 bats_require_minimum_version 1.5.0
 load setup
 
-# ahead of each guest: $me is its number, $where the mount options of the region.
-guest_start() {
-	cat <<'SH'
-set -e
-trap 'dmesg | grep daxfs: >&2' EXIT
-me=$1
-region=phys:$DAXFS_PHYS_ADDR+$DAXFS_PHYS_SIZE
-where=phys=$DAXFS_PHYS_ADDR,size=$DAXFS_PHYS_SIZE
-reach() { : >/mnt/share/$1; }
-# until COMMAND ARG...: it succeeds within a minute.
-until_ok() {
-	local i
-	for ((i = 0; i < 600; i++)); do
-		! "$@" >/dev/null 2>&1 || return 0
-		read -rt 0.1 <> <(:) || :
-	done
-	echo "never: $*" >&2
-	false
-}
-await() { until_ok test -e /mnt/share/$1; }
-show() {
-	mkdir -p /mnt/$1
-	mount -i -t daxfs -o "$2,$where,branch=$1" none /mnt/$1
-}
-SH
-}
-
 leaving_guest() {
 	guest_start
 	cat <<'SH'
