@@ -79,7 +79,7 @@ applets="mkfs:mkdaxfs.8 mount:mount.daxfs.8 branch:daxfs-branch.8 inspect:daxfs-
 }
 
 # What every system call may say of itself, with the meaning that it has everywhere.
-usual="E2BIG EAGAIN ECHILD EFBIG EINTR ENODATA ENOMEM ENOTEMPTY ENXIO ERANGE"
+usual="E2BIG ECHILD EFBIG EINTR ENODATA ENOMEM ENOTEMPTY ENXIO ERANGE"
 
 @test "daxfs(5) explains each error that the module's source returns, and one that comes from the kernel" {
 	# Not of what only programs link: kmod/Kbuild knows.
