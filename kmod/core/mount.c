@@ -184,8 +184,11 @@ int dxc_mount_claim(const struct dxc_volume *vol, u32 epoch, struct dxc_owner br
 
 void dxc_mount_release(const struct dxc_volume *vol, u32 slot, u32 epoch)
 {
+	epoch &= EPOCH_MASK;
+	/* A region at rest has nothing random in it, so two copies of it are the same. */
+	say(vol, slot, epoch, MT_AT(vol, slot, mt_seen_seq), dxc_number_word(0));
 	/* Not if somebody thought us dead and took it. */
-	dxc_word_exchange(vol, MT_AT(vol, slot, mt_owner), owner_word(slot, epoch & EPOCH_MASK), 0);
+	dxc_word_exchange(vol, MT_AT(vol, slot, mt_owner), owner_word(slot, epoch), 0);
 }
 
 void dxc_mount_clear(const struct dxc_volume *vol, u32 slot,
