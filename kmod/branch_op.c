@@ -194,7 +194,7 @@ static int create_over(struct op *op, struct daxfs_loaded_branch *parent, struct
 	if (!err && !dxc_layer_is_held(&parent->layer))
 		err = -EAGAIN;
 	if (!err)
-		err = dxc_branch_create(&op->vol->core, parent->layer.owner, op->arg->bo_name,
+		err = dxc_branch_create(&op->vol->core, daxfs_holder_of(op->sbi), parent->layer.owner, op->arg->bo_name,
 					ktime_get_real_ns(),
 					from_kuid(&init_user_ns, current_uid()),
 					parent->layer.log.seq, br);
@@ -601,6 +601,7 @@ static int abort_now(struct op *op, const struct dxc_branch *br, struct daxfs_lo
 
 	daxfs_op_lock_tree(op);
 	parent = gone ? gone->parent : daxfs_branch_in_memory(op->vol, br->parent);
+	rest.lease = gone && gone->writer ? gone->layer.holder : rest.lock;
 	err = dxc_branch_abort(&op->vol->core, br->id, &rest);
 	if (err)
 		goto out;
@@ -685,7 +686,7 @@ static int rename_branch(struct op *op)
 		return err;
 	err = daxfs_op_check_lock(op);
 	if (!err)
-		err = dxc_branch_rename(&op->vol->core, br.id, name);
+		err = dxc_branch_rename(&op->vol->core, daxfs_holder_of(op->sbi), br.id, name);
 	if (err == -EPERM)
 		return daxfs_op_refuse(op, err, "main keeps its name");
 	if (err)
@@ -760,6 +761,8 @@ static noinline_for_stack int run_locked(struct op *op, unsigned int cmd)
 				       daxfs_op_host(op, host));
 	if (err)
 		return err;
+	if (recover)
+		dxc_branch_fence(&op->vol->core);
 	if (recover || !op->vol->recovered)
 		err = dxc_branch_recover(&op->vol->core, &rest);
 	op->vol->recovered = !err;

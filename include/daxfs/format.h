@@ -349,7 +349,7 @@ DAXFS_AT(daxfs_xattr_entry, xe_value_len, 4);
  * branch 1, generation 2, is 2 << 28 | 1 << 12 | 2 << 8 | 0x3d = 0x2000123d.
  */
 enum daxfs_word_kind {
-	DAXFS_WORD_STATE = 1,	/* enum daxfs_branch_state as index, generation */
+	DAXFS_WORD_STATE = 1,	/* enum daxfs_branch_state and a turn as index, generation */
 	DAXFS_WORD_BRANCH = 2,	/* index, generation */
 	DAXFS_WORD_LINK = 3,	/* number of a chunk + 1, and a turn: see br_head */
 	DAXFS_WORD_HOLDER = 4,	/* slot, epoch: holds a lock or lease */
@@ -394,11 +394,16 @@ DAXFS_AT(daxfs_shared, ss_zero1, 112);
 #define DAXFS_CHUNK_MIN		0x1000u
 #define DAXFS_CHUNK_MAX		0x10000u
 
-/* In br_state; any two differ in four bits. */
+/*
+ * In br_state, in bits 0 to 7 of the index; any two differ in four bits. In bits 8 to 15 is a
+ * turn, counted up modulo 256 for each live branch by who takes ss_lock over, and for one by who
+ * takes its lease over: a decision about it that was made before changes nothing.
+ */
 enum daxfs_branch_state {
 	DAXFS_BRANCH_FREE = 0,		/* the word is zero */
-	DAXFS_BRANCH_MAKING = 0x0f,	/* a create or rename that did not finish: free it */
+	DAXFS_BRANCH_MAKING = 0x0f,	/* a create or rename that is under way */
 	DAXFS_BRANCH_LIVE = 0x33,
+	DAXFS_BRANCH_LEFT = 0x3c,	/* its maker was taken for dead, and may store to it: nobody's */
 	DAXFS_BRANCH_DEAD = 0x55,	/* discarded or committed: free its chunks */
 };
 
@@ -434,7 +439,11 @@ struct daxfs_branch {
 				 * turn, counted up modulo 2^20 by each change and each takeover,
 				 * and for a new branch from that of the entry's last one
 				 */
-	__le64 br_winner;	/* 0, or BRANCH: child being committed */
+	/*
+	 * BRANCH: child being committed. Else 0, or NUMBER: the commit sequence at which a commit
+	 * was over, or ss_lock was taken over.
+	 */
+	__le64 br_winner;
 	__le64 br_lease;	/* 0, or HOLDER: who may write */
 	__le64 br_first_seq;	/* NUMBER: where the parent's log ended when it was made, so
 				 * lr_seq of the first record of a log that is empty

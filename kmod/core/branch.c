@@ -244,7 +244,7 @@ static int read_words(const struct dxc_volume *vol, struct dxc_branch *br, struc
 	br->head = dxc_head_link(br->head_word);
 	br->lease = dxc_word_get(vol, BR_AT(vol, index, br_lease));
 	/* Whether its log goes on in another's cannot be told. */
-	if (!dxc_branch_word_open(winner, &br->winner))
+	if (!dxc_winner_open(winner, &br->winner))
 		return BR_BAD(DXC_BR_WORD, br_winner, winner);
 	return 0;
 }
@@ -275,8 +275,7 @@ int dxc_branch_read(const struct dxc_volume *vol, u32 index, struct dxc_branch *
 	for (tries = 0; tries < READ_TRIES; tries++) {
 		word = dxc_word_load(vol, BR_AT(vol, index, br_state));
 		state = dxc_state_open(word, &generation);
-		if (index != DAXFS_MAIN_BRANCH &&
-		    (state == DAXFS_BRANCH_FREE || state == DAXFS_BRANCH_MAKING))
+		if (index != DAXFS_MAIN_BRANCH && dxc_state_is_nobodys(state))
 			return -ENOENT;
 		err = read_entry(vol, index, word, br, &sum, f);
 		if (err != -EUCLEAN)
@@ -482,8 +481,8 @@ static int read_child(const struct dxc_volume *vol, u32 index, struct dxc_owner 
 	u32 state = dxc_entry_state(vol, index);
 	int err;
 
-	if (index == DAXFS_MAIN_BRANCH || state == DAXFS_BRANCH_FREE ||
-	    state == DAXFS_BRANCH_MAKING || state == DAXFS_BRANCH_DEAD ||
+	if (index == DAXFS_MAIN_BRANCH || dxc_state_is_nobodys(state) ||
+	    state == DAXFS_BRANCH_DEAD ||
 	    !dxc_branch_word_open(dxc_word_get(vol, BR_AT(vol, index, br_parent)), parent))
 		return -ENOENT;
 	err = read_live(vol, index, br);
@@ -508,13 +507,15 @@ bool dxc_branch_has_children(const struct dxc_volume *vol, struct dxc_owner id)
 
 bool dxc_branch_is_frozen(const struct dxc_volume *vol, struct dxc_owner id)
 {
-	return dxc_word_get(vol, BR_AT(vol, id.branch, br_winner)) ||
+	return dxc_winner_is_set(dxc_word_get(vol, BR_AT(vol, id.branch, br_winner))) ||
 	       dxc_branch_has_children(vol, id);
 }
 
 static void start_frozen(const struct dxc_volume *vol, struct dxc_frozen *frozen)
 {
-	frozen->is = dxc_word_get(vol, BR_AT(vol, frozen->id.branch, br_winner));
+	u64 word = dxc_word_get(vol, BR_AT(vol, frozen->id.branch, br_winner));
+
+	frozen->is = dxc_winner_is_set(word);
 	frozen->seq = DXC_NO_SEQ;
 }
 
@@ -642,26 +643,37 @@ static u64 first_head(const struct dxc_volume *vol, u32 index)
 }
 
 /*
- * Index of an entry that is being made from now on, with that generation, or 0. Its members
- * are to be written at once: whoever takes the lock over frees it.
+ * Index of an entry that is being made from now on, with that generation, or 0. Of one that another
+ * began to make nothing is known but that he may go on: it is not taken.
  */
 static u32 claim_entry(const struct dxc_volume *vol, u64 generation)
 {
-	u64 word, of;
-	u32 i, state;
+	u32 i;
 
-	for (i = DAXFS_MAIN_BRANCH + 1; i < vol->branch_count; i++) {
-		word = dxc_word_get(vol, BR_AT(vol, i, br_state));
-		state = dxc_state_open(word, &of);
-		/* Whoever was making it is gone: we hold the lock. */
-		if (state == DAXFS_BRANCH_MAKING)
-			finish_rename(vol, i, false);
-		if ((state == DAXFS_BRANCH_FREE || state == DAXFS_BRANCH_MAKING) &&
-		    dxc_word_change(vol, BR_AT(vol, i, br_state), word,
+	for (i = DAXFS_MAIN_BRANCH + 1; i < vol->branch_count; i++)
+		if (dxc_entry_state(vol, i) == DAXFS_BRANCH_FREE &&
+		    dxc_word_change(vol, BR_AT(vol, i, br_state), 0,
 				    dxc_state_word(DAXFS_BRANCH_MAKING, generation)))
 			return i;
-	}
 	return 0;
+}
+
+/*
+ * The same with the volume lock. -EAGAIN: that was taken over, maybe before the entry was claimed,
+ * so whoever did it has not left it to us. -ENOSPC.
+ */
+static int claim_locked(const struct dxc_volume *vol, u64 lock, u64 generation, u32 *index)
+{
+	struct dxc_owner id = { .generation = generation };
+
+	*index = claim_entry(vol, generation);
+	if (!*index)
+		return -ENOSPC;
+	if (!lock || dxc_lock_is_held(vol, lock))
+		return 0;
+	id.branch = *index;
+	dxc_entry_change(vol, id, DAXFS_BRANCH_MAKING, DAXFS_BRANCH_FREE);
+	return -EAGAIN;
 }
 
 static int new_generation(const struct dxc_volume *vol, u64 *generation)
@@ -686,7 +698,7 @@ static int check_depth(const struct dxc_volume *vol, struct dxc_owner parent)
 	return 0;
 }
 
-int dxc_branch_create(const struct dxc_volume *vol, struct dxc_owner parent,
+int dxc_branch_create(const struct dxc_volume *vol, u64 lock, struct dxc_owner parent,
 		      const char *name, s64 created, u32 uid, u64 first_seq,
 		      struct dxc_branch *br)
 {
@@ -706,16 +718,16 @@ int dxc_branch_create(const struct dxc_volume *vol, struct dxc_owner parent,
 	if (err)
 		return err;
 	/* It would be taken for a sibling of the winner. */
-	if (dxc_word_get(vol, BR_AT(vol, parent.branch, br_winner)))
+	if (dxc_winner_is_set(dxc_word_get(vol, BR_AT(vol, parent.branch, br_winner))))
 		return -EBUSY;
 	if (!dxc_branch_find(vol, name, br))
 		return -EEXIST;
 	err = new_generation(vol, &generation);
 	if (err)
 		return err;
-	index = claim_entry(vol, generation);
-	if (!index)
-		return -ENOSPC;
+	err = claim_locked(vol, lock, generation, &index);
+	if (err)
+		return err;
 	memset(br, 0, sizeof(*br));
 	br->id.branch = index;
 	br->id.generation = generation;
@@ -729,7 +741,7 @@ int dxc_branch_create(const struct dxc_volume *vol, struct dxc_owner parent,
 	write_members(vol, index, br);
 	/* Members, with head, winner and lease of none, before the state that shows them. */
 	dxc_fence(vol);
-	/* If we were thought dead, and the lock was taken over, it was freed, */
+	/* If we were thought dead, and the lock was taken over, it was left to us, */
 	if (!dxc_entry_change(vol, br->id, DAXFS_BRANCH_MAKING, DAXFS_BRANCH_LIVE))
 		return -ESTALE;
 	dxc_fence(vol);	/* live before anything is done in it */
@@ -761,7 +773,8 @@ static noinline_for_stack int find_name(const struct dxc_volume *vol, const char
 	return -EEXIST;
 }
 
-int dxc_branch_rename(const struct dxc_volume *vol, struct dxc_owner id, const char *name)
+int dxc_branch_rename(const struct dxc_volume *vol, u64 lock, struct dxc_owner id,
+		      const char *name)
 {
 	struct dxc_owner other, renaming = id;
 	struct dxc_branch br;
@@ -778,9 +791,9 @@ int dxc_branch_rename(const struct dxc_volume *vol, struct dxc_owner id, const c
 	err = find_name(vol, name, &other);
 	if (err)
 		return dxc_owner_is(other, id) ? 0 : err;
-	index = claim_entry(vol, id.generation);
-	if (!index)
-		return -ENOSPC;
+	err = claim_locked(vol, lock, id.generation, &index);
+	if (err)
+		return err;
 	br.state = DAXFS_BRANCH_MAKING;
 	br.winner = id;
 	br.head_word = first_head(vol, index);
@@ -790,7 +803,10 @@ int dxc_branch_rename(const struct dxc_volume *vol, struct dxc_owner id, const c
 	write_members(vol, index, &br);
 	/* The new name is whole there before the old one is written over. */
 	dxc_fence(vol);
-	if (!finish_rename(vol, index, true))
+	/* The stores that follow are not fenced: see daxfs-protocol(7), BUGS. */
+	if (lock && !dxc_lock_is_held(vol, lock))
+		err = -EAGAIN;
+	else if (!finish_rename(vol, index, true))
 		err = -EUCLEAN;	/* somebody else is writing there */
 	renaming.branch = index;
 	dxc_entry_change(vol, renaming, DAXFS_BRANCH_MAKING, DAXFS_BRANCH_FREE);
@@ -799,7 +815,7 @@ int dxc_branch_rename(const struct dxc_volume *vol, struct dxc_owner id, const c
 	return err;
 }
 
-bool dxc_branch_drop_unfinished(const struct dxc_volume *vol)
+bool dxc_branch_leave_unfinished(const struct dxc_volume *vol)
 {
 	u64 word, generation;
 	bool any = false;
@@ -810,9 +826,23 @@ bool dxc_branch_drop_unfinished(const struct dxc_volume *vol)
 		if (dxc_state_open(word, &generation) != DAXFS_BRANCH_MAKING)
 			continue;
 		finish_rename(vol, i, false);
-		any |= dxc_word_change(vol, BR_AT(vol, i, br_state), word, 0);
+		any |= dxc_word_change(vol, BR_AT(vol, i, br_state), word,
+				       dxc_state_other(word, DAXFS_BRANCH_LEFT, false));
 	}
 	if (any)
-		dxc_fence(vol);	/* against the next that makes one there */
+		dxc_fence(vol);	/* nobody is making them any more when the lock's next owner begins */
 	return any;
+}
+
+void dxc_branch_free_left(const struct dxc_volume *vol)
+{
+	u64 word, generation;
+	u32 i;
+
+	for (i = DAXFS_MAIN_BRANCH + 1; i < vol->branch_count; i++) {
+		word = dxc_word_get(vol, BR_AT(vol, i, br_state));
+		if (dxc_state_open(word, &generation) == DAXFS_BRANCH_LEFT)
+			dxc_word_change(vol, BR_AT(vol, i, br_state), word, 0);
+	}
+	dxc_fence(vol);
 }

@@ -148,7 +148,7 @@ void dxc_branch_format(const struct dxc_volume *vol, s64 created, u32 uid, u64 s
  * parent, or the lock was taken over), -EBUSY (a commit to the parent is not finished:
  * dxc_branch_finish() it). *br is what was made.
  */
-int dxc_branch_create(const struct dxc_volume *vol, struct dxc_owner parent,
+int dxc_branch_create(const struct dxc_volume *vol, u64 lock, struct dxc_owner parent,
 		      const char *name, s64 created, u32 uid, u64 first_seq,
 		      struct dxc_branch *br);
 /*
@@ -160,7 +160,8 @@ bool dxc_branch_is_renaming(const struct dxc_volume *vol, u32 index, struct dxc_
  * Another name (locked). -EEXIST, -EINVAL, -ESTALE; main keeps its name: -EPERM.
  * -ENOSPC: it takes a free entry for as long as it lasts.
  */
-int dxc_branch_rename(const struct dxc_volume *vol, struct dxc_owner id, const char *name);
+int dxc_branch_rename(const struct dxc_volume *vol, u64 lock, struct dxc_owner id,
+		      const char *name);
 
 /* Chunks of a branch that the caller knows already, so that no table is searched. */
 struct dxc_chunk_list {
@@ -182,8 +183,11 @@ struct dxc_branch_rest {
 	bool (*next_known)(void *priv, void **at, struct dxc_owner *id,
 			   struct dxc_owner *parent);
 	void *priv;
-	/* The caller's of the volume lock, looked at before the store that decides; 0: it is alone. */
-	u64 lock;
+	/*
+	 * What the caller has of the volume lock, and of the lease of a branch that is aborted: looked
+	 * at between what the decision is made from and the store that decides; 0: it is alone.
+	 */
+	u64 lock, lease;
 	dxc_chunk tail;		/* commit: last log chunk of the parent, or DXC_NO_CHUNK: found by walking */
 	u64 seq;		/* out: commit sequence that freed chunks carry; advanced
 				 * once everything that goes is dead
@@ -224,6 +228,17 @@ void dxc_branch_unmake(const struct dxc_volume *vol, struct dxc_owner id);
  */
 int dxc_branch_abort(const struct dxc_volume *vol, struct dxc_owner id,
 		     struct dxc_branch_rest *rest);
+/*
+ * For who has just taken the volume lock over, before anything else: its former holder, who may
+ * only stand still, decides nothing any more. A commit, an abort, a create that he is about to
+ * store fails, and what he has stored is there for dxc_branch_recover(). O(entries).
+ */
+void dxc_branch_fence(const struct dxc_volume *vol);
+/*
+ * Frees the entries that makers were taken for dead of, who may still store to them: for repair.c,
+ * when nobody has the region mounted.
+ */
+void dxc_branch_free_left(const struct dxc_volume *vol);
 /*
  * Finishes whatever was begun by a kernel that is gone (locked): commits,
  * aborts, creates; frees chunks of branches that are gone. Reads all of the
@@ -295,8 +310,8 @@ bool dxc_holder_is_there(const struct dxc_volume *vol, dxc_holder holder);
  */
 void dxc_mount_clear(const struct dxc_volume *vol, u32 slot,
 		     bool (*dead)(void *priv, const struct dxc_mount *mt), void *priv);
-/* Gives back the volume lock and the leases whose holder has no slot; for repair.c. */
-void dxc_holders_clear(const struct dxc_volume *vol);
+/* Gives back the volume lock and the leases whose holder has no slot; for repair.c. True: there were any. */
+bool dxc_holders_clear(const struct dxc_volume *vol);
 /* false: the slot is not that owner's any more, and nothing was stored. */
 bool dxc_mount_beat(const struct dxc_volume *vol, u32 slot, u32 epoch);
 /* The same of what people are told. */

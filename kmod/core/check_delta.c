@@ -281,7 +281,8 @@ static int check_entry(struct delta *d, u32 index)
 	if (err) {
 		memset(&node->br, 0, sizeof(node->br));
 		if (err == -ENOENT)
-			return 0;
+			return dxc_entry_state(c->vol, index) == DAXFS_BRANCH_LEFT ?
+				BR_FOUND(DXC_BR_LEFT, index, br_state, 0) : 0;
 		node->bad = true;
 		if (err == -EUCLEAN && node->renamed) {
 			c->chk->partial = true;

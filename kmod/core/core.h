@@ -126,6 +126,7 @@ enum dxc_code {
 	DXC_BR_LOST,		/* live, its parent is not there at all; detail: the same */
 	DXC_BR_WINNER,		/* a commit that was not finished; detail: the word */
 	DXC_BR_RENAME,		/* a name that was written in part; the whole is still there */
+	DXC_BR_LEFT,		/* an entry that a mount was making when it was taken for dead */
 	DXC_BR_LOOP,		/* no way leads to main; detail: the parent's word */
 	DXC_BR_DEEP,		/* more parents than a branch may have; detail: the first one's word */
 	DXC_BR_LEASE,		/* held by a mount that is gone; detail: the holder */
@@ -167,7 +168,7 @@ struct dxc_finding {
 static inline bool dxc_code_is_leftover(unsigned int code)
 {
 	return code == DXC_BR_ORPHAN || code == DXC_BR_WINNER || code == DXC_BR_RENAME ||
-	       code == DXC_BR_LEASE || code == DXC_SS_LOCK || code == DXC_MT_OWNER ||
+	       code == DXC_BR_LEFT || code == DXC_BR_LEASE || code == DXC_SS_LOCK || code == DXC_MT_OWNER ||
 	       code == DXC_MT_GONE || code == DXC_CH_OWNER || code == DXC_CH_IDLE ||
 	       code == DXC_LR_TORN;
 }

@@ -33,7 +33,7 @@ struct dxc_owner {
 static inline void dxc_region_write(const struct dxc_volume *vol, dxc_off at,
 				    const void *src, u32 len)
 {
-	memcpy(vol->region.base + at, src, len);
+	dxc_store(vol->region.base + at, src, len);
 	if (vol->region.persistent)
 		dxc_write_back(vol->region.base + at, len);
 }

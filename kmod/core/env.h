@@ -120,6 +120,9 @@ static inline __le64 dxc_cmpxchg(__le64 *p, __le64 old, __le64 new)
 	return (__force __le64)cmpxchg((u64 *)p, (__force u64)old, (__force u64)new);
 }
 
+/* Bytes of the region, in any order. */
+#define dxc_store(dst, src, n)	memcpy(dst, src, n)
+
 /* Each caller says what it pairs with. */
 #define dxc_load_acquire(p)	smp_load_acquire(p)
 /* Likewise. */
@@ -172,11 +175,19 @@ typedef int64_t s64;
 /* In kmod/core/crc32c.c, which only programs link: the kernel has its own. */
 u32 dxc_crc32c(u32 crc, const void *p, size_t n);
 
+#ifdef DXC_TEST_ENV
+/* Tests let others act just before it: tests/unit/broken.c. */
+__le64 dxc_cmpxchg(__le64 *p, __le64 old, __le64 new);
+void dxc_store(void *dst, const void *src, size_t n);
+#else
+#define dxc_store(dst, src, n)	memcpy(dst, src, n)
+
 static inline __le64 dxc_cmpxchg(__le64 *p, __le64 old, __le64 new)
 {
 	__atomic_compare_exchange_n(p, &old, new, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 	return old;
 }
+#endif
 
 #define dxc_load_acquire(p)	__atomic_load_n(p, __ATOMIC_ACQUIRE)
 #define dxc_store_release(p, v)	__atomic_store_n(p, v, __ATOMIC_RELEASE)

@@ -116,7 +116,7 @@ static int tree_load(const struct dxc_volume *vol, const struct dxc_branch_rest 
 		node = &tree->nodes[i];
 		state = dxc_state_open(dxc_word_load(vol, BR_AT(vol, i, br_state)),
 				       &node->generation);
-		if (state == DAXFS_BRANCH_FREE || state == DAXFS_BRANCH_MAKING) {
+		if (dxc_state_is_nobodys(state)) {
 			node->fate = NOBODY;
 		} else if (state == DAXFS_BRANCH_DEAD) {
 			node->fate = DEAD;
@@ -284,7 +284,7 @@ static int join_winner(struct tree *tree, u32 parent, dxc_chunk tail)
 	int err;
 
 	/* Who won cannot be told, and the logs may be joined. */
-	if (!dxc_branch_word_open(word, &id))
+	if (!dxc_winner_open(word, &id))
 		return -EUCLEAN;
 	if (!id.generation)
 		return 0;
@@ -477,7 +477,8 @@ static void carry_out(struct tree *tree, struct dxc_branch_rest *rest, bool sear
 	}
 	for (i = 0; i < tree->count; i++)
 		if (tree->nodes[i].winner)
-			dxc_word_change(vol, BR_AT(vol, i, br_winner), tree->nodes[i].winner, 0);
+			dxc_word_change(vol, BR_AT(vol, i, br_winner), tree->nodes[i].winner,
+					dxc_number_word(dxc_commit_seq(vol)));
 	/* The commit is over before the next one of the same parent. */
 	dxc_fence(vol);
 }
@@ -518,12 +519,18 @@ static bool has_lock(const struct dxc_volume *vol, const struct dxc_branch_rest 
 	return !rest || !rest->lock || dxc_lock_is_held(vol, rest->lock);
 }
 
+static bool has_lease(const struct dxc_volume *vol, const struct dxc_branch_rest *rest,
+		      struct dxc_owner id)
+{
+	return !rest->lease || dxc_lease_is_held(vol, id, rest->lease);
+}
+
 int dxc_branch_commit(const struct dxc_volume *vol, struct dxc_owner child,
 		      const struct dxc_branch_rest *rest)
 {
-	dxc_off winner_at, own_at;
 	struct dxc_branch br;
-	u64 base;
+	dxc_off winner_at;
+	u64 base, none;
 	int err;
 
 	err = dxc_branch_get(vol, child, &br);
@@ -535,9 +542,8 @@ int dxc_branch_commit(const struct dxc_volume *vol, struct dxc_owner child,
 	if (err)
 		return err;
 	winner_at = BR_AT(vol, br.parent.branch, br_winner);
-	own_at = BR_AT(vol, child.branch, br_winner);
-	if (dxc_word_get(vol, winner_at) || dxc_word_get(vol, own_at) ||
-	    dxc_branch_has_children(vol, child))
+	none = dxc_word_get(vol, winner_at);
+	if (dxc_winner_is_set(none) || dxc_branch_is_frozen(vol, child))
 		return -EBUSY;
 	err = check_lives(vol, br.parent);
 	if (!err)
@@ -546,10 +552,11 @@ int dxc_branch_commit(const struct dxc_volume *vol, struct dxc_owner child,
 		return err;
 	/* Whatever the child's log says is there before it is the parent's. */
 	dxc_fence(vol);
+	/* All that this relies on was read while we had the lock; whoever takes it changes the word. */
 	if (!has_lock(vol, rest))
 		return -EAGAIN;
-	if (!dxc_word_change(vol, winner_at, 0, dxc_branch_word(child)))
-		return -EBUSY;
+	if (!dxc_word_change(vol, winner_at, none, dxc_branch_word(child)))
+		return has_lock(vol, rest) ? -EBUSY : -EAGAIN;
 	dxc_fence(vol);	/* decided before anything that follows from it */
 	return 0;
 }
@@ -563,7 +570,7 @@ int dxc_branch_finish(const struct dxc_volume *vol, struct dxc_owner parent,
 	rest_start(vol, rest);
 	if (!dxc_is_live(vol, parent))
 		return -ESTALE;
-	if (!dxc_word_get(vol, BR_AT(vol, parent.branch, br_winner)))
+	if (!dxc_winner_is_set(dxc_word_get(vol, BR_AT(vol, parent.branch, br_winner))))
 		return 0;
 	err = tree_load(vol, rest, &tree);
 	if (err)
@@ -587,7 +594,7 @@ static bool is_committing(const struct dxc_volume *vol, struct dxc_owner parent,
 	struct dxc_owner winner;
 	struct dxc_branch br;
 
-	if (!dxc_branch_word_open(word, &winner))
+	if (!dxc_winner_open(word, &winner))
 		return true;
 	return winner.generation && (dxc_owner_is(winner, id) ||
 			dxc_branch_read(vol, winner.branch, &br, NULL) != -EUCLEAN);
@@ -599,11 +606,13 @@ int dxc_branch_abort(const struct dxc_volume *vol, struct dxc_owner id,
 	struct dxc_branch br;
 	struct node *node;
 	struct tree tree;
+	u64 word;
 	int err;
 
 	rest_start(vol, rest);
 	if (!dxc_is_live(vol, id))
 		return -ESTALE;
+	word = dxc_word_get(vol, BR_AT(vol, id.branch, br_state));
 	err = dxc_branch_read(vol, id.branch, &br, NULL);
 	if (err)
 		return err == -ENOENT ? -ESTALE : err;
@@ -623,8 +632,9 @@ int dxc_branch_abort(const struct dxc_volume *vol, struct dxc_owner id,
 		dxc_free(tree.nodes);
 		return err;
 	}
-	if (!has_lock(vol, rest) ||
-	    !dxc_entry_change(vol, id, DAXFS_BRANCH_LIVE, DAXFS_BRANCH_DEAD)) {
+	/* Whoever takes the lock, or the branch's lease, changes the word. */
+	if (!has_lock(vol, rest) || !has_lease(vol, rest, id) ||
+	    !dxc_entry_change_from(vol, id, word, DAXFS_BRANCH_LIVE, DAXFS_BRANCH_DEAD)) {
 		dxc_free(tree.nodes);
 		return -EAGAIN;
 	}
@@ -637,9 +647,34 @@ int dxc_branch_abort(const struct dxc_volume *vol, struct dxc_owner id,
 	return 0;
 }
 
+void dxc_branch_fence(const struct dxc_volume *vol)
+{
+	u64 none = dxc_number_word(dxc_commit_seq_advance(vol)), word, generation;
+	struct dxc_owner id;
+	dxc_off at;
+	u32 i;
+
+	for (i = 0; i < vol->branch_count; i++) {
+		if (i % PAUSE_EVERY == PAUSE_EVERY - 1)
+			dxc_pause();
+		word = dxc_word_load(vol, BR_AT(vol, i, br_state));
+		if (dxc_state_open(word, &generation) != DAXFS_BRANCH_LIVE)
+			continue;
+		id.branch = i;
+		id.generation = generation;
+		dxc_branch_next_turn(vol, id);
+		at = BR_AT(vol, i, br_winner);
+		word = dxc_word_get(vol, at);
+		/* What was decided before this is found by who recovers, and finished. */
+		if (!dxc_winner_is_set(word))
+			dxc_word_change(vol, at, word, none);
+	}
+	dxc_fence(vol);
+}
+
 int dxc_branch_recover(const struct dxc_volume *vol, struct dxc_branch_rest *rest)
 {
-	bool found = dxc_branch_drop_unfinished(vol);
+	bool found = dxc_branch_leave_unfinished(vol);
 	struct tree tree;
 	u32 i;
 	int err;
@@ -654,8 +689,8 @@ int dxc_branch_recover(const struct dxc_volume *vol, struct dxc_branch_rest *res
 		if (!join_winner(&tree, i, DXC_NO_CHUNK) || rest->unfinished.generation)
 			continue;
 		rest->unfinished = node_id(&tree, i);
-		if (!dxc_branch_word_open(dxc_word_load(vol, BR_AT(vol, i, br_winner)),
-					  &rest->damaged))
+		if (!dxc_winner_open(dxc_word_load(vol, BR_AT(vol, i, br_winner)),
+				     &rest->damaged))
 			memset(&rest->damaged, 0, sizeof(rest->damaged));
 	}
 	doom_siblings(&tree);

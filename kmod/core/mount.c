@@ -208,21 +208,22 @@ void dxc_mount_clear(const struct dxc_volume *vol, u32 slot,
 		dxc_word_exchange(vol, at, owner, 0);
 }
 
-static void clear_holder(const struct dxc_volume *vol, dxc_off at)
+static bool clear_holder(const struct dxc_volume *vol, dxc_off at)
 {
 	dxc_holder holder = dxc_word_get(vol, at);
 
-	if (holder && !dxc_holder_is_there(vol, holder))
-		dxc_word_exchange(vol, at, holder, 0);
+	return holder && !dxc_holder_is_there(vol, holder) &&
+	       dxc_word_exchange(vol, at, holder, 0) == holder;
 }
 
-void dxc_holders_clear(const struct dxc_volume *vol)
+bool dxc_holders_clear(const struct dxc_volume *vol)
 {
+	bool any = clear_holder(vol, SS_AT(vol, ss_lock));
 	u32 i;
 
-	clear_holder(vol, SS_AT(vol, ss_lock));
 	for (i = 0; i < vol->branch_count; i++)
-		clear_holder(vol, BR_AT(vol, i, br_lease));
+		any |= clear_holder(vol, BR_AT(vol, i, br_lease));
+	return any;
 }
 
 bool dxc_holder_open(const struct dxc_volume *vol, dxc_holder holder, u32 *slot, u32 *epoch)
@@ -328,6 +329,10 @@ int dxc_lease_take(const struct dxc_volume *vol, struct dxc_owner id, dxc_holder
 	err = take(vol, BR_AT(vol, id.branch, br_lease), me, holder);
 	if (err)
 		return err;
+	if (*holder) {
+		dxc_branch_next_turn(vol, id);
+		dxc_fence(vol);
+	}
 	/* The entry may have become another branch's meanwhile, whose lease is not ours. */
 	err = dxc_branch_get(vol, id, &br);
 	if (err)

@@ -96,6 +96,7 @@ static const char *const texts[DXC_CODES] = {
 	[DXC_BR_LOST] = "branch whose parent is not there",
 	[DXC_BR_WINNER] = "commit was not finished",
 	[DXC_BR_RENAME] = "renaming a branch was not finished",
+	[DXC_BR_LEFT] = "entry was being made by a mount that is gone",
 	[DXC_BR_LOOP] = "no way leads from the branch to main",
 	[DXC_BR_DEEP] = "branch has more parents than it may have",
 	[DXC_BR_LEASE] = "lease of a branch is held by a mount that is gone",

@@ -97,7 +97,9 @@ int dxc_repair_begin(const struct dxc_volume *vol, struct dxc_repair *rep, u32 e
 		return 0;
 	for (i = 0; i < vol->mount_count; i++)
 		dxc_mount_clear(vol, i, rep->gone, rep->priv);
-	dxc_holders_clear(vol);
+	/* Who only stood still decides nothing by what is given to others. */
+	if (dxc_holders_clear(vol))
+		dxc_branch_fence(vol);
 	err = dxc_mount_claim(vol, epoch, main_id, true, host, NULL, NULL, &rep->slot);
 	if (err)
 		return err == -EUSERS ? -EBUSY : err;
@@ -323,7 +325,7 @@ static void rename_second(struct mender *m, const struct dxc_branch *br)
 	for (i = 0; i < 5; i++, n /= 10)
 		name[len + 5 - i] = "0123456789"[n % 10];
 	/* One that is taken, or a full table, is for people to see to. */
-	dxc_branch_rename(m->vol, br->id, name);
+	dxc_branch_rename(m->vol, 0, br->id, name);
 }
 
 static int recover(struct mender *m)
@@ -331,6 +333,7 @@ static int recover(struct mender *m)
 	struct dxc_branch_rest rest = { .tail = DXC_NO_CHUNK };
 	int err = dxc_branch_recover(m->vol, &rest);
 
+	dxc_branch_free_left(m->vol);
 	/* A bad entry of main's is left alone, and all that hangs on it. */
 	return err == -EUCLEAN ? 0 : err;
 }

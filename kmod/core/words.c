@@ -56,6 +56,19 @@ bool dxc_branch_word_open(u64 word, struct dxc_owner *id)
 	return !kind || id->generation;
 }
 
+bool dxc_winner_open(u64 word, struct dxc_owner *id)
+{
+	u64 number;
+
+	if (!dxc_word_is(word, DAXFS_WORD_NUMBER, &number))
+		return dxc_branch_word_open(word, id);
+	*id = (struct dxc_owner){};
+	return true;
+}
+
+#define STATE_MASK	0xffu
+#define TURN_ONE	0x100u
+
 u32 dxc_state_open(u64 word, u64 *generation)
 {
 	u64 value;
@@ -67,20 +80,58 @@ u32 dxc_state_open(u64 word, u64 *generation)
 	if (!kind)
 		return DAXFS_BRANCH_FREE;
 	*generation = dxc_value_number(value);
-	state = dxc_value_index(value);
+	state = dxc_value_index(value) & STATE_MASK;
 	/* Free is the word zero only. */
 	return state && *generation ? state : DXC_STATE_UNKNOWN;
 }
 
-bool dxc_entry_change(const struct dxc_volume *vol, struct dxc_owner id, u32 from, u32 to)
+u64 dxc_state_other(u64 word, u32 state, bool next)
 {
-	dxc_off at = BR_AT(vol, id.branch, br_state);
-	u64 word = dxc_word_get(vol, at), generation;
+	u32 turn = 0;
+	u64 value;
+
+	if (state == DAXFS_BRANCH_FREE || !dxc_word_is(word, DAXFS_WORD_STATE, &value))
+		return 0;
+	turn = (dxc_value_index(value) & ~STATE_MASK) + (next ? TURN_ONE : 0);
+	return dxc_word_seal_pair(DAXFS_WORD_STATE, (turn & (DXC_WORD_INDEX_LIMIT - 1)) | state,
+				  dxc_value_number(value));
+}
+
+bool dxc_entry_change_from(const struct dxc_volume *vol, struct dxc_owner id, u64 word, u32 from,
+			   u32 to)
+{
+	u64 generation;
 	u32 state = dxc_state_open(word, &generation);
 
 	if (state != DXC_STATE_UNKNOWN && (state != from || generation != id.generation))
 		return false;
-	return dxc_word_change(vol, at, word, dxc_state_word(to, id.generation));
+	return dxc_word_change(vol, BR_AT(vol, id.branch, br_state), word,
+			       state == DXC_STATE_UNKNOWN ? dxc_state_word(to, id.generation) :
+							    dxc_state_other(word, to, false));
+}
+
+bool dxc_entry_change(const struct dxc_volume *vol, struct dxc_owner id, u32 from, u32 to)
+{
+	return dxc_entry_change_from(vol, id, dxc_word_get(vol, BR_AT(vol, id.branch, br_state)),
+				     from, to);
+}
+
+/* Tries: who was late stores once, a hostile kernel all the time. */
+#define TURN_TRIES	64
+
+void dxc_branch_next_turn(const struct dxc_volume *vol, struct dxc_owner id)
+{
+	dxc_off at = BR_AT(vol, id.branch, br_state);
+	u64 word, generation;
+	u32 tries;
+
+	for (tries = 0; tries < TURN_TRIES; tries++) {
+		word = dxc_word_get(vol, at);
+		if (dxc_state_open(word, &generation) != DAXFS_BRANCH_LIVE ||
+		    generation != id.generation ||
+		    dxc_word_change(vol, at, word, dxc_state_other(word, DAXFS_BRANCH_LIVE, true)))
+			return;
+	}
 }
 
 int dxc_count_up(const struct dxc_volume *vol, dxc_off at, u64 floor, u64 limit, u64 *number)

@@ -65,14 +65,28 @@ static inline void dxc_fence(const struct dxc_volume *vol)
 	dxc_write_fence(vol->region.persistent);
 }
 
+/* In its first turn. */
 static inline u64 dxc_state_word(u32 state, u64 generation)
 {
 	return state == DAXFS_BRANCH_FREE ? 0 :
 		dxc_word_seal_pair(DAXFS_WORD_STATE, state, generation);
 }
 
+/* The same of the branch that br_state is about, in the same turn; next: in the one after it. */
+u64 dxc_state_other(u64 word, u32 state, bool next);
+
 /* What a word that names a branch says: of zero {0, 0}. False: it is none. */
 bool dxc_branch_word_open(u64 word, struct dxc_owner *id);
+/* The same of br_winner, {0, 0}: no commit is under way. */
+bool dxc_winner_open(u64 word, struct dxc_owner *id);
+
+/* May a commit to the branch be under way? Its br_winner is word. */
+static inline bool dxc_winner_is_set(u64 word)
+{
+	struct dxc_owner id;
+
+	return !dxc_winner_open(word, &id) || id.generation;
+}
 
 static inline u64 dxc_branch_word(struct dxc_owner id)
 {
@@ -102,6 +116,9 @@ u32 dxc_state_open(u64 word, u64 *generation);
  * The entry's br_state becomes to, if it says from, of that generation, or nothing that can
  * be. False: somebody else has changed it. Durable with the next fence.
  */
+bool dxc_entry_change_from(const struct dxc_volume *vol, struct dxc_owner id, u64 word, u32 from,
+			   u32 to);
+/* The same, whatever turn it is in by now: for what follows from a decision. */
 bool dxc_entry_change(const struct dxc_volume *vol, struct dxc_owner id, u32 from, u32 to);
 
 /* enum daxfs_branch_state, or DXC_STATE_UNKNOWN. */
@@ -112,13 +129,32 @@ static inline u32 dxc_entry_state(const struct dxc_volume *vol, u32 index)
 	return dxc_state_open(dxc_word_load(vol, BR_AT(vol, index, br_state)), &generation);
 }
 
+/* Is there no branch in an entry, dead or alive? */
+static inline bool dxc_state_is_nobodys(u32 state)
+{
+	return state == DAXFS_BRANCH_FREE || state == DAXFS_BRANCH_MAKING ||
+	       state == DAXFS_BRANCH_LEFT;
+}
+
 /* By its own word only: the parent may be dead. */
 static inline bool dxc_is_live(const struct dxc_volume *vol, struct dxc_owner id)
 {
-	return id.branch < vol->branch_count && id.generation &&
-	       dxc_word_says(vol, BR_AT(vol, id.branch, br_state),
-			     dxc_state_word(DAXFS_BRANCH_LIVE, id.generation));
+	u64 word, generation;
+
+	if (id.branch >= vol->branch_count || !id.generation)
+		return false;
+	word = dxc_word_load(vol, BR_AT(vol, id.branch, br_state));
+	/* Hardly ever is it in another turn. */
+	return word == dxc_state_word(DAXFS_BRANCH_LIVE, id.generation) ||
+	       (dxc_state_open(word, &generation) == DAXFS_BRANCH_LIVE &&
+		generation == id.generation);
 }
+
+/*
+ * For who has taken the lease of a branch over: its former holder does not discard it any more.
+ * Durable with the next fence.
+ */
+void dxc_branch_next_turn(const struct dxc_volume *vol, struct dxc_owner id);
 
 /*
  * Mends what single flipped bits have made of a copy of an entry: its words, and what
@@ -126,7 +162,10 @@ static inline bool dxc_is_live(const struct dxc_volume *vol, struct dxc_owner id
  */
 bool dxc_entry_mend(struct daxfs_branch *raw);
 
-/* branch.c: frees entries that somebody began to write; true if there were any. */
-bool dxc_branch_drop_unfinished(const struct dxc_volume *vol);
+/*
+ * branch.c: ends renames that somebody has begun, and leaves the entries that he was making to him
+ * (LEFT); true if there were any.
+ */
+bool dxc_branch_leave_unfinished(const struct dxc_volume *vol);
 
 #endif

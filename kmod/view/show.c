@@ -63,6 +63,8 @@ static int recover(struct daxfs_sb_info *sbi, struct fs_context *fc)
 		errorf(fc, "daxfs: %s: the branches are being changed by %s", vol->name, host);
 		return err;
 	}
+	if (dead)
+		dxc_branch_fence(&vol->core);
 	err = dxc_branch_recover(&vol->core, &rest);
 	daxfs_volume_unlock(sbi);
 	if (err) {

@@ -193,7 +193,7 @@ static void make_branch(const char *name, const char *parent_name)
 
 	must(dxc_branch_find(&vol, parent_name, &parent), parent_name);
 	load(&parent);
-	must(dxc_branch_create(&vol, parent.id, name, 1, 0, top->log.seq, &br), name);
+	must(dxc_branch_create(&vol, 0, parent.id, name, 1, 0, top->log.seq, &br), name);
 }
 
 static void change(int argc, char **argv)

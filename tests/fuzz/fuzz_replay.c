@@ -195,7 +195,7 @@ static bool branch_off(struct mount *mo)
 {
 	struct dxc_branch br;
 
-	if (answer(dxc_branch_create(mo->vol, mo->ids[mo->count - 1], "over", 1, 0,
+	if (answer(dxc_branch_create(mo->vol, 0, mo->ids[mo->count - 1], "over", 1, 0,
 				     top(mo)->log.seq, &br)))
 		return false;
 	load_one(mo, br.id, true);

@@ -116,7 +116,7 @@ static void ground_new(struct script_ground *gr, bool child)
 	MUST(!dxc_branch_find(gr->vol, "main", &br));
 	if (child) {
 		grow(gr, br.id, 60, 8);
-		MUST(!dxc_branch_create(gr->vol, br.id, "child", 1, 0, 1000, &br));
+		MUST(!dxc_branch_create(gr->vol, 0, br.id, "child", 1, 0, 1000, &br));
 	}
 	gr->target = br.id;
 	MUST(!dxc_next_ino(gr->vol, &gr->inodes));

@@ -315,8 +315,8 @@ static void end_branches(void)
 	struct dxc_branch br, made;
 
 	if (!dxc_branch_find(&vol, "right", &br)) {
-		answer(dxc_branch_create(&vol, br.id, "new", 1, 0, br.first_seq, &made));
-		answer(dxc_branch_rename(&vol, br.id, "renamed"));
+		answer(dxc_branch_create(&vol, 0, br.id, "new", 1, 0, br.first_seq, &made));
+		answer(dxc_branch_rename(&vol, 0, br.id, "renamed"));
 		answer(dxc_branch_abort(&vol, br.id, &rest));
 	}
 	if (!dxc_branch_find(&vol, "leaf", &br) &&
@@ -500,8 +500,8 @@ static void do_verb(u32 verb, bool about_parents)
 			unload(n);
 		break;
 	case 2:
-		answer(dxc_branch_rename(&vol, known[n].id, "renamed"));
-		answer(dxc_branch_create(&vol, known[n].id, "made", 1, 0,
+		answer(dxc_branch_rename(&vol, 0, known[n].id, "renamed"));
+		answer(dxc_branch_create(&vol, 0, known[n].id, "made", 1, 0,
 					 known[n].layer.log.seq, &made));
 		break;
 	default:

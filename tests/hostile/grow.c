@@ -298,13 +298,13 @@ static int make_branches(struct grower *g)
 		return err;
 	seq = g->layers[0].log.seq;
 	/* One that is gone: its entry is used again. */
-	err = dxc_branch_create(&g->vol, top, "gone", 1, 0, seq, &right);
+	err = dxc_branch_create(&g->vol, 0, top, "gone", 1, 0, seq, &right);
 	if (!err)
 		err = dxc_branch_abort(&g->vol, right.id, &rest);
 	if (!err)
-		err = dxc_branch_create(&g->vol, top, "left", 2, 0, seq, &left);
+		err = dxc_branch_create(&g->vol, 0, top, "left", 2, 0, seq, &left);
 	if (!err)
-		err = dxc_branch_create(&g->vol, top, "right", 3, 0, seq, &right);
+		err = dxc_branch_create(&g->vol, 0, top, "right", 3, 0, seq, &right);
 	if (err)
 		return failed(g, err, "branches");
 	err = add_layer(g, &right, &g->layers[0], "of-right");
@@ -316,7 +316,7 @@ static int make_branches(struct grower *g)
 		err = add_layer(g, &left, &g->layers[0], "of-left");
 	if (!err)
 		err = failed(g,
-			     dxc_branch_create(&g->vol, left.id, "leaf", 4, 0,
+			     dxc_branch_create(&g->vol, 0, left.id, "leaf", 4, 0,
 					       g->layers[1].log.seq, &leaf),
 			     "leaf");
 	return err ? err : add_layer(g, &leaf, &g->layers[1], "of-leaf");

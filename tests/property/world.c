@@ -201,7 +201,7 @@ static int do_branch(struct world *w, const struct op *op)
 	if (!b)
 		return 0;
 	sprintf(name, "b%u", w->names++);
-	err = dxc_branch_create(w->vol, parent->br.id, name, w->now, 0,
+	err = dxc_branch_create(w->vol, 0, parent->br.id, name, w->now, 0,
 				parent->layer.log.seq, &br);
 	if (err)
 		return err;

@@ -6,6 +6,7 @@ u64 broken_copies, broken_copy_at, broken_alloc_at, broken_pause_at, broken_nois
 
 void (*broken_fence)(void);
 void (*broken_on_copy)(void);
+void (*broken_on_change)(void);
 void (*broken_write_back)(const void *p, size_t n);
 
 void dxc_write_back(const void *p, size_t n)
@@ -19,6 +20,21 @@ void dxc_write_fence(bool persistent)
 	(void)persistent;
 	if (broken_fence)
 		broken_fence();
+}
+
+__le64 dxc_cmpxchg(__le64 *p, __le64 old, __le64 new)
+{
+	if (broken_on_change)
+		broken_on_change();
+	__atomic_compare_exchange_n(p, &old, new, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+	return old;
+}
+
+void dxc_store(void *dst, const void *src, size_t n)
+{
+	if (broken_on_change)
+		broken_on_change();
+	memcpy(dst, src, n);
 }
 
 /* xorshift64*, Vigna 2014. The state must not be 0. */

@@ -105,7 +105,7 @@ struct dxc_owner family_make(struct dxc_owner parent, const char *name, u32 tag,
 
 	CHECK_EQ(dxc_branch_get(&vol, parent, &up), 0);
 	CHECK_EQ(family_read(&vol, &up, &log, NULL), 0);
-	CHECK_EQ(dxc_branch_create(&vol, parent, name, tag, 0, log.seq, &br), 0);
+	CHECK_EQ(dxc_branch_create(&vol, 0, parent, name, tag, 0, log.seq, &br), 0);
 	if (count)
 		family_write(br.id, tag, count);
 	return br.id;

@@ -205,54 +205,94 @@ static void reused_entry(void)
 
 #define SOME	8u
 
-static u32 pause_at, fences, taker_slot;
+static u32 pause_at, steps, taker_slot;
 static const char *taker_name;
 static struct dxc_layer m, winner, sibling;
 static struct dxc_owner made;	/* the taker's branch; generation 0: it could not */
+static bool was_created;	/* what the late one makes was there when the taker looked */
+static void (*take)(void);
 
-/* As a kernel does that has waited for long enough: it has a branch of its own then, with files. */
-static void taker_works(void)
+/* Files of the taker's in its branch. */
+static void make_some(struct dxc_layer *over, const struct dxc_branch *br)
 {
-	struct dxc_branch_rest rest = { .tail = DXC_NO_CHUNK };
-	struct dxc_layer over, own;
-	struct dxc_space space;
+	struct dxc_layer own;
 	struct dxc_attr attr;
-	dxc_holder me, holder = dxc_holder_of(0, 77);
-	struct dxc_branch br;
 	char name[16];
 	dxc_ino ino;
 	u32 i;
 
+	made = br->id;
+	CHECK_EQ(dxc_layer_init(&own, stage, over->space, over, br), 0);
+	CHECK_EQ(dxc_layer_load(&own, br, true, NULL), 0);
+	for (i = 0; i < SOME; i++) {
+		sprintf(name, "b%u", i);
+		CHECK_EQ(stage_make(&own, 1, name, S_IFREG | 0600, &ino), 0);
+		attr = stage_attr(&own, ino);
+		CHECK_EQ(stage_write(&own, &attr, 0), 0);
+	}
+	dxc_layer_free(&own);
+}
+
+/* Whoever was writing the branch is taken for dead; the volume lock is his still. */
+static void take_lease(void)
+{
+	dxc_holder me, holder = dxc_holder_of(0, 77);
+	struct dxc_layer over;
+	struct dxc_space space;
+	struct dxc_branch br;
+
+	CHECK_EQ(dxc_mount_claim(stage, 88, main_id, true, "b", NULL, NULL, &taker_slot), 0);
+	me = dxc_holder_of(taker_slot, 88);
+	made.generation = 0;
+	if (dxc_lease_take(stage, sibling.owner, me, &holder))
+		return;
+	dxc_mount_set_seen(stage, taker_slot, 88, dxc_commit_seq(stage));
+	CHECK_EQ(dxc_space_init(&space, stage), 0);
+	CHECK_EQ(stage_load(&over, "main", NULL, &space, NULL), 0);
+	CHECK_EQ(dxc_branch_get(stage, sibling.owner, &br), 0);
+	make_some(&over, &br);
+	dxc_layer_free(&over);
+	dxc_space_exit(&space);
+}
+
+/* As a kernel does that has waited for long enough: it has a branch of its own then, with files. */
+static void take_lock(void)
+{
+	struct dxc_branch_rest rest = { .tail = DXC_NO_CHUNK };
+	dxc_holder me, holder = dxc_holder_of(0, 77);
+	struct dxc_layer over;
+	struct dxc_space space;
+	struct dxc_branch br;
+	dxc_holder nobody = 0;
+
+	was_created = !dxc_branch_find(stage, "mine", &br);
 	CHECK_EQ(dxc_mount_claim(stage, 88, main_id, true, "b", NULL, NULL, &taker_slot), 0);
 	me = dxc_holder_of(taker_slot, 88);
 	CHECK_EQ(dxc_lock_take(stage, me, &holder), 0);
+	dxc_branch_fence(stage);
 	CHECK_EQ(dxc_branch_recover(stage, &rest), 0);
 	dxc_mount_set_seen(stage, taker_slot, 88, dxc_commit_seq(stage));
 	CHECK_EQ(dxc_space_init(&space, stage), 0);
 	CHECK_EQ(stage_load(&over, "main", NULL, &space, NULL), 0);
 	made.generation = 0;
-	if (!dxc_branch_create(stage, main_id, taker_name, 1, 0, over.log.seq, &br)) {
-		made = br.id;
-		CHECK_EQ(dxc_layer_init(&own, stage, &space, &over, &br), 0);
-		for (i = 0; i < SOME; i++) {
-			sprintf(name, "b%u", i);
-			CHECK_EQ(stage_make(&own, 1, name, S_IFREG | 0600, &ino), 0);
-			attr = stage_attr(&own, ino);
-			CHECK_EQ(stage_write(&own, &attr, 0), 0);
-		}
-		dxc_layer_free(&own);
-	}
+	if (taker_name && !dxc_branch_create(stage, me, main_id, taker_name, 1, 0, over.log.seq, &br))
+		make_some(&over, &br);
+	/* Or it goes on with one that is there. */
+	if (!taker_name && !dxc_branch_get(stage, sibling.owner, &br) &&
+	    !dxc_lease_take(stage, sibling.owner, me, &nobody))
+		make_some(&over, &br);
 	dxc_lock_drop(stage, me);
 	dxc_layer_free(&over);
 	dxc_space_exit(&space);
 }
 
-static void on_fence(void)
+static void on_step(void)
 {
-	if (++fences != pause_at)
+	if (++steps != pause_at)
 		return;
 	broken_fence = NULL;
-	taker_works();
+	broken_on_change = NULL;
+	take();
 }
 
 static int report(void *priv, const struct dxc_finding *f)
@@ -303,11 +343,26 @@ static int late_abort(struct dxc_branch_rest *rest)
 	return dxc_branch_abort(stage, sibling.owner, rest);
 }
 
+/* Who writes it, and had to take no lock over for that, is known by its lease. */
+static int late_abort_leased(struct dxc_branch_rest *rest)
+{
+	dxc_holder nobody = 0;
+
+	broken_fence = NULL;
+	broken_on_change = NULL;
+	rest->lease = rest->lock;
+	CHECK_EQ(dxc_lease_take(stage, sibling.owner, rest->lease, &nobody), 0);
+	broken_fence = on_step;
+	broken_on_change = on_step;
+	return dxc_branch_abort(stage, sibling.owner, rest);
+}
+
 static int late_create(struct dxc_branch_rest *rest)
 {
 	struct dxc_branch br;
-	int err = dxc_branch_create(stage, main_id, "mine", 1, 0, m.log.seq, &br);
+	int err = dxc_branch_create(stage, rest->lock, main_id, "mine", 1, 0, m.log.seq, &br);
 
+	CHECK(err || dxc_lock_is_held(stage, rest->lock) || was_created);
 	if (!err && !dxc_lock_is_held(stage, rest->lock)) {
 		dxc_branch_unmake(stage, br.id);
 		err = -EAGAIN;
@@ -317,8 +372,7 @@ static int late_create(struct dxc_branch_rest *rest)
 
 static int late_rename(struct dxc_branch_rest *rest)
 {
-	(void)rest;
-	return dxc_branch_rename(stage, sibling.owner, "other");
+	return dxc_branch_rename(stage, rest->lock, sibling.owner, "other");
 }
 
 static void paused(const char *what, int (*operate)(struct dxc_branch_rest *rest), const char *name)
@@ -331,6 +385,7 @@ static void paused(const char *what, int (*operate)(struct dxc_branch_rest *rest
 	u32 made_by_taker = 0;
 
 	taker_name = name;
+	take = operate == late_abort_leased ? take_lease : take_lock;
 	pause_at = 0;
 	do {
 		stage_open(128, &m);
@@ -341,15 +396,18 @@ static void paused(const char *what, int (*operate)(struct dxc_branch_rest *rest
 		CHECK_EQ(stage_make(&sibling, 1, "s0", S_IFREG | 0600, &ino), 0);
 		stage_seen(&m);
 		rest.lock = dxc_holder_of(0, 77);
+		rest.lease = 0;
 		nobody = 0;
 		CHECK_EQ(dxc_lock_take(stage, rest.lock, &nobody), 0);
 		pause_at++;
-		fences = 0;
+		steps = 0;
 		made.generation = 0;
-		broken_fence = on_fence;
+		broken_fence = on_step;
+		broken_on_change = on_step;
 		operate(&rest);
 		taken = !broken_fence;
 		broken_fence = NULL;
+		broken_on_change = NULL;
 		if (made.generation) {
 			made_by_taker++;
 			check_taken();
@@ -358,8 +416,8 @@ static void paused(const char *what, int (*operate)(struct dxc_branch_rest *rest
 		dxc_layer_free(&winner);
 		stage_close(&m);
 	} while (taken);
-	CHECK(pause_at > 3 && made_by_taker > 1);
-	sprintf(title, "%s: whoever stands still at any fence of it takes nothing away from who took over", what);
+	CHECK(pause_at > 3 && made_by_taker > (name ? 1 : 0));
+	sprintf(title, "%s: whoever stands still before any store or fence of it takes nothing away from who took over", what);
 	tap_end(title);
 }
 
@@ -375,6 +433,8 @@ void fencing_tests(void)
 	reused_entry();
 	paused("commit", late_commit, "new");
 	paused("abort", late_abort, "new");
+	paused("abort of what the taker goes on with", late_abort, NULL);
+	paused("abort of what the taker writes", late_abort_leased, NULL);
 	paused("create", late_create, "new");
 	paused("create of the same name", late_create, "mine");
 	paused("rename", late_rename, "new");

@@ -161,12 +161,12 @@ static void counters(void)
 	CHECK_EQ(dxc_next_ino(&vol, &ino), -EUCLEAN);
 
 	family_shared()->ss_next_gen = number(0);
-	CHECK_EQ(dxc_branch_create(&vol, top, "a", 0, 0, 1, &br), 0);
+	CHECK_EQ(dxc_branch_create(&vol, 0, top, "a", 0, 0, 1, &br), 0);
 	CHECK_EQ(br.id.generation, 2);
 	family_shared()->ss_next_gen = number((1ull << 36) - 2);
-	CHECK_EQ(dxc_branch_create(&vol, top, "b", 0, 0, 1, &br), 0);
+	CHECK_EQ(dxc_branch_create(&vol, 0, top, "b", 0, 0, 1, &br), 0);
 	CHECK_EQ(br.id.generation, (1ull << 36) - 2);
-	CHECK_EQ(dxc_branch_create(&vol, top, "c", 0, 0, 1, &br), -ENOSPC);
+	CHECK_EQ(dxc_branch_create(&vol, 0, top, "c", 0, 0, 1, &br), -ENOSPC);
 
 	ino = dxc_commit_seq_advance(&vol);
 	CHECK_EQ(ino, dxc_commit_seq(&vol));

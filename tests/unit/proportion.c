@@ -300,9 +300,9 @@ static void too_deep(void)
 	for (i = 1; i <= DAXFS_BRANCH_DEPTH_MAX; i++) {
 		sprintf(name, "branch-%u", i);
 		parent = br.id;
-		CHECK_EQ(dxc_branch_create(stage, parent, name, 1, 0, 1, &br), 0);
+		CHECK_EQ(dxc_branch_create(stage, 0, parent, name, 1, 0, 1, &br), 0);
 	}
-	CHECK_EQ(dxc_branch_create(stage, br.id, "deeper", 1, 0, 1, &br), -EMLINK);
+	CHECK_EQ(dxc_branch_create(stage, 0, br.id, "deeper", 1, 0, 1, &br), -EMLINK);
 	dxc_word_store(stage, SS_AT(stage, ss_next_gen), dxc_number_word(count + 1));
 	for (i = 1; i < count; i++) {
 		entries[i] = entries[1];

@@ -38,11 +38,11 @@ static void test_create(void)
 
 	for (n = 1; n < 8; n++) {
 		image_reset(img);
-		CHECK_EQ(dxc_branch_create(&img->vol, main_id, "parent", 1, 0, 1, &parent),
+		CHECK_EQ(dxc_branch_create(&img->vol, 0, main_id, "parent", 1, 0, 1, &parent),
 			 0);
 		fences = n;
 		broken_fence = on_fence;
-		err = dxc_branch_create(&img->vol, parent.id, "child", 1, 0, 1, &br);
+		err = dxc_branch_create(&img->vol, 0, parent.id, "child", 1, 0, 1, &br);
 		/* It was done before: the child goes with its parent. */
 		if (broken_fence)
 			discard_parent();
@@ -99,10 +99,10 @@ static void test_discard(void)
 	u32 slot;
 
 	image_reset(img);
-	CHECK_EQ(dxc_branch_create(&img->vol, main_id, "first", 1, 0, 1, &first), 0);
-	CHECK_EQ(dxc_branch_create(&img->vol, main_id, "parent", 1, 0, 1, &parent), 0);
+	CHECK_EQ(dxc_branch_create(&img->vol, 0, main_id, "first", 1, 0, 1, &first), 0);
+	CHECK_EQ(dxc_branch_create(&img->vol, 0, main_id, "parent", 1, 0, 1, &parent), 0);
 	CHECK_EQ(dxc_branch_abort(&img->vol, first.id, &rest), 0);
-	CHECK_EQ(dxc_branch_create(&img->vol, parent.id, "child", 1, 0, 1, &child), 0);
+	CHECK_EQ(dxc_branch_create(&img->vol, 0, parent.id, "child", 1, 0, 1, &child), 0);
 	CHECK_EQ(dxc_mount_claim(&img->vol, 5, child.id, true, "", NULL, NULL, &slot), 0);
 	CHECK_EQ(dxc_lease_take(&img->vol, child.id, dxc_holder_of(slot, 5), &nobody), 0);
 	asked = 0;

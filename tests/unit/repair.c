@@ -321,8 +321,8 @@ static void test_twice(struct image *img)
 
 	image_reset(img);
 	words = (__le64 *)(img->base + vol->area[DAXFS_AREA_CHUNKS].offset);
-	CHECK_EQ(dxc_branch_create(vol, main_id, "a", 1, 0, 1, &a), 0);
-	CHECK_EQ(dxc_branch_create(vol, main_id, "b", 1, 0, 1, &b), 0);
+	CHECK_EQ(dxc_branch_create(vol, 0, main_id, "a", 1, 0, 1, &a), 0);
+	CHECK_EQ(dxc_branch_create(vol, 0, main_id, "b", 1, 0, 1, &b), 0);
 	CHECK_EQ(dxc_base_inode(vol, DAXFS_ROOT_INO, &root, NULL), 0);
 	dxc_record_start(&rec, room, sizeof(room));
 	dxc_record_inode(&rec, &root.attr);
@@ -458,8 +458,8 @@ static void test_wrong_head(struct image *img)
 	for (k = 0; k < 2; k++) {
 		image_reset(img);
 		words = (__le64 *)(img->base + vol->area[DAXFS_AREA_CHUNKS].offset);
-		CHECK_EQ(dxc_branch_create(vol, main_id, "a", 1, 0, 1, &br[0]), 0);
-		CHECK_EQ(dxc_branch_create(vol, main_id, "b", 1, 0, 1, &br[1]), 0);
+		CHECK_EQ(dxc_branch_create(vol, 0, main_id, "a", 1, 0, 1, &br[0]), 0);
+		CHECK_EQ(dxc_branch_create(vol, 0, main_id, "b", 1, 0, 1, &br[1]), 0);
 		CHECK_EQ(dxc_base_inode(vol, DAXFS_ROOT_INO, &root, NULL), 0);
 		/* The logs of a and b, and one that a had before. */
 		for (i = 0; i < 3; i++) {

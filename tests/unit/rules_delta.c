@@ -69,7 +69,7 @@ static struct dxc_owner child(struct patient *p, struct dxc_owner parent, const 
 	struct dxc_log log;
 
 	read_log(p, parent, &log);
-	NEED(dxc_branch_create(&p->img->vol, parent, name, 1, 0, log.seq, &br) == 0);
+	NEED(dxc_branch_create(&p->img->vol, 0, parent, name, 1, 0, log.seq, &br) == 0);
 	return br.id;
 }
 
@@ -253,11 +253,12 @@ DAMAGE(br_renaming)
 {
 	struct dxc_owner id = child(p, main_id, "a");
 
-	NEED(dxc_branch_rename(&p->img->vol, id, "longer-name") == 0);
+	NEED(dxc_branch_rename(&p->img->vol, 0, id, "longer-name") == 0);
 	/* Not finished: the whole name is there, and stands in its place in part. */
 	LE64(entry(p, 2)->br_state, pair(DAXFS_WORD_STATE, DAXFS_BRANCH_MAKING, id.generation));
 	entry(p, 1)->br_name[0] = 'a';
 }
+DAMAGE(br_left) { LE64(entry(p, 2)->br_state, pair(DAXFS_WORD_STATE, DAXFS_BRANCH_LEFT, 1)); }
 DAMAGE(br_lease) { LE64(entry(p, 0)->br_lease, dxc_holder_of(1, 77)); }
 DAMAGE(br_lease_noise) { LE64(entry(p, 0)->br_lease, 5); }
 DAMAGE(ss_lock) { LE64(shared(p)->ss_lock, dxc_holder_of(1, 77)); }
@@ -677,6 +678,7 @@ const struct rule delta_rules[] = {
 	FOUND_RW(BR_ORPHAN, br_orphan, 0), FOUND_RW(BR_LOST, br_reused, 0),
 	FOUND_RW(BR_WINNER, br_winner, 0), FOUND_RW(BR_WINNER, br_no_winner, 0),
 	FOUND_RW(BR_RENAME, br_renaming, 0),
+	FOUND_RW(BR_LEFT, br_left, 0),
 	FOUND_RW(BR_LEASE, br_lease, 0), FOUND_RW(BR_LEASE, br_lease_noise, 0),
 	FOUND_RW(SS_LOCK, ss_lock, 0),
 	FOUND_RW(MT_OWNER, mt_owner, 0), FOUND_RW(MT_OWNER, mt_no_epoch, 0),

@@ -177,7 +177,7 @@ void stage_branch(struct dxc_layer *layer, struct dxc_layer *parent, const char 
 {
 	struct dxc_branch br;
 
-	CHECK_EQ(dxc_branch_create(stage, parent->owner, name, 1, 0, parent->log.seq,
+	CHECK_EQ(dxc_branch_create(stage, 0, parent->owner, name, 1, 0, parent->log.seq,
 				   &br),
 		 0);
 	CHECK_EQ(dxc_layer_init(layer, stage, &stage_space, parent, &br), 0);

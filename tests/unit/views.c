@@ -26,7 +26,7 @@ static void branch(void)
 	struct dxc_owner top = { 0, 1 };
 	struct dxc_branch br;
 
-	CHECK_EQ(dxc_branch_create(&img->vol, top, "child", 2, 0, main_layer.log.seq, &br), 0);
+	CHECK_EQ(dxc_branch_create(&img->vol, 0, top, "child", 2, 0, main_layer.log.seq, &br), 0);
 	load(&child, &main_layer, "child");
 }
 
