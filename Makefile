@@ -111,7 +111,7 @@ bench:
 	$(Q)tests/bench/run
 
 check-more:
-	$(Q)tests/check cli-san blkid dkms harness kernel-more kernel-6.1-more kernel-examples vm-crash
+	$(Q)tests/check cli-san blkid dkms harness kernel-more kernel-stress kernel-6.1-more kernel-examples vm-crash
 
 check-debug:
 	$(Q)tests/check --debug-kernel
