@@ -222,6 +222,20 @@ static bool is_written_back(const char *path)
 	return found;
 }
 
+/* Files are written by mappings, which not every file system has that can be written to (9p, some FUSE). */
+static bool can_be_mapped(const char *path)
+{
+	const size_t size = (size_t)sysconf(_SC_PAGESIZE);
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	void *map = fd < 0 ? MAP_FAILED : mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	if (map != MAP_FAILED)
+		munmap(map, size);
+	if (fd >= 0)
+		close(fd);
+	return map != MAP_FAILED;
+}
+
 /* Said before it is mounted, what would come to light when it is unmounted. An exit status. */
 static int prepare_write_back(struct mount_job *job, const struct image *img)
 {
@@ -238,6 +252,8 @@ static int prepare_write_back(struct mount_job *job, const struct image *img)
 		why = "has a name that cannot be kept as a mount option";
 	else if (access(job->file, W_OK) < 0)
 		why = "may not be written to";
+	else if (!can_be_mapped(job->file))
+		why = "is on a file system that maps no file for writing, as --write-back needs";
 	else if (is_written_back(job->file))
 		why = "is mounted with --write-back already";
 	if (!why)

@@ -61,6 +61,10 @@ holds() {
 	daxfsctl mount -o rw,branch=main /mnt/share/image "$MNT"
 	diff -r /tmp/base "$MNT"
 	umount "$MNT"
+	# Said now, and not when there is something to lose.
+	run daxfsctl mount --write-back -o rw,branch=main /mnt/share/image "$MNT"
+	[[ $status == 32 && $output == *"maps no file for writing"* ]]
+	run ! mountpoint -q "$MNT"
 	rm /mnt/share/image
 }
 
