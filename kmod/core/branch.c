@@ -658,6 +658,12 @@ static u32 claim_entry(const struct dxc_volume *vol, u64 generation)
 	return 0;
 }
 
+/* Nobody stores to it any more: who was making it, and was taken for dead, is done with it. */
+static void give_left_back(const struct dxc_volume *vol, struct dxc_owner id)
+{
+	dxc_entry_change(vol, id, DAXFS_BRANCH_LEFT, DAXFS_BRANCH_FREE);
+}
+
 /*
  * The same with the volume lock. -EAGAIN: that was taken over, maybe before the entry was claimed,
  * so whoever did it has not left it to us. -ENOSPC.
@@ -673,6 +679,7 @@ static int claim_locked(const struct dxc_volume *vol, u64 lock, u64 generation, 
 		return 0;
 	id.branch = *index;
 	dxc_entry_change(vol, id, DAXFS_BRANCH_MAKING, DAXFS_BRANCH_FREE);
+	give_left_back(vol, id);
 	return -EAGAIN;
 }
 
@@ -742,8 +749,10 @@ int dxc_branch_create(const struct dxc_volume *vol, u64 lock, struct dxc_owner p
 	/* Members, with head, winner and lease of none, before the state that shows them. */
 	dxc_fence(vol);
 	/* If we were thought dead, and the lock was taken over, it was left to us, */
-	if (!dxc_entry_change(vol, br->id, DAXFS_BRANCH_MAKING, DAXFS_BRANCH_LIVE))
+	if (!dxc_entry_change(vol, br->id, DAXFS_BRANCH_MAKING, DAXFS_BRANCH_LIVE)) {
+		give_left_back(vol, br->id);
 		return -ESTALE;
+	}
 	dxc_fence(vol);	/* live before anything is done in it */
 	/* or the parent may be gone: so is this. */
 	if (!dxc_is_live(vol, parent)) {
@@ -757,7 +766,8 @@ int dxc_branch_create(const struct dxc_volume *vol, u64 lock, struct dxc_owner p
 
 void dxc_branch_unmake(const struct dxc_volume *vol, struct dxc_owner id)
 {
-	dxc_entry_change(vol, id, DAXFS_BRANCH_LIVE, DAXFS_BRANCH_DEAD);
+	dxc_entry_change_from(vol, id, dxc_state_word(DAXFS_BRANCH_LIVE, id.generation),
+			      DAXFS_BRANCH_LIVE, DAXFS_BRANCH_DEAD);
 	dxc_fence(vol);	/* dead before the caller says that there is none */
 }
 
@@ -807,15 +817,17 @@ int dxc_branch_rename(const struct dxc_volume *vol, u64 lock, struct dxc_owner i
 	if (lock && !dxc_lock_is_held(vol, lock))
 		err = -EAGAIN;
 	else if (!finish_rename(vol, index, true))
-		err = -EUCLEAN;	/* somebody else is writing there */
+		/* Left to us since, or somebody else is writing there. */
+		err = lock && !dxc_lock_is_held(vol, lock) ? -EAGAIN : -EUCLEAN;
 	renaming.branch = index;
 	dxc_entry_change(vol, renaming, DAXFS_BRANCH_MAKING, DAXFS_BRANCH_FREE);
+	give_left_back(vol, renaming);
 	/* Nobody's entry again before the next one begins. */
 	dxc_commit_seq_advance(vol);
 	return err;
 }
 
-bool dxc_branch_leave_unfinished(const struct dxc_volume *vol)
+bool dxc_branch_drop_unfinished(const struct dxc_volume *vol, bool leave)
 {
 	u64 word, generation;
 	bool any = false;
@@ -827,10 +839,10 @@ bool dxc_branch_leave_unfinished(const struct dxc_volume *vol)
 			continue;
 		finish_rename(vol, i, false);
 		any |= dxc_word_change(vol, BR_AT(vol, i, br_state), word,
-				       dxc_state_other(word, DAXFS_BRANCH_LEFT, false));
+				       leave ? dxc_state_other(word, DAXFS_BRANCH_LEFT, false) : 0);
 	}
 	if (any)
-		dxc_fence(vol);	/* nobody is making them any more when the lock's next owner begins */
+		dxc_fence(vol);	/* against the next that makes one there */
 	return any;
 }
 

@@ -4,8 +4,8 @@
  * shared state. Trust and results are as in core.h, durability as in delta.h.
  *
  * Who writes: an entry of the branch table is changed by the holder of the
- * volume lock (br_lease by cmpxchg, br_head also by the holder of the lease);
- * a mount slot by its owner. The caller takes the volume lock where a function
+ * volume lock (br_lease by cmpxchg, br_head also by the holder of the lease, the
+ * turn in br_state also by who takes that over); a mount slot by its owner. The caller takes the volume lock where a function
  * says "locked"; within one kernel it also serialises such calls itself.
  *
  * A branch operation is one 8-byte store, its point of no return; what has to
@@ -218,7 +218,8 @@ int dxc_branch_finish(const struct dxc_volume *vol, struct dxc_owner parent,
 		      struct dxc_branch_rest *rest);
 /*
  * Takes a branch back that was just made, when the lock turns out to have been taken over
- * meanwhile: there may be another of that name. What is left of it the next recovery frees.
+ * meanwhile: there may be another of that name. What is left of it the next recovery frees. Whoever
+ * took the lock over may have found the branch, though, and go on with it: then it stays.
  */
 void dxc_branch_unmake(const struct dxc_volume *vol, struct dxc_owner id);
 /*
@@ -252,6 +253,8 @@ int dxc_branch_recover(const struct dxc_volume *vol, struct dxc_branch_rest *res
 /* Generations and inode numbers are given out below these. */
 #define DXC_GEN_LIMIT	DXC_WORD_NUMBER_LIMIT
 #define DXC_INO_LIMIT	DXC_WORD_LIMIT
+/* Commit sequences are below this, so that one fits beside 12 bits of an epoch in mt_seen_seq. */
+#define DXC_SEQ_LIMIT	(DXC_WORD_LIMIT >> 12)
 
 /* A number for a new inode, never given before; -ENOSPC when they are used up, -EUCLEAN. */
 int dxc_next_ino(const struct dxc_volume *vol, dxc_ino *ino);
@@ -331,6 +334,9 @@ u64 dxc_mount_seen(const struct dxc_volume *vol,
  */
 int dxc_lease_take(const struct dxc_volume *vol, struct dxc_owner id, dxc_holder me,
 		   dxc_holder *holder);
+/* From one mount of a kernel to another; false: from has it no longer. */
+bool dxc_lease_pass(const struct dxc_volume *vol, struct dxc_owner id, dxc_holder from,
+		    dxc_holder to);
 void dxc_lease_drop(const struct dxc_volume *vol, struct dxc_owner id, dxc_holder me);
 /*
  * Does the branch live, and me have its lease still? Two loads, for before each

@@ -158,6 +158,9 @@ static int check_shared(struct delta *d)
 		err = check_counter(d, SS_AT(vol, ss_next_ino));
 	if (!err)
 		err = check_counter(d, SS_AT(vol, ss_commit_seq));
+	if (!err && d->commit_seq >= DXC_SEQ_LIMIT && d->commit_seq != ~0ull)
+		err = SS_FOUND(DXC_SS_WORD, ss_commit_seq,
+			       dxc_word_load(vol, SS_AT(vol, ss_commit_seq)));
 	if (!err)
 		err = check_counter(d, SS_AT(vol, ss_next_gen));
 	if (!err)

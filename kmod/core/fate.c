@@ -432,13 +432,18 @@ static void settle_chunks(const struct tree *tree, const struct dxc_branch_rest 
 }
 
 /* Whoever took the lock over may have done it, and given the entry to another branch. */
-static void store_states(const struct tree *tree, enum fate fate, u32 from, u32 to)
+static void store_states(struct tree *tree, enum fate fate, u32 from, u32 to)
 {
 	u32 i;
 
-	for (i = DAXFS_MAIN_BRANCH + 1; i < tree->count; i++)
-		if (tree->nodes[i].fate == fate)
-			dxc_entry_change(tree->vol, node_id(tree, i), from, to);
+	for (i = DAXFS_MAIN_BRANCH + 1; i < tree->count; i++) {
+		if (tree->nodes[i].fate != fate)
+			continue;
+		dxc_entry_change(tree->vol, node_id(tree, i), from, to);
+		/* Somebody hostile kept it alive: its chunks stay its own. */
+		if (dxc_is_live(tree->vol, node_id(tree, i)))
+			tree->nodes[i].fate = UNKNOWN;
+	}
 	dxc_fence(tree->vol);
 }
 
@@ -670,11 +675,13 @@ void dxc_branch_fence(const struct dxc_volume *vol)
 			dxc_word_change(vol, at, word, none);
 	}
 	dxc_fence(vol);
+	dxc_branch_drop_unfinished(vol, true);
 }
 
 int dxc_branch_recover(const struct dxc_volume *vol, struct dxc_branch_rest *rest)
 {
-	bool found = dxc_branch_leave_unfinished(vol);
+	/* Who had the lock when he began to make them has it no more: see dxc_branch_fence(). */
+	bool found = dxc_branch_drop_unfinished(vol, false);
 	struct tree tree;
 	u32 i;
 	int err;

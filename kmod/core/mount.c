@@ -47,11 +47,10 @@ static u32 epoch_of(u64 owner, u32 slot)
  * has said, or says late, is nothing then. A number that has no room is the last that has some.
  */
 #define SEEN_EPOCH_BITS	12
-#define SEEN_LIMIT	(DXC_WORD_LIMIT >> SEEN_EPOCH_BITS)
 
 static u64 seen_word(u32 epoch, u64 seq)
 {
-	return dxc_number_word(min_t(u64, seq, SEEN_LIMIT - 1) << SEEN_EPOCH_BITS |
+	return dxc_number_word(min_t(u64, seq, DXC_SEQ_LIMIT - 1) << SEEN_EPOCH_BITS |
 			       (epoch & ((1u << SEEN_EPOCH_BITS) - 1)));
 }
 
@@ -344,6 +343,13 @@ void dxc_lease_drop(const struct dxc_volume *vol, struct dxc_owner id, dxc_holde
 {
 	if (id.branch < vol->branch_count)
 		dxc_word_exchange(vol, BR_AT(vol, id.branch, br_lease), me, 0);
+}
+
+bool dxc_lease_pass(const struct dxc_volume *vol, struct dxc_owner id, dxc_holder from,
+		    dxc_holder to)
+{
+	return dxc_is_live(vol, id) &&
+	       dxc_word_exchange(vol, BR_AT(vol, id.branch, br_lease), from, to) == from;
 }
 
 bool dxc_lease_names(const struct dxc_volume *vol, u32 index, dxc_holder me)

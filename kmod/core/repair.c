@@ -302,11 +302,11 @@ static void mend_seq(struct mender *m)
 	struct dxc_chunk_use use;
 	u64 seq;
 
-	if (dxc_number_get(m->vol, SS_AT(m->vol, ss_commit_seq), &seq))
+	if (dxc_number_get(m->vol, SS_AT(m->vol, ss_commit_seq), &seq) && seq < DXC_SEQ_LIMIT)
 		return;
 	for (i = 0, seq = 1; i < count; i++)
 		if (!dxc_chunk_read(m->vol, i, &use) && use.kind == DAXFS_CHUNK_FREED &&
-		    use.freed_seq < DXC_WORD_LIMIT - 1)
+		    use.freed_seq < DXC_SEQ_LIMIT - 2)
 			seq = max_t(u64, seq, use.freed_seq);
 	dxc_word_store(m->vol, SS_AT(m->vol, ss_commit_seq), dxc_number_word(seq + 1));
 	dxc_fence(m->vol);	/* before anything is freed at it */

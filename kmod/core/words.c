@@ -110,14 +110,25 @@ bool dxc_entry_change_from(const struct dxc_volume *vol, struct dxc_owner id, u6
 							    dxc_state_other(word, to, false));
 }
 
+/* Tries: who takes a lease over, or is late, stores once, a hostile kernel all the time. */
+#define TURN_TRIES	64
+
 bool dxc_entry_change(const struct dxc_volume *vol, struct dxc_owner id, u32 from, u32 to)
 {
-	return dxc_entry_change_from(vol, id, dxc_word_get(vol, BR_AT(vol, id.branch, br_state)),
-				     from, to);
-}
+	dxc_off at = BR_AT(vol, id.branch, br_state);
+	u64 word, generation;
+	u32 tries, state;
 
-/* Tries: who was late stores once, a hostile kernel all the time. */
-#define TURN_TRIES	64
+	for (tries = 0; tries < TURN_TRIES; tries++) {
+		word = dxc_word_get(vol, at);
+		if (dxc_entry_change_from(vol, id, word, from, to))
+			return true;
+		state = dxc_state_open(dxc_word_get(vol, at), &generation);
+		if (state != from || generation != id.generation)
+			return false;
+	}
+	return false;
+}
 
 void dxc_branch_next_turn(const struct dxc_volume *vol, struct dxc_owner id)
 {
@@ -184,7 +195,7 @@ u64 dxc_commit_seq_advance(const struct dxc_volume *vol)
 
 	/* Others who see the new value see what was stored before it. */
 	dxc_fence(vol);
-	if (dxc_count_up_durably(vol, SS_AT(vol, ss_commit_seq), 0, DXC_WORD_LIMIT, &seq))
+	if (dxc_count_up_durably(vol, SS_AT(vol, ss_commit_seq), 0, DXC_SEQ_LIMIT, &seq))
 		return DXC_WORD_LIMIT - 1;	/* nobody gets there by counting */
 	return seq + 1;
 }

@@ -163,9 +163,9 @@ void dxc_branch_next_turn(const struct dxc_volume *vol, struct dxc_owner id);
 bool dxc_entry_mend(struct daxfs_branch *raw);
 
 /*
- * branch.c: ends renames that somebody has begun, and leaves the entries that he was making to him
- * (LEFT); true if there were any.
+ * branch.c: ends renames that somebody has begun, and frees the entries that he was making, or, if
+ * he may still store to them, leaves them to him; true if there were any.
  */
-bool dxc_branch_leave_unfinished(const struct dxc_volume *vol);
+bool dxc_branch_drop_unfinished(const struct dxc_volume *vol, bool leave);
 
 #endif

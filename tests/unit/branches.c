@@ -119,6 +119,7 @@ static void entries(void)
 	CHECK_EQ(dxc_branch_read(&vol, 9, &br, NULL), -ENOENT);
 	/* He may go on with it, for all that is known. */
 	CHECK_EQ(dxc_branch_create(&vol, 0, top, "full", 0, 0, 1, &br), -ENOSPC);
+	dxc_branch_fence(&vol);
 	CHECK_EQ(dxc_branch_recover(&vol, &rest), 0);
 	CHECK_EQ(dxc_branch_read(&vol, 9, &br, NULL), -ENOENT);
 	CHECK_EQ(dxc_branch_create(&vol, 0, top, "full", 0, 0, 1, &br), -ENOSPC);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "broken.h"
+#include "words.h"
 #include "stage.h"
 #include "tap.h"
 #include "tests.h"
@@ -421,6 +422,112 @@ static void paused(const char *what, int (*operate)(struct dxc_branch_rest *rest
 	tap_end(title);
 }
 
+
+/* ---- review ---- */
+static u32 rv_at, rv_n;
+static bool rv_taken;
+static dxc_holder rv_dead, rv_me;
+
+static void rv_step(void)
+{
+	dxc_holder h = rv_dead;
+
+	if (++rv_n != rv_at)
+		return;
+	broken_on_change = NULL;
+	rv_taken = !dxc_lease_take(stage, sibling.owner, rv_me, &h);
+}
+
+/* A commits, alive and with the lock; meanwhile C takes over a dead kernel's lease of the sibling. */
+static void review_doomed(void)
+{
+	struct dxc_branch_rest rest;
+	struct dxc_chunk_use use;
+	dxc_holder nobody;
+	dxc_ino ino;
+	struct dxc_attr attr;
+	u32 slot, i, bad = 0, left, own;
+	bool done;
+
+	rv_at = 0;
+	do {
+		memset(&rest, 0, sizeof(rest));
+		rest.tail = DXC_NO_CHUNK;
+		stage_open(128, &m);
+		CHECK_EQ(stage_make(&m, 1, "x", S_IFREG | 0600, &ino), 0);
+		stage_branch(&winner, &m, "w");
+		CHECK_EQ(stage_make(&winner, 1, "w0", S_IFREG | 0600, &ino), 0);
+		stage_branch(&sibling, &m, "s");
+		CHECK_EQ(stage_make(&sibling, 1, "s0", S_IFREG | 0600, &ino), 0);
+		attr = stage_attr(&sibling, ino);
+		CHECK_EQ(stage_write(&sibling, &attr, 0), 0);
+		stage_seen(&m);
+		rest.lock = dxc_holder_of(0, 77);
+		nobody = 0;
+		CHECK_EQ(dxc_lock_take(stage, rest.lock, &nobody), 0);
+		/* whoever wrote the sibling is dead */
+		rv_dead = dxc_holder_of(5, 55);
+		nobody = 0;
+		CHECK_EQ(dxc_lease_take(stage, sibling.owner, rv_dead, &nobody), 0);
+		CHECK_EQ(dxc_mount_claim(stage, 88, main_id, true, "c", NULL, NULL, &slot), 0);
+		rv_me = dxc_holder_of(slot, 88);
+		rv_at++; rv_n = 0; rv_taken = false;
+		broken_on_change = rv_step;
+		CHECK_EQ(dxc_branch_commit(stage, winner.owner, &rest), 0);
+		CHECK_EQ(dxc_branch_finish(stage, main_id, &rest), 0);
+		done = broken_on_change;
+		broken_on_change = NULL;
+		for (i = left = own = 0; i < dxc_chunk_count(stage); i++) {
+			if (dxc_chunk_read(stage, i, &use)) continue;
+			own += (use.kind == DAXFS_CHUNK_LOG || use.kind == DAXFS_CHUNK_DATA) && dxc_owner_is(use.owner, sibling.owner);
+			left += use.kind == DAXFS_CHUNK_FREED;
+		}
+		if (dxc_is_live(stage, sibling.owner)) {
+			bad++;
+			printf("# step %u: taken %d, commit returned 0, sibling lives, owns %u chunks, %u freed, main frozen %d, winner live %d\n",
+			       rv_at, rv_taken, own, left, dxc_branch_is_frozen(stage, main_id), dxc_is_live(stage, winner.owner));
+		}
+		dxc_layer_free(&sibling);
+		dxc_layer_free(&winner);
+		stage_close(&m);
+	} while (!done);
+	CHECK_EQ(bad, 0);
+	tap_end("a sibling whose lease is taken over during a commit is discarded");
+}
+
+/* A made a branch, stood still; B took the lock over and writes the branch; A undoes it. */
+static void review_unmake(void)
+{
+	struct dxc_branch_rest rest = { .tail = DXC_NO_CHUNK };
+	dxc_holder a = dxc_holder_of(0, 77), holder = 0, b;
+	struct dxc_branch br, now;
+	dxc_ino ino;
+	u32 slot;
+
+	stage_open(128, &m);
+	CHECK_EQ(stage_make(&m, 1, "x", S_IFREG | 0600, &ino), 0);
+	stage_seen(&m);
+	CHECK_EQ(dxc_lock_take(stage, a, &holder), 0);
+	CHECK_EQ(dxc_branch_create(stage, a, main_id, "mine", 1, 0, m.log.seq, &br), 0);
+	/* B */
+	CHECK_EQ(dxc_mount_claim(stage, 88, main_id, true, "b", NULL, NULL, &slot), 0);
+	b = dxc_holder_of(slot, 88);
+	holder = a;
+	CHECK_EQ(dxc_lock_take(stage, b, &holder), 0);
+	dxc_branch_fence(stage);
+	CHECK_EQ(dxc_branch_recover(stage, &rest), 0);
+	dxc_lock_drop(stage, b);
+	holder = 0;
+	CHECK_EQ(dxc_lease_take(stage, br.id, b, &holder), 0);
+	/* A goes on: look_again() of branch_op.c */
+	CHECK(!dxc_lock_is_held(stage, a));
+	dxc_branch_unmake(stage, br.id);
+	CHECK_EQ(dxc_branch_get(stage, br.id, &now), 0);
+	CHECK(dxc_lease_is_held(stage, br.id, b));
+	stage_close(&m);
+	tap_end("a late undo of a create discards nothing that the taker has");
+}
+
 void fencing_tests(void)
 {
 	late_operation(make_short);
@@ -438,4 +545,6 @@ void fencing_tests(void)
 	paused("create", late_create, "new");
 	paused("create of the same name", late_create, "mine");
 	paused("rename", late_rename, "new");
+	review_doomed();
+	review_unmake();
 }

@@ -184,6 +184,7 @@ DAMAGE(ss_zero_last) { shared(p)->ss_zero1[3983] = 1; }
 DAMAGE(ino_used) { LE64(shared(p)->ss_next_ino, number(p->img->count)); }
 DAMAGE(ino_zero) { LE64(shared(p)->ss_next_ino, number(0)); }
 DAMAGE(ino_none) { LE64(shared(p)->ss_next_ino, 0); }
+DAMAGE(seq_far) { LE64(shared(p)->ss_commit_seq, number(1ull << 41)); }
 DAMAGE(seq_none) { shared(p)->ss_commit_seq ^= cpu_to_le64(3); }
 DAMAGE(gen_none) { shared(p)->ss_next_gen ^= cpu_to_le64(1ull << 63 | 1); }
 DAMAGE(taken_none) { LE64(shared(p)->ss_taken, pair(DAXFS_WORD_BRANCH, 1, 1)); }
@@ -657,6 +658,7 @@ const struct rule delta_rules[] = {
 	FOUND_RW(SS_ZERO, ss_zero_first, 0), FOUND_RW(SS_ZERO, ss_zero_hfs, 0),
 	FOUND_RW(SS_ZERO, ss_zero_last, 0),
 	FOUND_RW(SS_INO, ino_used, 0), FOUND_RW(SS_INO, ino_zero, 0), FOUND_RW(SS_WORD, ino_none, 0),
+	FOUND_RW(SS_WORD, seq_far, 0),
 	FOUND_RW(SS_WORD, seq_none, 0), FOUND_RW(SS_WORD, gen_none, 0), FOUND_RW(SS_WORD, salt_none, 0),
 	FOUND_RW(SS_WORD, taken_none, 0),
 	FOUND_RW(TB_FLIP, ss_flip, 0), FOUND_RW(TB_FLIP, lock_flip, 0), FOUND_RW(TB_FLIP, br_flip, 0),
