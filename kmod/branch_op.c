@@ -44,7 +44,7 @@ static void flush_branch(struct daxfs_loaded_branch *branch)
 static void moved(struct daxfs_sb_info *sbi, struct dxc_owner lease)
 {
 	if (lease.generation)
-		daxfs_lease_drop(sbi, lease);
+		daxfs_lease_leave(sbi, lease);
 	daxfs_slot_update(sbi, !sb_rdonly(sbi->sb));
 }
 

@@ -53,6 +53,7 @@ struct daxfs_backing {
 	 * has to be undone by then (page.c). With has_pages.
 	 */
 	bool names_pages;
+	bool in_use;			/* pages were in use when it was opened */
 	bool poisons;			/* memory errors are reported, not fatal */
 	bool writable;			/* the kernel may store to it */
 	bool persistent;		/* keeps what was flushed when the power goes */

@@ -152,6 +152,7 @@ static struct phys_backing *take_back(phys_addr_t phys, u64 size, bool *overlaps
 	if (!found)
 		return NULL;
 	found->backing.down = false;
+	found->backing.in_use = true;
 	module_put(THIS_MODULE);
 	return found;
 }

@@ -219,11 +219,10 @@ void daxfs_branch_detach(struct super_block *sb)
 	up_write(&vol->tree);
 	daxfs_branch_free_list(&dead);
 	/* Of a device that has gone nothing needs to be given back. */
-	if (in < 0 || !sbi->epoch || !daxfs_linger(sbi, id)) {
-		if (in >= 0 && sbi->epoch)
-			daxfs_lease_drop(sbi, id);
+	if (in >= 0 && sbi->epoch)
+		daxfs_lease_leave(sbi, id);
+	if (in < 0 || !sbi->epoch || !daxfs_linger_slot(sbi))
 		daxfs_slot_release(sbi, in >= 0);
-	}
 	down_write(&vol->tree);
 	list_del_init(&sbi->list);
 	up_write(&vol->tree);
@@ -298,7 +297,7 @@ static void make_readonly(struct super_block *sb)
 	up_write(&vol->tree);
 	if (!was_writer)
 		return;
-	daxfs_lease_drop(sbi, branch->layer.owner);
+	daxfs_lease_leave(sbi, branch->layer.owner);
 	daxfs_slot_update(sbi, false);
 }
 

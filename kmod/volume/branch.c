@@ -382,7 +382,11 @@ void daxfs_branch_return_lease(struct daxfs_sb_info *sbi, struct dxc_owner id)
 	if (!branch || branch->writer != sbi) {
 		if (branch && !branch->writer)
 			daxfs_branch_let_go(branch);
-		daxfs_lease_drop(sbi, id);
+		/* What was committed to it may have been mapped. */
+		if (branch && branch->was_mapped)
+			daxfs_lease_leave(sbi, id);
+		else
+			daxfs_lease_drop(sbi, id);
 	}
 	up_write(&vol->tree);
 }
@@ -408,6 +412,8 @@ int daxfs_branch_volume_init(struct daxfs_volume *vol, struct fs_context *fc)
 	if (err)
 		goto srcu;
 	if (vol->backing->has_pages) {
+		/* By who had the range mapped when it was mounted before: see phys.c. */
+		vol->was_mapped = vol->backing->in_use;
 		vol->space.busy = daxfs_blocks_busy;
 		vol->space.priv = vol->backing;
 	}

@@ -10,6 +10,7 @@
 #include "backing/backing.h"
 #include "trace.h"
 
+#define DELAY_MAX	(64 * HZ)
 #define SPACE_PATIENCE	(5 * HZ)	/* with directories locked: not for ever */
 
 /* Has a super block of this kernel the inode open? tree is held. */
@@ -184,7 +185,7 @@ static bool is_busy(struct daxfs_volume *vol, dxc_chunk chunk)
 				 vol->space.chunk_blocks);
 }
 
-/* Are there chunks that wait for us, and for nothing else, and are there some that are in use? */
+/* Are there chunks that wait for us, although no page of them is in use here, and some that have one? */
 static void survey_waiting(struct daxfs_volume *vol, u64 seq, bool *idle, bool *busy)
 {
 	u32 count = dxc_chunk_count(&vol->core), i;
@@ -217,9 +218,10 @@ static void delay_busy(struct daxfs_volume *vol, u64 seq)
  * other kernel knows which pages are held here, so a chunk that has one is kept from all until it
  * has none (I-8). It is kept alone: it is said to have been freed later than what others wait
  * for. No page of these chunks is mapped any more, so none of them comes to be held after this.
- * settle_lock is held, and for writing, so nobody raises seen_seq.
+ * Another kernel that holds a page, too, answers with a sequence of its own: so it is done less and
+ * less often, until no page is held, but at once for who has no space. settle_lock is held.
  */
-static u64 seen_up_to(struct daxfs_volume *vol, u64 seq)
+static u64 seen_up_to(struct daxfs_volume *vol, u64 seq, bool urgent)
 {
 	bool idle = false, busy = false;
 
@@ -227,12 +229,16 @@ static u64 seen_up_to(struct daxfs_volume *vol, u64 seq)
 	if (!vol->backing->has_pages || !READ_ONCE(vol->was_mapped))
 		return seq;
 	survey_waiting(vol, seq, &idle, &busy);
-	if (!busy)
+	if (!busy) {
+		vol->delay_wait = 0;
 		return seq;
+	}
 	/* With none besides nobody waits for what could be said. */
-	if (!idle)
+	if (!idle || (!urgent && vol->delay_wait && time_before(jiffies, vol->delay_at)))
 		return vol->seen_seq;
 	delay_busy(vol, seq);
+	vol->delay_wait = clamp_t(unsigned int, 2 * vol->delay_wait, HZ, DELAY_MAX);
+	vol->delay_at = jiffies + vol->delay_wait;
 	return seq;
 }
 
@@ -268,7 +274,7 @@ static int advance(struct daxfs_volume *vol, u64 seq, const unsigned long *end)
 	/* Else another time: the next heartbeat finds that it was not said. */
 	if (unswept)
 		goto unlock;
-	seq = seen_up_to(vol, seq);
+	seq = seen_up_to(vol, seq, end);
 	down_read(&vol->tree);
 	if (!any_unswept(vol)) {
 		daxfs_slots_say_seen(vol, seq);

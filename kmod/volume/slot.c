@@ -155,13 +155,13 @@ static int wait_for(struct daxfs_volume *vol, dxc_holder holder, char *host)
 
 int daxfs_lease_try(struct daxfs_sb_info *sbi, struct dxc_owner branch, dxc_holder *holder)
 {
-	dxc_holder dead = *holder;
 	int err = dxc_lease_take(&sbi->volume->core, branch, daxfs_holder_of(sbi), holder);
 
-	/* Of a mount here that is gone: who writes here looks whether its pages are in use. */
-	if (err == -EBUSY && daxfs_linger_yield(sbi->volume, branch, *holder)) {
-		*holder = dead;
-		err = dxc_lease_take(&sbi->volume->core, branch, daxfs_holder_of(sbi), holder);
+	/* Kept for pages that are in use here: who writes here looks whether they are. */
+	if (err == -EBUSY &&
+	    daxfs_linger_lend(sbi->volume, branch, *holder, daxfs_holder_of(sbi))) {
+		*holder = 0;
+		return 0;
 	}
 	return err == -EBUSY && *holder == daxfs_holder_of(sbi) ? DAXFS_LEASE_HAD : err;
 }
@@ -196,7 +196,16 @@ int daxfs_lease_take(struct daxfs_sb_info *sbi, struct dxc_owner branch, char *h
 
 void daxfs_lease_drop(struct daxfs_sb_info *sbi, struct dxc_owner branch)
 {
-	dxc_lease_drop(&sbi->volume->core, branch, daxfs_holder_of(sbi));
+	dxc_holder me = daxfs_holder_of(sbi);
+
+	if (!daxfs_linger_give_back(sbi->volume, branch, me))
+		dxc_lease_drop(&sbi->volume->core, branch, me);
+}
+
+void daxfs_lease_leave(struct daxfs_sb_info *sbi, struct dxc_owner branch)
+{
+	if (!daxfs_linger_keep(sbi->volume, branch, daxfs_holder_of(sbi)))
+		daxfs_lease_drop(sbi, branch);
 }
 
 static bool holds_lease(const struct daxfs_sb_info *sbi, const struct daxfs_loaded_branch *branch)

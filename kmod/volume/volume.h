@@ -17,6 +17,7 @@
  *	volume->tree		which branches there are, which one a super block
  *				shows; shared by everybody who uses a layer
  *	branch->lock		a branch's layer: its index and its log
+ *	volume->watch_lock	(spinlock) mount slots that beat, leases that are kept
  *	sbi->dirty_lock		(spinlock) inodes whose times are not logged yet
  *
  * Under tree and branch->lock memory is allocated without entering file
@@ -124,8 +125,10 @@ struct daxfs_volume {
 	bool tend_all;			/* also what is not urgent */
 	bool answered;			/* see daxfs_await_answers() */
 	bool look_again;		/* others may have written what is shown, whatever they say */
-	bool was_mapped;		/* a file was: pages of it may be held by others for ever */
+	bool was_mapped;		/* a file of a branch was: its pages may be held for ever */
 	u64 seen_seq;			/* what our slots say; written under settle_lock */
+	unsigned long delay_at;		/* see seen_up_to() in reclaim.c; by settle_lock */
+	unsigned int delay_wait;	/* jiffies; likewise */
 	u64 left_seq;			/* up to there what is gone is not shown; by ops_lock */
 	u64 noticed_seq;		/* the worker was told of it; racy on purpose */
 	bool recovered;			/* what others left half done; by ops_lock */
@@ -259,13 +262,22 @@ int daxfs_volume_validate(struct daxfs_volume *vol, struct fs_context *fc, bool 
 /* ---- linger.c ---- */
 
 /*
- * For who unmounts branch: keeps his slot, and the branch's lease if he has it, for as long as
- * pages of it, or of what was discarded, are in use otherwise than by page tables. True: sbi has no
- * slot any more. False: none is, or there is no memory. ops_lock is held, tree is not.
+ * Of the last mount of the volume here: keeps its slot for as long as any page is in use otherwise
+ * than by page tables. True: sbi has no slot any more. False: none is, or there is no memory.
+ * ops_lock is held, tree is not.
  */
-bool daxfs_linger(struct daxfs_sb_info *sbi, struct dxc_owner branch);
-/* Gives up a lease that holder has in that way; false: it has none. Waits for nothing. */
-bool daxfs_linger_yield(struct daxfs_volume *vol, struct dxc_owner branch, dxc_holder holder);
+bool daxfs_linger_slot(struct daxfs_sb_info *sbi);
+/*
+ * For who was the writer of branch, and gives up its lease, as holder: keeps it while a page of the
+ * branch is in use so. Looks at each of them. False: it is to be dropped. Sleeps; any lock of ours
+ * above watch_lock may be held.
+ */
+bool daxfs_linger_keep(struct daxfs_volume *vol, struct dxc_owner branch, dxc_holder holder);
+/* For who has only borrowed it: gives it back to who keeps it. False: nobody does. */
+bool daxfs_linger_give_back(struct daxfs_volume *vol, struct dxc_owner branch, dxc_holder holder);
+/* Lends a lease that is kept, by holder, to a mount here, until that gives it up. False: it is not. */
+bool daxfs_linger_lend(struct daxfs_volume *vol, struct dxc_owner branch, dxc_holder holder,
+		       dxc_holder to);
 
 /* ---- slot.c ---- */
 
@@ -309,7 +321,10 @@ bool daxfs_mount_is_dead(void *vol, const struct dxc_mount *mt);
 int daxfs_lease_take(struct daxfs_sb_info *sbi, struct dxc_owner branch, char *host);
 /* The same without a wait: of a holder that is gone nothing is known. *holder: as for dxc_lease_take(). */
 int daxfs_lease_try(struct daxfs_sb_info *sbi, struct dxc_owner branch, dxc_holder *holder);
+/* For who has not written the branch. */
 void daxfs_lease_drop(struct daxfs_sb_info *sbi, struct dxc_owner branch);
+/* For who has: it is kept from other kernels while pages of the branch are in use, see linger.c. */
+void daxfs_lease_leave(struct daxfs_sb_info *sbi, struct dxc_owner branch);
 
 /* The volume lock, likewise. *recover: it was a dead one's, see dxc_branch_recover(). */
 int daxfs_volume_lock(struct daxfs_sb_info *sbi, char *host, bool *recover);
