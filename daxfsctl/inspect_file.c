@@ -188,6 +188,10 @@ static int stat_json(struct shown *sh)
 	json_number(&json, "accessed_nanoseconds", attr->atime_nsec);
 	json_signed(&json, "changed", attr->ctime);
 	json_number(&json, "changed_nanoseconds", attr->ctime_nsec);
+	if (attr->btime_nsec) {
+		json_signed(&json, "born", attr->btime);
+		json_number(&json, "born_nanoseconds", attr->btime_nsec - 1);
+	}
 	if (S_ISDIR(attr->mode)) {
 		json_number(&json, "parent", attr->parent);
 		json_number(&json, "entries", sh->entries);
@@ -288,6 +292,8 @@ static int stat_text(struct shown *sh)
 	print_time("Modified:", attr->mtime, attr->mtime_nsec);
 	if (file->touched)
 		print_time("Changed:", attr->ctime, attr->ctime_nsec);
+	if (attr->btime_nsec)
+		print_time("Born:", attr->btime, attr->btime_nsec - 1);
 	print_kind(sh);
 	return show_xattrs(sh);
 }

@@ -36,6 +36,8 @@ void daxfs_attr_of(struct inode *inode, struct dxc_attr *attr)
 	ts = inode_get_ctime(inode);
 	attr->ctime = ts.tv_sec;
 	attr->ctime_nsec = ts.tv_nsec;
+	attr->btime = DAXFS_I(inode)->btime;
+	attr->btime_nsec = DAXFS_I(inode)->btime_nsec;
 }
 
 void daxfs_set_times(struct dxc_attr *attr, struct timespec64 now, bool mtime)
@@ -239,6 +241,7 @@ int daxfs_getattr(struct mnt_idmap *idmap, const struct path *path,
 {
 	struct inode *inode = d_inode(path->dentry);
 	struct daxfs_inode_info *info = DAXFS_I(inode);
+	u32 btime_nsec = READ_ONCE(info->btime_nsec);
 	u64 blocks;
 
 	if (unlikely(READ_ONCE(daxfs_volume_of(inode)->backing->down)))
@@ -249,6 +252,11 @@ int daxfs_getattr(struct mnt_idmap *idmap, const struct path *path,
 	daxfs_fillattr(idmap, mask, inode, stat);
 	if (daxfs_has_branches(daxfs_volume_of(inode)))
 		stat->dev = READ_ONCE(DAXFS_SB(inode->i_sb)->dev);
+	if (btime_nsec) {
+		stat->btime.tv_sec = info->btime;
+		stat->btime.tv_nsec = btime_nsec - 1;
+		stat->result_mask |= STATX_BTIME;
+	}
 	if (unlikely(daxfs_is(info, DAXFS_I_TOUCHED)) && S_ISREG(inode->i_mode)) {
 		blocks = READ_ONCE(info->blocks);
 		stat->blocks = blocks ? blocks - 1 : count_view_blocks(inode);

@@ -19,6 +19,8 @@ struct inode *daxfs_alloc_inode(struct super_block *sb)
 	info->blocks = 0;
 	info->state = 0;
 	info->parent = 0;
+	info->btime = 0;
+	info->btime_nsec = 0;
 	info->life = READ_ONCE(DAXFS_SB(sb)->life);
 	info->packed = NULL;
 	/* The VFS leaves the last owner's there; for us 0 means not filled in yet. */
@@ -131,6 +133,8 @@ static void take_attr(struct inode *inode, const struct dxc_attr *attr)
 	ts.tv_sec = attr->ctime;
 	ts.tv_nsec = attr->ctime_nsec;
 	inode_set_ctime_to_ts(inode, ts);
+	DAXFS_I(inode)->btime = attr->btime;
+	WRITE_ONCE(DAXFS_I(inode)->btime_nsec, attr->btime_nsec);
 }
 
 static int fill_inode(struct inode *inode, const struct dxc_file *file, struct dxc_layer *layer,

@@ -139,6 +139,8 @@ static struct inode *new_child(struct mnt_idmap *idmap, struct inode *dir, umode
 	info->core.ino = ino;
 	info->state = DAXFS_I_NEW | DAXFS_I_TOUCHED | DAXFS_I_NAMES;
 	info->parent = S_ISDIR(mode) ? dir->i_ino : 0;
+	info->btime = now.tv_sec;
+	info->btime_nsec = now.tv_nsec + 1;
 	daxfs_inode_set_ops(inode);
 	err = insert_inode_locked(inode);
 	if (err) {
@@ -460,6 +462,7 @@ static int make_whiteout(struct mnt_idmap *idmap, struct inode *dir, struct dxc_
 	attr->atime = now.tv_sec;
 	attr->atime_nsec = now.tv_nsec;
 	daxfs_set_times(attr, now, true);
+	dxc_attr_set_btime(attr, now.tv_sec, now.tv_nsec);
 	return dxc_next_ino(&daxfs_volume_of(dir)->core, &attr->ino);
 }
 

@@ -601,15 +601,19 @@ struct daxfs_item_inode {
 	__le32 ii_uid;
 	__le32 ii_gid;
 	__le64 ii_size;		/* bytes; smaller than before: blocks past it are gone */
-	__le64 ii_rdev;		/* major << 32 | minor, devices only */
-	__le64 ii_parent;	/* directories: inode number of the parent; else 0 */
-	__le64 ii_atime;	/* seconds since 1970 */
+	__le64 ii_btime;	/* seconds since 1970: when it was made; 0 if not known */
+	__le64 ii_data;		/* directory: inode number of the parent; char, block:
+				 * major << 32 | minor; else 0
+				 */
+	__le64 ii_atime;	/* seconds since 1970, two's complement, as the others */
 	__le64 ii_mtime;
 	__le64 ii_ctime;
 	__le32 ii_atime_nsec;	/* 0 to 999,999,999 */
 	__le32 ii_mtime_nsec;
 	__le32 ii_ctime_nsec;
-	__le32 ii_reserved0;	/* 0 */
+	__le32 ii_btime_nsec;	/* 1 to 1,000,000,000: nanoseconds + 1; 0: when it was made is
+				 * not known, as of all inodes of the base
+				 */
 };
 DAXFS_SIZE(daxfs_item_inode, 96);
 DAXFS_AT(daxfs_item_inode, ii_item, 0);
@@ -618,15 +622,15 @@ DAXFS_AT(daxfs_item_inode, ii_nlink, 20);
 DAXFS_AT(daxfs_item_inode, ii_uid, 24);
 DAXFS_AT(daxfs_item_inode, ii_gid, 28);
 DAXFS_AT(daxfs_item_inode, ii_size, 32);
-DAXFS_AT(daxfs_item_inode, ii_rdev, 40);
-DAXFS_AT(daxfs_item_inode, ii_parent, 48);
+DAXFS_AT(daxfs_item_inode, ii_btime, 40);
+DAXFS_AT(daxfs_item_inode, ii_data, 48);
 DAXFS_AT(daxfs_item_inode, ii_atime, 56);
 DAXFS_AT(daxfs_item_inode, ii_mtime, 64);
 DAXFS_AT(daxfs_item_inode, ii_ctime, 72);
 DAXFS_AT(daxfs_item_inode, ii_atime_nsec, 80);
 DAXFS_AT(daxfs_item_inode, ii_mtime_nsec, 84);
 DAXFS_AT(daxfs_item_inode, ii_ctime_nsec, 88);
-DAXFS_AT(daxfs_item_inode, ii_reserved0, 92);
+DAXFS_AT(daxfs_item_inode, ii_btime_nsec, 92);
 
 /* Followed by the name or target, zeros up to it_size. */
 struct daxfs_item_name {

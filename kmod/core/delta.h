@@ -147,8 +147,17 @@ struct dxc_attr {
 	u32 rdev_minor;
 	dxc_ino parent;		/* directories */
 	s64 atime, mtime, ctime;
+	s64 btime;		/* when it was made */
 	u32 atime_nsec, mtime_nsec, ctime_nsec;
+	u32 btime_nsec;		/* nanoseconds + 1; 0: btime is 0 and says nothing */
 };
+
+/* Of an inode that is being made; nothing changes it later. nsec: 0 to 999,999,999. */
+static inline void dxc_attr_set_btime(struct dxc_attr *attr, s64 seconds, u32 nsec)
+{
+	attr->btime = seconds;
+	attr->btime_nsec = nsec + 1;
+}
 
 /* A record being put together in the caller's buffer. */
 struct dxc_record {

@@ -49,14 +49,16 @@ void dxc_record_inode(struct dxc_record *rec, const struct dxc_attr *attr)
 	raw->ii_uid = cpu_to_le32(attr->uid);
 	raw->ii_gid = cpu_to_le32(attr->gid);
 	raw->ii_size = cpu_to_le64(attr->size);
-	raw->ii_rdev = cpu_to_le64((u64)attr->rdev_major << 32 | attr->rdev_minor);
-	raw->ii_parent = cpu_to_le64(attr->parent);
+	raw->ii_btime = cpu_to_le64((u64)attr->btime);
+	raw->ii_data = cpu_to_le64(S_ISDIR(attr->mode) ? attr->parent :
+				   (u64)attr->rdev_major << 32 | attr->rdev_minor);
 	raw->ii_atime = cpu_to_le64((u64)attr->atime);
 	raw->ii_mtime = cpu_to_le64((u64)attr->mtime);
 	raw->ii_ctime = cpu_to_le64((u64)attr->ctime);
 	raw->ii_atime_nsec = cpu_to_le32(attr->atime_nsec);
 	raw->ii_mtime_nsec = cpu_to_le32(attr->mtime_nsec);
 	raw->ii_ctime_nsec = cpu_to_le32(attr->ctime_nsec);
+	raw->ii_btime_nsec = cpu_to_le32(attr->btime_nsec);
 }
 
 static struct daxfs_item_name *add_name(struct dxc_record *rec, u32 type, dxc_ino ino,
@@ -140,7 +142,7 @@ void dxc_record_xattr(struct dxc_record *rec, dxc_ino ino, u32 prefix, const cha
 
 static int decode_inode(const struct daxfs_item_inode *raw, struct dxc_attr *attr)
 {
-	u64 rdev = le64_to_cpu(raw->ii_rdev);
+	u64 data = le64_to_cpu(raw->ii_data), rdev;
 
 	attr->ino = le64_to_cpu(raw->ii_item.it_ino);
 	attr->mode = le32_to_cpu(raw->ii_mode);
@@ -148,19 +150,22 @@ static int decode_inode(const struct daxfs_item_inode *raw, struct dxc_attr *att
 	attr->uid = le32_to_cpu(raw->ii_uid);
 	attr->gid = le32_to_cpu(raw->ii_gid);
 	attr->size = le64_to_cpu(raw->ii_size);
+	attr->parent = S_ISDIR(attr->mode) ? data : 0;
+	rdev = S_ISDIR(attr->mode) ? 0 : data;
 	attr->rdev_major = rdev >> 32;
 	attr->rdev_minor = (u32)rdev;
-	attr->parent = le64_to_cpu(raw->ii_parent);
 	attr->atime = (s64)le64_to_cpu(raw->ii_atime);
 	attr->mtime = (s64)le64_to_cpu(raw->ii_mtime);
 	attr->ctime = (s64)le64_to_cpu(raw->ii_ctime);
 	attr->atime_nsec = le32_to_cpu(raw->ii_atime_nsec);
 	attr->mtime_nsec = le32_to_cpu(raw->ii_mtime_nsec);
 	attr->ctime_nsec = le32_to_cpu(raw->ii_ctime_nsec);
+	attr->btime = (s64)le64_to_cpu(raw->ii_btime);
+	attr->btime_nsec = le32_to_cpu(raw->ii_btime_nsec);
 
 	if (attr->mode >> 16 || !(1u << dxc_type_of_mode(attr->mode) & DXC_DIRENT_TYPES))
 		return -EUCLEAN;
-	if (attr->uid == (u32)-1 || attr->gid == (u32)-1 || raw->ii_reserved0)
+	if (attr->uid == (u32)-1 || attr->gid == (u32)-1)
 		return -EUCLEAN;
 	if (attr->size > DXC_SIZE_MAX)
 		return -EUCLEAN;
@@ -171,10 +176,12 @@ static int decode_inode(const struct daxfs_item_inode *raw, struct dxc_attr *att
 	if (attr->atime_nsec > 999999999 || attr->mtime_nsec > 999999999 ||
 	    attr->ctime_nsec > 999999999)
 		return -EUCLEAN;
+	if (attr->btime_nsec ? attr->btime_nsec > 1000000000 : attr->btime != 0)
+		return -EUCLEAN;
 	if (S_ISCHR(attr->mode) || S_ISBLK(attr->mode) ?
 	    attr->rdev_major >> 12 || attr->rdev_minor >> 20 : rdev != 0)
 		return -EUCLEAN;
-	if (S_ISDIR(attr->mode) ? !attr->parent : attr->parent != 0)
+	if (S_ISDIR(attr->mode) && !attr->parent)
 		return -EUCLEAN;
 	return 0;
 }

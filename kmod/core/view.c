@@ -5,6 +5,7 @@
  */
 #include "node.h"
 
+/* When it was made the base does not say. */
 static void attr_of_base(const struct dxc_inode *base, struct dxc_attr *attr)
 {
 	memset(attr, 0, sizeof(*attr));

@@ -25,6 +25,8 @@ struct daxfs_inode_info {
 	unsigned long state;		/* DAXFS_I_*; changed by set_bit and friends of its masks */
 	dxc_ino parent;			/* directories; guarded by i_rwsem of the parent */
 	unsigned int life;		/* of the super block when it was read */
+	u32 btime_nsec;			/* as in struct dxc_attr, and set when the inode is read */
+	s64 btime;			/* likewise */
 	struct list_head dirty;		/* guarded by dirty_lock */
 	struct inode *stale_next;	/* branch operations'; guarded by ops_lock */
 	struct page *packed;		/* map.c: what mappings of a packed file show; once */

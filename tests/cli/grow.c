@@ -138,6 +138,7 @@ static void create(const char *path, u32 mode, const char *target)
 	get_parent(path, &dir, &name);
 	must(dxc_next_ino(&vol, &attr.ino), "inode number");
 	touch(&attr);
+	dxc_attr_set_btime(&attr, attr.mtime, attr.mtime_nsec);
 	touch(&dir.attr);
 	if (S_ISDIR(mode))
 		attr.parent = dir.attr.ino;

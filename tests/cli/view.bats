@@ -169,6 +169,16 @@ incomplete() {
 		.modified > 1500000000 and .changed == .modified and .changed_nanoseconds == .modified_nanoseconds'
 	daxfsctl inspect --json base stat /hello | jq -e '.inodes[0] | .links == 2 and .changed == 981173106 and .changed_nanoseconds == 789012345'
 	shows x stat /hello | grep -q '^Accessed: *2001-02-03 04:05:06.789012345 +0000$'
+	# When a branch made it; of a file of the base nobody knows, whoever changed it.
+	for path in /new /made /made/inside /to; do
+		[[ $path == /new ]] && branch=main || branch=x
+		shows_json "$branch" stat "$path" | jq -e '.inodes[0] | .born > 1500000000 and [.born, .born_nanoseconds] <= [.modified, .modified_nanoseconds]'
+		shows "$branch" stat "$path" | grep -q '^Born: *20..-..-.. ..:..:..\.[0-9]\{9\} +0000$'
+	done
+	for path in / /hello /dir/random /made/linked; do
+		shows_json x stat "$path" | jq -e '.inodes[0] | (has("born") or has("born_nanoseconds")) | not'
+		[[ $(shows x stat "$path") != *Born:* ]]
+	done
 	[[ $(shows_json x stat /made/linked | jq .inodes[0].inode) == "$(daxfsctl inspect --json base stat /dir/hard | jq .inodes[0].inode)" ]]
 }
 

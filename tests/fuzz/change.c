@@ -116,6 +116,7 @@ static int do_create(struct changing *ch, u32 mode)
 	struct place at;
 	int err;
 
+	dxc_attr_set_btime(&attr, ch->now, ch->how[3]);
 	err = pick_dir(ch, ch->how[1], &at.dir);
 	if (err)
 		return err;

@@ -360,7 +360,7 @@ static void change_field(struct splicer *sp, struct part *part)
 			PUT(item, daxfs_item_inode, ii_size, some_size(sp));
 			break;
 		case 5:
-			PUT(item, daxfs_item_inode, ii_parent, some_ino(sp));
+			PUT(item, daxfs_item_inode, ii_data, some_ino(sp));
 			break;
 		default:
 			PUT(item, daxfs_item_inode, ii_nlink, ~0u - some(sp, 2));

@@ -233,12 +233,14 @@ static void visit_inode(struct visitor *vi)
 	int err;
 
 	MUST(at->nlink && at->atime_nsec < 1000000000 && at->mtime_nsec < 1000000000 &&
-	     at->ctime_nsec < 1000000000);
+	     at->ctime_nsec < 1000000000 && at->btime_nsec <= 1000000000);
+	MUST(at->btime_nsec || !at->btime);
 	MUST(at->size <= DXC_SIZE_MAX);
 	note(vi, "inode", at->ino, at->mode, at->nlink, at->size);
 	note(vi, "owner", at->ino, at->uid, at->gid, at->parent);
 	note(vi, "device", at->ino, at->rdev_major, at->rdev_minor, at->atime_nsec);
 	note(vi, "times", at->ino, at->atime, at->mtime, at->ctime);
+	note(vi, "born", at->ino, at->btime, at->btime_nsec, 0);
 	if (S_ISREG(at->mode))
 		visit_file(vi);
 	else if (S_ISLNK(at->mode))

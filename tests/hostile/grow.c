@@ -33,6 +33,7 @@ static struct dxc_attr new_attr(struct grower *g, u32 mode)
 				 .ctime = 2000,
 				 .atime = 3000 };
 
+	dxc_attr_set_btime(&attr, 500, 5);
 	failed(g, dxc_next_ino(&g->vol, &attr.ino), "inode number");
 	return attr;
 }

@@ -50,10 +50,10 @@ static const struct mutate_member item_members[] = {
 static const struct mutate_member inode_members[] = {
 	POOLED(daxfs_item_inode, ii_mode, POOL_MODE), MEMBER(daxfs_item_inode, ii_nlink),
 	MEMBER(daxfs_item_inode, ii_uid), MEMBER(daxfs_item_inode, ii_size),
-	MEMBER(daxfs_item_inode, ii_rdev),
-	POOLED(daxfs_item_inode, ii_parent, POOL_INODE),
+	MEMBER(daxfs_item_inode, ii_btime),
+	POOLED(daxfs_item_inode, ii_data, POOL_INODE),
 	MEMBER(daxfs_item_inode, ii_atime), MEMBER(daxfs_item_inode, ii_mtime_nsec),
-	MEMBER(daxfs_item_inode, ii_reserved0),
+	MEMBER(daxfs_item_inode, ii_btime_nsec),
 };
 
 static const struct mutate_member name_members[] = {

@@ -150,6 +150,59 @@ PY
 	[ "$(TZ=UTC stat -c %y base/6)" = "1960-01-01 00:00:00.987654321 +0000" ]
 }
 
+born() { stat -c %.9W "$1"; }
+# unborn FILE...: statx does not tell when they were made.
+unborn() { [[ $(stat -c %w "$@" | sort -u) == - ]]; }
+
+# bats test_tags=kernels
+@test "birth: when a file was made in a branch is told for ever, whatever is changed; of a file of the base nobody knows it" {
+	cd / && daxfs-branch create a -m "$MNT" && cd "$MNT"
+	unborn . base base/* dir kept
+	# touch would change it once more.
+	: >made && mkdir made-dir && ln -s made made-link && mkfifo made-fifo && mknod made-node c 1 3 && cp kept copy
+	made=(made made-dir made-link made-fifo made-node)
+	for file in "${made[@]}"; do [[ $(born "$file") == "$(ctime "$file")" ]]; done
+	python3 - <<'PY'
+import ctypes, os, time
+fd = os.open(".", os.O_TMPFILE | os.O_RDWR, 0o640)
+time.sleep(0.05)
+libc = ctypes.CDLL(None, use_errno=True)
+assert libc.linkat(-100, b"/proc/self/fd/%d" % fd, -100, b"made-tmp", 0x400) == 0
+# RENAME_WHITEOUT
+os.close(os.open("covered", os.O_CREAT))
+assert libc.renameat2(-100, b"covered", -100, b"made-renamed", 4) == 0, ctypes.get_errno()
+PY
+	later "$(ctime made-tmp)" "$(born made-tmp)"
+	[[ $(born covered) == "$(ctime covered)" ]]
+	made+=(made-tmp made-renamed covered copy)
+	all() { for file in "${made[@]}"; do born "$file"; done; }
+	before=$(all)
+	for file in "${made[@]}"; do ! unborn "$file" || false; done
+	sleep 0.02
+	chmod 640 made base/1 && chown 1:2 made-dir base/2
+	touch -d '2100-01-01 UTC' made base/3 && touch -h -d '1960-01-01 UTC' made-link
+	echo x >>made && echo x >>base/4 && truncate -s 100 copy base/5
+	setfattr -n user.x -v y made && setfattr -n user.x -v y base/6
+	touch made-dir/below base/below && ln made another && ln base/7 seven && mv made-fifo renamed && mv renamed made-fifo && mv base/8 eight
+	rm base/below
+	[[ $(all) == "$before" ]]
+	unborn . base base/* dir kept seven eight
+	# Often enough for the log to be written anew.
+	python3 -c 'import os
+for i in range(20000): os.chmod("base/9", 0o600 + i % 8)'
+	cd / && again branch=a && cd "$MNT"
+	[[ $(all) == "$before" ]]
+	unborn . base base/* seven eight
+	cd / && daxfs-branch commit -m "$MNT" && cd "$MNT"
+	[[ $(all) == "$before" ]]
+	cd / && again && cd "$MNT"
+	[[ $(all) == "$before" ]]
+	unborn . base base/* seven eight
+	daxfsctl save -q --flat "$MNT" /tmp/flat.img
+	cd / && unmount_all && mount_image pmem /tmp/flat.img && cd "$MNT"
+	unborn "${made[@]}" base/*
+}
+
 @test "owner, set-group-id directories, sticky directories and modes are obeyed" {
 	mkdir shared && chown 0:100 shared && chmod 2775 shared
 	touch shared/file && mkdir shared/dir

@@ -222,6 +222,8 @@ static void compare_attr(const struct dxc_attr *got, const struct dxc_attr *want
 	SAME(atime_nsec);
 	SAME(mtime_nsec);
 	SAME(ctime_nsec);
+	SAME(btime);
+	SAME(btime_nsec);
 #undef SAME
 }
 

@@ -110,6 +110,9 @@ static struct dxc_attr new_attr(struct call *c, u32 kind, dxc_ino dir)
 	};
 
 	touch(c, &attr, true);
+	/* Some come from a log that does not say it. */
+	if (kind % 16 < 14)
+		dxc_attr_set_btime(&attr, -c->w->now, attr.ctime_nsec);
 	if (S_ISDIR(attr.mode)) {
 		attr.nlink = 2;
 		attr.parent = dir;
@@ -330,6 +333,7 @@ static int do_rename(struct call *c)
 		white = (struct dxc_attr){ .mode = S_IFCHR,
 					   .nlink = 1,
 					   .ctime = c->w->now };
+		dxc_attr_set_btime(&white, c->w->now, 999999999);
 		HOLDS(!dxc_next_ino(c->w->vol, &white.ino));
 		rn.whiteout = &white;
 	}

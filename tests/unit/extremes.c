@@ -129,6 +129,7 @@ static void attributes(void)
 		attr.ctime = INT64_MIN;
 		attr.atime_nsec = 999999999;
 		attr.mtime_nsec = 999999999;
+		dxc_attr_set_btime(&attr, i % 2 ? INT64_MIN : INT64_MAX, 999999999);
 		if (S_ISCHR(type[i]) || S_ISBLK(type[i])) {
 			attr.rdev_major = (1 << 12) - 1;
 			attr.rdev_minor = (1 << 20) - 1;

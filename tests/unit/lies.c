@@ -111,6 +111,33 @@ static void sizes(void)
 	tap_end("symlinks are as long as they may be, and what has no contents has no size");
 }
 
+static int believes_times(u32 nsec, s64 btime, u32 btime_nsec)
+{
+	struct dxc_attr attr = { .ino = 1000, .mode = S_IFREG | 0644, .nlink = 1,
+				 .mtime_nsec = nsec, .btime = btime, .btime_nsec = btime_nsec };
+	int err;
+
+	begin();
+	dxc_record_inode(&rec, &attr);
+	dxc_record_link(&rec, 1, "t", 1, 1000, 8);
+	err = believes();
+	end();
+	return err;
+}
+
+static void times(void)
+{
+	CHECK_EQ(believes_times(999999999, 0, 0), 0);
+	CHECK_EQ(believes_times(1000000000, 0, 0), -EUCLEAN);
+	CHECK_EQ(believes_times(0, 0, 1), 0);
+	CHECK_EQ(believes_times(0, INT64_MIN, 1000000000), 0);
+	CHECK_EQ(believes_times(0, 0, 1000000001), -EUCLEAN);
+	CHECK_EQ(believes_times(0, 0, 0xffffffff), -EUCLEAN);
+	CHECK_EQ(believes_times(0, 1, 0), -EUCLEAN);
+	CHECK_EQ(believes_times(0, -1, 0), -EUCLEAN);
+	tap_end("a time has less than a second of nanoseconds, and one of birth that is not known has none");
+}
+
 static void links(void)
 {
 	struct dxc_attr attr;
@@ -340,9 +367,9 @@ static void damaged_base(void)
 
 void lies_tests(void)
 {
-	static void (*const parts[])(void) = { names,	sizes,	 links,
-					       xattrs,	chains,	 damages,
-					       numbers, damaged_base };
+	static void (*const parts[])(void) = { names,	times,	 sizes,
+					       links,	xattrs,	 chains,
+					       damages, numbers, damaged_base };
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
 		parts[i]();

@@ -90,7 +90,7 @@ static void items(void)
 	struct dxc_attr attr = { .ino = 9, .mode = S_IFCHR | 0600, .nlink = 3, .uid = 5,
 				 .gid = 6, .rdev_major = 4095, .rdev_minor = 1048575,
 				 .atime = -1, .mtime = 1ll << 40, .ctime = 7,
-				 .atime_nsec = 999999999 };
+				 .btime = -3, .atime_nsec = 999999999, .btime_nsec = 1 };
 	struct dxc_volume *vol = &img->vol;
 	u64 data = vol->area[DAXFS_AREA_DELTA].offset;
 	struct dxc_record rec;

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Views of branches: where directories are, files without a name. */
+/* Views of branches: where directories are, files without a name, when files were made. */
 #include <string.h>
-#include "image.h"
-#include "layer.h"
+#include "stage.h"
 #include "tap.h"
 #include "tests.h"
 
@@ -228,8 +227,58 @@ static void reloaded(void)
 	tap_end("what was in use before a layer is loaded anew is not given out before it is settled");
 }
 
+/* ---- when it was made ---- */
+
+static void check_births(const struct dxc_layer *top, dxc_ino made)
+{
+	struct dxc_attr attr = stage_attr(top, made), base = stage_attr(top, 2);
+
+	CHECK_EQ(attr.btime, -7);
+	CHECK_EQ(attr.btime_nsec, 1);
+	CHECK_EQ(base.btime, 0);
+	CHECK_EQ(base.btime_nsec, 0);
+}
+
+static void births(void)
+{
+	struct dxc_attr root, base, attr = { .mode = S_IFREG | 0600, .nlink = 1 };
+	struct dxc_layer m, top;
+
+	stage_open(64, &m);
+	stage_branch(&top, &m, "c");
+	root = stage_attr(&top, 1);
+	CHECK_EQ(dxc_next_ino(stage, &attr.ino), 0);
+	dxc_attr_set_btime(&attr, -7, 0);
+	CHECK_EQ(dxc_op_create(&top, &root, "made", 4, &attr, NULL, NULL, 0), 0);
+	check_births(&top, attr.ino);
+	attr = stage_attr(&top, attr.ino);
+	attr.mode ^= 0100;
+	attr.mtime = 5;
+	CHECK_EQ(dxc_op_setattr(&top, &attr), 0);
+	CHECK_EQ(stage_write(&top, &attr, 0), 0);
+	base = stage_attr(&top, 2);
+	base.mtime = 9;
+	CHECK_EQ(dxc_op_setattr(&top, &base), 0);
+	CHECK_EQ(stage_xattr(&top, 2, "new", "x"), 0);
+	check_births(&top, attr.ino);
+	CHECK_EQ(dxc_layer_compact(&top), 0);
+	check_births(&top, attr.ino);
+	dxc_layer_free(&top);
+	CHECK_EQ(stage_load(&top, "c", &m, &stage_space, NULL), 0);
+	check_births(&top, attr.ino);
+	stage_commit(&top, &m);
+	check_births(&m, attr.ino);
+	CHECK_EQ(dxc_layer_compact(&m), 0);
+	dxc_layer_free(&m);
+	stage_load_to_write(&m);
+	check_births(&m, attr.ino);
+	stage_close(&m);
+	tap_end("when a file was made stays with it, and of one of the base nobody knows it, whatever is changed");
+}
+
 void views_tests(void)
 {
+	births();
 	reloaded();
 	orphans();
 	below();
