@@ -184,7 +184,7 @@ static int check_space(const struct allocation *al)
 		if (!has_what_it_needs(al, &part))
 			needs += part_end - block;
 	}
-	if (!err && needs > dxc_space_left(layer, false))
+	if (!err && needs > dxc_space_left(layer))
 		err = -ENOSPC;
 	daxfs_view_read_end(al->inode->i_sb, &hold);
 	return err;

@@ -225,7 +225,7 @@ static u64 logs_take(const struct dxc_layer *layer, u64 blocks)
 /* What the branch that is shown could write. */
 static int count_space(struct super_block *sb, struct kstatfs *buf)
 {
-	const struct daxfs_volume *vol = DAXFS_SB(sb)->volume;
+	struct daxfs_volume *vol = DAXFS_SB(sb)->volume;
 	const struct dxc_volume *core = &vol->core;
 	const struct dxc_layer *layer;
 	struct daxfs_hold hold;
@@ -239,9 +239,11 @@ static int count_space(struct super_block *sb, struct kstatfs *buf)
 	id = daxfs_backing_enter(vol->backing);
 	if (id < 0)
 		return id;
+	/* Before the branch is held: to walk the chunk table of a large region takes its time. */
+	daxfs_tally_refresh(vol);
 	layer = daxfs_view_read(sb, &hold);
 	/* What others may still read is had by whoever runs out of space: he waits for them. */
-	buf->f_bfree = min(dxc_space_left(layer, true), buf->f_blocks);
+	buf->f_bfree = min(dxc_space_told(layer), buf->f_blocks);
 	logs = logs_take(layer, buf->f_bfree);
 	daxfs_view_read_end(sb, &hold);
 	buf->f_bavail = buf->f_bfree - min(buf->f_bfree, logs);

@@ -315,6 +315,8 @@ void dxc_mount_clear(const struct dxc_volume *vol, u32 slot,
 		     bool (*dead)(void *priv, const struct dxc_mount *mt), void *priv);
 /* Gives back the volume lock and the leases whose holder has no slot; for repair.c. True: there were any. */
 bool dxc_holders_clear(const struct dxc_volume *vol);
+/* How far the heartbeat of a slot is, whoever has it or had it last. slot is in the table. */
+u64 dxc_mount_heartbeat(const struct dxc_volume *vol, u32 slot);
 /* false: the slot is not that owner's any more, and nothing was stored. */
 bool dxc_mount_beat(const struct dxc_volume *vol, u32 slot, u32 epoch);
 /* The same of what people are told. */

@@ -6,6 +6,8 @@
  */
 #include "delta.h"
 
+#define TALLY_STEP 4096u	/* words that are counted between two pauses */
+
 static u64 owned_word(u32 kind, struct dxc_owner owner)
 {
 	return dxc_word_seal_pair(kind, owner.branch, owner.generation);
@@ -23,7 +25,7 @@ static __le64 *word_of(const struct dxc_volume *vol, dxc_chunk chunk)
 }
 
 /* Changes a word if it is what it was thought to be, durably. */
-static bool change(const struct dxc_volume *vol, dxc_chunk chunk, u64 old, u64 new)
+static bool exchange(const struct dxc_volume *vol, dxc_chunk chunk, u64 old, u64 new)
 {
 	__le64 *word = word_of(vol, chunk), is = READ_ONCE(*word);
 	u64 right = le64_to_cpu(is);
@@ -38,6 +40,75 @@ static bool change(const struct dxc_volume *vol, dxc_chunk chunk, u64 old, u64 n
 	/* Before whatever the caller stores because the chunk is his (or no longer). */
 	dxc_write_fence(vol->region.persistent);
 	return true;
+}
+
+/* ---- counting along ---- */
+
+/* Words are not looked at closely. */
+static bool is_unused(u64 word)
+{
+	return !word || dxc_word_claims(word) == DAXFS_CHUNK_FREED;
+}
+
+static bool is_log(u64 word)
+{
+	return dxc_word_claims(word) == DAXFS_CHUNK_LOG;
+}
+
+/* Orders like a lock. */
+static void add(__le64 *sum, u64 n)
+{
+	__le64 old = READ_ONCE(*sum), seen;
+
+	while ((seen = dxc_cmpxchg(sum, old, cpu_to_le64(le64_to_cpu(old) + n))) != old)
+		old = seen;
+}
+
+/* The same, and counts it. */
+static bool change(const struct dxc_volume *vol, dxc_chunk chunk, u64 old, u64 new)
+{
+	u64 unused = (u64)is_unused(new) - is_unused(old), logs = (u64)is_log(new) - is_log(old);
+	struct dxc_tally *tally = vol->tally;
+	bool changed;
+
+	if (!tally || !(unused | logs))
+		return exchange(vol, chunk, old, new);
+	/* Before the word is changed, and done after it is counted: see dxc_tally_count(). */
+	add(&tally->begun, 1);
+	changed = exchange(vol, chunk, old, new);
+	if (changed) {
+		add(&tally->unused, unused);
+		add(&tally->logs, logs);
+	}
+	add(&tally->done, 1);
+	return changed;
+}
+
+bool dxc_tally_count(const struct dxc_volume *vol)
+{
+	struct dxc_tally *tally = vol->tally;
+	u32 count = dxc_chunk_count(vol), i;
+	u64 unused = 0, logs = 0, word;
+	__le64 begun, done;
+
+	/* Pairs with add() in change(). In this order: if both are the same none is under way. */
+	done = dxc_load_acquire(&tally->done);
+	begun = dxc_load_acquire(&tally->begun);
+	for (i = 0; i < count; i++) {
+		word = le64_to_cpu(READ_ONCE(*word_of(vol, i)));
+		unused += is_unused(word);
+		logs += is_log(word);
+		if (i % TALLY_STEP == TALLY_STEP - 1 && dxc_pause())
+			return false;
+	}
+	WRITE_ONCE(tally->unused, cpu_to_le64(unused));
+	WRITE_ONCE(tally->logs, cpu_to_le64(logs));
+	/*
+	 * Pairs with add() in change(): a change that is not seen to have begun here changes its
+	 * word after the walk, and counts it in what was just stored.
+	 */
+	dxc_mb();
+	return begun == done && READ_ONCE(tally->begun) == begun;
 }
 
 int dxc_chunk_read(const struct dxc_volume *vol, dxc_chunk chunk,

@@ -211,6 +211,7 @@ struct dxc_volume {
 	u32 version;
 	u8 uuid[16];
 	char label[DAXFS_LABEL_LEN + 1];
+	struct dxc_tally *tally;	/* counts chunks along, or NULL: see delta.h */
 };
 
 static inline bool dxc_volume_is_writable(const struct dxc_volume *vol)

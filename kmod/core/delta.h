@@ -133,6 +133,23 @@ bool dxc_chunk_delay(const struct dxc_volume *vol, dxc_chunk chunk, u64 freed_se
 /* Makes a chunk free that was given up at seen_seq or before; true if it did. */
 bool dxc_chunk_reclaim(const struct dxc_volume *vol, dxc_chunk chunk, u64 seen_seq);
 
+/*
+ * How many chunks there are of a kind: counted once, and changed by each word that is changed
+ * through this volume. For people: words that somebody else changes are not in it, and nothing is
+ * allowed or refused because of it. By cmpxchg.
+ */
+struct dxc_tally {
+	__le64 unused;		/* free, or given up */
+	__le64 logs;
+	__le64 begun, done;	/* changes of words: of those in between the count may be wrong */
+};
+
+/*
+ * Counts anew: walks the chunk table. One at a time. False: the count may be wrong by what was
+ * changed through this volume meanwhile; or it is as it was, as somebody wants to kill the task.
+ */
+bool dxc_tally_count(const struct dxc_volume *vol);
+
 /* ---- record.c ---- */
 
 /* An inode's attributes after an operation. */

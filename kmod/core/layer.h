@@ -451,12 +451,16 @@ void dxc_layer_forget_closed(struct dxc_layer *layer, bool (*is_open)(void *priv
 
 /*
  * Blocks that could be given to files of the layer's: free chunks but for those
- * that are kept for making room, and what is free in the layer's own. later: also
- * what is free when those who may still read it are done.
+ * that are kept for making room, and what is free in the layer's own. Walks the chunk table.
  */
-u64 dxc_space_left(const struct dxc_layer *layer, bool later);
+u64 dxc_space_left(const struct dxc_layer *layer);
+/*
+ * The same for people, from vol->tally: with what is free when those who may still read it are
+ * done.
+ */
+u64 dxc_space_told(const struct dxc_layer *layer);
 
-/* Chunks that are free, or will be; blocks free in the layers' own are not counted. */
+/* Chunks that are free, or will be; blocks free in the layers' own are not counted. A walk, too. */
 u64 dxc_space_free_chunks(const struct dxc_volume *vol);
 
 #endif

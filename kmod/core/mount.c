@@ -245,6 +245,11 @@ bool dxc_holder_is_there(const struct dxc_volume *vol, dxc_holder holder)
 	       dxc_word_says(vol, MT_AT(vol, slot, mt_owner), owner_word(slot, epoch));
 }
 
+u64 dxc_mount_heartbeat(const struct dxc_volume *vol, u32 slot)
+{
+	return dxc_word_load(vol, MT_AT(vol, slot, mt_heartbeat));
+}
+
 bool dxc_mount_beat(const struct dxc_volume *vol, u32 slot, u32 epoch)
 {
 	dxc_off at = MT_AT(vol, slot, mt_heartbeat);

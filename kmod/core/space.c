@@ -353,14 +353,14 @@ static u64 deletion_needs(const struct dxc_volume *vol, u64 logs)
  * what only operations that make room may take: each writes a record before it
  * does. That is a part of the logs, whichever of them it will be, so that it is
  * not written anew for each few of them, and what deleting takes that frees
- * nothing. log: so many are for the log.
+ * nothing. log: so many are for the log. far: chunks of logs that are not loaded here.
  */
-static u64 reserved(const struct dxc_layer *layer, enum dxc_purpose purpose, u32 log)
+static u64 reserved_for(const struct dxc_layer *layer, enum dxc_purpose purpose, u32 log,
+			u64 far)
 {
 	const struct dxc_space *space = layer->space;
 	const struct dxc_volume *vol = layer->vol;
 	u64 others = le64_to_cpu(READ_ONCE(space->kept)) - layer->kept, logs, more;
-	u64 far = READ_ONCE(space->other_logs);
 
 	if (purpose == DXC_FREES)
 		return others + compaction_needs(layer, 0, 0) + far + headroom(vol);
@@ -373,19 +373,37 @@ static u64 reserved(const struct dxc_layer *layer, enum dxc_purpose purpose, u32
 	return logs + logs / 8 + 2ull * headroom(vol) + more;
 }
 
-u64 dxc_space_left(const struct dxc_layer *layer, bool later)
+static u64 reserved(const struct dxc_layer *layer, enum dxc_purpose purpose, u32 log)
 {
-	u32 count = dxc_chunk_count(layer->vol), i;
-	u64 n = count_free(layer->space, layer->vol), reserve;
-	struct dxc_chunk_use use;
+	return reserved_for(layer, purpose, log, READ_ONCE(layer->space->other_logs));
+}
 
-	for (i = 0; later && i < count; i++)
-		if (!dxc_chunk_read(layer->vol, i, &use))
-			n += use.kind == DAXFS_CHUNK_FREED;
-	reserve = reserved(layer, DXC_GROWS, 0);
-	n = n > reserve ? n - reserve : 0;
-	return n * layer->space->chunk_blocks + layer->free_blocks +
-	       (later ? layer->retired_blocks : 0);
+u64 dxc_space_left(const struct dxc_layer *layer)
+{
+	u64 n = count_free(layer->space, layer->vol), reserve = reserved(layer, DXC_GROWS, 0);
+
+	n -= min_t(u64, n, reserve);
+	return n * layer->space->chunk_blocks + layer->free_blocks;
+}
+
+/* What damage, or somebody else, has made of a sum is no number of chunks. */
+static u64 tally_of(const struct dxc_volume *vol, const __le64 *sum)
+{
+	s64 n = le64_to_cpu(READ_ONCE(*sum));
+
+	return n < 0 ? 0 : min_t(u64, n, dxc_chunk_count(vol));
+}
+
+u64 dxc_space_told(const struct dxc_layer *layer)
+{
+	u64 own = le64_to_cpu(READ_ONCE(layer->space->noted_logs)), n, logs, reserve;
+	const struct dxc_volume *vol = layer->vol;
+
+	n = tally_of(vol, &vol->tally->unused);
+	logs = tally_of(vol, &vol->tally->logs);
+	reserve = reserved_for(layer, DXC_GROWS, 0, logs - min_t(u64, own, logs));
+	n -= min_t(u64, n, reserve);
+	return n * layer->space->chunk_blocks + layer->free_blocks + layer->retired_blocks;
 }
 
 /* May so many more be taken for this? Counts anew when half of what there was for it is taken. */

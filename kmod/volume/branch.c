@@ -420,6 +420,7 @@ int daxfs_branch_volume_init(struct daxfs_volume *vol, struct fs_context *fc)
 	err = daxfs_slots_init(vol);
 	if (err)
 		goto space;
+	daxfs_tally_init(vol);
 	return 0;
 
 space:

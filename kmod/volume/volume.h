@@ -24,7 +24,8 @@
  * systems (daxfs_view_write()), as reclaim evicts inodes, which takes both.
  * Nobody copies from or to user memory under them. daxfs_volumes_lock
  * (volume.c), the list of volumes and their opening, with list_lock (spinlock)
- * inside; validate_lock of a volume, held for as long as a full check takes: none
+ * inside; validate_lock of a volume, held for as long as a full check takes; and its
+ * tally_lock, for as long as its chunks are counted, with watch_lock inside: none
  * of these nests in the others or holds them. name_lock (page.c) is taken inside
  * branch->lock, with nothing of ours inside it.
  * Those of backing/: holders_lock (dax.c) and lingering_lock (phys.c) are taken
@@ -138,6 +139,14 @@ struct daxfs_volume {
 	struct list_head pulses;	/* struct daxfs_pulse; guarded by watch_lock */
 	struct list_head lingers;	/* see linger.c; guarded by watch_lock */
 	spinlock_t watch_lock;
+	/* tally.c; written under tally_lock, what a refresh looks at first is read without it: */
+	struct dxc_tally tally;		/* of core, which changes it */
+	struct mutex tally_lock;	/* one walk of the chunk table at a time */
+	bool tallied;			/* the tally is right, but for what others have done */
+	unsigned long tally_looked;	/* jiffies: when others were looked for */
+	unsigned long tally_counted;	/* jiffies: when the last walk began */
+	u64 others_beats;		/* the sum of their heartbeats at tally_looked */
+	unsigned long others_lived;	/* jiffies: when these had grown */
 };
 
 struct daxfs_sb_info {
@@ -362,6 +371,17 @@ void daxfs_chunks_reclaim(struct daxfs_volume *vol);
  * mmap_lock, and not srcu, is held.
  */
 bool daxfs_space_came(struct daxfs_volume *vol, int err, bool *waited);
+
+/* ---- tally.c ---- */
+
+/* vol->core counts its chunks along from here on. Slots are there. */
+void daxfs_tally_init(struct daxfs_volume *vol);
+/*
+ * vol->tally says what this kernel has done up to now, and what others had done a second ago.
+ * Inside the backing, without locks of ours. Sooner where somebody wants to kill the task: then
+ * it says what it did before.
+ */
+void daxfs_tally_refresh(struct daxfs_volume *vol);
 
 /* ---- relation.c: what branches in memory have to do with each other ---- */
 

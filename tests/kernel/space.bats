@@ -13,6 +13,7 @@ setup_file() {
 }
 
 teardown() {
+	[[ ! -e /sys/kernel/tracing/events/kprobes/daxfs_walk ]] || echo 0 >/sys/kernel/tracing/events/kprobes/daxfs_walk/enable
 	unmount_all
 	umount /mnt/tmpfs 2>/dev/null || :
 }
@@ -154,4 +155,118 @@ try() {
 		done
 		unmount_all
 	done
+}
+
+# ---- how df counts ----
+
+TRACING=/sys/kernel/tracing
+
+# at AREA OFFSET: of a byte of an area, in physical memory.
+at() {
+	echo $((DAXFS_PHYS_ADDR + $(daxfsctl inspect --json /tmp/base.img | jq -e ".images[0].areas[] | select(.name == \"$1\").offset + $2")))
+}
+
+# store ADDRESS COUNT HEX: so many words of eight bytes in physical memory, as another kernel would.
+store() {
+	python3 - "$@" <<-'PYTHON'
+		import mmap, os, struct, sys
+		at, count = int(sys.argv[1]), int(sys.argv[2])
+		memory = mmap.mmap(os.open("/dev/mem", os.O_RDWR), 65536, offset=at & ~4095)
+		words = memoryview(memory).cast("Q")
+		for i in range(count):
+		    words[(at & 4095) // 8 + i], = struct.unpack("<Q", bytes.fromhex(sys.argv[3]))
+	PYTHON
+}
+
+# The heartbeat of a mount of another kernel, in a slot that nobody here has, goes on.
+beat() { store "$(at mounts "200 * 64 + 8")" 1 "$(printf %016x "$(date +%s%N)")"; }
+free() { stat -f -c %f "$MNT"; }
+walks() { awk '$1 == "daxfs_walk" { print $2 }' $TRACING/kprobe_profile; }
+
+# quiet: nothing is heard of other kernels any more, and df walks no table.
+quiet() {
+	local before tries
+
+	for ((tries = 0; tries < 20; tries++)); do
+		before=$(walks)
+		sleep 1.1
+		free
+		(($(walks) != before)) || return 0
+	done
+	echo "df goes on walking the chunk table"
+	false
+}
+
+# after_a_walk: what df says when it has just walked the table, because another kernel lives.
+after_a_walk() {
+	local before said
+
+	before=$(walks)
+	beat
+	sleep 1.1
+	said=$(free)
+	echo "$said$( (($(walks) == before + 1)) || echo ", and it has not")"
+}
+
+@test "df counts along with this kernel, and walks the chunk table for what others do, a second later" {
+	local before began count n
+
+	grep -qw iomem=relaxed /proc/cmdline || skip "the kernel lets nobody write a mounted range: iomem=relaxed is not on its command line"
+	[ -e $TRACING/kprobe_events ] || skip "no kprobes"
+	start phys /tmp/base.img
+	echo 'p:daxfs_walk dxc_tally_count' >$TRACING/kprobe_events
+	echo 1 >$TRACING/events/kprobes/daxfs_walk/enable
+	quiet
+	n=$(walks) began=$SECONDS
+	before=$(free)
+	cp /tmp/base/big "$MNT/new"
+	((before - $(free) >= 3000000 / 4096))
+	rm "$MNT/new"
+	(($(free) + 64 >= before))
+	daxfs-branch create a -m "$MNT"
+	cp /tmp/base/big "$MNT/new"
+	truncate -s 100 "$MNT/big" "$MNT/mapped"
+	rm -r "$MNT/many"
+	(($(free) + 64 < before))
+	daxfs-branch abort -m "$MNT"
+	(($(free) + 64 >= before))
+	daxfs-branch create b -m "$MNT"
+	cp /tmp/base/big "$MNT/new"
+	rm -r "$MNT/many"
+	daxfs-branch commit -m "$MNT"
+	# The log is written anew, more than once.
+	python3 -c 'import os, sys
+for i in range(20000): os.chmod(sys.argv[1], 0o600 + i % 8)' "$MNT/base/1"
+	fallocate -l 2M "$MNT/more"
+	rm "$MNT/more" "$MNT/new"
+	sync
+	before=$(free)
+	(($(walks) - n <= (SECONDS - began + 10) / 60))
+	# Of all this nothing was counted wrong.
+	[ "$(after_a_walk)" = "$before" ]
+
+	# Who takes chunks without a heartbeat is not noticed; with one, within a second.
+	quiet >/dev/null
+	count=$(($(daxfsctl inspect --json /tmp/base.img | jq '.images[0].areas[] | select(.name == "chunks").length') / 8))
+	store "$(at chunks "$((count - 100)) * 8")" 100 "$(word data 9 99)"
+	[ "$(free)" = "$before" ]
+	[ "$(after_a_walk)" = "$((before - 100))" ]
+	store "$(at chunks "$((count - 100)) * 8")" 100 "00 00 00 00 00 00 00 00"
+	[ "$(after_a_walk)" = "$before" ]
+
+	# A branch that is mounted beside it, and then not any more: its log stays, and counts.
+	mkdir -p /mnt/beside
+	daxfs-branch create c -m /mnt/beside --volume "$MNT" -p main
+	touch /mnt/beside/{1..100}
+	cp /tmp/base/big /mnt/beside/new
+	sync
+	before=$(free)
+	[ "$(after_a_walk)" = "$before" ]
+	umount /mnt/beside
+	before=$(free)
+	[ "$(after_a_walk)" = "$before" ]
+	echo 0 >$TRACING/events/kprobes/daxfs_walk/enable
+	echo >$TRACING/kprobe_events
+	daxfs-branch abort c -m "$MNT"
+	is_clean
 }

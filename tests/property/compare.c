@@ -272,6 +272,15 @@ static bool bit_of(const struct dxc_layer *layer, dxc_chunk chunk, u32 block)
 	return space->used[(u64)chunk * space->chunk_bytes + block / 8] >> block % 8 & 1;
 }
 
+void compare_tally(const struct dxc_volume *vol)
+{
+	struct dxc_tally was = *vol->tally;
+
+	HOLDS(dxc_tally_count(vol));
+	HOLDS(le64_to_cpu(was.unused) == dxc_space_free_chunks(vol));
+	HOLDS(!memcmp(&was, vol->tally, sizeof(was)));
+}
+
 /* whole: nothing but what is in maps is in use (no loss for lack of memory). */
 void compare_space(const struct dxc_layer *layer, bool whole)
 {

@@ -77,10 +77,13 @@ static void make(struct op *ops, u32 count, u64 seed)
 
 static void run(const struct op *ops, u32 count)
 {
+	static struct dxc_tally tally;
 	static struct world w;
 	u32 i;
 
 	world_open(&w, img);
+	w.vol->tally = &tally;
+	HOLDS(dxc_tally_count(w.vol));
 	w.blocks_max = mode->blocks_max;
 	for (i = 0; i < count; i++) {
 		if (mode->alloc_failures && ops[i].r[4] % 1000 < mode->alloc_failures &&
@@ -88,6 +91,7 @@ static void run(const struct op *ops, u32 count)
 			broken_alloc_at = 1 + (ops[i].r[4] >> 12) % 6;
 		world_do(&w, &ops[i]);
 		broken_alloc_at = 0;
+		compare_tally(w.vol);
 	}
 	compare_all(&w);
 	for (i = 0; i < OP_KINDS; i++)

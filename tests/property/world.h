@@ -83,6 +83,8 @@ void compare_all(struct world *w);
 /* open: with what has no name any more. */
 void compare_view(const struct model *m, const struct dxc_layer *layer, bool open);
 void compare_space(const struct dxc_layer *layer, bool whole);
+/* Chunks that were counted along are those of the table. */
+void compare_tally(const struct dxc_volume *vol);
 /* Loads every branch's log into layers of their own, in the order of parents. */
 int world_load(const struct dxc_volume *vol, struct world *w, struct dxc_space *space,
 	       struct dxc_layer *layers, bool repair);

@@ -7,6 +7,7 @@ u64 broken_copies, broken_copy_at, broken_alloc_at, broken_pause_at, broken_nois
 void (*broken_fence)(void);
 void (*broken_on_copy)(void);
 void (*broken_on_change)(void);
+void (*broken_on_pause)(void);
 void (*broken_write_back)(const void *p, size_t n);
 
 void dxc_write_back(const void *p, size_t n)
@@ -63,6 +64,8 @@ void *dxc_alloc(size_t count, size_t size)
 
 int dxc_pause(void)
 {
+	if (broken_on_pause)
+		broken_on_pause();
 	/* He does not change his mind. */
 	broken_pause_at -= broken_pause_at > 1;
 	return broken_pause_at == 1 ? -EINTR : 0;

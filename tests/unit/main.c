@@ -21,6 +21,7 @@ static const struct {
 	{ "branches", branches_tests },
 	{ "crashes", crashes_tests },
 	{ "mounts", mounts_tests },
+	{ "tally", tally_tests },
 	{ "views", views_tests },
 	{ "layers", layers_tests },
 	{ "fullness", fullness_tests },

@@ -15,6 +15,7 @@ void logs_tests(void);
 void branches_tests(void);
 void crashes_tests(void);
 void mounts_tests(void);
+void tally_tests(void);
 void views_tests(void);
 void layers_tests(void);
 void fullness_tests(void);
