@@ -404,9 +404,11 @@ static void take_in(struct dxc_layer *layer, const struct dxc_item *item, struct
 		break;
 	case DAXFS_ITEM_LINK:
 		apply_link(layer, item, ap);
+		layer->names_seq = layer->log.seq;
 		break;
 	case DAXFS_ITEM_UNLINK:
 		apply_unlink(layer, item, ap);
+		layer->names_seq = layer->log.seq;
 		break;
 	case DAXFS_ITEM_MAP:
 	case DAXFS_ITEM_UNMAP:

@@ -102,6 +102,8 @@ struct dxc_layer {
 	struct dxc_name **names;	/* hashed by directory and name */
 	u32 name_mask, name_count;
 	u64 next_cookie;		/* of the next name; grows along the layers of a view */
+	u64 names_seq;			/* log.seq after the last record that changed a name; 0: none */
+	u64 changes;			/* of its tables, those by loading it too: see dxc_diff_state() */
 	dxc_off behind;			/* a record after a damaged one that ended the log, or 0 */
 	int unread;			/* 0, or -EIO: of memory that loading can do without */
 	dxc_ino last_ino;		/* the highest it ever knew, with those that are gone */
@@ -282,6 +284,9 @@ int dxc_view_lookup(const struct dxc_layer *top, dxc_ino dir, const struct dxc_i
  */
 int dxc_view_next(const struct dxc_layer *top, dxc_ino dir, const struct dxc_inode *base,
 		  u64 *pos, struct dxc_dirent *de, struct dxc_finding *f);
+/* The entry at position pos and no other; -ENOENT. */
+int dxc_view_at(const struct dxc_layer *top, dxc_ino dir, const struct dxc_inode *base, u64 pos,
+		struct dxc_dirent *de, struct dxc_finding *f);
 /*
  * 1: directory dir is in the directory other, at any depth, or is that itself;
  * 0; or an error: -EUCLEAN when its parents go round.

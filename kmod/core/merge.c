@@ -265,6 +265,8 @@ int dxc_layer_merge(struct dxc_layer *layer, struct dxc_layer *upper)
 
 	/* Until all of it is there. */
 	layer->torn = true;
+	layer->changes++;
+	layer->names_seq = max_t(u64, layer->names_seq, upper->names_seq);
 	/* Its siblings are gone, too. */
 	layer->frozen_seq = DXC_NO_SEQ;
 	layer->log.limit_seq = DXC_NO_SEQ;

@@ -67,6 +67,7 @@ void dxc_nodes_reserve(struct dxc_layer *layer, u32 more)
 	dxc_free(layer->nodes);
 	layer->nodes = table;
 	layer->node_mask = mask;
+	layer->changes++;
 }
 
 /* What compaction writes for it, but for its names. */
@@ -93,6 +94,7 @@ void dxc_node_add(struct dxc_layer *layer, struct dxc_node *node)
 	node->next = *head;
 	*head = node;
 	layer->node_count++;
+	layer->changes++;
 	layer->live_bytes += node_bytes(layer, node);
 }
 
@@ -105,6 +107,7 @@ void dxc_node_remove(struct dxc_layer *layer, struct dxc_node *node)
 		at = &(*at)->next;
 	*at = node->next;
 	layer->node_count--;
+	layer->changes++;
 	layer->live_bytes -= node_bytes(layer, node);
 }
 
@@ -368,6 +371,7 @@ void dxc_names_reserve(struct dxc_layer *layer, u32 more)
 	dxc_free(layer->names);
 	layer->names = table;
 	layer->name_mask = mask;
+	layer->changes++;
 }
 
 /* Moves slots together when half of them are empty, else makes room. */
@@ -416,6 +420,7 @@ void dxc_name_chain(struct dxc_layer *layer, struct dxc_name *name)
 	name->next = *head;
 	*head = name;
 	layer->name_count++;
+	layer->changes++;
 	layer->live_bytes += name_bytes(name);
 }
 
@@ -441,6 +446,7 @@ void dxc_name_remove(struct dxc_layer *layer, struct dxc_node *dir, struct dxc_n
 		at = &(*at)->next;
 	*at = name->next;
 	layer->name_count--;
+	layer->changes++;
 	layer->live_bytes -= name_bytes(name);
 	if (name->slot == DXC_NO_INDEX) {
 		dir->whiteouts--;

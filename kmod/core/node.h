@@ -177,6 +177,10 @@ void dxc_node_drop(struct dxc_layer *layer, struct dxc_node *node);
 
 struct dxc_name *dxc_name_find(const struct dxc_layer *layer, dxc_ino dir, u32 hash,
 			       const char *name, u32 len);
+/* What the layers from top down to (not with) bottom say of a name. NULL: nothing. */
+const struct dxc_name *dxc_name_above(const struct dxc_layer *top,
+				      const struct dxc_layer *bottom, dxc_ino dir, u32 hash,
+				      const char *name, u32 len);
 struct dxc_name *dxc_name_new(dxc_ino dir, u32 hash, const char *name, u32 len);
 /* Puts it into the hash table; a link also into its directory's slots, where there is room. */
 void dxc_name_add(struct dxc_layer *layer, struct dxc_node *dir, struct dxc_name *name,

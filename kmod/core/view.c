@@ -119,8 +119,7 @@ int dxc_view_is_below(const struct dxc_layer *top, dxc_ino dir, dxc_ino other,
 
 /* ---- names ---- */
 
-/* What the layers from top down to (not with) bottom say of a name. */
-static const struct dxc_name *overlay(const struct dxc_layer *top,
+const struct dxc_name *dxc_name_above(const struct dxc_layer *top,
 				      const struct dxc_layer *bottom, dxc_ino dir, u32 hash,
 				      const char *name, u32 len)
 {
@@ -147,7 +146,7 @@ int dxc_view_lookup(const struct dxc_layer *top, dxc_ino dir, const struct dxc_i
 {
 	const struct dxc_name *entry;
 
-	entry = overlay(top, NULL, dir, dxc_layer_hash(top, dir, name, len), name, len);
+	entry = dxc_name_above(top, NULL, dir, dxc_layer_hash(top, dir, name, len), name, len);
 	if (entry) {
 		if (entry->whiteout)
 			return -ENOENT;
@@ -221,26 +220,32 @@ static const struct dxc_slot *next_in_layers(const struct dxc_layer *top, dxc_in
 			from = layer;
 		}
 		/* Only of this one it is asked in all layers. */
-		if (!best || !overlay(top, from, dir, best->name->hash, best->name->name,
-				      best->name->len))
+		if (!best || !dxc_name_above(top, from, dir, best->name->hash, best->name->name,
+					     best->name->len))
 			return best;
 	}
+}
+
+/* Does no layer say anything of an entry of the base? */
+static bool is_shown(const struct dxc_layer *top, dxc_ino dir, const struct dxc_dirent *de)
+{
+	const char *name = dxc_dirent_name(de);
+
+	return !dxc_name_above(top, NULL, dir, dxc_layer_hash(top, dir, name, de->len), name,
+			       de->len);
 }
 
 int dxc_view_next(const struct dxc_layer *top, dxc_ino dir, const struct dxc_inode *base,
 		  u64 *pos, struct dxc_dirent *de, struct dxc_finding *f)
 {
 	const struct dxc_slot *best;
-	const char *name;
 	int err;
 
 	for (; base && *pos < base->count; ++*pos) {
 		err = dxc_dir_entry(top->vol, base, *pos, de, f);
 		if (err)
 			return err;
-		name = dxc_dirent_name(de);
-		if (!overlay(top, NULL, dir, dxc_layer_hash(top, dir, name, de->len), name,
-			     de->len))
+		if (is_shown(top, dir, de))
 			return 0;
 		if (*pos % 4096 == 4095 && dxc_pause())
 			return -EINTR;
@@ -251,6 +256,29 @@ int dxc_view_next(const struct dxc_layer *top, dxc_ino dir, const struct dxc_ino
 	*pos = best->cookie;
 	entry_of_name(best->name, de);
 	return 0;
+}
+
+int dxc_view_at(const struct dxc_layer *top, dxc_ino dir, const struct dxc_inode *base, u64 pos,
+		struct dxc_dirent *de, struct dxc_finding *f)
+{
+	const struct dxc_layer *layer;
+	const struct dxc_slot *slot;
+	int err;
+
+	if (base && pos < base->count) {
+		err = dxc_dir_entry(top->vol, base, pos, de, f);
+		return err ? err : is_shown(top, dir, de) ? 0 : -ENOENT;
+	}
+	for (layer = top; layer; layer = layer->lower) {
+		slot = next_in_layer(layer, dir, pos);
+		if (!slot || slot->cookie != pos ||
+		    dxc_name_above(top, layer, dir, slot->name->hash, slot->name->name,
+				   slot->name->len))
+			continue;
+		entry_of_name(slot->name, de);
+		return 0;
+	}
+	return -ENOENT;
 }
 
 int dxc_view_dir_empty(const struct dxc_layer *top, dxc_ino dir, const struct dxc_inode *base,

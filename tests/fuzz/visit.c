@@ -2,6 +2,7 @@
 /* Looks at all that a view shows. */
 #include <sanitizer/asan_interface.h>
 #include "../unit/broken.h"
+#include "diff.h"
 #include "visit.h"
 
 /* Enough for every honest view that is fuzzed. */
@@ -20,6 +21,8 @@ struct visitor {
 	bool honest;
 	struct dxc_file file;
 	dxc_ino owners[MAX_BLOCKS]; /* whose a block of the delta area is */
+	struct dxc_diff_dir told[VISIT_DIRS]; /* the first that a diff had names in */
+	u32 told_count;
 };
 
 bool visit_is_answer(int err)
@@ -337,6 +340,65 @@ static void visit_dir(struct visitor *vi, dxc_ino dir)
 		MUST(err == (n ? -ENOTEMPTY : 0));
 }
 
+/* ---- what the topmost layer changes ---- */
+
+/* A directory that was told of, to be asked for. */
+static int visit_diff_name(void *priv, const struct dxc_diff_name *name)
+{
+	struct visitor *vi = priv;
+
+	MUST(name->len && name->len <= DAXFS_NAME_MAX && (name->before || name->after));
+	if (vi->told_count < VISIT_DIRS)
+		vi->told[vi->told_count++] =
+			(struct dxc_diff_dir){ name->dir, name->pos };
+	return 0;
+}
+
+static int visit_diff_inode(void *priv, const struct dxc_diff_inode *inode)
+{
+	(void)priv;
+	MUST(inode->was || inode->is);
+	MUST((inode->was && inode->is) || !inode->differs);
+	return 0;
+}
+
+static void visit_diff(struct visitor *vi)
+{
+	struct dxc_diff *diff = calloc(1, sizeof(*diff));
+	struct dxc_diff_place place;
+	u32 part, count = 0;
+	int err;
+
+	MUST(diff);
+	diff->name = visit_diff_name;
+	diff->inode = visit_diff_inode;
+	diff->priv = vi;
+	for (part = 0; part < 4; part++) {
+		dxc_diff_open(diff, vi->top);
+		diff->steps = MAX_STEPS;
+		memset(&place, 0, sizeof(place));
+		switch (part) {
+		case 0:
+			err = dxc_diff_names(diff, &place, NULL);
+			break;
+		case 1:
+			err = dxc_diff_inodes(diff, &place, NULL);
+			break;
+		case 2:
+			err = dxc_diff_files(diff, &place, NULL);
+			break;
+		default:
+			/* What is told goes behind them. */
+			count = vi->told_count;
+			err = dxc_diff_dirs(diff, vi->told, count, &place, NULL);
+		}
+		/* What was told may be asked for, unless somebody writes the base meanwhile. */
+		MUST(err == 1 || (err == -EINVAL && !vi->honest) || visit_is_answer(err));
+		MUST(!err || !vi->honest || !diff->steps);
+	}
+	free(diff);
+}
+
 void visit(const struct dxc_layer *top, bool honest, struct visit *v)
 {
 	struct visitor *vi = calloc(1, sizeof(*vi));
@@ -354,5 +416,6 @@ void visit(const struct dxc_layer *top, bool honest, struct visit *v)
 	v->errors = 0;
 	for (i = 0; i < v->dir_count; i++)
 		visit_dir(vi, v->dirs[i]);
+	visit_diff(vi);
 	free(vi);
 }

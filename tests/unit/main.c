@@ -33,6 +33,7 @@ static const struct {
 	{ "reuse", reuse_tests },
 	{ "extremes", extremes_tests },
 	{ "proportion", proportion_tests },
+	{ "diffs", diffs_tests },
 };
 
 int main(int argc, char **argv)

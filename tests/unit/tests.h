@@ -27,5 +27,6 @@ void takeover_tests(void);
 void reuse_tests(void);
 void extremes_tests(void);
 void proportion_tests(void);
+void diffs_tests(void);
 
 #endif
