@@ -187,6 +187,16 @@ void daxfs_device_removed(struct dax_device *dax);
 void daxfs_super_shutdown(struct super_block *sb);
 long daxfs_ioctl_shutdown(struct super_block *sb, u32 __user *arg);
 
+/* diff.c */
+/*
+ * One page of what a branch changed, for DAXFS_IOC_BRANCH_DIFF, into arg->bd_room bytes at
+ * records; dirs: arg->bd_dir_count of them. All of *arg has been checked but for bd_name,
+ * which has an end. Takes ops_lock; a caller who may not is refused.
+ */
+int daxfs_branch_diff(struct super_block *sb, const struct daxfs_caller *caller,
+		      struct daxfs_branch_diff *arg, const struct daxfs_diff_dir *dirs,
+		      void *records);
+
 /* ioctl.c */
 long daxfs_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
 

@@ -2,7 +2,8 @@
 /*
  * The calls on the root directory of a mount, include/daxfs/ioctl.h: copies
  * arguments in and out, says who may, lists branches. What they do to branches
- * is in branch_op.c. No lock of ours is held while user memory is touched.
+ * is in branch_op.c, what a branch changed in diff.c. No lock of ours is held while
+ * user memory is touched.
  */
 #include <linux/fs.h>
 #include <linux/mount.h>
@@ -89,6 +90,13 @@ static bool mount_allows(struct file *file, const struct daxfs_caller *caller, b
 		(!writes && caller->is_admin && !READ_ONCE(sbi->home_rw));
 }
 
+/* Of the mount's own root directory; of each branch it is asked when that is found. */
+static bool may_ask(struct file *file, struct daxfs_caller *caller)
+{
+	daxfs_caller_init(caller, file);
+	return caller->is_admin || inode_owner_or_capable(caller->idmap, file_inode(file));
+}
+
 static long branch_op(struct file *file, unsigned int nr, void __user *arg)
 {
 	struct inode *root = file_inode(file);
@@ -113,9 +121,8 @@ static long branch_op(struct file *file, unsigned int nr, void __user *arg)
 	err = -EINVAL;
 	if (op->bo_flags & ~flags || op->bo_reserved0)
 		goto out;
-	daxfs_caller_init(&caller, file);
 	err = -EPERM;
-	if (!caller.is_admin && !inode_owner_or_capable(caller.idmap, root))
+	if (!may_ask(file, &caller))
 		goto out;
 	if (!mount_allows(file, &caller, writes)) {
 		strscpy(op->bo_reason, "this mount is read-only", sizeof(op->bo_reason));
@@ -131,6 +138,65 @@ static long branch_op(struct file *file, unsigned int nr, void __user *arg)
 		err = -EFAULT;
 out:
 	kfree(op);
+	return err;
+}
+
+static bool diff_is_sane(const struct daxfs_branch_diff *bd, u32 size)
+{
+	return size == sizeof(*bd) && !bd->bd_reserved0 && bd->bd_part < DAXFS_DIFF_END &&
+		bd->bd_room >= DAXFS_DIFF_ROOM_MIN && bd->bd_dir_count <= DAXFS_DIFF_DIRS_MAX &&
+		(!bd->bd_dir_count || bd->bd_part == DAXFS_DIFF_DIRS) &&
+		strnlen(bd->bd_name, sizeof(bd->bd_name)) < sizeof(bd->bd_name);
+}
+
+static int copy_diff(struct file *file, struct daxfs_branch_diff *bd,
+		     const struct daxfs_caller *caller)
+{
+	struct daxfs_diff_dir *dirs = NULL;
+	void *records;
+	int err;
+
+	bd->bd_room = min_t(u32, bd->bd_room, DAXFS_DIFF_ROOM_MAX);
+	records = kvmalloc(bd->bd_room, GFP_KERNEL);
+	if (!records)
+		return -ENOMEM;
+	if (bd->bd_dir_count)
+		dirs = vmemdup_user(u64_to_user_ptr(bd->bd_dirs),
+				    bd->bd_dir_count * sizeof(*dirs));
+	err = PTR_ERR_OR_ZERO(dirs);
+	if (!err) {
+		err = daxfs_branch_diff(file_inode(file)->i_sb, caller, bd, dirs, records);
+		kvfree(dirs);
+	}
+	if (!err && copy_to_user(u64_to_user_ptr(bd->bd_records), records, bd->bd_used))
+		err = -EFAULT;
+	kvfree(records);
+	return err;
+}
+
+static long branch_diff(struct file *file, void __user *arg)
+{
+	struct daxfs_branch_diff *bd = kzalloc(sizeof(*bd), GFP_KERNEL);
+	struct daxfs_caller caller;
+	u32 size;
+	int err;
+
+	if (!bd)
+		return -ENOMEM;
+	err = copy_in(bd, sizeof(*bd), arg, &size);
+	if (!err && !diff_is_sane(bd, size))
+		err = -EINVAL;
+	if (!err && !daxfs_has_branches(daxfs_volume_of(file_inode(file))))
+		err = -EROFS;
+	if (!err && !may_ask(file, &caller))
+		err = -EPERM;
+	if (!err) {
+		err = copy_diff(file, bd, &caller);
+		bd->bd_size = size;
+		if (copy_to_user(arg, bd, size))
+			err = -EFAULT;
+	}
+	kfree(bd);
 	return err;
 }
 
@@ -407,6 +473,8 @@ long daxfs_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	case _IOC_NR(DAXFS_IOC_BRANCH_ABORT):
 	case _IOC_NR(DAXFS_IOC_BRANCH_RENAME):
 		return branch_op(file, _IOC_NR(cmd), p);
+	case _IOC_NR(DAXFS_IOC_BRANCH_DIFF):
+		return branch_diff(file, p);
 	case _IOC_NR(DAXFS_IOC_DMABUF):
 		return get_dmabuf(inode, p);
 	}

@@ -118,6 +118,123 @@ struct daxfs_branch_op {
 _Static_assert(sizeof(struct daxfs_branch_op) == 472, "daxfs_branch_op has changed size");
 
 /*
+ * DAXFS_IOC_BRANCH_DIFF: what a branch changed against its parent (main: against the
+ * base), and nothing else of either. For those who may change the branch: holders of
+ * CAP_SYS_ADMIN, and the owner of the mount's root directory if that of the branch is
+ * his, too; the branch need not be mounted, nor the mount be writable.
+ *
+ * A diff is read in pages: records go to bd_records as long as bd_room is left and the
+ * call has not taken too long, so a page may have none. bd_place and bd_part then say
+ * where the next one goes on; bd_place is zeros at the start of a part.
+ *
+ *	NAMES	each name that the branch made or took away, then INODES in the same page
+ *		as far as they fit
+ *	INODES	each inode that it changed, made or took away; then END
+ *	FILES	the unchanged names of files among these. Looks through all directories,
+ *		so for who has an inode without its names; then END
+ *	DIRS	the unchanged names of the directories in bd_dirs and of those above them,
+ *		before and after; then END. The same bd_dirs with each page. They may be
+ *		told twice.
+ *
+ * A page of NAMES or INODES whose bd_seq is not 0 fails with EAGAIN if the branch
+ * has changed since the page that said it; so does one of FILES or DIRS by bd_names_seq, for
+ * which only names matter. Then all of it is to be read anew. Pages of one diff have the same
+ * bd_id, too.
+ *
+ * After an error bd_reason may say more: EPERM, ENOENT, ESTALE, EUCLEAN; EINVAL: a directory
+ * in bd_dirs that was not told of.
+ */
+enum daxfs_diff_part {
+	DAXFS_DIFF_NAMES = 0,
+	DAXFS_DIFF_INODES = 1,
+	DAXFS_DIFF_FILES = 2,
+	DAXFS_DIFF_DIRS = 3,
+	DAXFS_DIFF_END = 4,
+};
+
+#define DAXFS_DIFF_ROOM_MIN	1024u		/* bytes that any record fits */
+#define DAXFS_DIFF_ROOM_MAX	0x100000u	/* more is not filled in at once */
+#define DAXFS_DIFF_DIRS_MAX	0x10000u
+
+struct daxfs_branch_diff {
+	__u32 bd_size;		/* in: sizeof; out: bytes the kernel filled in */
+	__u32 bd_part;		/* enum daxfs_diff_part; out: of the next page */
+	__u64 bd_place[2];	/* in, out */
+	__u64 bd_seq;		/* in: 0 for the first page; out: of what the branch is */
+	__u64 bd_names_seq;	/* likewise of its names */
+	__u64 bd_records;	/* address */
+	__u64 bd_dirs;		/* DIRS: address of struct daxfs_diff_dir[] */
+	__u32 bd_room;		/* bytes at bd_records, at least DAXFS_DIFF_ROOM_MIN */
+	__u32 bd_used;		/* out: bytes of records */
+	__u32 bd_dir_count;	/* at most DAXFS_DIFF_DIRS_MAX; else than for DIRS 0 */
+	__u32 bd_reserved0;	/* 0 */
+	__u64 bd_id;		/* out: which branch, as di_id */
+	char  bd_name[DAXFS_BRANCH_NAME_SIZE];	/* "": what the mount shows */
+	char  bd_reason[DAXFS_REASON_SIZE];	/* out: NUL terminated */
+};
+_Static_assert(sizeof(struct daxfs_branch_diff) == 400, "daxfs_branch_diff has changed size");
+
+struct daxfs_diff_dir {
+	__u64 dd_ino;
+	__u64 dd_pos;		/* dn_pos of a name in it that FILES told; 0: NAMES or INODES told of it */
+};
+_Static_assert(sizeof(struct daxfs_diff_dir) == 16, "daxfs_diff_dir has changed size");
+
+enum daxfs_diff_kind {
+	DAXFS_DIFF_NAME = 1,
+	DAXFS_DIFF_INODE = 2,
+};
+
+/* A record of NAMES, FILES or DIRS. A name that is there before and after may be another inode's. */
+struct daxfs_diff_name {
+	__u32 dn_size;		/* of the record: a multiple of 8 */
+	__u32 dn_kind;		/* DAXFS_DIFF_NAME */
+	__u64 dn_dir;		/* inode of the directory */
+	__u64 dn_before;	/* inode that it names in the parent; 0: none */
+	__u64 dn_after;		/* and in the branch */
+	__u64 dn_pos;		/* for dd_pos */
+	__u8  dn_type_before;	/* DT_*; 0: none */
+	__u8  dn_type_after;
+	__u16 dn_len;		/* bytes of the name, which is not NUL terminated */
+	__u32 dn_reserved0;	/* 0 */
+	char  dn_name[];
+};
+_Static_assert(sizeof(struct daxfs_diff_name) == 48, "daxfs_diff_name has changed size");
+
+/* As stat(2) tells; zeros for an inode that is not there. */
+struct daxfs_diff_attr {
+	__u64 da_size;		/* bytes */
+	__s64 da_mtime;		/* seconds since 1970 */
+	__u32 da_mtime_nsec;
+	__u32 da_mode;
+	__u32 da_uid;		/* as the caller's user namespace names it */
+	__u32 da_gid;
+	__u32 da_nlink;		/* 0: not there */
+	__u32 da_rdev_major;
+	__u32 da_rdev_minor;
+	__u32 da_reserved0;	/* 0 */
+};
+_Static_assert(sizeof(struct daxfs_diff_attr) == 48, "daxfs_diff_attr has changed size");
+
+/* dx_differs: how an inode that is there before and after is another, but for its names */
+#define DAXFS_DIFF_ATTR		0x1u	/* mode, owner, group, device; size of what is no directory */
+#define DAXFS_DIFF_TIME		0x2u	/* mtime, which a directory's names change, too */
+#define DAXFS_DIFF_DATA		0x4u	/* contents of a regular file: other size or other blocks */
+#define DAXFS_DIFF_XATTR	0x8u
+
+/* A record of INODES. */
+struct daxfs_diff_inode {
+	__u32 dx_size;		/* of the record: a multiple of 8 */
+	__u32 dx_kind;		/* DAXFS_DIFF_INODE */
+	__u64 dx_ino;
+	__u32 dx_differs;
+	__u32 dx_reserved0;	/* 0 */
+	struct daxfs_diff_attr dx_before;
+	struct daxfs_diff_attr dx_after;
+};
+_Static_assert(sizeof(struct daxfs_diff_inode) == 120, "daxfs_diff_inode has changed size");
+
+/*
  * DAXFS_IOC_DMABUF: a new dma-buf file descriptor of the whole region, which
  * knows no file modes: CAP_SYS_ADMIN in the initial user namespace. db_flags:
  * O_CLOEXEC and O_RDONLY or O_RDWR.
@@ -139,5 +256,6 @@ _Static_assert(sizeof(struct daxfs_dmabuf) == 16, "daxfs_dmabuf has changed size
 #define DAXFS_IOC_BRANCH_ABORT	_IOWR(DAXFS_IOC_MAGIC, 6, struct daxfs_branch_op)
 #define DAXFS_IOC_BRANCH_RENAME	_IOWR(DAXFS_IOC_MAGIC, 7, struct daxfs_branch_op)
 #define DAXFS_IOC_DMABUF	_IOWR(DAXFS_IOC_MAGIC, 8, struct daxfs_dmabuf)
+#define DAXFS_IOC_BRANCH_DIFF	_IOWR(DAXFS_IOC_MAGIC, 9, struct daxfs_branch_diff)
 
 #endif

@@ -4,7 +4,8 @@
  * the root directory that the branch shows. For what an operation does to
  * several branches, all of them are asked for. A branch that no mount of this
  * kernel shows is loaded for that, so this is under ops_lock, with the volume
- * lock, and inside the backing; tree is not held. And who is told where memory is.
+ * lock for who changes something, and inside the backing; tree is not held. And who
+ * is told where memory is.
  */
 #include "view.h"
 #include "backing/backing.h"

@@ -186,7 +186,10 @@ void daxfs_put_super_work(struct work_struct *work);
  */
 void daxfs_sweep(struct super_block *sb, unsigned long states, void (*each)(struct inode *inode));
 
-/* ---- owner.c: under ops_lock and the volume lock, tree not held, inside the backing ---- */
+/*
+ * ---- owner.c: under ops_lock, and the volume lock where something is changed by that right;
+ * tree not held, inside the backing ----
+ */
 
 /* In whose name a branch operation is done. */
 struct daxfs_caller {

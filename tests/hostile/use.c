@@ -284,6 +284,47 @@ static void list_branches(const char *dir)
 	close(fd);
 }
 
+/* All that is told of what the branch changed. It may be changed meanwhile. */
+static void diff_branch(const char *dir)
+{
+	static struct daxfs_diff_dir dirs[1024];
+	static char records[4096];
+	struct daxfs_branch_diff page = { .bd_size = sizeof(page),
+					  .bd_records = (uintptr_t)records,
+					  .bd_dirs = (uintptr_t)dirs,
+					  .bd_room = sizeof(records) };
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), turns = 0;
+	const struct daxfs_diff_name *name;
+	unsigned int part = 0, count = 0;
+	char *at;
+
+	if (!DID(fd, dir))
+		return;
+	while (part < DAXFS_DIFF_END && turns++ < 1000) {
+		if (ioctl(fd, DAXFS_IOC_BRANCH_DIFF, &page) < 0) {
+			if (errno != EAGAIN)
+				DID(-1, "diff");
+			break;
+		}
+		for (at = records; at < records + page.bd_used; at += name->dn_size) {
+			name = (const void *)at;
+			if (part == DAXFS_DIFF_DIRS || count == 1024 ||
+			    name->dn_kind != DAXFS_DIFF_NAME)
+				continue;
+			dirs[count].dd_ino = name->dn_dir;
+			dirs[count++].dd_pos = name->dn_pos;
+		}
+		if (page.bd_part != DAXFS_DIFF_END)
+			continue;
+		part = part < DAXFS_DIFF_FILES ? DAXFS_DIFF_FILES : part + 1;
+		page.bd_part = part;
+		page.bd_place[0] = 0;
+		page.bd_place[1] = 0;
+		page.bd_dir_count = part == DAXFS_DIFF_DIRS ? count : 0;
+	}
+	close(fd);
+}
+
 /* What is open in a branch that is discarded must say so, and nothing else. */
 static void abort_under(const char *dir)
 {
@@ -319,8 +360,10 @@ static void abort_under(const char *dir)
 static void use_branches(const char *dir)
 {
 	list_branches(dir);
+	diff_branch(dir);
 	if (branch(dir, DAXFS_IOC_BRANCH_CREATE, "used-child", "", 0)) {
 		write_here(dir);
+		diff_branch(dir);
 		branch(dir, DAXFS_IOC_BRANCH_RENAME, "used-child", "used-again", 0);
 		branch(dir, DAXFS_IOC_BRANCH_COMMIT, "", "", 0);
 	}
