@@ -1,36 +1,59 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Compares two views of an image, directory by directory. Knows no output and
- * no branch: only a view below and one on top.
+ * Makes changes of paths out of what a branch changed: names and inodes, which
+ * branch_feed.c reads. Knows no output and no branch. What differs the core has
+ * found; here names get their paths, and what lost one name and gained another
+ * was renamed.
  *
- * A directory that both views have is compared under whatever two paths it
- * has. One that only one of them has is listed as a whole. So every directory
- * of a view is looked at once, and a name that moved is one rename, not as many
- * changes as there are names beneath it. An image may claim that directories
- * are inside themselves or share their entries: each is entered once, and no
- * more entries are read than the image has room for.
+ * A name that moved is one rename, not as many changes as there are names beneath
+ * it. An image may claim that directories are inside themselves or have several
+ * names: what no path from the root leads to is not shown, and two names are an
+ * error.
  */
 #include "branch_diff.h"
 
-#include <search.h>
 #include <stdio.h>
 
-struct child {
+#include "branch_feed.h"
+
+/* Names of a directory that are asked for at once. */
+#define DIRS_AT_ONCE DAXFS_DIFF_DIRS_MAX
+
+/* How often a branch that changes while it is read is read again. */
+#define READ_TRIES 8
+
+/* A name of the branch or, if it did not change, of something that did. */
+struct entry {
+	dxc_ino dir, before, after;
+	u64 pos;
 	char *name; /* NUL terminated: no legal name holds one */
+	bool was_dir, is_dir;
+};
+
+/* An inode that the branch has. */
+struct object {
 	dxc_ino ino;
-	bool is_dir;
+	u32 differs;
+	bool was, is;
+	bool names_differ; /* directory: names in it came or went */
+	bool settled; /* is part of a rename */
+	u32 old_mode, mode, nlink;
+	u64 old_size, size;
+	u64 known; /* names of it that were told */
 };
 
-struct children {
-	struct child *list;
+/* What a directory is called in one of the views. */
+struct spot {
+	dxc_ino ino, dir;
+	const char *name; /* the entry's */
+	char *path; /* when it was found; "": the root */
+	bool lost; /* no way up leads to the root */
+	bool passed; /* on the way up that is gone just now */
+};
+
+struct spots {
+	struct spot *list;
 	size_t count, room;
-};
-
-/* One of the two views. */
-struct side {
-	const struct dxc_layer *layer;
-	void *visited; /* tree of the directories that were entered */
-	u64 left; /* entries that may still be read */
 };
 
 /* A name that one view has and the other has not, or has for something else. */
@@ -46,24 +69,17 @@ struct names {
 	size_t count, room;
 };
 
-/* A directory to be compared (ino in both) or listed (in one). */
-struct task {
-	dxc_ino ino;
-	bool in_below, in_top;
-	char *old_path, *path; /* NULL where it is not; "" is the root */
-	size_t rename; /* index of the change that says so, or NO_RENAME */
-};
-
-#define NO_RENAME ((size_t)-1)
-
 struct compare {
-	struct side below, top;
+	struct feed *feed;
+	struct entry *entries;
+	size_t entry_count, entry_room;
+	struct object *objects; /* sorted, once they are all there */
+	size_t object_count, object_room;
+	bool filters; /* unchanged names: only those of what differs are kept */
+	struct spots before, after;
 	struct names removed, added;
-	struct task *tasks;
-	size_t task_count, task_room;
 	struct diff *diff;
 	size_t change_room;
-	struct dxc_finding *f;
 };
 
 /* Room for one more in an array that grows; NULL without memory, the array as before. */
@@ -79,6 +95,300 @@ static void *make_room(void *list, size_t count, size_t *room, size_t size)
 	return list;
 }
 
+/* ---- what was told ---- */
+
+static int compare_inos(dxc_ino left, dxc_ino right)
+{
+	return (left > right) - (left < right);
+}
+
+static int compare_objects(const void *a, const void *b)
+{
+	return compare_inos(((const struct object *)a)->ino,
+			    ((const struct object *)b)->ino);
+}
+
+static struct object *object_of(const struct compare *cmp, dxc_ino ino)
+{
+	const struct object key = { .ino = ino };
+
+	return cmp->object_count ? bsearch(&key, cmp->objects, cmp->object_count,
+					   sizeof(key), compare_objects) :
+				   NULL;
+}
+
+/* Is it another, but for its names? Those that come and go change a directory's time. */
+static bool is_modified(const struct object *ob)
+{
+	u32 differs = ob ? ob->differs : 0;
+
+	if (ob && S_ISDIR(ob->mode) && ob->names_differ)
+		differs &= ~DXC_DIFF_TIME;
+	return differs;
+}
+
+static int take_entry(void *priv, const struct dxc_diff_name *name)
+{
+	struct compare *cmp = priv;
+	struct entry *list;
+	bool is_dir = name->type_after == dxc_type_of_mode(S_IFDIR);
+
+	if (cmp->filters && !is_dir && !is_modified(object_of(cmp, name->after)))
+		return 0;
+	list = make_room(cmp->entries, cmp->entry_count, &cmp->entry_room, sizeof(*list));
+	if (!list)
+		return -ENOMEM;
+	cmp->entries = list;
+	list += cmp->entry_count;
+	*list = (struct entry){
+		.dir = name->dir,
+		.before = name->before,
+		.after = name->after,
+		.pos = name->pos,
+		.name = strndup(name->name, name->len),
+		.was_dir = name->type_before == dxc_type_of_mode(S_IFDIR),
+		.is_dir = is_dir,
+	};
+	if (!list->name)
+		return -ENOMEM;
+	cmp->entry_count++;
+	return 0;
+}
+
+static int take_object(void *priv, const struct dxc_diff_inode *inode)
+{
+	struct compare *cmp = priv;
+	struct object *list;
+
+	list = make_room(cmp->objects, cmp->object_count, &cmp->object_room,
+			 sizeof(*list));
+	if (!list)
+		return -ENOMEM;
+	cmp->objects = list;
+	list[cmp->object_count++] = (struct object){
+		.ino = inode->ino,
+		.differs = inode->differs,
+		.was = inode->was,
+		.is = inode->is,
+		.old_mode = inode->before.mode,
+		.mode = inode->after.mode,
+		.old_size = S_ISREG(inode->before.mode) ? inode->before.size : 0,
+		.size = S_ISREG(inode->after.mode) ? inode->after.size : 0,
+		.nlink = inode->after.nlink,
+	};
+	return 0;
+}
+
+static int read_part(struct compare *cmp, enum daxfs_diff_part part,
+		     const struct dxc_diff_dir *dirs, u32 count)
+{
+	const struct feed_taker taker = { take_entry, take_object, cmp };
+
+	return cmp->feed->read(cmp->feed, part, dirs, count, &taker);
+}
+
+/* Which names are missing of an inode, what is known of those that were told. */
+static void count_names(struct compare *cmp)
+{
+	for (size_t i = 0; i < cmp->entry_count; i++) {
+		const struct entry *en = &cmp->entries[i];
+		struct object *ob;
+
+		ob = en->before != en->after ? object_of(cmp, en->dir) : NULL;
+		if (ob)
+			ob->names_differ = true;
+		ob = en->after ? object_of(cmp, en->after) : NULL;
+		if (ob)
+			ob->known++;
+	}
+}
+
+static bool misses_names(const struct compare *cmp)
+{
+	for (size_t i = 0; i < cmp->object_count; i++) {
+		const struct object *ob = &cmp->objects[i];
+
+		if (!S_ISDIR(ob->mode) && is_modified(ob) && ob->known < ob->nlink)
+			return true;
+	}
+	return false;
+}
+
+static int compare_dirs(const void *a, const void *b)
+{
+	const struct dxc_diff_dir *da = a;
+	const struct dxc_diff_dir *db = b;
+
+	return da->ino != db->ino ? compare_inos(da->ino, db->ino) :
+				    compare_inos(da->pos, db->pos);
+}
+
+/* Of what changed in them, or themselves: one of each, with the right to ask for it. */
+static size_t list_dirs(const struct compare *cmp, struct dxc_diff_dir *dirs)
+{
+	size_t count = 0, n = 0;
+
+	for (size_t i = 0; i < cmp->entry_count; i++)
+		dirs[count++] =
+			(struct dxc_diff_dir){ cmp->entries[i].dir, cmp->entries[i].pos };
+	for (size_t i = 0; i < cmp->object_count; i++)
+		if (S_ISDIR(cmp->objects[i].mode) && is_modified(&cmp->objects[i]))
+			dirs[count++] = (struct dxc_diff_dir){ cmp->objects[i].ino, 0 };
+	dxc_sort(dirs, count, sizeof(*dirs), compare_dirs);
+	for (size_t i = 0; i < count; i++) {
+		if (dirs[i].ino == DAXFS_ROOT_INO ||
+		    (n && dirs[n - 1].ino == dirs[i].ino))
+			continue;
+		dirs[n++] = dirs[i];
+	}
+	return n;
+}
+
+static int read_dirs(struct compare *cmp)
+{
+	struct dxc_diff_dir *dirs;
+	size_t count, n;
+	int err = 0;
+
+	dirs = calloc(cmp->entry_count + cmp->object_count + 1, sizeof(*dirs));
+	if (!dirs)
+		return -ENOMEM;
+	count = list_dirs(cmp, dirs);
+	for (size_t i = 0; !err && i < count; i += n) {
+		n = count - i < DIRS_AT_ONCE ? count - i : DIRS_AT_ONCE;
+		err = read_part(cmp, DAXFS_DIFF_DIRS, dirs + i, (u32)n);
+	}
+	free(dirs);
+	return err;
+}
+
+static int read_all(struct compare *cmp)
+{
+	int err = read_part(cmp, DAXFS_DIFF_NAMES, NULL, 0);
+
+	if (err)
+		return err;
+	dxc_sort(cmp->objects, cmp->object_count, sizeof(*cmp->objects), compare_objects);
+	count_names(cmp);
+	cmp->filters = true;
+	if (misses_names(cmp))
+		err = read_part(cmp, DAXFS_DIFF_FILES, NULL, 0);
+	return err ? err : read_dirs(cmp);
+}
+
+static void forget_all(struct compare *cmp)
+{
+	for (size_t i = 0; i < cmp->entry_count; i++)
+		free(cmp->entries[i].name);
+	cmp->entry_count = 0;
+	cmp->object_count = 0;
+	cmp->filters = false;
+}
+
+/* Again, as long as the branch changes between two parts. */
+static int read_steadily(struct compare *cmp)
+{
+	int err, tries = READ_TRIES;
+
+	while ((err = read_all(cmp)) == -EAGAIN && --tries) {
+		forget_all(cmp);
+		feed_rewind(cmp->feed);
+	}
+	return err;
+}
+
+/* ---- paths ---- */
+
+static int compare_spots(const void *a, const void *b)
+{
+	const struct spot *sa = a;
+	const struct spot *sb = b;
+
+	if (sa->ino != sb->ino)
+		return compare_inos(sa->ino, sb->ino);
+	if (sa->dir != sb->dir)
+		return compare_inos(sa->dir, sb->dir);
+	return strcmp(sa->name, sb->name);
+}
+
+static int add_spot(struct spots *spots, dxc_ino ino, const struct entry *en)
+{
+	struct spot *list =
+		make_room(spots->list, spots->count, &spots->room, sizeof(*list));
+
+	if (!list)
+		return -ENOMEM;
+	spots->list = list;
+	list[spots->count++] = (struct spot){ .ino = ino,
+					      .dir = en ? en->dir : ino,
+					      .name = en ? en->name : "" };
+	return 0;
+}
+
+/* Sorts; what was told twice is there once. -EUCLEAN for a directory with two names. */
+static int settle_spots(struct spots *spots, struct dxc_finding *f)
+{
+	size_t n = 0;
+
+	dxc_sort(spots->list, spots->count, sizeof(*spots->list), compare_spots);
+	for (size_t i = 0; i < spots->count; i++) {
+		if (n && spots->list[n - 1].ino == spots->list[i].ino) {
+			if (compare_spots(&spots->list[n - 1], &spots->list[i]) == 0)
+				continue;
+			return dxc_found(f, -EUCLEAN, DXC_DIR_NAMES, DAXFS_AREA_DIRS,
+					 spots->list[i].ino, 0, 2);
+		}
+		spots->list[n++] = spots->list[i];
+	}
+	spots->count = n;
+	return 0;
+}
+
+static int find_spots(struct compare *cmp)
+{
+	int err = add_spot(&cmp->before, DAXFS_ROOT_INO, NULL);
+
+	if (!err)
+		err = add_spot(&cmp->after, DAXFS_ROOT_INO, NULL);
+	for (size_t i = 0; !err && i < cmp->entry_count; i++) {
+		const struct entry *en = &cmp->entries[i];
+
+		if (en->before && en->was_dir)
+			err = add_spot(&cmp->before, en->before, en);
+		if (!err && en->after && en->is_dir)
+			err = add_spot(&cmp->after, en->after, en);
+	}
+	if (!err)
+		err = settle_spots(&cmp->before, &cmp->feed->finding);
+	if (!err)
+		err = settle_spots(&cmp->after, &cmp->feed->finding);
+	if (!err) {
+		/* The root, of the lowest number, is nobody's entry. */
+		cmp->before.list[0].path = strdup("");
+		cmp->after.list[0].path = strdup("");
+		if (!cmp->before.list[0].path || !cmp->after.list[0].path)
+			err = -ENOMEM;
+	}
+	return err;
+}
+
+static struct spot *spot_of(const struct spots *spots, dxc_ino ino)
+{
+	size_t lo = 0, hi = spots->count;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (spots->list[mid].ino == ino)
+			return &spots->list[mid];
+		if (spots->list[mid].ino < ino)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return NULL;
+}
+
 static char *join(const char *dir, const char *name)
 {
 	char *path;
@@ -86,23 +396,62 @@ static char *join(const char *dir, const char *name)
 	return asprintf(&path, "%s/%s", dir, name) < 0 ? NULL : path;
 }
 
-/* Takes over the paths. */
-static int add_task(struct compare *cmp, struct task task)
+/*
+ * Gives each directory from ino up a path, the uppermost first: **way has room for as
+ * many as there are. Where they lead to no root, or round and round, all are lost.
+ */
+static int lead(struct spots *spots, struct spot *from, struct spot **way)
 {
-	struct task *tasks = NULL;
+	struct spot *at = from, *up;
+	size_t n = 0;
+	int err = 0;
 
-	if ((!task.in_below || task.old_path) && (!task.in_top || task.path))
-		tasks = make_room(cmp->tasks, cmp->task_count, &cmp->task_room,
-				  sizeof(*tasks));
-	if (!tasks) {
-		free(task.old_path);
-		free(task.path);
-		return -ENOMEM;
+	while (at && !at->path && !at->lost && !at->passed) {
+		at->passed = true;
+		way[n++] = at;
+		at = spot_of(spots, at->dir);
 	}
-	cmp->tasks = tasks;
-	tasks[cmp->task_count++] = task;
-	return 0;
+	up = at && at->path ? at : NULL;
+	while (n--) {
+		way[n]->passed = false;
+		way[n]->lost = !up;
+		if (!up || err)
+			continue;
+		way[n]->path = join(up->path, way[n]->name);
+		if (!way[n]->path)
+			err = -ENOMEM;
+		up = way[n];
+	}
+	return err;
 }
+
+static int find_paths(struct spots *spots)
+{
+	struct spot **way = calloc(spots->count, sizeof(*way));
+	int err = way ? 0 : -ENOMEM;
+
+	for (size_t i = 0; !err && i < spots->count; i++)
+		err = lead(spots, &spots->list[i], way);
+	free(way);
+	return err;
+}
+
+/* NULL: it is not in the view. */
+static const char *path_of(const struct spots *spots, dxc_ino ino)
+{
+	const struct spot *spot = spot_of(spots, ino);
+
+	return spot ? spot->path : NULL;
+}
+
+static void free_spots(struct spots *spots)
+{
+	for (size_t i = 0; i < spots->count; i++)
+		free(spots->list[i].path);
+	free(spots->list);
+}
+
+/* ---- names that changed ---- */
 
 /* Takes over path and old_path. */
 static int add_change(struct compare *cmp, enum diff_kind kind, char *old_path,
@@ -130,7 +479,8 @@ static int add_change(struct compare *cmp, enum diff_kind kind, char *old_path,
 	return 0;
 }
 
-static int add_name(struct names *names, const char *dir, const struct child *entry)
+static int add_name(struct names *names, const char *dir, const char *name, dxc_ino ino,
+		    bool is_dir)
 {
 	struct name *list =
 		make_room(names->list, names->count, &names->room, sizeof(*list));
@@ -139,362 +489,30 @@ static int add_name(struct names *names, const char *dir, const struct child *en
 	if (!list)
 		return -ENOMEM;
 	names->list = list;
-	path = join(dir, entry->name);
+	path = join(dir, name);
 	if (!path)
 		return -ENOMEM;
-	list[names->count++] = (struct name){ path, entry->ino, entry->is_dir, false };
+	list[names->count++] = (struct name){ path, ino, is_dir, false };
 	return 0;
 }
 
-/* ---- directories ---- */
-
-static int compare_inos(const void *a, const void *b)
+static int sort_out(struct compare *cmp, const struct entry *en)
 {
-	dxc_ino left = *(const dxc_ino *)a;
-	dxc_ino right = *(const dxc_ino *)b;
+	const char *old_dir = path_of(&cmp->before, en->dir);
+	const char *dir = path_of(&cmp->after, en->dir);
+	int err = 0;
 
-	return (left > right) - (left < right);
-}
-
-/* -EUCLEAN for a directory that was entered before. */
-static int enter(struct side *side, dxc_ino ino, struct dxc_finding *f)
-{
-	dxc_ino *key = malloc(sizeof(*key));
-	dxc_ino **found;
-
-	if (!key)
-		return -ENOMEM;
-	*key = ino;
-	found = tsearch(key, &side->visited, compare_inos);
-	if (found && *found == key)
-		return 0;
-	free(key);
-	return found ? dxc_found(f, -EUCLEAN, DXC_DIR_NAMES, DAXFS_AREA_DIRS, ino, 0, 2) :
-		       -ENOMEM;
-}
-
-static int compare_entries(const void *a, const void *b)
-{
-	const struct child *ea = a;
-	const struct child *eb = b;
-
-	return strcmp(ea->name, eb->name);
-}
-
-static void free_entries(struct children *en)
-{
-	for (size_t i = 0; i < en->count; i++)
-		free(en->list[i].name);
-	free(en->list);
-}
-
-static const struct dxc_inode *base_of(const struct dxc_file *file)
-{
-	return file->in_base ? &file->base : NULL;
-}
-
-static int add_entry(struct children *en, const struct dxc_dirent *de)
-{
-	struct child *list = make_room(en->list, en->count, &en->room, sizeof(*list));
-
-	if (!list)
-		return -ENOMEM;
-	en->list = list;
-	list[en->count].name = strndup(dxc_dirent_name(de), de->len);
-	if (!list[en->count].name)
-		return -ENOMEM;
-	list[en->count].ino = de->ino;
-	list[en->count].is_dir = de->type == dxc_type_of_mode(S_IFDIR);
-	en->count++;
-	return 0;
-}
-
-/* All entries of a directory, sorted by name. */
-static int load_entries(struct side *side, dxc_ino dir, struct children *en,
-			struct dxc_finding *f)
-{
-	struct dxc_file file;
-	struct dxc_dirent de;
-	u64 pos = 0;
-	int err;
-
-	err = enter(side, dir, f);
-	if (!err)
-		err = dxc_view_inode(side->layer, dir, &file, f);
-	if (!err && !S_ISDIR(file.attr.mode))
-		err = dxc_found(f, -EUCLEAN, DXC_DE_TYPE, DAXFS_AREA_DIRS, dir, 0,
-				dxc_type_of_mode(file.attr.mode));
-	while (!err) {
-		err = dxc_view_next(side->layer, dir, base_of(&file), &pos, &de, f);
-		if (err)
-			break;
-		if (!side->left--) {
-			err = dxc_found(f, -EUCLEAN, DXC_DIR_OVERLAP, DAXFS_AREA_DIRS,
-					dir, 0, 0);
-			break;
-		}
-		err = add_entry(en, &de);
-		if (++pos == 0)
-			break;
-	}
-	if (err && err != -ENOENT)
-		return err;
-	dxc_sort(en->list, en->count, sizeof(*en->list), compare_entries);
-	return 0;
-}
-
-/* ---- inodes ---- */
-
-static bool same_time(const struct dxc_attr *a, const struct dxc_attr *b)
-{
-	return a->mtime == b->mtime && a->mtime_nsec == b->mtime_nsec;
-}
-
-/* Are the blocks of a regular file the same memory in both views? */
-static int compare_blocks(const struct compare *cmp, const struct dxc_file *old,
-			  const struct dxc_file *new, bool *differ)
-{
-	u64 size = new->attr.size;
-	dxc_pos pos = 0;
-
-	while (pos < size) {
-		struct dxc_part a, b;
-		u64 end, b_end;
-		int err;
-
-		err = dxc_view_map(cmp->below.layer, old->attr.ino, base_of(old), pos, &a,
-				   cmp->f);
-		if (!err)
-			err = dxc_view_map(cmp->top.layer, new->attr.ino, base_of(new),
-					   pos, &b, cmp->f);
-		if (err)
-			return err;
-		if (!a.ex.data != !b.ex.data ||
-		    (a.ex.data &&
-		     a.ex.data + (pos - a.ex.pos) != b.ex.data + (pos - b.ex.pos))) {
-			*differ = true;
+	if (en->before == en->after) {
+		if (en->is_dir || !dir || !is_modified(object_of(cmp, en->after)))
 			return 0;
-		}
-		end = a.ex.pos + a.ex.len;
-		b_end = b.ex.pos + b.ex.len;
-		end = end < b_end ? end : b_end;
-		/* Else it would not end. */
-		if (end <= pos)
-			return dxc_found(cmp->f, -EUCLEAN, DXC_EX_ORDER,
-					 DAXFS_AREA_EXTENTS, new->attr.ino, 0, pos);
-		pos = end;
+		return add_change(cmp, DIFF_MODIFIED, NULL, join(dir, en->name),
+				  en->before, en->after);
 	}
-	return 0;
-}
-
-struct xattr_compare {
-	const struct compare *cmp;
-	const struct dxc_file *old, *new;
-	u64 count;
-	bool differ;
-};
-
-static int count_xattr(void *priv, u32 prefix, const char *name, u32 len)
-{
-	struct xattr_compare *xc = priv;
-
-	(void)prefix;
-	(void)name;
-	(void)len;
-	xc->count--;
-	return 0;
-}
-
-/* Is the new view's xattr in the old one, with the same value? Nonzero ends the search. */
-static int compare_xattr(void *priv, u32 prefix, const char *name, u32 len)
-{
-	struct xattr_compare *xc = priv;
-	const struct compare *cmp = xc->cmp;
-	int old_len, new_len;
-	char *old, *new;
-
-	old = malloc((size_t)DAXFS_XATTR_VALUE_MAX * 2);
-	if (!old)
-		return -ENOMEM;
-	new = old + DAXFS_XATTR_VALUE_MAX;
-	xc->count++;
-	new_len = dxc_view_xattr(cmp->top.layer, xc->new->attr.ino, base_of(xc->new),
-				 prefix, name, len, new, DAXFS_XATTR_VALUE_MAX, cmp->f);
-	old_len = dxc_view_xattr(cmp->below.layer, xc->old->attr.ino, base_of(xc->old),
-				 prefix, name, len, old, DAXFS_XATTR_VALUE_MAX, cmp->f);
-	if (new_len >= 0 && (old_len >= 0 || old_len == -ENODATA)) {
-		xc->differ = old_len != new_len || memcmp(old, new, (size_t)new_len) != 0;
-		new_len = xc->differ;
-	}
-	free(old);
-	return new_len < 0			  ? new_len :
-	       old_len < 0 && old_len != -ENODATA ? old_len :
-						    new_len;
-}
-
-static int compare_xattrs(const struct compare *cmp, const struct dxc_file *old,
-			  const struct dxc_file *new, bool *differ)
-{
-	struct xattr_compare xc = { .cmp = cmp, .old = old, .new = new };
-	int err;
-
-	if (!new->has_xattrs)
-		return 0;
-	err = dxc_view_xattrs(cmp->top.layer, new->attr.ino, base_of(new), compare_xattr,
-			      &xc, cmp->f);
-	if (err >= 0 && !xc.differ)
-		err = dxc_view_xattrs(cmp->below.layer, old->attr.ino, base_of(old),
-				      count_xattr, &xc, cmp->f);
-	if (err < 0)
-		return err;
-	*differ = xc.differ || xc.count;
-	return 0;
-}
-
-/*
- * Is an inode of both views different but for its names? names_differ: it is a
- * directory whose names are, which changes its time and size.
- */
-static int compare_inode(const struct compare *cmp, dxc_ino ino, bool names_differ,
-			 bool *differ)
-{
-	struct dxc_file old, new;
-	int err;
-
-	*differ = false;
-	if (!dxc_layer_has(cmp->top.layer, ino))
-		return 0;
-	err = dxc_view_inode(cmp->below.layer, ino, &old, cmp->f);
-	if (!err)
-		err = dxc_view_inode(cmp->top.layer, ino, &new, cmp->f);
-	if (err)
-		return err;
-	*differ = old.attr.mode != new.attr.mode || old.attr.uid != new.attr.uid ||
-		  old.attr.gid != new.attr.gid ||
-		  old.attr.rdev_major != new.attr.rdev_major ||
-		  old.attr.rdev_minor != new.attr.rdev_minor ||
-		  (!names_differ && !same_time(&old.attr, &new.attr)) ||
-		  (!S_ISDIR(new.attr.mode) && old.attr.size != new.attr.size);
-	if (!*differ && S_ISREG(new.attr.mode))
-		err = compare_blocks(cmp, &old, &new, differ);
-	if (!err && !*differ)
-		err = compare_xattrs(cmp, &old, &new, differ);
+	if (en->before && old_dir)
+		err = add_name(&cmp->removed, old_dir, en->name, en->before, en->was_dir);
+	if (!err && en->after && dir)
+		err = add_name(&cmp->added, dir, en->name, en->after, en->is_dir);
 	return err;
-}
-
-/* ---- the walk ---- */
-
-static int is_in(const struct side *side, dxc_ino ino, bool *there, struct dxc_finding *f)
-{
-	struct dxc_file file;
-	int err = dxc_view_inode(side->layer, ino, &file, f);
-
-	*there = !err;
-	return err == -ESTALE ? 0 : err;
-}
-
-/* A directory that only one view has is listed; one that moved waits for its other name. */
-static int take_name(struct compare *cmp, bool removed, const char *dir,
-		     const struct child *entry)
-{
-	bool there;
-	int err;
-
-	err = add_name(removed ? &cmp->removed : &cmp->added, dir, entry);
-	if (err || !entry->is_dir)
-		return err;
-	err = is_in(removed ? &cmp->top : &cmp->below, entry->ino, &there, cmp->f);
-	if (err || there)
-		return err;
-	return add_task(cmp, (struct task){
-				     .ino = entry->ino,
-				     .in_below = removed,
-				     .in_top = !removed,
-				     .old_path = removed ? join(dir, entry->name) : NULL,
-				     .path = removed ? NULL : join(dir, entry->name),
-				     .rename = NO_RENAME,
-			     });
-}
-
-static int take_both(struct compare *cmp, const struct task *task,
-		     const struct child *entry)
-{
-	bool differ;
-	int err;
-
-	if (entry->is_dir)
-		return add_task(cmp,
-				(struct task){
-					.ino = entry->ino,
-					.in_below = true,
-					.in_top = true,
-					.old_path = join(task->old_path, entry->name),
-					.path = join(task->path, entry->name),
-					.rename = NO_RENAME,
-				});
-	err = compare_inode(cmp, entry->ino, false, &differ);
-	if (err || !differ)
-		return err;
-	return add_change(cmp, DIFF_MODIFIED, NULL, join(task->path, entry->name),
-			  entry->ino, entry->ino);
-}
-
-/* Goes through the entries of the directory in both views, by name. */
-static int merge(struct compare *cmp, const struct task *task, const struct children *old,
-		 const struct children *new, bool *names_differ)
-{
-	size_t i = 0, j = 0;
-	int err = 0;
-
-	while (!err && (i < old->count || j < new->count)) {
-		int order;
-
-		if (i == old->count)
-			order = 1;
-		else if (j == new->count)
-			order = -1;
-		else
-			order = strcmp(old->list[i].name, new->list[j].name);
-		if (order == 0 && old->list[i].ino == new->list[j].ino) {
-			err = take_both(cmp, task, &new->list[j]);
-			i++;
-			j++;
-			continue;
-		}
-		*names_differ = true;
-		if (order <= 0)
-			err = take_name(cmp, true, task->old_path, &old->list[i++]);
-		if (!err && order >= 0)
-			err = take_name(cmp, false, task->path, &new->list[j++]);
-	}
-	return err;
-}
-
-static int run_task(struct compare *cmp, const struct task *task)
-{
-	struct children old = { 0 }, new = { 0 };
-	bool names_differ = false, differ;
-	int err = 0;
-
-	if (task->in_below)
-		err = load_entries(&cmp->below, task->ino, &old, cmp->f);
-	if (!err && task->in_top)
-		err = load_entries(&cmp->top, task->ino, &new, cmp->f);
-	if (!err)
-		err = merge(cmp, task, &old, &new, &names_differ);
-	free_entries(&old);
-	free_entries(&new);
-	if (err || !task->in_below || !task->in_top)
-		return err;
-	err = compare_inode(cmp, task->ino, names_differ, &differ);
-	if (err || !differ)
-		return err;
-	if (task->rename != NO_RENAME) {
-		cmp->diff->changes[task->rename].modified = true;
-		return 0;
-	}
-	return add_change(cmp, DIFF_MODIFIED, NULL,
-			  strdup(*task->path ? task->path : "/"), task->ino, task->ino);
 }
 
 /* ---- renames ---- */
@@ -517,36 +535,21 @@ static void sort_names(struct names *names)
 /* An inode that lost one name and gained another was renamed. */
 static int settle_rename(struct compare *cmp, struct name *old, struct name *new)
 {
-	bool differ = false;
-	int err = 0;
+	struct object *ob = object_of(cmp, new->ino);
+	int err;
 
 	old->settled = true;
 	new->settled = true;
-	if (!new->is_dir)
-		err = compare_inode(cmp, new->ino, false, &differ);
-	if (!err)
-		err = add_change(cmp, DIFF_RENAMED, strdup(old->path), strdup(new->path),
-				 old->ino, new->ino);
-	if (err)
+	err = add_change(cmp, DIFF_RENAMED, strdup(old->path), strdup(new->path),
+			 old->ino, new->ino);
+	if (err || !ob)
 		return err;
-	cmp->diff->changes[cmp->diff->count - 1].modified = differ;
-	if (!new->is_dir)
-		return 0;
-	return add_task(cmp, (struct task){
-				     .ino = new->ino,
-				     .in_below = true,
-				     .in_top = true,
-				     .old_path = strdup(old->path),
-				     .path = strdup(new->path),
-				     .rename = cmp->diff->count - 1,
-			     });
+	ob->settled = true;
+	cmp->diff->changes[cmp->diff->count - 1].modified = is_modified(ob);
+	return 0;
 }
 
-/*
- * Directories as soon as both names are known, as what is in them is to be
- * compared too; the rest when all is known.
- */
-static int find_renames(struct compare *cmp, bool directories)
+static int find_renames(struct compare *cmp)
 {
 	size_t i = 0, j = 0;
 	int err = 0;
@@ -557,16 +560,34 @@ static int find_renames(struct compare *cmp, bool directories)
 		struct name *old = &cmp->removed.list[i];
 		struct name *new = &cmp->added.list[j];
 
-		if (old->settled || old->is_dir != directories || old->ino < new->ino) {
+		if (old->ino < new->ino) {
 			i++;
-		} else if (new->settled || new->is_dir != directories ||
-			   new->ino < old->ino) {
+		} else if (new->ino < old->ino) {
 			j++;
 		} else {
 			err = settle_rename(cmp, old, new);
 			i++;
 			j++;
 		}
+	}
+	return err;
+}
+
+/* A directory that was renamed says so there. */
+static int report_dirs(struct compare *cmp)
+{
+	int err = 0;
+
+	for (size_t i = 0; !err && i < cmp->object_count; i++) {
+		const struct object *ob = &cmp->objects[i];
+		const char *path;
+
+		if (!S_ISDIR(ob->mode) || ob->settled || !is_modified(ob))
+			continue;
+		path = path_of(&cmp->after, ob->ino);
+		if (path)
+			err = add_change(cmp, DIFF_MODIFIED, NULL,
+					 strdup(*path ? path : "/"), ob->ino, ob->ino);
 	}
 	return err;
 }
@@ -637,46 +658,23 @@ static int compare_changes(const void *a, const void *b)
 	return strcmp(ca->path, cb->path);
 }
 
-static int measure(const struct side *side, dxc_ino ino, u32 *mode, u64 *size,
-		   struct dxc_finding *f)
+static void measure_all(struct compare *cmp)
 {
-	struct dxc_file file;
-	int err;
-
-	if (!ino)
-		return 0;
-	err = dxc_view_inode(side->layer, ino, &file, f);
-	if (err)
-		return err;
-	*mode = file.attr.mode;
-	if (S_ISREG(file.attr.mode))
-		*size = file.attr.size;
-	return 0;
-}
-
-static int measure_all(struct compare *cmp)
-{
-	int err = 0;
-
-	for (size_t i = 0; !err && i < cmp->diff->count; i++) {
+	for (size_t i = 0; i < cmp->diff->count; i++) {
 		struct diff_change *ch = &cmp->diff->changes[i];
+		const struct object *old = ch->old_ino ? object_of(cmp, ch->old_ino) :
+							 NULL;
+		const struct object *new = ch->ino ? object_of(cmp, ch->ino) : NULL;
 
-		err = measure(&cmp->below, ch->old_ino, &ch->old_mode, &ch->old_size,
-			      cmp->f);
-		if (!err)
-			err = measure(&cmp->top, ch->ino, &ch->mode, &ch->size, cmp->f);
+		if (old) {
+			ch->old_mode = old->old_mode;
+			ch->old_size = old->old_size;
+		}
+		if (new) {
+			ch->mode = new->mode;
+			ch->size = new->size;
+		}
 	}
-	return err;
-}
-
-/* As many entries as a view of an image can have: those of the base, and of its layers. */
-static u64 entries_of(const struct dxc_layer *layer)
-{
-	u64 count = layer->vol->area[DAXFS_AREA_DIRS].length / DAXFS_DIRENT_UNIT;
-
-	for (; layer; layer = layer->lower)
-		count += layer->name_count;
-	return count;
 }
 
 static void free_names(struct names *names)
@@ -686,55 +684,39 @@ static void free_names(struct names *names)
 	free(names->list);
 }
 
-int diff_views(const struct dxc_layer *below, const struct dxc_layer *top,
-	       struct diff *diff, struct dxc_finding *f)
+int diff_read(struct feed *feed, struct diff *diff)
 {
-	struct compare cmp = {
-		.below = { .layer = below, .left = entries_of(below) },
-		.top = { .layer = top, .left = entries_of(top) },
-		.diff = diff,
-		.f = f,
-	};
+	struct compare cmp = { .feed = feed, .diff = diff };
 	int err;
 
 	memset(diff, 0, sizeof(*diff));
-	err = add_task(&cmp, (struct task){
-				     .ino = DAXFS_ROOT_INO,
-				     .in_below = true,
-				     .in_top = true,
-				     .old_path = strdup(""),
-				     .path = strdup(""),
-				     .rename = NO_RENAME,
-			     });
-	while (!err && cmp.task_count) {
-		struct task task = cmp.tasks[--cmp.task_count];
-
-		err = run_task(&cmp, &task);
-		free(task.old_path);
-		free(task.path);
-		if (!err && !cmp.task_count)
-			err = find_renames(&cmp, true);
-	}
+	err = read_steadily(&cmp);
 	if (!err)
-		err = find_renames(&cmp, false);
+		err = find_spots(&cmp);
+	if (!err)
+		err = find_paths(&cmp.before);
+	if (!err)
+		err = find_paths(&cmp.after);
+	for (size_t i = 0; !err && i < cmp.entry_count; i++)
+		err = sort_out(&cmp, &cmp.entries[i]);
+	if (!err)
+		err = find_renames(&cmp);
+	if (!err)
+		err = report_dirs(&cmp);
 	if (!err)
 		err = report_names(&cmp);
-	if (!err)
-		err = measure_all(&cmp);
-	if (!err)
+	if (!err) {
+		measure_all(&cmp);
 		dxc_sort(diff->changes, diff->count, sizeof(*diff->changes),
 			 compare_changes);
-
-	while (cmp.task_count) {
-		cmp.task_count--;
-		free(cmp.tasks[cmp.task_count].old_path);
-		free(cmp.tasks[cmp.task_count].path);
 	}
-	free(cmp.tasks);
+	forget_all(&cmp);
+	free(cmp.entries);
+	free(cmp.objects);
+	free_spots(&cmp.before);
+	free_spots(&cmp.after);
 	free_names(&cmp.removed);
 	free_names(&cmp.added);
-	tdestroy(cmp.below.visited, free);
-	tdestroy(cmp.top.visited, free);
 	return err;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What is different between two views of an image. */
+/* What is different between a branch and its parent. */
 #ifndef DAXFSCTL_BRANCH_DIFF_H
 #define DAXFSCTL_BRANCH_DIFF_H
 
@@ -27,14 +27,14 @@ struct diff {
 	size_t count;
 };
 
+struct feed;
+
 /*
- * Compares what top shows with what below shows. Both are views of one image;
- * nobody needs to have locked them against others who write the region: what
- * cannot be is an error then. 0 or -errno, with *f for what the media says;
- * diff_free() is right after either.
+ * What the feed tells of, as changes of paths. Nobody needs to have locked the branch against
+ * others who write it: what cannot be is an error then. 0 or -errno, with feed->finding for
+ * what the media says; -EAGAIN: it changes all the time. diff_free() is right after either.
  */
-int diff_views(const struct dxc_layer *below, const struct dxc_layer *top,
-	       struct diff *diff, struct dxc_finding *f);
+int diff_read(struct feed *feed, struct diff *diff);
 void diff_free(struct diff *diff);
 
 #endif

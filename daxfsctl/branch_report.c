@@ -14,6 +14,7 @@
 
 #include "applet.h"
 #include "branch_diff.h"
+#include "branch_feed.h"
 #include "branch_view.h"
 #include "escape.h"
 #include "image.h"
@@ -138,25 +139,50 @@ static int compare(const struct source *src, const char *about, const char *name
 		   struct diff *diff)
 {
 	struct branch_view view;
+	struct feed feed;
 	int err, status = EXIT_OK;
 
 	err = branch_view_open(&view, src->map, src->size, name, false);
+	feed_of_layer(&feed, view.top);
+	if (err)
+		feed.finding = view.finding;
 	if (!err)
-		err = diff_views(view.below, view.top, diff, &view.finding);
+		err = diff_read(&feed, diff);
 	/* Of an image it is the image that is wrong, not the branch. */
 	if (err)
-		status = complain(err == -ENOENT ? name : about, err, &view.finding);
+		status = complain(err == -ENOENT ? name : about, err, &feed.finding);
 	branch_view_close(&view);
 	return status;
 }
 
-int branch_diff_mount(struct branch_mount *bm, const char *name, struct diff *diff)
+/* What the kernel answers, who knows who may. */
+static int complain_of_mount(const struct feed *feed, const char *name, int err)
+{
+	switch (-err) {
+	case EPERM:
+	case EACCES:
+		message_error(
+			"%s: only the owner of %s root directory may do that, and root",
+			name, feed->reason[0] ? "its" : "the mount's");
+		return EXIT_REFUSED;
+	case EAGAIN:
+		message_error("%s: is being changed all the time", name);
+		return EXIT_REFUSED;
+	case EUCLEAN:
+		if (!feed->reason[0])
+			break;
+		message_error("%s: %s", name, feed->reason);
+		return EXIT_FAILED;
+	}
+	return complain(name, err, &feed->finding);
+}
+
+/* By a kernel that does not tell: from the memory behind the mount, which only root may read. */
+static int compare_memory(struct branch_mount *bm, const char *name, struct diff *diff)
 {
 	struct source src = { .kind = SOURCE_MOUNT };
 	int err, status;
 
-	/* What the kernel has not yet written down: times of files. */
-	syncfs(bm->fd);
 	src.fd = dup(bm->fd);
 	err = src.fd < 0 ? -errno : source_map_mount(&src);
 	if (!err) {
@@ -168,6 +194,26 @@ int branch_diff_mount(struct branch_mount *bm, const char *name, struct diff *di
 		status = err == -EPERM || err == -EACCES ? EXIT_REFUSED : EXIT_FAILED;
 	}
 	source_close(&src);
+	return status;
+}
+
+int branch_diff_mount(struct branch_mount *bm, const char *name, struct diff *diff)
+{
+	struct feed feed;
+	int err, status = EXIT_OK;
+
+	/* What the kernel has not yet written down: times of files. */
+	syncfs(bm->fd);
+	err = feed_of_mount(&feed, bm->fd, name);
+	if (!err)
+		err = diff_read(&feed, diff);
+	if (err == -ENOTTY) {
+		diff_free(diff);
+		status = compare_memory(bm, name, diff);
+	} else if (err) {
+		status = complain_of_mount(&feed, name, err);
+	}
+	feed_close(&feed);
 	return status;
 }
 

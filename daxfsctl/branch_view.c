@@ -74,8 +74,6 @@ static int load_layers(struct branch_view *view, const struct dxc_branch *chain,
 			return err;
 	}
 	view->top = &view->layers[count - 1];
-	if (count > 1)
-		view->below = &view->layers[count - 2];
 	return 0;
 }
 
@@ -97,12 +95,7 @@ int branch_view_open(struct branch_view *view, void *map, u64 size, const char *
 		return err;
 	err = dxc_space_init(&view->space, &view->vol);
 	if (!err)
-		err = dxc_layer_init(&view->nothing, &view->vol, &view->space, NULL,
-				     &chain[0]);
-	if (!err) {
-		view->below = &view->nothing;
 		err = load_layers(view, chain, count, salvages);
-	}
 	free(chain);
 	return err;
 }
@@ -113,10 +106,7 @@ void branch_view_close(struct branch_view *view)
 		dxc_layer_free(&view->layers[--view->count]);
 	free(view->layers);
 	view->layers = NULL;
-	if (view->nothing.vol)
-		dxc_layer_free(&view->nothing);
 	if (view->space.used)
 		dxc_space_exit(&view->space);
-	view->nothing.vol = NULL;
 	view->space.used = NULL;
 }

@@ -10,8 +10,7 @@ struct branch_view {
 	struct dxc_space space;
 	struct dxc_layer *layers;	/* main's first; those that were loaded */
 	u32 count;
-	struct dxc_layer nothing;	/* below main: a layer that says nothing */
-	const struct dxc_layer *top, *below;
+	const struct dxc_layer *top;
 	struct dxc_finding finding;	/* what is wrong, when the media is */
 };
 

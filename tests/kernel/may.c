@@ -11,6 +11,12 @@
  *
  * may told UID DIR: what he is told there of where the memory is and of hosts.
  *
+ * may pages DIR ROOM: all that DAXFS_IOC_BRANCH_DIFF tells the caller of what DIR shows, a
+ * line for each record, in pages of so many bytes.
+ *
+ * may mixed DIR: whether it refuses what is no page of one diff. Makes and changes files in
+ * DIR, whose branch has made some, 0 among them, and nothing in the directory base.
+ *
  * may idmap DIR TARGET MAP: DIR is mounted at TARGET, too, where the users and groups
  * of MAP, in the form of uid_map(5), are those of the file system.
  *
@@ -25,10 +31,12 @@
 #include <grp.h>
 #include <linux/mount.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -117,6 +125,148 @@ static int fail(const char *what)
 {
 	perror(what);
 	return 2;
+}
+
+/* ---- diffs ---- */
+
+static struct daxfs_diff_dir dirs[DAXFS_DIFF_DIRS_MAX];
+static unsigned int dir_count;
+static char records[DAXFS_DIFF_ROOM_MAX];
+
+static void print_records(const struct daxfs_branch_diff *page, bool collects)
+{
+	const struct daxfs_diff_inode *inode;
+	const struct daxfs_diff_name *name;
+	const char *at = records;
+
+	for (; at < records + page->bd_used; at += name->dn_size) {
+		name = (const void *)at;
+		inode = (const void *)at;
+		if (name->dn_kind == DAXFS_DIFF_INODE) {
+			printf("inode %llu %x %o %o\n", (unsigned long long)inode->dx_ino,
+			       inode->dx_differs, inode->dx_before.da_mode,
+			       inode->dx_after.da_mode);
+			continue;
+		}
+		printf("name %llu %llu %llu %.*s\n", (unsigned long long)name->dn_dir,
+		       (unsigned long long)name->dn_before, (unsigned long long)name->dn_after,
+		       name->dn_len, name->dn_name);
+		if (!collects || dir_count == DAXFS_DIFF_DIRS_MAX ||
+		    (dir_count && dirs[dir_count - 1].dd_ino == name->dn_dir))
+			continue;
+		dirs[dir_count].dd_ino = name->dn_dir;
+		dirs[dir_count++].dd_pos = name->dn_pos;
+	}
+}
+
+static int read_part(int fd, struct daxfs_branch_diff *page, unsigned int part, unsigned int room)
+{
+	page->bd_part = part;
+	page->bd_place[0] = 0;
+	page->bd_place[1] = 0;
+	page->bd_dir_count = part == DAXFS_DIFF_DIRS ? dir_count : 0;
+	page->bd_dirs = (unsigned long)dirs;
+	page->bd_records = (unsigned long)records;
+	while (page->bd_part != DAXFS_DIFF_END) {
+		page->bd_size = sizeof(*page);
+		page->bd_room = room;
+		if (ioctl(fd, DAXFS_IOC_BRANCH_DIFF, page))
+			return errno;
+		print_records(page, part != DAXFS_DIFF_DIRS);
+	}
+	return 0;
+}
+
+static int pages(const char *dir, unsigned int room)
+{
+	struct daxfs_branch_diff page = { 0 };
+	int fd = open(dir, O_RDONLY | O_DIRECTORY), err;
+
+	err = fd < 0 ? errno : read_part(fd, &page, DAXFS_DIFF_NAMES, room);
+	if (!err)
+		err = read_part(fd, &page, DAXFS_DIFF_FILES, room);
+	if (!err)
+		err = read_part(fd, &page, DAXFS_DIFF_DIRS, room);
+	errno = err;
+	return err ? fail(dir) : 0;
+}
+
+/* One page, as it was asked for. */
+static int ask(int fd, const struct daxfs_branch_diff *page)
+{
+	struct daxfs_branch_diff copy = *page;
+
+	return ioctl(fd, DAXFS_IOC_BRANCH_DIFF, &copy) ? errno : 0;
+}
+
+static int expect(int want, int got, const char *what)
+{
+	if (got == want)
+		return 0;
+	printf("%s: error %d rather than %d\n", what, got, want);
+	return 1;
+}
+
+static int mixed(const char *dir)
+{
+	struct daxfs_branch_diff page = { .bd_size = sizeof(page), .bd_room = 1024,
+					  .bd_records = (unsigned long)records,
+					  .bd_dirs = (unsigned long)dirs };
+	struct daxfs_branch_diff first, odd;
+	int fd = open(dir, O_RDONLY | O_DIRECTORY), file, bad = 0;
+	struct stat st;
+
+	/* So that no times are still to be logged. */
+	if (fd < 0 || syncfs(fd) || fstatat(fd, "base", &st, 0) || ioctl(fd, DAXFS_IOC_BRANCH_DIFF, &page))
+		return fail(dir);
+	first = page;
+	bad |= expect(0, page.bd_part, "part that the second page is of");
+	bad |= expect(0, ask(fd, &first), "second page");
+	file = openat(fd, "0", O_WRONLY | O_APPEND);
+	if (file < 0 || write(file, "x", 1) != 1)
+		return fail("0");
+	bad |= expect(EAGAIN, ask(fd, &first), "second page after a write");
+	first.bd_part = DAXFS_DIFF_FILES;
+	memset(first.bd_place, 0, sizeof(first.bd_place));
+	bad |= expect(0, ask(fd, &first), "names of files after a write");
+	close(openat(fd, "another", O_WRONLY | O_CREAT, 0600));
+	bad |= expect(EAGAIN, ask(fd, &first), "names of files after one came");
+
+	odd = first;
+	odd.bd_names_seq = 0;
+	bad |= expect(0, ask(fd, &odd), "names of files for the first time");
+	odd.bd_place[0] = odd.bd_place[1] = ~0ull;
+	bad |= expect(0, ask(fd, &odd), "a place that is none");
+	odd.bd_part = DAXFS_DIFF_DIRS;
+	memset(odd.bd_place, 0, sizeof(odd.bd_place));
+	odd.bd_dir_count = 1;
+	dirs[0].dd_ino = st.st_ino;
+	for (dirs[0].dd_pos = 0; dirs[0].dd_pos < 20; dirs[0].dd_pos++)
+		bad |= expect(EINVAL, ask(fd, &odd), "directory that was not told of");
+	dirs[0].dd_ino = 1;
+	bad |= expect(0, ask(fd, &odd), "the root");
+	odd.bd_dirs = 8;
+	bad |= expect(EFAULT, ask(fd, &odd), "directories that are not there");
+	odd.bd_dir_count = DAXFS_DIFF_DIRS_MAX + 1;
+	bad |= expect(EINVAL, ask(fd, &odd), "too many directories");
+	odd = first;
+	odd.bd_names_seq = 0;
+	odd.bd_part = DAXFS_DIFF_END;
+	bad |= expect(EINVAL, ask(fd, &odd), "part that is none");
+	odd.bd_part = DAXFS_DIFF_NAMES;
+	odd.bd_seq = 0;
+	odd.bd_room = 1023;
+	bad |= expect(EINVAL, ask(fd, &odd), "room for nothing");
+	odd.bd_room = ~0u;
+	odd.bd_records = 8;
+	bad |= expect(EFAULT, ask(fd, &odd), "room that is not there");
+	odd.bd_records = first.bd_records;
+	odd.bd_room = sizeof(records);
+	memset(odd.bd_name, 'x', sizeof(odd.bd_name));
+	bad |= expect(EINVAL, ask(fd, &odd), "name without an end");
+	strcpy(odd.bd_name, "nobody");
+	bad |= expect(ENOENT, ask(fd, &odd), "branch that is not there");
+	return bad;
 }
 
 static int put(pid_t pid, const char *name, const char *text)
@@ -229,6 +379,10 @@ int main(int argc, char **argv)
 
 	if (argc == 4 && strcmp(argv[1], "told") == 0)
 		return told(strtoul(argv[2], NULL, 0), argv[3]);
+	if (argc == 4 && strcmp(argv[1], "pages") == 0)
+		return pages(argv[2], strtoul(argv[3], NULL, 0));
+	if (argc == 3 && strcmp(argv[1], "mixed") == 0)
+		return mixed(argv[2]);
 	if (argc == 5 && strcmp(argv[1], "idmap") == 0)
 		return idmap(argv[2], argv[3], argv[4]);
 	if (argc > 3 && strcmp(argv[1], "inside") == 0)

@@ -90,6 +90,119 @@ branch_of() {
 	EOF
 }
 
+# Of everything that a branch can change, also through names and by ways that it did not touch; beside what nobody has changed.
+change_much() {
+	cd "$1" || return
+	echo new >new
+	echo more >>deep/way/down/file
+	echo x >>hard/a
+	rm gone/inner/x && rmdir gone/inner && rm gone/y && rmdir gone
+	mv moved elsewhere/moved && echo y >>elsewhere/moved/below/file
+	mv old new-name
+	chmod 600 mode && setfattr -n user.a -v b xattr && truncate -s 3 short
+	mkdir -p made/in && mv replaced made/in && echo z >replaced
+	mv secret/known known
+	ln linked made/linked
+	rm kept && echo other >kept
+	touch -d @1 times && chmod 750 deep/way
+	# More than a page holds. In a shell that bats does not watch line by line.
+	bash -c 'for ((i = 0; i < 2600; i++)); do printf -v name "a name that is long enough to fill a page, number %0195d" "$i"; echo >"made/$name"; done'
+	printf odd >$'made/line\nbreak'
+	cd / || return
+}
+
+@test "diff and commit --dry-run: the owner of a branch's root is told what root is, others nothing, and none of what the branch did not touch" {
+	mkdir -p "$MNT"/{deep/way/down,hard,gone/inner,moved/below,elsewhere,secret/vault/most,other}
+	for file in deep/way/down/file hard/a gone/inner/x gone/y moved/below/file old mode xattr short replaced secret/known linked kept times \
+		secret/untouched secret/vault/most/untouched; do
+		echo "$file" >"$MNT/$file"
+	done
+	ln "$MNT/hard/a" "$MNT/other/b"
+	chmod 700 "$MNT/secret"
+	chmod 700 "$MNT/deep"
+	branch_of 65533 mine
+	branch_of 65532 yours
+	change_much /mnt/mine
+	sync -f /mnt/mine
+	owner() { setpriv --reuid 65533 --regid 65533 --clear-groups "$@"; }
+	stranger() { setpriv --reuid 65532 --regid 65532 --clear-groups "$@"; }
+	daxfs-branch diff -m /mnt/mine >/tmp/root
+	grep -v 'a name that is long' /tmp/root
+	diff - <(grep -v 'a name that is long' /tmp/root) <<-'EOF'
+		D /gone
+		D /gone/inner
+		D /gone/inner/x
+		D /gone/y
+		M /
+		M /deep/way
+		M /deep/way/down/file
+		R /moved -> /elsewhere/moved
+		M /elsewhere/moved/below/file
+		M /hard/a
+		M /kept
+		R /secret/known -> /known
+		A /made
+		A /made/in
+		R /replaced -> /made/in/replaced
+		A /made/line\x0abreak
+		A /made/linked
+		M /mode
+		A /new
+		R /old -> /new-name
+		M /other/b
+		A /replaced
+		M /short
+		M /times
+		M /xattr
+	EOF
+	[ "$(grep -c '^A /made/a name that is long' /tmp/root)" = 2600 ]
+	for form in --stat -J; do
+		daxfs-branch diff $form -m /mnt/mine >/tmp/root
+		owner daxfs-branch diff $form -m /mnt/mine | diff /tmp/root -
+	done
+	owner daxfs-branch diff mine -J --source /mnt/mine | diff /tmp/root -
+	# As it is read without a kernel, too.
+	head -c "$(stat -c %s /tmp/base.img)" "$DAXFS_PMEM" >/tmp/copy.img
+	daxfs-branch diff mine -J --source /tmp/copy.img | diff /tmp/root -
+	rm /tmp/copy.img
+	jq -e '.changes | length > 2600' /tmp/root
+	owner daxfs-branch diff -m /mnt/mine >/tmp/root
+	owner daxfs-branch commit --dry-run -m /mnt/mine >/tmp/mine
+	grep -v '^would discard' /tmp/mine | diff /tmp/root -
+	grep 'would discard branch "yours"' /tmp/mine
+	# The call itself, in pages of any size, tells nothing of what it did not touch.
+	owner "$BIN/kernel/may" pages /mnt/mine 1048576 | sort -u >/tmp/pages
+	grep -q ' file$' /tmp/pages
+	[ -z "$(grep -e untouched -e vault -e most /tmp/pages)" ]
+	owner "$BIN/kernel/may" pages /mnt/mine 1024 | sort -u | cmp - /tmp/pages
+	for who in "stranger /mnt/yours" "stranger /mnt/mine" "owner /mnt/yours"; do
+		read -r as at <<<"$who"
+		run "$as" daxfs-branch diff mine -m "$at"
+		echo "$output"
+		[[ $status -eq 4 && $output == *"only the owner "*" may "* ]]
+	done
+	run owner daxfs-branch diff yours -m /mnt/mine
+	[[ $status -eq 4 && $output == *"yours: only the owner "*" may "* ]]
+	run owner daxfs-branch diff main -m /mnt/mine
+	[[ $status -eq 4 && $output == *"main: only the owner "*" may "* ]]
+	# One that no mount shows, and through a mount that is read-only.
+	branch_of 65533 view
+	mkdir -p /mnt/bound
+	umount /mnt/mine
+	owner daxfs-branch diff mine -m /mnt/view | diff /tmp/root -
+	mount --bind /mnt/view /mnt/bound
+	mount -o remount,bind,ro /mnt/bound
+	owner daxfs-branch diff mine -m /mnt/bound | diff /tmp/root -
+	run stranger daxfs-branch diff mine -m /mnt/yours
+	[ "$status" -eq 4 ]
+}
+
+@test "a page of a diff that does not go with the one before is refused, and what nobody may ask for" {
+	branch_of 65533 mine
+	setpriv --reuid 65533 --regid 65533 --clear-groups bash -c 'cd /mnt/mine && for ((i = 0; i < 100; i++)); do echo >$i; done'
+	setpriv --reuid 65533 --regid 65533 --clear-groups "$BIN/kernel/may" mixed /mnt/mine
+}
+
 @test "a read-only bind mount changes no branch, and not what the mount beside it shows" {
 	daxfs-branch create other -q --stay -m "$MNT"
 	chown 65533 "$MNT" 2>/dev/null || :
