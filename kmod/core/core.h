@@ -290,6 +290,9 @@ void dxc_super_encode(const struct dxc_volume *vol, struct daxfs_super *sb);
 /* Hash of a file name, as stored in de_hash. */
 u32 dxc_name_hash(u64 seed, const void *name, u32 len);
 
+/* Byte order, a prefix before what it is a prefix of. */
+int dxc_name_cmp(const void *a, u32 alen, const void *b, u32 blen);
+
 /*
  * Is it a name that may stand in a directory: not empty, not "." or "..", no
  * '/' and no NUL?
@@ -329,7 +332,7 @@ static inline u32 dxc_type_of_mode(u32 mode)
 	return (mode & S_IFMT) >> 12;
 }
 
-/* ---- dir.c ---- */
+/* ---- entry.c ---- */
 
 /* Types an entry may have, as bits: FIFO 1, CHR 2, DIR 4, BLK 6, REG 8, LNK 10, SOCK 12. */
 #define DXC_DIRENT_TYPES 0x1556u
@@ -368,22 +371,21 @@ int dxc_dir_entry(const struct dxc_volume *vol, const struct dxc_inode *dir,
 		  u32 index, struct dxc_dirent *de, struct dxc_finding *f);
 
 /*
- * Finds a name: 0, -ENOENT, or an error. O(log log n) fetches in an honest
- * directory, O(log n) in any other.
- */
-int dxc_dir_lookup(const struct dxc_volume *vol, const struct dxc_inode *dir,
-		   const char *name, u32 len, struct dxc_dirent *de,
-		   struct dxc_finding *f);
-
-/*
  * Writes an entry of entry_size bytes to raw, padding included. The caller
  * sorts the entries with dxc_dirent_cmp order: hash, then dxc_name_cmp.
  */
 void dxc_dirent_encode(void *raw, u32 entry_size, u32 hash, dxc_ino ino,
 		       u8 type, const void *name, u32 len);
 
-/* Byte order, a prefix before what it is a prefix of. */
-int dxc_name_cmp(const void *a, u32 alen, const void *b, u32 blen);
+/* ---- dir.c ---- */
+
+/*
+ * Finds a name: 0, -ENOENT, or an error. O(log log n) fetches in an honest
+ * directory, O(log n) in any other.
+ */
+int dxc_dir_lookup(const struct dxc_volume *vol, const struct dxc_inode *dir,
+		   const char *name, u32 len, struct dxc_dirent *de,
+		   struct dxc_finding *f);
 
 /* ---- extent.c ---- */
 

@@ -8,7 +8,7 @@
 
 #include "core.h"
 
-/* In dir.c: fills in *f; code DXC_OK stands for memory that cannot be read. */
+/* In entry.c: fills in *f; code DXC_OK stands for memory that cannot be read. */
 int dxc_dirent_bad(const struct dxc_inode *dir, u32 index, unsigned int code,
 		   u64 detail, struct dxc_finding *f);
 
