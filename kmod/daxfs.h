@@ -202,5 +202,6 @@ long daxfs_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
 
 /* worker.c: see struct daxfs_calls */
 void daxfs_tend(struct work_struct *work);
+void daxfs_look(struct work_struct *work);
 
 #endif

@@ -732,6 +732,7 @@ static const struct daxfs_calls calls = {
 	.forget_times = daxfs_forget_all_times,
 	.has_open = daxfs_inode_is_open,
 	.tend = daxfs_tend,
+	.look = daxfs_look,
 };
 
 static int __init daxfs_init(void)

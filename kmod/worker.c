@@ -2,7 +2,8 @@
 /*
  * The worker: what has to be done for a volume now and then, and soon after
  * somebody asked for it. Follows what other kernels did, logs times, gives back what
- * nobody reads any more. It calls everybody, and nobody calls it.
+ * nobody reads any more, looks whether leases are lost. It calls everybody, and nobody
+ * calls it.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 #include "daxfs.h"
@@ -119,5 +120,22 @@ void daxfs_tend(struct work_struct *work)
 		daxfs_chunks_reclaim(vol);
 	if (often)
 		observe(vol);
+	daxfs_backing_exit(vol->backing, id);
+}
+
+/*
+ * What an operation finds out by itself, for who does none. Waits for tree, which a branch
+ * operation or a reload may hold for long, so it is not the heartbeats' work; daxfs_tend()
+ * may have to wait longer, for readers.
+ */
+void daxfs_look(struct work_struct *work)
+{
+	struct daxfs_volume *vol = container_of(work, struct daxfs_volume, look);
+	int id = daxfs_backing_enter(vol->backing);
+
+	if (id < 0)
+		return;
+	daxfs_leases_check(vol);
+	daxfs_relations_check(vol);
 	daxfs_backing_exit(vol->backing, id);
 }

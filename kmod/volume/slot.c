@@ -457,23 +457,6 @@ void daxfs_tend_soon(struct daxfs_volume *vol)
 	queue_delayed_work(daxfs_wq, &vol->tend, TEND_AFTER);
 }
 
-/*
- * What an operation finds out by itself, for who does none. Waits for tree, which a branch
- * operation or a reload may hold for long, so it is not the heartbeats' work; the worker's may have
- * to wait longer, for readers.
- */
-static void look_work(struct work_struct *work)
-{
-	struct daxfs_volume *vol = container_of(work, struct daxfs_volume, look);
-	int id = daxfs_backing_enter(vol->backing);
-
-	if (id < 0)
-		return;
-	daxfs_leases_check(vol);
-	daxfs_relations_check(vol);
-	daxfs_backing_exit(vol->backing, id);
-}
-
 static void beat_work(struct work_struct *work)
 {
 	struct daxfs_volume *vol = container_of(work, struct daxfs_volume, beat.work);
@@ -504,7 +487,7 @@ int daxfs_slots_init(struct daxfs_volume *vol)
 	INIT_LIST_HEAD(&vol->pulses);
 	INIT_LIST_HEAD(&vol->lingers);
 	INIT_DELAYED_WORK(&vol->beat, beat_work);
-	INIT_WORK(&vol->look, look_work);
+	INIT_WORK(&vol->look, daxfs_calls->look);
 	INIT_DELAYED_WORK(&vol->tend, daxfs_calls->tend);
 	return 0;
 }

@@ -121,10 +121,10 @@ struct daxfs_volume {
 	struct dxc_space space;
 	struct srcu_struct srcu;
 	struct delayed_work beat;	/* heartbeats */
-	struct work_struct look;	/* whether what is ours still is: see look_work() */
+	struct work_struct look;	/* whether what is ours still is: see daxfs_look() */
 	struct delayed_work tend;	/* times to log, chunks to reclaim */
 	bool tend_all;			/* also what is not urgent */
-	bool answered;			/* see daxfs_await_answers() */
+	bool answered;			/* see await_answers() in view/stale.c */
 	bool look_again;		/* others may have written what is shown, whatever they say */
 	bool was_mapped;		/* a file of a branch was: its pages may be held for ever */
 	u64 seen_seq;			/* what our slots say; written under settle_lock */
@@ -209,6 +209,8 @@ struct daxfs_calls {
 	bool (*has_open)(struct daxfs_sb_info *sbi, dxc_ino ino);
 	/* Of daxfs_volume.tend. */
 	void (*tend)(struct work_struct *work);
+	/* Of daxfs_volume.look. */
+	void (*look)(struct work_struct *work);
 };
 
 extern const struct daxfs_calls *daxfs_calls;
