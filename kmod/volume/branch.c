@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Branches in memory: found or loaded with their parents, counted, freed; and
- * what a volume has for them. What the tables of the region say, the core knows.
+ * Branches in memory: found or loaded with their parents, counted, freed. What the
+ * tables of the region say, the core knows.
  *
  * The lists of branches and super blocks are changed with ops_lock and tree
  * held, so whoever has one of them may walk them.
@@ -10,7 +10,6 @@
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include "volume.h"
-#include "backing/backing.h"
 
 struct daxfs_loaded_branch *daxfs_branch_in_memory(struct daxfs_volume *vol,
 						   struct dxc_owner id)
@@ -389,54 +388,4 @@ void daxfs_branch_return_lease(struct daxfs_sb_info *sbi, struct dxc_owner id)
 			daxfs_lease_drop(sbi, id);
 	}
 	up_write(&vol->tree);
-}
-
-/* ---- volumes ---- */
-
-int daxfs_branch_volume_init(struct daxfs_volume *vol, struct fs_context *fc)
-{
-	int err;
-
-	mutex_init(&vol->ops_lock);
-	mutex_init(&vol->settle_lock);
-	init_rwsem(&vol->tree);
-	INIT_LIST_HEAD(&vol->branches);
-	INIT_LIST_HEAD(&vol->supers);
-	vol->noticed_seq = dxc_commit_seq(&vol->core);
-	vol->seen_seq = vol->noticed_seq;
-	vol->left_seq = vol->noticed_seq;
-	err = init_srcu_struct(&vol->srcu);
-	if (err)
-		goto fail;
-	err = dxc_space_init(&vol->space, &vol->core);
-	if (err)
-		goto srcu;
-	if (vol->backing->has_pages) {
-		/* By who had the range mapped when it was mounted before: see phys.c. */
-		vol->was_mapped = vol->backing->in_use;
-		vol->space.busy = daxfs_blocks_busy;
-		vol->space.priv = vol->backing;
-	}
-	err = daxfs_slots_init(vol);
-	if (err)
-		goto space;
-	daxfs_tally_init(vol);
-	return 0;
-
-space:
-	dxc_space_exit(&vol->space);
-srcu:
-	cleanup_srcu_struct(&vol->srcu);
-fail:
-	errorf(fc, "daxfs: out of memory");
-	return err;
-}
-
-void daxfs_branch_volume_exit(struct daxfs_volume *vol)
-{
-	daxfs_slots_exit(vol);
-	dxc_space_exit(&vol->space);
-	/* Somebody who was killed did not wait for the grace period that he began. */
-	synchronize_srcu(&vol->srcu);
-	cleanup_srcu_struct(&vol->srcu);
 }

@@ -34,6 +34,7 @@ struct daxfs_watch {
 	unsigned long since;
 };
 
+const struct daxfs_calls *daxfs_calls;
 struct workqueue_struct *daxfs_wq;
 /* Of heartbeats only, which go on when there is no memory for another thread. */
 static struct workqueue_struct *beat_wq;

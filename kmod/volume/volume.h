@@ -23,7 +23,7 @@
  * Under tree and branch->lock memory is allocated without entering file
  * systems (daxfs_view_write()), as reclaim evicts inodes, which takes both.
  * Nobody copies from or to user memory under them. daxfs_volumes_lock
- * (volume.c), the list of volumes and their opening, with list_lock (spinlock)
+ * (registry.c), the list of volumes and their opening, with list_lock (spinlock)
  * inside; validate_lock of a volume, held for as long as a full check takes; and its
  * tally_lock, for as long as its chunks are counted, with watch_lock inside: none
  * of these nests in the others or holds them. name_lock (page.c) is taken inside
@@ -255,41 +255,6 @@ static inline bool daxfs_has_branches(const struct daxfs_volume *vol)
 	return dxc_volume_is_writable(&vol->core);
 }
 
-/* ---- volume.c ---- */
-
-/* Each message names the volume; media-triggered ones are limited. */
-void daxfs_bad(struct daxfs_volume *vol, int err, const struct dxc_finding *f);
-/* The same into the fs_context's log. */
-void daxfs_bad_mount(struct fs_context *fc, int err, const struct dxc_finding *f);
-
-struct daxfs_volume *daxfs_volume_get(struct fs_context *fc,
-				      const struct daxfs_mount_options *opt);
-void daxfs_volume_put(struct daxfs_volume *vol);
-/* Of all volumes, also such as are being opened, which have no name then. each() must not sleep. */
-void daxfs_volumes_walk(void (*each)(struct daxfs_volume *vol, void *arg), void *arg);
-/* *partial: again when what others left half done is cleared up, see struct dxc_check. */
-int daxfs_volume_validate(struct daxfs_volume *vol, struct fs_context *fc, bool *partial);
-
-/* ---- linger.c ---- */
-
-/*
- * Of the last mount of the volume here: keeps its slot for as long as any page is in use otherwise
- * than by page tables. True: sbi has no slot any more. False: none is, or there is no memory.
- * ops_lock is held, tree is not.
- */
-bool daxfs_linger_slot(struct daxfs_sb_info *sbi);
-/*
- * For who was the writer of branch, and gives up its lease, as holder: keeps it while a page of the
- * branch is in use so. Looks at each of them. False: it is to be dropped. Sleeps; any lock of ours
- * above watch_lock may be held.
- */
-bool daxfs_linger_keep(struct daxfs_volume *vol, struct dxc_owner branch, dxc_holder holder);
-/* For who has only borrowed it: gives it back to who keeps it. False: nobody does. */
-bool daxfs_linger_give_back(struct daxfs_volume *vol, struct dxc_owner branch, dxc_holder holder);
-/* Lends a lease that is kept, by holder, to a mount here, until that gives it up. False: it is not. */
-bool daxfs_linger_lend(struct daxfs_volume *vol, struct dxc_owner branch, dxc_holder holder,
-		       dxc_holder to);
-
 /* ---- slot.c ---- */
 
 /* Who is in the way: a host's name, NUL terminated. */
@@ -352,6 +317,41 @@ void daxfs_leases_check(struct daxfs_volume *vol);
 
 /* The worker looks after the volume in a moment, not in a few seconds. */
 void daxfs_tend_soon(struct daxfs_volume *vol);
+
+/* ---- registry.c ---- */
+
+/* Each message names the volume; media-triggered ones are limited. */
+void daxfs_bad(struct daxfs_volume *vol, int err, const struct dxc_finding *f);
+/* The same into the fs_context's log. */
+void daxfs_bad_mount(struct fs_context *fc, int err, const struct dxc_finding *f);
+
+struct daxfs_volume *daxfs_volume_get(struct fs_context *fc,
+				      const struct daxfs_mount_options *opt);
+void daxfs_volume_put(struct daxfs_volume *vol);
+/* Of all volumes, also such as are being opened, which have no name then. each() must not sleep. */
+void daxfs_volumes_walk(void (*each)(struct daxfs_volume *vol, void *arg), void *arg);
+/* *partial: again when what others left half done is cleared up, see struct dxc_check. */
+int daxfs_volume_validate(struct daxfs_volume *vol, struct fs_context *fc, bool *partial);
+
+/* ---- linger.c ---- */
+
+/*
+ * Of the last mount of the volume here: keeps its slot for as long as any page is in use otherwise
+ * than by page tables. True: sbi has no slot any more. False: none is, or there is no memory.
+ * ops_lock is held, tree is not.
+ */
+bool daxfs_linger_slot(struct daxfs_sb_info *sbi);
+/*
+ * For who was the writer of branch, and gives up its lease, as holder: keeps it while a page of the
+ * branch is in use so. Looks at each of them. False: it is to be dropped. Sleeps; any lock of ours
+ * above watch_lock may be held.
+ */
+bool daxfs_linger_keep(struct daxfs_volume *vol, struct dxc_owner branch, dxc_holder holder);
+/* For who has only borrowed it: gives it back to who keeps it. False: nobody does. */
+bool daxfs_linger_give_back(struct daxfs_volume *vol, struct dxc_owner branch, dxc_holder holder);
+/* Lends a lease that is kept, by holder, to a mount here, until that gives it up. False: it is not. */
+bool daxfs_linger_lend(struct daxfs_volume *vol, struct dxc_owner branch, dxc_holder holder,
+		       dxc_holder to);
 
 /* ---- reclaim.c ---- */
 
@@ -485,9 +485,5 @@ static inline void daxfs_branch_let_go(struct daxfs_loaded_branch *branch)
 
 /* Gives back a lease that sbi took, unless it is the branch's writer by now. tree is not held. */
 void daxfs_branch_return_lease(struct daxfs_sb_info *sbi, struct dxc_owner id);
-
-/* What a volume with branches has: space, srcu, heartbeats; recovery of what others left half done. */
-int daxfs_branch_volume_init(struct daxfs_volume *vol, struct fs_context *fc);
-void daxfs_branch_volume_exit(struct daxfs_volume *vol);
 
 #endif

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Volumes: one per region in this kernel, however many mounts it has. Owns the
- * backing and the checked superblock.
+ * The volumes that are open: one per region in this kernel, however many mounts it has.
+ * Owns the backing and the checked superblock, and what a volume has for its branches.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 #include <linux/slab.h>
 #include "volume.h"
 #include "backing/backing.h"
-
-const struct daxfs_calls *daxfs_calls;
 
 /*
  * Guards the list. Held while a backing is opened, so that two mounts of one
@@ -103,6 +101,55 @@ static void put_volume(void *vol)
 	daxfs_volume_put(vol);
 }
 
+/* What a volume with branches has: space, srcu, heartbeats. */
+static int init_branches(struct daxfs_volume *vol, struct fs_context *fc)
+{
+	int err;
+
+	mutex_init(&vol->ops_lock);
+	mutex_init(&vol->settle_lock);
+	init_rwsem(&vol->tree);
+	INIT_LIST_HEAD(&vol->branches);
+	INIT_LIST_HEAD(&vol->supers);
+	vol->noticed_seq = dxc_commit_seq(&vol->core);
+	vol->seen_seq = vol->noticed_seq;
+	vol->left_seq = vol->noticed_seq;
+	err = init_srcu_struct(&vol->srcu);
+	if (err)
+		goto fail;
+	err = dxc_space_init(&vol->space, &vol->core);
+	if (err)
+		goto srcu;
+	if (vol->backing->has_pages) {
+		/* By who had the range mapped when it was mounted before: see phys.c. */
+		vol->was_mapped = vol->backing->in_use;
+		vol->space.busy = daxfs_blocks_busy;
+		vol->space.priv = vol->backing;
+	}
+	err = daxfs_slots_init(vol);
+	if (err)
+		goto space;
+	daxfs_tally_init(vol);
+	return 0;
+
+space:
+	dxc_space_exit(&vol->space);
+srcu:
+	cleanup_srcu_struct(&vol->srcu);
+fail:
+	errorf(fc, "daxfs: out of memory");
+	return err;
+}
+
+static void exit_branches(struct daxfs_volume *vol)
+{
+	daxfs_slots_exit(vol);
+	dxc_space_exit(&vol->space);
+	/* Somebody who was killed did not wait for the grace period that he began. */
+	synchronize_srcu(&vol->srcu);
+	cleanup_srcu_struct(&vol->srcu);
+}
+
 static struct daxfs_volume *open_volume(struct fs_context *fc,
 					const struct daxfs_mount_options *opt,
 					const struct daxfs_device *device)
@@ -142,7 +189,7 @@ static struct daxfs_volume *open_volume(struct fs_context *fc,
 	vol->backing->put_owner = put_volume;
 	vol->instance = ++instances;
 	if (daxfs_has_branches(vol)) {
-		err = daxfs_branch_volume_init(vol, fc);
+		err = init_branches(vol, fc);
 		if (err)
 			goto exit;
 	}
@@ -202,7 +249,7 @@ static void release_volume(struct kref *ref)
 	unlist_volume(vol);
 	mutex_unlock(&daxfs_volumes_lock);
 	if (daxfs_has_branches(vol))
-		daxfs_branch_volume_exit(vol);
+		exit_branches(vol);
 	vol->backing->ops->close(vol->backing);
 	kfree(vol);
 }
