@@ -257,8 +257,9 @@ static inline bool daxfs_has_branches(const struct daxfs_volume *vol)
 
 /* ---- slot.c ---- */
 
-/* Who is in the way: a host's name, NUL terminated. */
-#define DAXFS_HOST_SIZE 32
+/* A mount whose heartbeat has stood still for so long is dead; a live one's comes so often. */
+#define DAXFS_DEAD_AFTER	(5 * HZ)
+#define DAXFS_BEAT_EVERY	HZ
 
 extern struct workqueue_struct *daxfs_wq;
 
@@ -272,6 +273,8 @@ void daxfs_slots_exit(struct daxfs_volume *vol);
 
 /* Claims a slot for sbi, which is in vol->supers already. May take seconds. */
 int daxfs_slot_claim(struct daxfs_sb_info *sbi, struct dxc_owner branch, bool writable);
+/* The same at once: a slot of somebody who is dead, if there is no other. */
+int daxfs_slot_claim_again(struct daxfs_sb_info *sbi, struct dxc_owner branch, bool writable);
 /* Has it a slot, which nobody took for a dead one's? Under tree, ops_lock or s_umount. */
 bool daxfs_slot_is_ours(const struct daxfs_sb_info *sbi);
 /* there: of a device that has not gone. */
@@ -279,41 +282,9 @@ void daxfs_slot_release(struct daxfs_sb_info *sbi, bool there);
 void daxfs_slot_update(struct daxfs_sb_info *sbi, bool writable);
 /* In all slots of this kernel, see dxc_mount_set_seen(). tree is held. */
 void daxfs_slots_say_seen(struct daxfs_volume *vol, u64 seq);
-/* The same at once: a slot of somebody who is dead, if there is no other. */
-int daxfs_slot_claim_again(struct daxfs_sb_info *sbi, struct dxc_owner branch, bool writable);
 
 /* Has that mount's heartbeat stood still for too long on our clock? */
 bool daxfs_mount_is_dead(void *vol, const struct dxc_mount *mt);
-
-/*
- * The lease of a branch for sbi's slot, from nobody or from somebody who is
- * gone; -EBUSY with the host's name when he is not, -EAGAIN when he is another
- * mount of this kernel: its writer, or about to be that or to give it back.
- * DAXFS_LEASE_HAD: sbi has it already, by another of its threads, which gives it back
- * if it does not become the writer. Waits (killable), with neither tree nor
- * branch->lock held.
- */
-#define DAXFS_LEASE_HAD 1
-int daxfs_lease_take(struct daxfs_sb_info *sbi, struct dxc_owner branch, char *host);
-/* The same without a wait: of a holder that is gone nothing is known. *holder: as for dxc_lease_take(). */
-int daxfs_lease_try(struct daxfs_sb_info *sbi, struct dxc_owner branch, dxc_holder *holder);
-/* For who has not written the branch. */
-void daxfs_lease_drop(struct daxfs_sb_info *sbi, struct dxc_owner branch);
-/* For who has: it is kept from other kernels while pages of the branch are in use, see linger.c. */
-void daxfs_lease_leave(struct daxfs_sb_info *sbi, struct dxc_owner branch);
-
-/* The volume lock, likewise. *recover: it was a dead one's, see dxc_branch_recover(). */
-int daxfs_volume_lock(struct daxfs_sb_info *sbi, char *host, bool *recover);
-void daxfs_volume_unlock(struct daxfs_sb_info *sbi);
-/* false: somebody took us for dead meanwhile. */
-bool daxfs_volume_is_locked(struct daxfs_sb_info *sbi);
-
-/*
- * Branches whose lease was taken over from a super block of this kernel, which
- * stood still for too long, have no writer any more. Neither tree nor
- * branch->lock is held.
- */
-void daxfs_leases_check(struct daxfs_volume *vol);
 
 /* The worker looks after the volume in a moment, not in a few seconds. */
 void daxfs_tend_soon(struct daxfs_volume *vol);
@@ -352,6 +323,41 @@ bool daxfs_linger_give_back(struct daxfs_volume *vol, struct dxc_owner branch, d
 /* Lends a lease that is kept, by holder, to a mount here, until that gives it up. False: it is not. */
 bool daxfs_linger_lend(struct daxfs_volume *vol, struct dxc_owner branch, dxc_holder holder,
 		       dxc_holder to);
+
+/* ---- lease.c ---- */
+
+/* Who is in the way: a host's name, NUL terminated. */
+#define DAXFS_HOST_SIZE 32
+
+/*
+ * The lease of a branch for sbi's slot, from nobody or from somebody who is
+ * gone; -EBUSY with the host's name when he is not, -EAGAIN when he is another
+ * mount of this kernel: its writer, or about to be that or to give it back.
+ * DAXFS_LEASE_HAD: sbi has it already, by another of its threads, which gives it back
+ * if it does not become the writer. Waits (killable), with neither tree nor
+ * branch->lock held.
+ */
+#define DAXFS_LEASE_HAD 1
+int daxfs_lease_take(struct daxfs_sb_info *sbi, struct dxc_owner branch, char *host);
+/* The same without a wait: of a holder that is gone nothing is known. *holder: as for dxc_lease_take(). */
+int daxfs_lease_try(struct daxfs_sb_info *sbi, struct dxc_owner branch, dxc_holder *holder);
+/* For who has not written the branch. */
+void daxfs_lease_drop(struct daxfs_sb_info *sbi, struct dxc_owner branch);
+/* For who has: it is kept from other kernels while pages of the branch are in use, see linger.c. */
+void daxfs_lease_leave(struct daxfs_sb_info *sbi, struct dxc_owner branch);
+
+/* The volume lock, likewise. *recover: it was a dead one's, see dxc_branch_recover(). */
+int daxfs_volume_lock(struct daxfs_sb_info *sbi, char *host, bool *recover);
+void daxfs_volume_unlock(struct daxfs_sb_info *sbi);
+/* false: somebody took us for dead meanwhile. */
+bool daxfs_volume_is_locked(struct daxfs_sb_info *sbi);
+
+/*
+ * Branches whose lease was taken over from a super block of this kernel, which
+ * stood still for too long, have no writer any more. Neither tree nor
+ * branch->lock is held.
+ */
+void daxfs_leases_check(struct daxfs_volume *vol);
 
 /* ---- reclaim.c ---- */
 
