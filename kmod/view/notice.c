@@ -120,26 +120,3 @@ int daxfs_notice(struct daxfs_volume *vol)
 		vol->left_seq = seq;
 	return err;
 }
-
-static void refresh_one(struct inode *inode)
-{
-	struct daxfs_hold hold;
-	struct dxc_layer *layer = daxfs_view_read(inode->i_sb, &hold);
-
-	daxfs_calls->refresh(inode, layer);
-	daxfs_view_read_end(inode->i_sb, &hold);
-	daxfs_calls->unmap(inode);
-}
-
-/* Until it is done names in the base may be taken for true; they are looked at again after it. */
-void daxfs_super_refresh(struct daxfs_sb_info *sbi)
-{
-	struct daxfs_volume *vol = sbi->volume;
-	unsigned int until = READ_ONCE(sbi->sweep);
-
-	daxfs_sweep(sbi->sb, 0, refresh_one);
-	down_write(&vol->tree);
-	WRITE_ONCE(sbi->swept, until);
-	daxfs_view_changed(sbi);
-	up_write(&vol->tree);
-}

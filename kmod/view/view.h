@@ -86,7 +86,7 @@ static inline bool daxfs_is_stale(struct inode *inode)
 	return daxfs_is_stale_or(inode, 0);
 }
 
-/* ---- view.c: layers in use ---- */
+/* ---- hold.c: layers in use ---- */
 
 /* Others' inodes that an operation changed, to be unmapped when the locks are free. */
 struct daxfs_told {
@@ -187,6 +187,13 @@ void daxfs_put_super_work(struct work_struct *work);
 void daxfs_sweep(struct super_block *sb, unsigned long states, void (*each)(struct inode *inode));
 
 /*
+ * What inodes took over from a layer that was read again since is brought up to
+ * date, and unmapped: takes their invalidate_locks. Where somebody else has just
+ * done it, it is done again.
+ */
+void daxfs_super_refresh(struct daxfs_sb_info *sbi);
+
+/*
  * ---- owner.c: under ops_lock, and the volume lock where something is changed by that right;
  * tree not held, inside the backing ----
  */
@@ -214,13 +221,6 @@ int daxfs_caller_may_discard(struct daxfs_volume *vol, const struct daxfs_caller
 			     struct dxc_owner below, struct dxc_branch *whose);
 
 /* ---- notice.c ---- */
-
-/*
- * What inodes took over from a layer that was read again since is brought up to
- * date, and unmapped: takes their invalidate_locks. Where somebody else has just
- * done it, it is done again.
- */
-void daxfs_super_refresh(struct daxfs_sb_info *sbi);
 
 /*
  * Super blocks leave branches that others have committed or discarded, and show

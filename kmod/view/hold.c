@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Layers in use: what an operation holds while it reads or changes the view of
- * its super block. On the way of every write, so the ordinary case is short.
- * Lock order is in daxfs.h; here it is tree, then branch->lock.
+ * its super block, and how inodes learn what others changed in them. On the way of
+ * every write, so the ordinary case is short.
+ * Lock order is in volume/volume.h; here it is tree, then branch->lock.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 #include <linux/sched/mm.h>
@@ -486,4 +487,27 @@ void daxfs_sweep(struct super_block *sb, unsigned long states, void (*each)(stru
 	}
 	spin_unlock(&sb->s_inode_list_lock);
 	iput(last);
+}
+
+static void refresh_one(struct inode *inode)
+{
+	struct daxfs_hold hold;
+	struct dxc_layer *layer = daxfs_view_read(inode->i_sb, &hold);
+
+	daxfs_calls->refresh(inode, layer);
+	daxfs_view_read_end(inode->i_sb, &hold);
+	daxfs_calls->unmap(inode);
+}
+
+/* Until it is done names in the base may be taken for true; they are looked at again after it. */
+void daxfs_super_refresh(struct daxfs_sb_info *sbi)
+{
+	struct daxfs_volume *vol = sbi->volume;
+	unsigned int until = READ_ONCE(sbi->sweep);
+
+	daxfs_sweep(sbi->sb, 0, refresh_one);
+	down_write(&vol->tree);
+	WRITE_ONCE(sbi->swept, until);
+	daxfs_view_changed(sbi);
+	up_write(&vol->tree);
 }
