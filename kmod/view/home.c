@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a super block may write, and what becomes of it when its branch is gone.
- * All of the rule that daxfs(5) states under "Who may write" is here:
+ * What a super block may write, and which of those that show the same branch may. The
+ * rule is what daxfs(5) states under "Who may write":
  *
  *   - A super block has a home, a branch and a mode, from when it was mounted. It
  *     may write there and below. Moved to a branch that does not lie there, by
@@ -13,21 +13,15 @@
  *   - It is dead when its branch was discarded by others than through itself:
  *     everything but its root's attributes, statfs and ioctls says ESTALE, until it
  *     is moved to another branch. Meanwhile sbi->branch is one that lives, the
- *     nearest below, whose layers are held but not shown.
- *
- * Inodes are stale when they are of another life of their super block than the
- * present one. A death begins a new life, so that all of them are at one store;
- * the root is brought over by daxfs_home_move().
+ *     nearest below, whose layers are held but not shown. It dies, and is moved, in show.c.
  *
  * Members of struct daxfs_sb_info that are changed here are guarded by tree.
  */
-#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 #include "view.h"
 
 /* ---- who may write ---- */
 
-/* Does the branch lie in the super block's home, or below that? */
-static bool is_at_home(const struct daxfs_sb_info *sbi, const struct daxfs_loaded_branch *branch)
+bool daxfs_home_has(const struct daxfs_sb_info *sbi, const struct daxfs_loaded_branch *branch)
 {
 	for (; branch; branch = branch->parent) {
 		if (dxc_owner_is(branch->layer.owner, sbi->home))
@@ -39,7 +33,7 @@ static bool is_at_home(const struct daxfs_sb_info *sbi, const struct daxfs_loade
 /* But for others that show the branch, too. */
 static bool may_lead(const struct daxfs_sb_info *sbi)
 {
-	return sbi->home_rw && sbi->epoch && is_at_home(sbi, sbi->branch);
+	return sbi->home_rw && sbi->epoch && daxfs_home_has(sbi, sbi->branch);
 }
 
 bool daxfs_home_may_write(const struct daxfs_sb_info *sbi)
@@ -111,7 +105,18 @@ static void count(struct daxfs_sb_info *sbi, struct daxfs_loaded_branch *branch,
 		choose_lead(sbi->volume, branch);
 }
 
-void daxfs_home_shown(struct daxfs_sb_info *sbi, struct daxfs_loaded_branch *from)
+void daxfs_home_set(struct daxfs_sb_info *sbi, struct dxc_owner home, bool writable)
+{
+	sbi->home = home;
+	sbi->home_rw = writable;
+	if (sbi->counted)
+		choose_lead(sbi->volume, sbi->branch);
+}
+
+/* ---- what is shown, and written ---- */
+
+/* sbi->branch is another than it was. */
+static void note_shown(struct daxfs_sb_info *sbi, struct daxfs_loaded_branch *from)
 {
 	struct daxfs_loaded_branch *to = sbi->branch;
 
@@ -129,92 +134,39 @@ void daxfs_home_shown(struct daxfs_sb_info *sbi, struct daxfs_loaded_branch *fro
 		count(sbi, to, 1);
 }
 
-void daxfs_home_set(struct daxfs_sb_info *sbi, struct dxc_owner home, bool writable)
+void daxfs_branch_show(struct daxfs_sb_info *sbi, struct daxfs_loaded_branch *to,
+		       struct list_head *dead)
 {
-	sbi->home = home;
-	sbi->home_rw = writable;
-	if (sbi->counted)
-		choose_lead(sbi->volume, sbi->branch);
+	struct daxfs_loaded_branch *from = sbi->branch;
+
+	if (to)
+		to->users++;
+	sbi->branch = to;
+	note_shown(sbi, from);
+	if (from)
+		daxfs_branch_unuse(from, dead);
 }
 
-/* ---- death and revival ---- */
-
-void daxfs_home_lose(struct daxfs_stale *st, struct daxfs_sb_info *sbi,
-		     struct daxfs_loaded_branch *left)
+int daxfs_branch_take_over(struct daxfs_sb_info *sbi)
 {
-	if (!sbi->dead) {
-		strscpy(sbi->lost, sbi->branch->name, sizeof(sbi->lost));
-		pr_notice_ratelimited("%s: branch %s is discarded; its mount shows nothing until it is switched to another branch\n",
-				      sbi->volume->name, sbi->lost);
-		WRITE_ONCE(sbi->dead, true);
-		WRITE_ONCE(sbi->life, sbi->life + 1);
-		sbi->dying = daxfs_stale_pin(st, sbi);
-		daxfs_forget_all_times(sbi);
-	}
-	daxfs_branch_show(sbi, left, &st->branches);
-	daxfs_view_changed(sbi);
-}
+	struct daxfs_loaded_branch *branch = sbi->branch;
+	int err;
 
-/* An inode of a life that is over. */
-static void bury_one(struct inode *inode)
-{
-	struct daxfs_hold hold;
-	struct dxc_layer *layer;
-
-	if (!daxfs_is_stale(inode) || daxfs_is_root(inode))
-		return;
-	if (!inode->i_nlink && !daxfs_is(DAXFS_I(inode), DAXFS_I_STALE)) {
-		/* A branch below may have it without a name, which nobody can use from here now. */
-		layer = daxfs_view_read(inode->i_sb, &hold);
-		dxc_orphan_closed(layer, inode->i_ino);
-		daxfs_view_read_end(inode->i_sb, &hold);
-	}
-	daxfs_set(DAXFS_I(inode), DAXFS_I_STALE);
-	remove_inode_hash(inode);
-	daxfs_calls->unmap(inode);
-}
-
-/* The next store to what is mapped comes here, and is refused. */
-static void close_mappings(struct daxfs_sb_info *sbi)
-{
-	if (!READ_ONCE(sbi->mapped) || !atomic_inc_not_zero(&sbi->sb->s_active))
-		return;
-	daxfs_sweep(sbi->sb, DAXFS_I_MAPPED, daxfs_calls->unmap);
-	daxfs_super_put(sbi);
-}
-
-void daxfs_home_settle(struct daxfs_volume *vol)
-{
-	struct daxfs_sb_info *sbi;
-
-	list_for_each_entry(sbi, &vol->supers, list) {
-		if (sbi->dying) {
-			sbi->dying = false;
-			daxfs_sweep(sbi->sb, 0, bury_one);
-		}
-		if (sbi->closing) {
-			sbi->closing = false;
-			close_mappings(sbi);
-		}
-	}
-}
-
-void daxfs_home_move(struct daxfs_stale *st, struct daxfs_sb_info *sbi,
-		     struct daxfs_loaded_branch *to)
-{
-	struct inode *root = d_inode(sbi->sb->s_root);
-	bool revived = sbi->dead;
-
-	if (!is_at_home(sbi, to))
-		sbi->home = to->layer.owner;
-	WRITE_ONCE(sbi->dead, false);
-	daxfs_stale_view(st, sbi, to);
-	if (!revived)
-		return;
-	daxfs_calls->refresh(root, &to->layer);
-	/* After that it may be read again, and what is found from it is of this life. */
-	smp_store_release(&DAXFS_I(root)->life, sbi->life);
-	daxfs_view_changed(sbi);
+	if (branch->writer)
+		return branch->writer == sbi ? 0 : -EBUSY;
+	if (!daxfs_home_may_write(sbi))
+		return -EROFS;
+	err = daxfs_branch_make_current(sbi, branch);
+	if (!err && branch->layer.damaged)
+		err = -EUCLEAN;
+	/* Also where nothing was claimed, as the branch has children. */
+	if (!err && !dxc_layer_is_held(&branch->layer))
+		err = -EAGAIN;
+	if (!err)
+		branch->writer = sbi;
+	else if (!dxc_owner_is(sbi->op_lease, branch->layer.owner))
+		daxfs_branch_let_go(branch);
+	return err;
 }
 
 /* ---- locks of files ---- */

@@ -1,48 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Which branch a super block shows, and writes: at mount, at umount, when it is made
- * read-only or writable.
+ * read-only or writable, when it is moved to another branch, or its own is discarded.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 #include "view.h"
 #include "backing/backing.h"
 
 #define LOAD_TRIES	4	/* when the lease is taken over before the log is read */
-
-void daxfs_branch_show(struct daxfs_sb_info *sbi, struct daxfs_loaded_branch *to,
-		       struct list_head *dead)
-{
-	struct daxfs_loaded_branch *from = sbi->branch;
-
-	if (to)
-		to->users++;
-	sbi->branch = to;
-	daxfs_home_shown(sbi, from);
-	if (from)
-		daxfs_branch_unuse(from, dead);
-}
-
-int daxfs_branch_take_over(struct daxfs_sb_info *sbi)
-{
-	struct daxfs_loaded_branch *branch = sbi->branch;
-	int err;
-
-	if (branch->writer)
-		return branch->writer == sbi ? 0 : -EBUSY;
-	if (!daxfs_home_may_write(sbi))
-		return -EROFS;
-	err = daxfs_branch_make_current(sbi, branch);
-	if (!err && branch->layer.damaged)
-		err = -EUCLEAN;
-	/* Also where nothing was claimed, as the branch has children. */
-	if (!err && !dxc_layer_is_held(&branch->layer))
-		err = -EAGAIN;
-	if (!err)
-		branch->writer = sbi;
-	else if (!dxc_owner_is(sbi->op_lease, branch->layer.owner))
-		daxfs_branch_let_go(branch);
-	return err;
-}
 
 /* ---- mounting ---- */
 
@@ -323,4 +288,40 @@ int daxfs_branch_set_writable(struct super_block *sb, struct fs_context *fc, boo
 	}
 	mutex_unlock(&vol->ops_lock);
 	return err;
+}
+
+/* ---- death and revival ---- */
+
+void daxfs_home_lose(struct daxfs_stale *st, struct daxfs_sb_info *sbi,
+		     struct daxfs_loaded_branch *left)
+{
+	if (!sbi->dead) {
+		strscpy(sbi->lost, sbi->branch->name, sizeof(sbi->lost));
+		pr_notice_ratelimited("%s: branch %s is discarded; its mount shows nothing until it is switched to another branch\n",
+				      sbi->volume->name, sbi->lost);
+		WRITE_ONCE(sbi->dead, true);
+		WRITE_ONCE(sbi->life, sbi->life + 1);
+		sbi->dying = daxfs_stale_pin(st, sbi);
+		daxfs_forget_all_times(sbi);
+	}
+	daxfs_branch_show(sbi, left, &st->branches);
+	daxfs_view_changed(sbi);
+}
+
+void daxfs_home_move(struct daxfs_stale *st, struct daxfs_sb_info *sbi,
+		     struct daxfs_loaded_branch *to)
+{
+	struct inode *root = d_inode(sbi->sb->s_root);
+	bool revived = sbi->dead;
+
+	if (!daxfs_home_has(sbi, to))
+		sbi->home = to->layer.owner;
+	WRITE_ONCE(sbi->dead, false);
+	daxfs_stale_view(st, sbi, to);
+	if (!revived)
+		return;
+	daxfs_calls->refresh(root, &to->layer);
+	/* After that it may be read again, and what is found from it is of this life. */
+	smp_store_release(&DAXFS_I(root)->life, sbi->life);
+	daxfs_view_changed(sbi);
 }

@@ -5,6 +5,10 @@
  * writing, and unmapped by daxfs_stale_settle() when it is free: unmapping
  * takes locks that those who wait for tree may hold. Why an operation changes
  * anything is branch_op.c's.
+ *
+ * Inodes are stale, too, when they are of another life of their super block than the
+ * present one. A death begins a new life, so that all of them are at one store;
+ * the root is brought over by daxfs_home_move().
  */
 #include <linux/mm.h>
 #include <linux/rcupdate.h>
@@ -151,6 +155,51 @@ void daxfs_stale_view(struct daxfs_stale *st, struct daxfs_sb_info *sbi,
 	daxfs_branch_show(sbi, to, &st->branches);
 }
 
+/* An inode of a life that is over. */
+static void bury_one(struct inode *inode)
+{
+	struct daxfs_hold hold;
+	struct dxc_layer *layer;
+
+	if (!daxfs_is_stale(inode) || daxfs_is_root(inode))
+		return;
+	if (!inode->i_nlink && !daxfs_is(DAXFS_I(inode), DAXFS_I_STALE)) {
+		/* A branch below may have it without a name, which nobody can use from here now. */
+		layer = daxfs_view_read(inode->i_sb, &hold);
+		dxc_orphan_closed(layer, inode->i_ino);
+		daxfs_view_read_end(inode->i_sb, &hold);
+	}
+	daxfs_set(DAXFS_I(inode), DAXFS_I_STALE);
+	remove_inode_hash(inode);
+	daxfs_calls->unmap(inode);
+}
+
+/* The next store to what is mapped comes here, and is refused. */
+static void close_mappings(struct daxfs_sb_info *sbi)
+{
+	if (!READ_ONCE(sbi->mapped) || !atomic_inc_not_zero(&sbi->sb->s_active))
+		return;
+	daxfs_sweep(sbi->sb, DAXFS_I_MAPPED, daxfs_calls->unmap);
+	daxfs_super_put(sbi);
+}
+
+/* Forgets inodes of dead super blocks, and unmaps from visitors what was writable. */
+static void settle_supers(struct daxfs_volume *vol)
+{
+	struct daxfs_sb_info *sbi;
+
+	list_for_each_entry(sbi, &vol->supers, list) {
+		if (sbi->dying) {
+			sbi->dying = false;
+			daxfs_sweep(sbi->sb, 0, bury_one);
+		}
+		if (sbi->closing) {
+			sbi->closing = false;
+			close_mappings(sbi);
+		}
+	}
+}
+
 /* Without tree: unmaps what is stale, frees what is not used. */
 void daxfs_stale_settle(struct daxfs_stale *st)
 {
@@ -162,7 +211,7 @@ void daxfs_stale_settle(struct daxfs_stale *st)
 		daxfs_calls->unmap(inode);
 		iput(inode);
 	}
-	daxfs_home_settle(st->vol);
+	settle_supers(st->vol);
 	daxfs_branch_free_list(&st->branches);
 	INIT_LIST_HEAD(&st->branches);
 	/* ops_lock keeps them in the list. */

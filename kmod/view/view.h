@@ -86,6 +86,36 @@ static inline bool daxfs_is_stale(struct inode *inode)
 	return daxfs_is_stale_or(inode, 0);
 }
 
+/* ---- home.c: under ops_lock, tree held for writing where nothing else is said ---- */
+
+/* By what it shows, its mode and others that show the same. tree is held. */
+bool daxfs_home_may_write(const struct daxfs_sb_info *sbi);
+/* Another super block than sbi may write the branch, so that sbi, coming to it, may not. */
+bool daxfs_home_is_led(const struct daxfs_loaded_branch *branch, const struct daxfs_sb_info *sbi);
+/* Does the branch lie in the super block's home, or below that? tree is held. */
+bool daxfs_home_has(const struct daxfs_sb_info *sbi, const struct daxfs_loaded_branch *branch);
+/* DAXFS_VOLUME_* of include/daxfs/ioctl.h. tree is not held. */
+u32 daxfs_home_flags(struct daxfs_sb_info *sbi);
+/* At mount, and when it is remounted. */
+void daxfs_home_set(struct daxfs_sb_info *sbi, struct dxc_owner home, bool writable);
+/* The super block shows to, whose user it becomes; tree held for writing. */
+void daxfs_branch_show(struct daxfs_sb_info *sbi, struct daxfs_loaded_branch *to,
+		       struct list_head *dead);
+/*
+ * daxfs_branch_make_current(), and sbi, which shows the branch, is its writer. Needs not
+ * ops_lock.
+ */
+int daxfs_branch_take_over(struct daxfs_sb_info *sbi);
+/*
+ * Tells the VFS whether it is writable: needs not ops_lock but s_umount, held for
+ * reading. Without it, for all super blocks that can be locked at once.
+ */
+void daxfs_home_reflect(struct daxfs_sb_info *sbi);
+void daxfs_home_reflect_all(struct daxfs_volume *vol);
+/* ->flock and ->lock. */
+int daxfs_flock(struct file *file, int cmd, struct file_lock *fl);
+int daxfs_lock(struct file *file, int cmd, struct file_lock *fl);
+
 /* ---- hold.c: layers in use ---- */
 
 /* Others' inodes that an operation changed, to be unmapped when the locks are free. */
@@ -220,16 +250,6 @@ int daxfs_caller_may(struct daxfs_volume *vol, const struct daxfs_caller *caller
 int daxfs_caller_may_discard(struct daxfs_volume *vol, const struct daxfs_caller *caller,
 			     struct dxc_owner below, struct dxc_branch *whose);
 
-/* ---- notice.c ---- */
-
-/*
- * Super blocks leave branches that others have committed or discarded, and show
- * what others have committed to theirs: up to the commit sequence as it is now,
- * which is in vol->left_seq then. On error (-ENOMEM, -EINTR; -EBUSY while one is
- * frozen) some of it is as it was, and to be tried again. Under ops_lock, inside the backing, tree not held.
- */
-int daxfs_notice(struct daxfs_volume *vol);
-
 /* ---- stale.c: under ops_lock; tree is held for writing where nothing else is said ---- */
 
 struct daxfs_stale {
@@ -285,36 +305,6 @@ void daxfs_stale_settle(struct daxfs_stale *st);
 /* Likewise: pages of the branch that were mapped writable are its children's to read now. */
 void daxfs_stale_mappings(struct daxfs_stale *st, struct daxfs_loaded_branch *branch);
 
-/* ---- home.c: under ops_lock, tree held for writing where nothing else is said ---- */
-
-/* By what it shows, its mode and others that show the same. tree is held. */
-bool daxfs_home_may_write(const struct daxfs_sb_info *sbi);
-/* Another super block than sbi may write the branch, so that sbi, coming to it, may not. */
-bool daxfs_home_is_led(const struct daxfs_loaded_branch *branch, const struct daxfs_sb_info *sbi);
-/* DAXFS_VOLUME_* of include/daxfs/ioctl.h. tree is not held. */
-u32 daxfs_home_flags(struct daxfs_sb_info *sbi);
-/* sbi->branch is another than it was. */
-void daxfs_home_shown(struct daxfs_sb_info *sbi, struct daxfs_loaded_branch *from);
-/* At mount, and when it is remounted. */
-void daxfs_home_set(struct daxfs_sb_info *sbi, struct dxc_owner home, bool writable);
-/* Its branch was discarded elsewhere, and left is the nearest below that was not. */
-void daxfs_home_lose(struct daxfs_stale *st, struct daxfs_sb_info *sbi,
-		     struct daxfs_loaded_branch *left);
-/* Created or switched to: daxfs_stale_view() for one that may have been dead. */
-void daxfs_home_move(struct daxfs_stale *st, struct daxfs_sb_info *sbi,
-		     struct daxfs_loaded_branch *to);
-/* Without tree: forgets inodes of dead super blocks, and unmaps from visitors what was writable. */
-void daxfs_home_settle(struct daxfs_volume *vol);
-/*
- * Tells the VFS whether it is writable: needs not ops_lock but s_umount, held for
- * reading. Without it, for all super blocks that can be locked at once.
- */
-void daxfs_home_reflect(struct daxfs_sb_info *sbi);
-void daxfs_home_reflect_all(struct daxfs_volume *vol);
-/* ->flock and ->lock. */
-int daxfs_flock(struct file *file, int cmd, struct file_lock *fl);
-int daxfs_lock(struct file *file, int cmd, struct file_lock *fl);
-
 /* ---- show.c: what a super block shows, and by what right ---- */
 
 /* At mount: finds or loads the branch, claims a slot. Sets sbi->branch. */
@@ -325,10 +315,23 @@ void daxfs_branch_detach(struct super_block *sb);
 /* ro to rw and back: takes or drops the lease. Says why not in fc's log. */
 int daxfs_branch_set_writable(struct super_block *sb, struct fs_context *fc, bool writable);
 
-/* The super block shows to, whose user it becomes; tree held for writing. */
-void daxfs_branch_show(struct daxfs_sb_info *sbi, struct daxfs_loaded_branch *to,
-		       struct list_head *dead);
-/* daxfs_branch_make_current(), and sbi, which shows the branch, is its writer. */
-int daxfs_branch_take_over(struct daxfs_sb_info *sbi);
+/* Under ops_lock, tree held for writing. */
+
+/* Its branch was discarded elsewhere, and left is the nearest below that was not. */
+void daxfs_home_lose(struct daxfs_stale *st, struct daxfs_sb_info *sbi,
+		     struct daxfs_loaded_branch *left);
+/* Created or switched to: daxfs_stale_view() for one that may have been dead. */
+void daxfs_home_move(struct daxfs_stale *st, struct daxfs_sb_info *sbi,
+		     struct daxfs_loaded_branch *to);
+
+/* ---- notice.c ---- */
+
+/*
+ * Super blocks leave branches that others have committed or discarded, and show
+ * what others have committed to theirs: up to the commit sequence as it is now,
+ * which is in vol->left_seq then. On error (-ENOMEM, -EINTR; -EBUSY while one is
+ * frozen) some of it is as it was, and to be tried again. Under ops_lock, inside the backing, tree not held.
+ */
+int daxfs_notice(struct daxfs_volume *vol);
 
 #endif
