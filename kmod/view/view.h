@@ -3,6 +3,9 @@
  * What a super block shows: the layers of its branch, held while they are used, what
  * it may write, and what becomes of it, its inodes and their mappings when branches
  * come and go, here and in other kernels.
+ *
+ * Files of this floor are declared here in the order in which they call each other: each
+ * calls those before it.
  */
 #ifndef DAXFS_VIEW_H
 #define DAXFS_VIEW_H

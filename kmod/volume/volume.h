@@ -4,6 +4,9 @@
  * and leases, branches in memory, what is given up and given out again. What bytes of
  * it mean is in core/.
  *
+ * Files of this floor are declared here in the order in which they call each other: each
+ * calls those before it.
+ *
  * Locks, outermost first:
  *
  *	i_rwsem			the VFS's; writing, truncating, namespace operations
