@@ -173,7 +173,8 @@ static int wait_for_readers(struct daxfs_volume *vol, unsigned long end)
  * A chunk that was given up after what our slots say was seen, at seq or before: then it may be
  * that a page of it is in use here, by I/O or in a pipe.
  */
-static bool is_waiting(struct daxfs_volume *vol, dxc_chunk chunk, u64 seq, struct dxc_chunk_use *use)
+static bool is_waiting(struct daxfs_volume *vol, dxc_chunk chunk, u64 seq,
+		       struct dxc_chunk_use *use)
 {
 	return !dxc_chunk_read(&vol->core, chunk, use) && use->kind == DAXFS_CHUNK_FREED &&
 		use->freed_seq <= seq && use->freed_seq > vol->seen_seq;
