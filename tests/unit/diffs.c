@@ -149,7 +149,7 @@ static void make(void)
 	m = create(&main_layer, 1, "m", S_IFDIR | 0755);
 	mf = create(&main_layer, m, "mf", S_IFREG | 0644);
 	add_name(&main_layer, a, "hard", file);
-	CHECK_EQ(dxc_branch_create(&img->vol, top, "child", 2, 0, main_layer.log.seq,
+	CHECK_EQ(dxc_branch_create(&img->vol, 0, top, "child", 2, 0, main_layer.log.seq,
 				   &br),
 		 0);
 	load(&child, &main_layer, "child", true);
