@@ -194,7 +194,8 @@ static int create_over(struct op *op, struct daxfs_loaded_branch *parent, struct
 	if (!err && !dxc_layer_is_held(&parent->layer))
 		err = -EAGAIN;
 	if (!err)
-		err = dxc_branch_create(&op->vol->core, daxfs_holder_of(op->sbi), parent->layer.owner, op->arg->bo_name,
+		err = dxc_branch_create(&op->vol->core, daxfs_holder_of(op->sbi),
+					parent->layer.owner, op->arg->bo_name,
 					ktime_get_real_ns(),
 					from_kuid(&init_user_ns, current_uid()),
 					parent->layer.log.seq, br);

@@ -168,8 +168,9 @@ struct dxc_finding {
 static inline bool dxc_code_is_leftover(unsigned int code)
 {
 	return code == DXC_BR_ORPHAN || code == DXC_BR_WINNER || code == DXC_BR_RENAME ||
-	       code == DXC_BR_LEFT || code == DXC_BR_LEASE || code == DXC_SS_LOCK || code == DXC_MT_OWNER ||
-	       code == DXC_MT_GONE || code == DXC_CH_OWNER || code == DXC_CH_IDLE ||
+	       code == DXC_BR_LEFT || code == DXC_BR_LEASE || code == DXC_SS_LOCK ||
+	       code == DXC_MT_OWNER || code == DXC_MT_GONE || code == DXC_CH_OWNER ||
+	       code == DXC_CH_IDLE ||
 	       code == DXC_LR_TORN;
 }
 
