@@ -204,7 +204,7 @@ static int make_writable(struct daxfs_sb_info *sbi, struct fs_context *fc)
 	struct daxfs_volume *vol = sbi->volume;
 	struct dxc_owner home = sbi->home;
 	bool home_rw = sbi->home_rw;
-	int err;
+	int err, tries = LOAD_TRIES;
 
 	if (sbi->dead) {
 		errorf(fc, "daxfs: branch %s is discarded; 'daxfsctl branch switch' shows another one",
@@ -226,23 +226,30 @@ static int make_writable(struct daxfs_sb_info *sbi, struct fs_context *fc)
 		       vol->name);
 		return -EAGAIN;
 	}
-	err = take_mount_lease(sbi, fc, branch->layer.owner, branch->name);
-	if (err)
-		return err;
-	down_write(&vol->tree);
-	/* Who asks for it has his home here from now on. */
-	daxfs_home_set(sbi, branch->layer.owner, true);
-	err = daxfs_branch_take_over(sbi);
-	if (err)
-		daxfs_home_set(sbi, home, home_rw);
-	up_write(&vol->tree);
-	if (err) {
+	do {
+		err = take_mount_lease(sbi, fc, branch->layer.owner, branch->name);
+		if (err)
+			return err;
+		down_write(&vol->tree);
+		/* Who asks for it has his home here from now on. */
+		daxfs_home_set(sbi, branch->layer.owner, true);
+		err = daxfs_branch_take_over(sbi);
+		if (err)
+			daxfs_home_set(sbi, home, home_rw);
+		up_write(&vol->tree);
+		if (!err) {
+			daxfs_slot_update(sbi, true);
+			return 0;
+		}
 		daxfs_branch_return_lease(sbi, branch->layer.owner);
+		/* Taken for dead between the two. */
+	} while (err == -EAGAIN && --tries && !fatal_signal_pending(current));
+	if (err == -EAGAIN)
+		errorf(fc, "daxfs: branch %s was taken over by another kernel meanwhile; try again",
+		       branch->name);
+	else
 		errorf(fc, "daxfs: branch %s cannot be written: error %d", branch->name, err);
-		return err;
-	}
-	daxfs_slot_update(sbi, true);
-	return 0;
+	return err;
 }
 
 static void make_readonly(struct super_block *sb)
