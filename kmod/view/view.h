@@ -226,9 +226,11 @@ void daxfs_sweep(struct super_block *sb, unsigned long states, void (*each)(stru
  */
 void daxfs_super_refresh(struct daxfs_sb_info *sbi);
 
+/* ---- owner.c: who may do something to a branch ---- */
+
 /*
- * ---- owner.c: under ops_lock, and the volume lock where something is changed by that right;
- * tree not held, inside the backing ----
+ * Under ops_lock, and the volume lock where something is changed by that right; tree not held,
+ * inside the backing.
  */
 
 /* In whose name a branch operation is done. */

@@ -292,6 +292,17 @@ bool daxfs_mount_is_dead(void *vol, const struct dxc_mount *mt);
 /* The worker looks after the volume in a moment, not in a few seconds. */
 void daxfs_tend_soon(struct daxfs_volume *vol);
 
+/* ---- tally.c ---- */
+
+/* vol->core counts its chunks along from here on. Slots are there. */
+void daxfs_tally_init(struct daxfs_volume *vol);
+/*
+ * vol->tally says what this kernel has done up to now, and what others had done a second ago.
+ * Inside the backing, without locks of ours. Sooner where somebody wants to kill the task: then
+ * it says what it did before.
+ */
+void daxfs_tally_refresh(struct daxfs_volume *vol);
+
 /* ---- registry.c ---- */
 
 /* Each message names the volume; media-triggered ones are limited. */
@@ -382,17 +393,6 @@ void daxfs_chunks_reclaim(struct daxfs_volume *vol);
  * mmap_lock, and not srcu, is held.
  */
 bool daxfs_space_came(struct daxfs_volume *vol, int err, bool *waited);
-
-/* ---- tally.c ---- */
-
-/* vol->core counts its chunks along from here on. Slots are there. */
-void daxfs_tally_init(struct daxfs_volume *vol);
-/*
- * vol->tally says what this kernel has done up to now, and what others had done a second ago.
- * Inside the backing, without locks of ours. Sooner where somebody wants to kill the task: then
- * it says what it did before.
- */
-void daxfs_tally_refresh(struct daxfs_volume *vol);
 
 /* ---- relation.c: what branches in memory have to do with each other ---- */
 
