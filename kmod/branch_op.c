@@ -352,6 +352,8 @@ static int merge(struct op *op, struct daxfs_loaded_branch *parent,
 
 	/* The child's chunks are its parent's now. */
 	parent->was_mapped |= child->was_mapped;
+	parent->got_pages |= READ_ONCE(op->vol->was_mapped) &&
+			     daxfs_layer_is_pinned(op->vol, &child->layer);
 	/*
 	 * The child's entry is free by now, but keeps br_head: another turn there means that
 	 * somebody has taken the child over, and may have logged.

@@ -196,6 +196,14 @@ static int find_and_read(struct page_call *call)
 
 	daxfs_leases_check(op->vol);
 	daxfs_relations_check(op->vol);
+	/* What others did comes first, as for an operation: else a parent may be read that was. */
+	if (dxc_commit_seq(&op->vol->core) != op->vol->left_seq) {
+		err = daxfs_notice(op->vol);
+		if (err)
+			return daxfs_op_refuse(op, err, err == -EBUSY ?
+					       "a mount is frozen (fsfreeze), so what another kernel did cannot be followed" :
+					       "what another kernel did cannot be followed");
+	}
 	err = daxfs_op_find(op, op->arg->bo_name, &br);
 	if (err)
 		return err;

@@ -580,6 +580,10 @@ static int may_be_told(struct dxc_diff *diff, const struct dxc_diff_dir *dir)
 	const char *name;
 	int err;
 
+	/* Who asks names what he likes. */
+	err = dxc_view_inode(top, dir->ino, &diff->old, NULL);
+	if (!err && !S_ISDIR(diff->old.attr.mode))
+		return -EINVAL;
 	if (dxc_node_find(top, dir->ino))
 		return 0;
 	err = read_base_dir(diff, dir->ino, &base, NULL);

@@ -277,13 +277,24 @@ static void unmap_stores(struct daxfs_stale *st, struct super_block *sb)
 	spin_unlock(&sb->s_inode_list_lock);
 }
 
+bool daxfs_layer_is_pinned(const struct daxfs_volume *vol, const struct dxc_layer *layer)
+{
+	u32 i;
+
+	for (i = 0; i < layer->chunk_count; i++) {
+		if (daxfs_blocks_pinned(vol->backing,
+					dxc_chunk_offset(&vol->core, layer->chunks[i]),
+					vol->space.chunk_blocks))
+			return true;
+	}
+	return false;
+}
+
 bool daxfs_stale_pinned(struct daxfs_stale *st, struct daxfs_loaded_branch *branch)
 {
-	const struct dxc_layer *layer = &branch->layer;
 	struct daxfs_volume *vol = st->vol;
 	struct daxfs_sb_info *sbi;
 	bool mapped = false;
-	u32 i;
 
 	list_for_each_entry(sbi, &vol->supers, list) {
 		if (!READ_ONCE(sbi->mapped) || sbi->branch != branch)
@@ -296,12 +307,8 @@ bool daxfs_stale_pinned(struct daxfs_stale *st, struct daxfs_loaded_branch *bran
 	if (!vol->backing->has_pages || (!mapped && !branch->was_mapped))
 		return false;
 	/* Also of files that nobody has open any more. */
-	for (i = 0; i < layer->chunk_count; i++) {
-		if (daxfs_blocks_pinned(vol->backing,
-					dxc_chunk_offset(&vol->core, layer->chunks[i]),
-					vol->space.chunk_blocks))
-			return true;
-	}
+	if (daxfs_layer_is_pinned(vol, &branch->layer))
+		return true;
 	/* Pages are held only by way of a mapping. */
 	if (!mapped)
 		branch->was_mapped = false;

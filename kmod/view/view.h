@@ -300,6 +300,8 @@ void daxfs_stale_commit(struct daxfs_stale *st, struct daxfs_loaded_branch *pare
 /* Files without a name in a layer whose log is to be read anew: it will not have them. */
 void daxfs_stale_orphans(struct daxfs_stale *st, struct daxfs_loaded_branch *parent,
 			 const struct dxc_layer *layer);
+/* Is a page of the layer's chunks in use otherwise than by page tables? branch->lock, or tree. */
+bool daxfs_layer_is_pinned(const struct daxfs_volume *vol, const struct dxc_layer *layer);
 /*
  * Pages of the branch that were mapped writable are unmapped: the next store to
  * them waits for tree. Is one held by somebody else, who may write to it later?

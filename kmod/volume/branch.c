@@ -381,11 +381,12 @@ void daxfs_branch_return_lease(struct daxfs_sb_info *sbi, struct dxc_owner id)
 	if (!branch || branch->writer != sbi) {
 		if (branch && !branch->writer)
 			daxfs_branch_let_go(branch);
-		/* What was committed to it may have been mapped. */
-		if (branch && branch->was_mapped)
+		if (branch && branch->got_pages)
 			daxfs_lease_leave(sbi, id);
 		else
 			daxfs_lease_drop(sbi, id);
+		if (branch)
+			branch->got_pages = false;
 	}
 	up_write(&vol->tree);
 }

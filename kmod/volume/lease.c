@@ -131,12 +131,15 @@ int daxfs_lease_take(struct daxfs_sb_info *sbi, struct dxc_owner branch, char *h
 	return -EBUSY;
 }
 
+static void drop(struct daxfs_volume *vol, struct dxc_owner branch, dxc_holder holder)
+{
+	if (!daxfs_linger_give_back(vol, branch, holder))
+		dxc_lease_drop(&vol->core, branch, holder);
+}
+
 void daxfs_lease_drop(struct daxfs_sb_info *sbi, struct dxc_owner branch)
 {
-	dxc_holder me = daxfs_holder_of(sbi);
-
-	if (!daxfs_linger_give_back(sbi->volume, branch, me))
-		dxc_lease_drop(&sbi->volume->core, branch, me);
+	drop(sbi->volume, branch, daxfs_holder_of(sbi));
 }
 
 void daxfs_lease_leave(struct daxfs_sb_info *sbi, struct dxc_owner branch)
@@ -196,7 +199,7 @@ void daxfs_leases_check(struct daxfs_volume *vol)
 					      vol->name, branch->name);
 		/* It is taken anew by who goes on; an operation that borrows it gives it back itself. */
 		if (!dxc_owner_is(sbi->op_lease, branch->layer.owner))
-			dxc_lease_drop(&vol->core, branch->layer.owner, held);
+			drop(vol, branch->layer.owner, held);
 		/* What was not logged is lost; what is mapped may be another file's soon. */
 		daxfs_calls->forget_times(sbi);
 		sbi->sweep++;

@@ -25,6 +25,7 @@ struct daxfs_linger {
 	struct daxfs_pulse pulse;	/* guarded by watch_lock */
 	struct dxc_owner branch;	/* whose lease it keeps; generation 0: none */
 	bool lent;			/* to a mount of this kernel; guarded by watch_lock */
+	unsigned int given;		/* times that it was given back; guarded by watch_lock */
 	dxc_chunk at;			/* the last one in use that was found; the work's */
 	struct delayed_work work;
 };
@@ -70,66 +71,77 @@ static bool may_be_in_use(const struct daxfs_volume *vol)
 	return vol->backing->has_pages && READ_ONCE(vol->was_mapped);
 }
 
-/* Has another mount of this kernel, or a lease that is kept, a slot? */
-static bool has_other_slot(struct daxfs_volume *vol, const struct daxfs_pulse *pulse)
+/* Has another mount of this kernel, or a lease that is kept, a slot? watch_lock is held. */
+static bool has_other_slot(const struct daxfs_volume *vol, const struct daxfs_pulse *pulse)
 {
-	const struct daxfs_pulse *other;
-	bool found = false;
-
-	spin_lock(&vol->watch_lock);
-	list_for_each_entry(other, &vol->pulses, list)
-		found |= other != pulse;
-	spin_unlock(&vol->watch_lock);
-	return found;
+	return !list_empty(&vol->pulses) &&
+		(!list_is_singular(&vol->pulses) ||
+		 list_first_entry(&vol->pulses, struct daxfs_pulse, list) != pulse);
 }
 
-static bool is_needed(struct daxfs_linger *linger)
+/* *alone: nobody else here has a slot; *given: as long as the lease was not given back since. */
+static bool is_needed(struct daxfs_linger *linger, bool *alone, unsigned int *given)
 {
 	struct daxfs_volume *vol = linger->vol;
 	static const struct dxc_owner anybody;
 
+	spin_lock(&vol->watch_lock);
+	*alone = !has_other_slot(vol, &linger->pulse);
+	*given = linger->given;
+	spin_unlock(&vol->watch_lock);
 	/* Taken for dead: it keeps nothing any more. */
 	if (!dxc_holder_is_there(&vol->core, holder_of(linger)))
 		return false;
 	return (linger->branch.generation && any_in_use(vol, linger->branch, &linger->at)) ||
-		(!has_other_slot(vol, &linger->pulse) && any_in_use(vol, anybody, &linger->at));
+		(*alone && any_in_use(vol, anybody, &linger->at));
 }
 
-/* there: of a device that has not gone, nor was shut down. */
-static void let_go(struct daxfs_linger *linger, bool there)
+/*
+ * there: of a device that has not gone, nor was shut down. False: what was found out by
+ * is_needed() is not so any more.
+ */
+static bool let_go(struct daxfs_linger *linger, bool there, bool alone, unsigned int given)
 {
 	struct daxfs_volume *vol = linger->vol;
 	bool lent;
 
 	spin_lock(&vol->watch_lock);
+	if (there && dxc_holder_is_there(&vol->core, holder_of(linger)) &&
+	    (linger->given != given || (!alone && !has_other_slot(vol, &linger->pulse)))) {
+		spin_unlock(&vol->watch_lock);
+		return false;
+	}
 	list_del(&linger->list);
 	/* No heartbeat is stored to a slot that another kernel may claim a moment later. */
 	list_del(&linger->pulse.list);
 	lent = linger->lent;
 	spin_unlock(&vol->watch_lock);
 	if (!there)
-		return;
+		return true;
 	if (linger->branch.generation && !lent)
 		dxc_lease_drop(&vol->core, linger->branch, holder_of(linger));
 	dxc_mount_release(&vol->core, linger->pulse.slot, linger->pulse.epoch);
+	return true;
 }
 
 static void linger_work(struct work_struct *work)
 {
 	struct daxfs_linger *linger = container_of(work, struct daxfs_linger, work.work);
 	struct daxfs_volume *vol = linger->vol;
+	unsigned int given = 0;
+	bool alone = false, ends;
 	int id;
 
 	/* Of a volume that was shut down, too: who takes the device away waits for its pages. */
 	id = daxfs_backing_hold(vol->backing);
-	if (id >= 0 && is_needed(linger)) {
+	ends = (id < 0 || !is_needed(linger, &alone, &given)) &&
+		let_go(linger, id >= 0 && !READ_ONCE(vol->backing->down), alone, given);
+	if (id >= 0)
 		daxfs_backing_exit(vol->backing, id);
+	if (!ends) {
 		queue_delayed_work(daxfs_wq, &linger->work, LOOK_EVERY);
 		return;
 	}
-	let_go(linger, id >= 0 && !READ_ONCE(vol->backing->down));
-	if (id >= 0)
-		daxfs_backing_exit(vol->backing, id);
 	kfree(linger);
 	daxfs_volume_put(vol);
 	/* daxfs_wq is destroyed by the module's exit, which waits for the rest of this. */
@@ -164,9 +176,17 @@ bool daxfs_linger_slot(struct daxfs_sb_info *sbi)
 	struct daxfs_volume *vol = sbi->volume;
 	struct daxfs_linger *linger;
 	dxc_chunk at = 0;
+	bool other;
 
-	if (!may_be_in_use(vol) || has_other_slot(vol, &sbi->pulse) ||
-	    !any_in_use(vol, nobody, &at))
+	if (!may_be_in_use(vol))
+		return false;
+	spin_lock(&vol->watch_lock);
+	other = has_other_slot(vol, &sbi->pulse);
+	/* Whoever has the other one does not count on this one any more. */
+	if (other)
+		list_del_init(&sbi->pulse.list);
+	spin_unlock(&vol->watch_lock);
+	if (other || !any_in_use(vol, nobody, &at))
 		return false;
 	linger = make(vol, nobody);
 	if (!linger)
@@ -195,8 +215,10 @@ bool daxfs_linger_give_back(struct daxfs_volume *vol, struct dxc_owner branch,
 	list_for_each_entry(linger, &vol->lingers, list) {
 		if (!linger->lent || !dxc_owner_is(linger->branch, branch))
 			continue;
-		found = dxc_lease_pass(&vol->core, branch, holder, holder_of(linger));
+		found = dxc_holder_is_there(&vol->core, holder_of(linger)) &&
+			dxc_lease_pass(&vol->core, branch, holder, holder_of(linger));
 		linger->lent = !found;
+		linger->given += found;
 		break;
 	}
 	spin_unlock(&vol->watch_lock);
@@ -228,8 +250,8 @@ bool daxfs_linger_keep(struct daxfs_volume *vol, struct dxc_owner branch, dxc_ho
 	}
 	linger->at = at;
 	linger->pulse.epoch = epoch;
-	dxc_mount_set_seen(&vol->core, linger->pulse.slot, epoch, READ_ONCE(vol->seen_seq));
 	spin_lock(&vol->watch_lock);
+	dxc_mount_set_seen(&vol->core, linger->pulse.slot, epoch, vol->seen_seq);
 	list_add(&linger->pulse.list, &vol->pulses);
 	list_add(&linger->list, &vol->lingers);
 	linger->lent = !dxc_lease_pass(&vol->core, branch, holder, holder_of(linger));

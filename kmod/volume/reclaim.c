@@ -10,7 +10,7 @@
 #include "backing/backing.h"
 #include "trace.h"
 
-#define DELAY_MAX	(64 * HZ)
+#define DELAY_MAX	(4 * HZ)	/* others may be out of space */
 #define SPACE_PATIENCE	(5 * HZ)	/* with directories locked: not for ever */
 
 /* Has a super block of this kernel the inode open? tree is held. */
@@ -277,10 +277,8 @@ static int advance(struct daxfs_volume *vol, u64 seq, const unsigned long *end)
 		goto unlock;
 	seq = seen_up_to(vol, seq, end);
 	down_read(&vol->tree);
-	if (!any_unswept(vol)) {
+	if (!any_unswept(vol))
 		daxfs_slots_say_seen(vol, seq);
-		WRITE_ONCE(vol->seen_seq, seq);
-	}
 	up_read(&vol->tree);
 unlock:
 	mutex_unlock(&vol->settle_lock);

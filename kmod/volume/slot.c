@@ -165,6 +165,8 @@ void daxfs_slots_say_seen(struct daxfs_volume *vol, u64 seq)
 	struct daxfs_pulse *pulse;
 
 	spin_lock(&vol->watch_lock);
+	/* First, for who adds a slot. */
+	WRITE_ONCE(vol->seen_seq, seq);
 	list_for_each_entry(pulse, &vol->pulses, list)
 		dxc_mount_set_seen(&vol->core, pulse->slot, pulse->epoch, seq);
 	spin_unlock(&vol->watch_lock);

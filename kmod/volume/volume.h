@@ -84,6 +84,7 @@ struct daxfs_loaded_branch {
 	 * left it, or that was before it was loaded. Guarded by tree.
 	 */
 	bool was_mapped;
+	bool got_pages;			/* of a child that was committed, and in use; guarded by tree */
 	u64 compact_at;			/* log bytes after which to try again; by lock */
 	u32 settled;			/* of layer.retired; by settle_lock, or tree for writing */
 	struct rw_semaphore lock;
@@ -130,7 +131,7 @@ struct daxfs_volume {
 	bool answered;			/* see await_answers() in view/stale.c */
 	bool look_again;		/* others may have written what is shown, whatever they say */
 	bool was_mapped;		/* a file of a branch was: its pages may be held for ever */
-	u64 seen_seq;			/* what our slots say; written under settle_lock */
+	u64 seen_seq;			/* what our slots say; changed under settle_lock and watch_lock */
 	unsigned long delay_at;		/* see seen_up_to() in reclaim.c; by settle_lock */
 	unsigned int delay_wait;	/* jiffies; likewise */
 	u64 left_seq;			/* up to there what is gone is not shown; by ops_lock */
@@ -283,7 +284,7 @@ bool daxfs_slot_is_ours(const struct daxfs_sb_info *sbi);
 /* there: of a device that has not gone. */
 void daxfs_slot_release(struct daxfs_sb_info *sbi, bool there);
 void daxfs_slot_update(struct daxfs_sb_info *sbi, bool writable);
-/* In all slots of this kernel, see dxc_mount_set_seen(). tree is held. */
+/* In all slots of this kernel, see dxc_mount_set_seen(), and those to come. tree is held. */
 void daxfs_slots_say_seen(struct daxfs_volume *vol, u64 seq);
 
 /* Has that mount's heartbeat stood still for too long on our clock? */

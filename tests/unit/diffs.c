@@ -473,10 +473,11 @@ static void dirs(void)
 	CHECK_EQ(read_some(&child, DIRS, &dir, 1, &place, ~0u), -EINVAL);
 	dir.pos = 0;
 	for (dir.ino = 0; dir.ino < 20; dir.ino++)
-		if (dir.ino != b && dir.ino != 1 && dir.ino != deep && dir.ino != file)
+		if (dir.ino != b && dir.ino != 1)
 			CHECK_EQ(read_some(&child, DIRS, &dir, 1, &place, ~0u), -EINVAL);
+	/* Nor is it damage that who asks calls a file of his a directory. */
 	dir.ino = deep;
-	CHECK_EQ(read_some(&child, DIRS, &dir, 1, &place, ~0u), -EUCLEAN);
+	CHECK_EQ(read_some(&child, DIRS, &dir, 1, &place, ~0u), -EINVAL);
 	/* A name that the branch has is not told again, but what it leads to and by. */
 	move(&child, a, 1, "a", m, "a");
 	CHECK(is(told_dir(&child, b, pos),
