@@ -817,7 +817,7 @@ int dxc_branch_rename(const struct dxc_volume *vol, u64 lock, struct dxc_owner i
 	if (lock && !dxc_lock_is_held(vol, lock))
 		err = -EAGAIN;
 	else if (!finish_rename(vol, index, true))
-		/* Left to us since, or somebody else is writing there. */
+		/* The lock was taken over and the entry is LEFT, or its bytes were overwritten. */
 		err = lock && !dxc_lock_is_held(vol, lock) ? -EAGAIN : -EUCLEAN;
 	renaming.branch = index;
 	dxc_entry_change(vol, renaming, DAXFS_BRANCH_MAKING, DAXFS_BRANCH_FREE);

@@ -440,7 +440,7 @@ static void store_states(struct tree *tree, enum fate fate, u32 from, u32 to)
 		if (tree->nodes[i].fate != fate)
 			continue;
 		dxc_entry_change(tree->vol, node_id(tree, i), from, to);
-		/* Somebody hostile kept it alive: its chunks stay its own. */
+		/* Stores of a hostile kernel kept it LIVE: its chunks are not freed. */
 		if (dxc_is_live(tree->vol, node_id(tree, i)))
 			tree->nodes[i].fate = UNKNOWN;
 	}

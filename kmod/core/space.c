@@ -386,7 +386,7 @@ u64 dxc_space_left(const struct dxc_layer *layer)
 	return n * layer->space->chunk_blocks + layer->free_blocks;
 }
 
-/* What damage, or somebody else, has made of a sum is no number of chunks. */
+/* A count that damage, or a change by another kernel meanwhile, has made impossible is limited. */
 static u64 tally_of(const struct dxc_volume *vol, const __le64 *sum)
 {
 	s64 n = le64_to_cpu(READ_ONCE(*sum));

@@ -13,7 +13,7 @@
 #define STEP		(HZ / 8)
 #define MOMENT		2	/* jiffies: most settlings of a branch are over by then */
 #define LOCK_PATIENCE	(30 * HZ)
-#define TAKE_OVERS	8	/* tries: each round somebody else may be faster; not for ever */
+#define TAKE_OVERS	8	/* tries: in each round another kernel may take it first */
 
 /* ---- who holds one ---- */
 

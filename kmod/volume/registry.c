@@ -145,7 +145,7 @@ static void exit_branches(struct daxfs_volume *vol)
 {
 	daxfs_slots_exit(vol);
 	dxc_space_exit(&vol->space);
-	/* Somebody who was killed did not wait for the grace period that he began. */
+	/* A task that was killed did not wait for the grace period that it had started. */
 	synchronize_srcu(&vol->srcu);
 	cleanup_srcu_struct(&vol->srcu);
 }

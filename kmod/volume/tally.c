@@ -80,7 +80,7 @@ void daxfs_tally_refresh(struct daxfs_volume *vol)
 
 	if (is_fresh(vol) || mutex_lock_killable(&vol->tally_lock))
 		return;
-	/* Else somebody else has just done it. */
+	/* Else the thread that had tally_lock before has just counted. */
 	if (!is_fresh(vol)) {
 		/* Before others are looked for: who comes after that changes chunks after now. */
 		now = jiffies;
