@@ -347,6 +347,9 @@ void dxc_lease_drop(const struct dxc_volume *vol, struct dxc_owner id, dxc_holde
 bool dxc_lease_is_held(const struct dxc_volume *vol, struct dxc_owner id, dxc_holder me);
 /* Of the entry of that index, in the table, whether its branch lives or not. */
 bool dxc_lease_names(const struct dxc_volume *vol, u32 index, dxc_holder me);
+
+/* ---- lock.c: the volume lock, likewise; me's own is had again ---- */
+
 int dxc_lock_take(const struct dxc_volume *vol, dxc_holder me, dxc_holder *holder);
 void dxc_lock_drop(const struct dxc_volume *vol, dxc_holder me);
 bool dxc_lock_is_held(const struct dxc_volume *vol, dxc_holder me);

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Mount slots, the leases of branches and the volume lock: who is there, and
- * who may write what. Decides nothing about clocks: that a mount is dead, the
- * caller says.
+ * Mount slots and the leases of branches: who is there, and who may write what.
+ * Decides nothing about clocks: that a mount is dead, the caller says.
  *
  * Nothing here is made durable. After a power failure nobody is there, and a
  * word that came back with an old value names somebody whose heartbeat stands
@@ -301,25 +300,7 @@ u64 dxc_mount_seen(const struct dxc_volume *vol,
 	return any ? seen : ~0ull;
 }
 
-/* ---- leases, the volume lock ---- */
-
-/*
- * A lock that was taken over is in the state its dead holder left behind, so
- * even a holder that cannot exist is the caller's to recognise, and to recover
- * from.
- */
-static int take(const struct dxc_volume *vol, dxc_off at, dxc_holder me, dxc_holder *holder)
-{
-	u64 seen = dxc_word_exchange(vol, at, *holder, me);
-
-	/* He was there after all, and is gone now. */
-	if (seen != *holder && !seen)
-		seen = dxc_word_exchange(vol, at, *holder = 0, me);
-	if (seen == *holder)
-		return 0;
-	*holder = seen;
-	return -EBUSY;
-}
+/* ---- leases ---- */
 
 int dxc_lease_take(const struct dxc_volume *vol, struct dxc_owner id, dxc_holder me,
 		   dxc_holder *holder)
@@ -330,7 +311,7 @@ int dxc_lease_take(const struct dxc_volume *vol, struct dxc_owner id, dxc_holder
 	err = dxc_branch_get(vol, id, &br);
 	if (err)
 		return err;
-	err = take(vol, BR_AT(vol, id.branch, br_lease), me, holder);
+	err = dxc_holder_take(vol, BR_AT(vol, id.branch, br_lease), me, holder);
 	if (err)
 		return err;
 	if (*holder) {
@@ -365,22 +346,4 @@ bool dxc_lease_names(const struct dxc_volume *vol, u32 index, dxc_holder me)
 bool dxc_lease_is_held(const struct dxc_volume *vol, struct dxc_owner id, dxc_holder me)
 {
 	return dxc_is_live(vol, id) && dxc_lease_names(vol, id.branch, me);
-}
-
-int dxc_lock_take(const struct dxc_volume *vol, dxc_holder me, dxc_holder *holder)
-{
-	int err = take(vol, SS_AT(vol, ss_lock), me, holder);
-
-	return err == -EBUSY && *holder == me ? 0 : err;
-}
-
-bool dxc_lock_is_held(const struct dxc_volume *vol, dxc_holder me)
-{
-	return dxc_word_says(vol, SS_AT(vol, ss_lock), me);
-}
-
-void dxc_lock_drop(const struct dxc_volume *vol, dxc_holder me)
-{
-	/* Orders what was done under the lock before it. */
-	dxc_word_exchange(vol, SS_AT(vol, ss_lock), me, 0);
 }

@@ -113,8 +113,8 @@ static int check_areas(struct dxc_volume *vol, const struct daxfs_super *sb,
 		}
 		if ((rules[i].delta && !delta) || i == DAXFS_AREA_SPARE)
 			return sb_found(f, -EUCLEAN, DXC_SB_DELTA, i, at, ar->offset);
-		if (ar->offset % DAXFS_BLOCK_SIZE ||
-		    !dxc_range_ok(ar->offset, ar->length, 0, limit))
+		if (ar->offset % DAXFS_BLOCK_SIZE || ar->offset > limit ||
+		    ar->length > limit - ar->offset)
 			return sb_found(f, -EUCLEAN, DXC_SB_AREA_BOUNDS, i, at,
 					ar->offset);
 		/* Areas lie in the order of their numbers. */

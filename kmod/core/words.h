@@ -2,7 +2,7 @@
 /*
  * Words of the tables that others look at while they are stored: where they
  * are, what they are made of, how they are loaded and stored. Used by
- * branch.c, fate.c, mount.c and repair.c only; what is not inline is in words.c.
+ * branch.c, fate.c, lock.c, mount.c and repair.c only; what is not inline is in words.c.
  */
 #ifndef DXC_WORDS_H
 #define DXC_WORDS_H
@@ -44,6 +44,14 @@ static inline bool dxc_word_says(const struct dxc_volume *vol, dxc_off at, u64 w
 u64 dxc_word_exchange(const struct dxc_volume *vol, dxc_off at, u64 old, u64 new);
 /* The same, durable with the next fence. False: it is another word by now. */
 bool dxc_word_change(const struct dxc_volume *vol, dxc_off at, u64 old, u64 new);
+
+/*
+ * me becomes the holder that a word names, if that names nobody, or *holder, whom the
+ * caller knows to be dead; *holder becomes who it was. A holder that was taken from leaves
+ * things half done: recovering from that is the caller's, also for one that cannot exist. -EBUSY:
+ * *holder, another one, has it.
+ */
+int dxc_holder_take(const struct dxc_volume *vol, dxc_off at, dxc_holder me, dxc_holder *holder);
 
 /* A word that need not outlive the power. */
 static inline void dxc_word_show(const struct dxc_volume *vol, dxc_off at, u64 value)
