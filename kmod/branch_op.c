@@ -448,8 +448,8 @@ static int commit_now(struct op *op, const struct dxc_branch *br,
 		child->frozen = true;
 		daxfs_op_unlock_tree(op);
 		op->vol->recovered = false;
-		return daxfs_op_refuse(op, err, "branch %s cannot be committed: error %d",
-				       br->name, err);
+		return daxfs_op_refuse(op, err, "branch %s cannot be committed: %pe", br->name,
+				       ERR_PTR(err));
 	}
 	daxfs_stale_commit(&op->stale, parent, child);
 	err2 = merge(op, parent, child);
@@ -468,8 +468,8 @@ static int commit_now(struct op *op, const struct dxc_branch *br,
 	if (!err)
 		return 0;
 	op->vol->recovered = false;
-	return daxfs_op_refuse(op, err, "branch %s is committed, but what follows from it is not done: error %d",
-		      br->name, err);
+	return daxfs_op_refuse(op, err, "branch %s is committed, but what follows from it is not done: %pe",
+			       br->name, ERR_PTR(err));
 }
 
 /*
@@ -721,32 +721,6 @@ static int run(struct op *op, unsigned int cmd)
 	return -ENOTTY;
 }
 
-/*
- * What others did comes first. Who then is shown another branch than the one
- * that he asked for has nothing done to that.
- */
-static int notice(struct op *op, const char *asked)
-{
-	char name[DAXFS_BRANCH_NAME_SIZE];
-	u64 shown = READ_ONCE(op->sbi->shown);
-	int err;
-
-	daxfs_leases_check(op->vol);
-	daxfs_relations_check(op->vol);
-	if (dxc_commit_seq(&op->vol->core) == op->vol->left_seq)
-		return 0;
-	strscpy(name, op->sbi->dead ? op->sbi->lost : op->sbi->branch->name, sizeof(name));
-	err = daxfs_notice(op->vol);
-	if (err == -EBUSY)
-		return daxfs_op_refuse(op, err, "a mount is frozen (fsfreeze), so what another kernel did cannot be followed");
-	if (err)
-		return daxfs_op_refuse(op, err, "what another kernel did cannot be followed: error %d",
-				       err);
-	if (!asked[0] && READ_ONCE(op->sbi->shown) != shown)
-		return daxfs_op_refuse(op, -ESTALE, "branch %s is gone", name);
-	return 0;
-}
-
 /* With ops_lock, inside the backing. */
 static noinline_for_stack int run_locked(struct op *op, unsigned int cmd)
 {
@@ -770,10 +744,10 @@ static noinline_for_stack int run_locked(struct op *op, unsigned int cmd)
 		err = dxc_branch_recover(&op->vol->core, &rest);
 	op->vol->recovered = !err;
 	if (err)
-		daxfs_op_refuse(op, err, "what was begun before cannot be finished: error %d", err);
+		daxfs_op_refuse_because(op, err, "what was begun before cannot be finished");
 	else
-		err = notice(op, _IOC_NR(cmd) == _IOC_NR(DAXFS_IOC_BRANCH_CREATE) ?
-			     op->arg->bo_other : op->arg->bo_name);
+		err = daxfs_op_notice(op, _IOC_NR(cmd) == _IOC_NR(DAXFS_IOC_BRANCH_CREATE) ?
+				      op->arg->bo_other : op->arg->bo_name);
 	if (!err) {
 		/* Blocks that are given up are mapped until daxfs_stale_settle() has told everybody. */
 		srcu = srcu_read_lock(&op->vol->srcu);

@@ -194,17 +194,10 @@ static int find_and_read(struct page_call *call)
 	struct dxc_branch br;
 	int err;
 
-	daxfs_leases_check(op->vol);
-	daxfs_relations_check(op->vol);
-	/* What others did comes first, as for an operation: else a parent may be read that was. */
-	if (dxc_commit_seq(&op->vol->core) != op->vol->left_seq) {
-		err = daxfs_notice(op->vol);
-		if (err == -EBUSY)
-			return daxfs_op_refuse(op, err, "a mount is frozen (fsfreeze), so what another kernel did cannot be followed");
-		if (err)
-			return daxfs_op_refuse(op, err, "what another kernel did cannot be followed: error %d",
-					       err);
-	}
+	/* Else a parent may be read that was. */
+	err = daxfs_op_notice(op, op->arg->bo_name);
+	if (err)
+		return err;
 	err = daxfs_op_find(op, op->arg->bo_name, &br);
 	if (err)
 		return err;

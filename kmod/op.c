@@ -21,6 +21,26 @@ int daxfs_op_refuse(struct op *op, int err, const char *fmt, ...)
 	return err;
 }
 
+int daxfs_op_refuse_because(struct op *op, int err, const char *what)
+{
+	switch (err) {
+	case -EINTR:
+		return daxfs_op_refuse(op, err, "%s: interrupted", what);
+	case -ENOMEM:
+		return daxfs_op_refuse(op, err, "%s: out of memory", what);
+	case -ENOSPC:
+		return daxfs_op_refuse(op, err, "%s: no space left", what);
+	case -EUCLEAN:
+		return daxfs_op_refuse(op, err, "%s: the image is damaged, fsck says where", what);
+	case -EIO:
+		return daxfs_op_refuse(op, err, "%s: the memory cannot be read", what);
+	case -EAGAIN:
+		return daxfs_op_refuse(op, err, "%s: another kernel took this one for dead meanwhile; try again",
+				       what);
+	}
+	return daxfs_op_refuse(op, err, "%s: %pe", what, ERR_PTR(err));
+}
+
 /* What the core says, in words; the name is that of the branch it is about. */
 int daxfs_op_explain(struct op *op, int err, const char *name)
 {
@@ -43,7 +63,7 @@ int daxfs_op_explain(struct op *op, int err, const char *name)
 	case -EAGAIN:
 		return daxfs_op_refuse(op, err, "another kernel took this one for dead meanwhile; try again");
 	}
-	return daxfs_op_refuse(op, err, "branch %s: error %d", name, err);
+	return daxfs_op_refuse(op, err, "branch %s: %pe", name, ERR_PTR(err));
 }
 
 void daxfs_op_lock_tree(struct op *op)
@@ -56,6 +76,28 @@ void daxfs_op_unlock_tree(struct op *op)
 {
 	memalloc_nofs_restore(op->nofs);
 	up_write(&op->vol->tree);
+}
+
+int daxfs_op_notice(struct op *op, const char *asked)
+{
+	char name[DAXFS_BRANCH_NAME_SIZE];
+	u64 shown = READ_ONCE(op->sbi->shown);
+	int err;
+
+	daxfs_leases_check(op->vol);
+	daxfs_relations_check(op->vol);
+	if (dxc_commit_seq(&op->vol->core) == op->vol->left_seq)
+		return 0;
+	strscpy(name, op->sbi->dead ? op->sbi->lost : op->sbi->branch->name, sizeof(name));
+	err = daxfs_notice(op->vol);
+	if (err == -EBUSY)
+		return daxfs_op_refuse(op, err, "a mount is frozen (fsfreeze), so what another kernel did cannot be followed");
+	if (err)
+		return daxfs_op_refuse_because(op, err,
+					       "what another kernel did cannot be followed");
+	if (!asked[0] && READ_ONCE(op->sbi->shown) != shown)
+		return daxfs_op_refuse(op, -ESTALE, "branch %s is gone", name);
+	return 0;
 }
 
 /* One in memory of that name, which the region says something else of than is known. */

@@ -26,6 +26,9 @@ __printf(3, 4) int daxfs_op_refuse(struct op *op, int err, const char *fmt, ...)
 /* What the core says, in words; the name is that of the branch it is about. */
 int daxfs_op_explain(struct op *op, int err, const char *name);
 
+/* What could not be done, and the reason in words. */
+int daxfs_op_refuse_because(struct op *op, int err, const char *what);
+
 /* volume->tree for writing; memory is allocated without entering file systems meanwhile. */
 void daxfs_op_lock_tree(struct op *op);
 void daxfs_op_unlock_tree(struct op *op);
@@ -36,6 +39,12 @@ void daxfs_op_unlock_tree(struct op *op);
  */
 int daxfs_op_check_lock(const struct op *op);
 
+/*
+ * Takes over what other kernels did, before anything is looked at. asked: the name of the
+ * branch that is meant; when it is "", the one shown, and another one is shown afterwards: -ESTALE.
+ * ops_lock is held, inside the backing; tree is not.
+ */
+int daxfs_op_notice(struct op *op, const char *asked);
 int daxfs_op_find(struct op *op, const char *name, struct dxc_branch *br);
 int daxfs_op_refuse_stray(struct op *op, const struct daxfs_loaded_branch *branch);
 /* -EPERM unless the caller owns the branch's root, or may do anything. */
