@@ -241,11 +241,13 @@ int daxfs_getattr(struct mnt_idmap *idmap, const struct path *path,
 {
 	struct inode *inode = d_inode(path->dentry);
 	struct daxfs_inode_info *info = DAXFS_I(inode);
-	u32 btime_nsec = READ_ONCE(info->btime_nsec);
+	u32 btime_nsec;
 	u64 blocks;
 
 	if (unlikely(READ_ONCE(daxfs_volume_of(inode)->backing->down)))
 		return -EIO;
+	daxfs_catch_up(inode->i_sb);
+	btime_nsec = READ_ONCE(info->btime_nsec);
 	/* The root's go on to be told, by which a dead mount is found and taken down. */
 	if (unlikely(daxfs_is_stale(inode)) && !daxfs_is_root(inode))
 		return -ESTALE;

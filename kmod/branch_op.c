@@ -759,7 +759,7 @@ static noinline_for_stack int run_locked(struct op *op, unsigned int cmd)
 		up_write(&op->vol->tree);
 		/* Nobody else has changed anything meanwhile, and what we have is settled. */
 		if (daxfs_volume_is_locked(op->sbi))
-			op->vol->left_seq = dxc_commit_seq(&op->vol->core);
+			daxfs_set_left(op->vol, dxc_commit_seq(&op->vol->core));
 		else
 			WRITE_ONCE(op->vol->look_again, true);
 	}

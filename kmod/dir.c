@@ -73,6 +73,7 @@ struct dentry *daxfs_lookup(struct inode *dir, struct dentry *dentry,
 
 	if (dentry->d_name.len > DAXFS_NAME_MAX)
 		return ERR_PTR(-ENAMETOOLONG);
+	daxfs_catch_up(dir->i_sb);
 	id = daxfs_backing_enter(vol->backing);
 	if (id < 0)
 		return ERR_PTR(id);
@@ -164,9 +165,15 @@ static noinline int look_again(struct dentry *dentry, unsigned int flags, unsign
 /* On the way of every component of every path. */
 static int daxfs_revalidate(DAXFS_REVALIDATE_ARGS struct dentry *dentry, unsigned int flags)
 {
-	unsigned long view = daxfs_view_number(dentry->d_sb);
 	struct inode *inode = d_inode_rcu(dentry);
+	unsigned long view;
 
+	if (unlikely(daxfs_follow_due(dentry->d_sb))) {
+		if (flags & LOOKUP_RCU)
+			return -ECHILD;
+		daxfs_follow(dentry->d_sb);
+	}
+	view = daxfs_view_number(dentry->d_sb);
 	if (likely(READ_ONCE(dentry->d_time) == view &&
 		   !(inode && daxfs_is_stale(inode))))
 		return 1;
@@ -317,6 +324,7 @@ static int daxfs_iterate(struct file *file, struct dir_context *ctx)
 {
 	struct inode *dir = file_inode(file);
 
+	daxfs_catch_up(dir->i_sb);
 	if (unlikely(daxfs_is_stale(dir)))
 		return -ESTALE;
 	/* Where the names end is found anew. */

@@ -183,6 +183,10 @@ ssize_t daxfs_read_iter(struct kiocb *iocb, struct iov_iter *to)
 	loff_t start = iocb->ki_pos;
 	int err;
 
+	/* What was added behind the end; with IOCB_NOWAIT as far as it is known. */
+	if (unlikely(start + (loff_t)iov_iter_count(to) > i_size_read(inode)) &&
+	    !(iocb->ki_flags & IOCB_NOWAIT))
+		daxfs_catch_up(inode->i_sb);
 	do {
 		if (unlikely(daxfs_is_stale_or(inode, ~0ul)))
 			err = read_touched(inode, &iocb->ki_pos, iocb->ki_flags & IOCB_NOWAIT,
@@ -198,6 +202,7 @@ static int daxfs_open(struct inode *inode, struct file *file)
 {
 	if (READ_ONCE(daxfs_volume_of(inode)->backing->down))
 		return -EIO;
+	daxfs_catch_up(inode->i_sb);
 	file->f_mode |= FMODE_CAN_ODIRECT | FMODE_NOWAIT;
 	return generic_file_open(inode, file);
 }

@@ -88,6 +88,8 @@ loff_t daxfs_llseek(struct file *file, loff_t offset, int whence)
 {
 	struct inode *inode = file->f_mapping->host;
 
+	if (whence != SEEK_SET && whence != SEEK_CUR)
+		daxfs_catch_up(inode->i_sb);
 	switch (whence) {
 	case SEEK_HOLE:
 		offset = iomap_seek_hole(inode, offset, &daxfs_iomap_ops);

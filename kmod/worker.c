@@ -106,6 +106,7 @@ void daxfs_tend(struct work_struct *work)
 			seq = vol->left_seq;
 		else if (again)
 			WRITE_ONCE(vol->look_again, true);
+		daxfs_follow_all(vol);
 		mutex_unlock(&vol->ops_lock);
 	}
 	while ((sbi = lock_next(vol, &index))) {

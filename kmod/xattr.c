@@ -77,6 +77,7 @@ static int daxfs_xattr_get(const struct xattr_handler *handler,
 			   struct dentry *dentry, struct inode *inode,
 			   const char *name, void *value, size_t size)
 {
+	daxfs_catch_up(inode->i_sb);
 	return get_value(inode, handler->flags, name, value, size);
 }
 
@@ -287,6 +288,7 @@ ssize_t daxfs_listxattr(struct dentry *dentry, char *list, size_t size)
 	struct dxc_xattr *xa;
 	int err, id;
 
+	daxfs_catch_up(inode->i_sb);
 	if (unlikely(daxfs_is_stale_or(inode, DAXFS_I_XATTRS))) {
 		err = list_view(inode, &nl);
 		return err ? err : nl.used;

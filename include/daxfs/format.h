@@ -452,7 +452,13 @@ struct daxfs_branch {
 	__le64 br_created;	/* nanoseconds since 1970, for people; in no checksum */
 	__le32 br_uid;		/* who made it */
 	__le32 br_checksum;	/* crc32c of generation (__le64), br_parent, br_uid, br_name */
-	__u8   br_reserved0[56]; /* 0 */
+	/*
+	 * Changed by the writer, with cmpxchg from what it was last, to the number of the log's next
+	 * record, before what it logged is said to have happened. For those who follow the log: while
+	 * it is what it was there is nothing new. No word: a wrong one makes them look.
+	 */
+	__le64 br_tail;
+	__u8   br_reserved0[48]; /* 0 */
 	__u8   br_name[128];
 };
 DAXFS_SIZE(daxfs_branch, 256);
@@ -466,7 +472,8 @@ DAXFS_AT(daxfs_branch, br_limit, 48);
 DAXFS_AT(daxfs_branch, br_created, 56);
 DAXFS_AT(daxfs_branch, br_uid, 64);
 DAXFS_AT(daxfs_branch, br_checksum, 68);
-DAXFS_AT(daxfs_branch, br_reserved0, 72);
+DAXFS_AT(daxfs_branch, br_tail, 72);
+DAXFS_AT(daxfs_branch, br_reserved0, 80);
 DAXFS_AT(daxfs_branch, br_name, 128);
 
 /* One mount of the region in any kernel. Written by its owner only, once claimed. */

@@ -325,9 +325,11 @@ static void apply_unlink(struct dxc_layer *layer, const struct dxc_item *item,
 	dxc_name_add(layer, dir, entry, 0);
 }
 
-/* Blocks that replay drops were never claimed. */
-static dxc_dropped dropped_by(const struct dxc_apply *ap)
+/* Blocks that replay drops were never claimed, nor are those of a husk. */
+static dxc_dropped dropped_by(const struct dxc_apply *ap, const struct dxc_node *node)
 {
+	if (ap->follow)
+		return node->husk ? NULL : dxc_space_leave;
 	return ap->replay ? NULL : dxc_space_free;
 }
 
@@ -347,7 +349,7 @@ static void apply_inode(struct dxc_layer *layer, const struct dxc_item *item,
 	/* A shorter file loses its blocks; what comes after it later is a hole. */
 	if (S_ISREG(item->attr.mode) && item->attr.size < node->attr.size) {
 		dxc_blockmap_set(&node->map, end, DXC_BLOCKS_MAX - end, 0, false, layer,
-				 dropped_by(ap));
+				 dropped_by(ap, node));
 		node->lower_end = min_t(u64, node->lower_end, end);
 		count_runs(layer, node, before);
 	}
@@ -364,7 +366,8 @@ static void set_range(struct dxc_layer *layer, struct dxc_node *node, u64 block,
 		ap->failed = true;
 		return;
 	}
-	dxc_blockmap_set(&node->map, block, count, data, keep_hole, layer, dropped_by(ap));
+	dxc_blockmap_set(&node->map, block, count, data, keep_hole, layer,
+			 dropped_by(ap, node));
 }
 
 static void apply_range(struct dxc_layer *layer, const struct dxc_item *item,

@@ -89,6 +89,13 @@ int dxc_branch_read(const struct dxc_volume *vol, u32 index, struct dxc_branch *
 int dxc_branch_still(const struct dxc_volume *vol, struct dxc_owner id,
 		     struct dxc_owner parent);
 /*
+ * ss_commit_seq as it lies there, to be compared with what it was: one load, for those who ask
+ * often whether anything was done to branches.
+ */
+u64 dxc_commit_word(const struct dxc_volume *vol);
+/* What it is at a commit sequence. */
+u64 dxc_commit_word_of(u64 seq);
+/*
  * Of a branch that is gone: was it committed to parent, whose log has its first
  * chunk then, or discarded? known: that chunk, if the entry has another user by
  * now; DXC_NO_CHUNK when it had no log as far as the caller has seen. One that was

@@ -292,6 +292,7 @@ int dxc_layer_compact(struct dxc_layer *layer)
 	layer->log_chunks = co.chunks;
 	layer->compact_chunks = co.chunks;
 	layer->log_bytes = co.bytes;
+	dxc_layer_tell(layer);
 	drop_chain(layer, &old);
 	layer->tried_bytes = co.bytes;
 	layer->tried_free = DXC_NO_CHUNK;

@@ -311,6 +311,12 @@ int dxc_log_read(const struct dxc_volume *vol, struct dxc_log *log, void *buf,
 		 u32 *size);
 
 /*
+ * Is a log that was read before still the one that chunk head - 1 starts? Then it only grew
+ * at its end.
+ */
+bool dxc_log_goes_on(const struct dxc_volume *vol, const struct dxc_log *log, u64 head);
+
+/*
  * Is a log that was read to its end, or appended to, still the one that
  * chunk head - 1 starts, and nothing was added? buf as above.
  */

@@ -98,6 +98,7 @@ void dxc_layer_free(struct dxc_layer *layer)
 	dxc_free(layer->names);
 	dxc_free(layer->chunks);
 	dxc_free(layer->retired);
+	dxc_free(layer->listed);
 	dxc_layer_drop_scratch(layer);
 	dxc_space_let_go(layer);
 	memset(layer, 0, sizeof(*layer));
@@ -136,8 +137,7 @@ static int find_chunks(struct dxc_layer *layer)
 	return err;
 }
 
-/* The log goes on in another segment: its chunks must be the branch's. */
-static int note_segment(struct dxc_layer *layer, struct dxc_finding *f)
+int dxc_layer_note_segment(struct dxc_layer *layer, struct dxc_finding *f)
 {
 	dxc_chunk chunk = layer->log.chunk, end = chunk + layer->log.count;
 	struct dxc_chunk_use use;
@@ -209,7 +209,7 @@ static int replay(struct dxc_layer *layer, const struct dxc_branch *br, struct d
 	for (;;) {
 		if (layer->log.chunk != chunk) {
 			chunk = layer->log.chunk;
-			err = note_segment(layer, f);
+			err = dxc_layer_note_segment(layer, f);
 			if (err)
 				return err;
 		}
@@ -229,7 +229,7 @@ static int replay(struct dxc_layer *layer, const struct dxc_branch *br, struct d
 		/* A record that was the first of the next segment. */
 		if (layer->log.chunk != chunk) {
 			chunk = layer->log.chunk;
-			err = note_segment(layer, f);
+			err = dxc_layer_note_segment(layer, f);
 			if (err)
 				return err;
 		}
@@ -291,7 +291,11 @@ static int drop_orphans(struct dxc_layer *layer, struct dxc_finding *f)
 			if (node->is_new && (node->slot_count || node->whiteouts))
 				return dxc_found(f, -EUCLEAN, DXC_LR_DIR, DAXFS_AREA_DELTA,
 						 node->attr.ino, 0, node->attr.ino);
-			dxc_node_drop(layer, node);
+			/* Who writes the branch now may have it open. */
+			if (layer->holder == DXC_HOLDER_NONE && layer->husk_count < DXC_HUSKS_MAX)
+				dxc_node_make_husk(layer, node);
+			else
+				dxc_node_drop(layer, node);
 		}
 	}
 	return 0;
@@ -307,6 +311,8 @@ static int claim_blocks(struct dxc_layer *layer, struct dxc_finding *f)
 
 	for (i = 0; i <= layer->node_mask; i++) {
 		for (node = layer->nodes[i]; node; node = node->next) {
+			if (node->husk)
+				continue;
 			at.leaf = 0;
 			at.run = DXC_NO_INDEX;
 			while (dxc_blockmap_next(&node->map, &at)) {
@@ -354,6 +360,7 @@ static int claim(struct dxc_layer *layer)
 
 	if (err == -ESTALE)
 		layer->fenced = true;
+	layer->tail = dxc_branch_tail(layer->vol, layer->owner.branch);
 	return err == -ESTALE || (!err && !dxc_layer_look(layer)) ? -EAGAIN : err;
 }
 
@@ -367,6 +374,7 @@ int dxc_layer_repair(struct dxc_layer *layer)
 
 	if (layer->damaged)
 		return 0;
+	dxc_layer_end_following(layer);
 	err = claim(layer);
 	if (err)
 		return err;
@@ -444,6 +452,9 @@ int dxc_layer_reload(struct dxc_layer *layer, const struct dxc_branch *br, bool 
 		dxc_layer_free(&fresh);
 		return -ENOMEM;
 	}
+	/* What who reads here may still read is in use, if it is not given out again. */
+	if (layer->follows)
+		dxc_space_adopt(layer);
 	memcpy(before, space->used, (u64)dxc_chunk_count(layer->vol) * space->chunk_bytes);
 	fresh.retires = layer->retires;
 	fresh.torn = layer->torn || layer->fenced;

@@ -135,7 +135,14 @@ struct dxc_layer {
 	u64 retired_blocks;		/* of used_blocks: whoever needs them waits for the settling */
 	bool retires;			/* others may read what is given up */
 	bool closed;			/* there may be orphans that nobody has open; racy on purpose */
-	bool torn;			/* half merged: to be loaded anew */
+	bool torn;			/* half merged, or half followed: to be loaded anew */
+	/*
+	 * follow.c. Blocks in retired are free in space->used already: who writes the branch may have
+	 * given them out again.
+	 */
+	bool follows;
+	u32 husk_count;			/* nodes that are husks */
+	u64 tail;			/* of the writer: what br_tail was when it was stored or read last */
 	/*
 	 * Somebody else has written the log while holder did, or has the lease: nothing is added, or
 	 * given back, before the layer is loaded anew by who has it. See dxc_layer_look().
@@ -248,6 +255,31 @@ int dxc_layer_next_ino(const struct dxc_layer *layer, u32 *bucket, u32 *skip, dx
 /* Does the layer say anything of it? */
 bool dxc_layer_has(const struct dxc_layer *layer, dxc_ino ino);
 
+/* ---- follow.c: what another kernel, which has the lease, has logged since the log was read ---- */
+
+/* Inodes that what was taken in says something of. */
+struct dxc_touched {
+	u32 count;
+	bool all;			/* too many: any inode of the layer */
+	dxc_ino ino[60];
+};
+
+/*
+ * br_tail: as long as it is what it was before the layer was loaded, or followed, the log has
+ * nothing new. One load.
+ */
+u64 dxc_branch_tail(const struct dxc_volume *vol, u32 index);
+/* For who has the lease: followers are told that the log has grown. */
+void dxc_layer_tell(struct dxc_layer *layer);
+/*
+ * Takes in the records that were added to the log of a branch that nobody writes here: of each
+ * all, or nothing. br: as the entry is now. Blocks that they give up go to layer->retired, until
+ * dxc_layer_settle(); nobody may take these before. Inodes that lost their last name are gone.
+ * *touched: of whose inodes, added to what it says; NULL: any. 0; -EAGAIN: the layer has to be loaded anew, as the log
+ * was written anew, say; -EINTR: not all was taken in, as somebody wants to kill the task; -ENOMEM.
+ */
+int dxc_layer_follow(struct dxc_layer *layer, const struct dxc_branch *br,
+		     struct dxc_touched *touched);
 /* ---- views ---- */
 
 /* An inode as a view shows it. */

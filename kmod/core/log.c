@@ -273,11 +273,20 @@ int dxc_log_read(const struct dxc_volume *vol, struct dxc_log *log, void *buf, u
 	return err == -ENODATA && log->limit_seq != DXC_NO_SEQ ? -EUCLEAN : err;
 }
 
+bool dxc_log_goes_on(const struct dxc_volume *vol, const struct dxc_log *log, u64 head)
+{
+	struct daxfs_chunk raw;
+
+	if (log->head == DXC_NO_CHUNK)
+		return !dxc_head_link(head);
+	return dxc_head_link(head) == log->head + 1ull && !read_head(vol, log->head, &raw) &&
+		le64_to_cpu(raw.ch_salt) == log->head_salt;
+}
+
 bool dxc_log_is_current(const struct dxc_volume *vol, struct dxc_log *log, u64 head,
 			void *buf)
 {
 	struct dxc_log next = *log;
-	struct daxfs_chunk raw;
 	u32 size;
 
 	/* Whoever had it since may have been late, too, and have added to what is ours. */
@@ -289,10 +298,7 @@ bool dxc_log_is_current(const struct dxc_volume *vol, struct dxc_log *log, u64 h
 		log->head_link = head;
 		return true;
 	}
-	/* As long as it is the same log, it only grows at its end. */
-	if (dxc_head_link(head) != log->head + 1ull || read_head(vol, log->head, &raw) ||
-	    le64_to_cpu(raw.ch_salt) != log->head_salt ||
-	    dxc_log_read(vol, &next, buf, &size) != -ENODATA)
+	if (!dxc_log_goes_on(vol, log, head) || dxc_log_read(vol, &next, buf, &size) != -ENODATA)
 		return false;
 	log->head_link = head;
 	log->next_link = next.next_link;

@@ -105,6 +105,11 @@ struct dxc_node {
 	bool has_attr;
 	bool is_new;			/* not known below */
 	bool forgotten;			/* without a name, and not open any more */
+	/*
+	 * Of a layer that is read only: without a name, but who writes it may have it open. What
+	 * its blocks are is known, but not claimed: nobody says when they come back.
+	 */
+	bool husk;
 	u64 lower_end;			/* blocks from here on are not those of the layers below */
 	struct dxc_blockmap map;
 	/* directories: names made here, in the order of their cookies */
@@ -243,6 +248,7 @@ struct dxc_apply {
 	char *target;
 	u32 items;			/* of the record, in layer->items */
 	bool replay;			/* the record is from the region: believe nothing */
+	bool follow;			/* replay, by dxc_layer_follow() */
 	bool failed;			/* in replay: memory ran out, half of it is done */
 };
 
@@ -270,6 +276,11 @@ enum dxc_purpose {
 	DXC_FREES,		/* takes away what the layer has: it becomes less by that */
 	DXC_COMPACTS,
 };
+
+/* May count chunks more be taken for that, log of them for the log? */
+bool dxc_space_has_plenty(struct dxc_layer *layer, enum dxc_purpose purpose, u32 count, u32 log);
+/* Makes free what every mount has seen going. How many chunks that are. A walk of the chunk table. */
+u32 dxc_space_reclaim(const struct dxc_volume *vol);
 
 /* A data chunk for the layer, noted in its list. */
 int dxc_space_take_chunk(struct dxc_layer *layer, dxc_chunk *chunk);
@@ -301,6 +312,14 @@ void dxc_space_free(struct dxc_layer *layer, dxc_off data, u64 count);
 bool dxc_space_want(struct dxc_layer *layer, dxc_chunk chunk, u32 kind);
 void dxc_space_retire(struct dxc_layer *layer, dxc_off data, u64 count);
 /*
+ * Blocks given up by who writes the layer elsewhere: free, but noted in layer->retired, as who
+ * reads here may read them yet.
+ */
+void dxc_space_leave(struct dxc_layer *layer, dxc_off data, u64 count);
+/* What is in layer->retired is free from here on (dxc_layer.follows), or in use. */
+void dxc_space_disown(struct dxc_layer *layer);
+void dxc_space_adopt(struct dxc_layer *layer);
+/*
  * After replay: the blocks of a run are in use. -EUCLEAN when they are not in
  * a data chunk of the layer, or another file's.
  */
@@ -326,6 +345,21 @@ void dxc_space_mark_log(struct dxc_layer *layer, dxc_chunk chunk);
 bool dxc_space_chunk_is_idle(const struct dxc_layer *layer, dxc_chunk chunk);
 /* Only by who has the lease: for others the chunk may be in use since the log was read. */
 void dxc_space_drop_chunk(struct dxc_layer *layer, dxc_chunk chunk);
+
+/* ---- layer.c ---- */
+
+/* The log goes on in another segment, which is noted: its chunks must be the branch's. -EUCLEAN, -ENOMEM. */
+int dxc_layer_note_segment(struct dxc_layer *layer, struct dxc_finding *f);
+
+/* ---- follow.c ---- */
+
+/* More husks than these go, the ones that are still used as well: then the log is read anew. */
+#define DXC_HUSKS_MAX	4096u
+
+/* An inode has no name any more: from here on its blocks are nobody's. */
+void dxc_node_make_husk(struct dxc_layer *layer, struct dxc_node *node);
+/* For who has just got the lease: the layer, which is current, knows which blocks are free. */
+void dxc_layer_end_following(struct dxc_layer *layer);
 
 /* ---- compact.c ---- */
 

@@ -55,7 +55,10 @@ int dxc_layer_append(struct dxc_layer *layer, struct dxc_record *rec, enum dxc_p
 {
 	int err = append(layer, rec, purpose);
 
-	return likely(!err) && unlikely(!dxc_layer_look(layer)) ? -ESTALE : err;
+	if (unlikely(err))
+		return err;
+	dxc_layer_tell(layer);
+	return likely(dxc_layer_look(layer)) ? 0 : -ESTALE;
 }
 
 /* Without memory for it the record has no room, which finish() says. */

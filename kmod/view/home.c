@@ -141,7 +141,8 @@ void daxfs_branch_show(struct daxfs_sb_info *sbi, struct daxfs_loaded_branch *to
 
 	if (to)
 		to->users++;
-	sbi->branch = to;
+	/* Pairs with daxfs_follow_due(). */
+	smp_store_release(&sbi->branch, to);
 	note_shown(sbi, from);
 	if (from)
 		daxfs_branch_unuse(from, dead);
@@ -163,7 +164,7 @@ int daxfs_branch_take_over(struct daxfs_sb_info *sbi)
 	if (!err && !dxc_layer_is_held(&branch->layer))
 		err = -EAGAIN;
 	if (!err)
-		branch->writer = sbi;
+		WRITE_ONCE(branch->writer, sbi);
 	else if (!dxc_owner_is(sbi->op_lease, branch->layer.owner))
 		daxfs_branch_let_go(branch);
 	return err;

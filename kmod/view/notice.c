@@ -117,6 +117,6 @@ int daxfs_notice(struct daxfs_volume *vol)
 	}
 	daxfs_stale_settle(&st);
 	if (!err)
-		vol->left_seq = seq;
+		daxfs_set_left(vol, seq);
 	return err;
 }

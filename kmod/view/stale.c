@@ -97,30 +97,56 @@ void daxfs_stale_layer(struct daxfs_stale *st, struct daxfs_sb_info *sbi,
 	daxfs_view_changed(sbi);
 }
 
+static void refresh_ino(struct daxfs_stale *st, struct daxfs_sb_info *sbi, dxc_ino ino,
+			struct dxc_layer *now)
+{
+	struct inode *inode = daxfs_find_inode(sbi->sb, ino);
+	struct dxc_file file;
+
+	if (!inode)
+		return;
+	if (dxc_view_inode(now, ino, &file, NULL) == -ESTALE) {
+		/* Two references; one is enough to unmap it, and this is not the last. */
+		iput(daxfs_inode_discard(sbi->sb, ino, now));
+	} else if (inode->i_mode) {
+		daxfs_calls->refresh(inode, now);
+	}
+	add_stale(st, inode);
+}
+
 /* The same for a super block whose branch was changed, not discarded. */
 static void refresh_layer(struct daxfs_stale *st, struct daxfs_sb_info *sbi,
 			  const struct dxc_layer *layer, struct dxc_layer *now)
 {
 	u32 bucket = 0, skip = 0;
-	struct dxc_file file;
-	struct inode *inode;
 	dxc_ino ino;
 
 	if (dxc_layer_is_empty(layer) || !daxfs_stale_pin(st, sbi))
 		return;
-	while (!dxc_layer_next_ino(layer, &bucket, &skip, &ino)) {
-		inode = daxfs_find_inode(sbi->sb, ino);
-		if (!inode)
-			continue;
-		if (dxc_view_inode(now, ino, &file, NULL) == -ESTALE) {
-			/* Two references; one is enough to unmap it, and this is not the last. */
-			iput(daxfs_inode_discard(sbi->sb, ino, now));
-		} else if (inode->i_mode) {
-			daxfs_calls->refresh(inode, now);
-		}
-		add_stale(st, inode);
-	}
+	while (!dxc_layer_next_ino(layer, &bucket, &skip, &ino))
+		refresh_ino(st, sbi, ino, now);
 	daxfs_view_changed(sbi);
+}
+
+void daxfs_stale_touched(struct daxfs_stale *st, struct daxfs_loaded_branch *branch,
+			 const struct dxc_touched *touched)
+{
+	struct daxfs_sb_info *sbi;
+	u32 i;
+
+	if (!touched->count)
+		return;
+	list_for_each_entry(sbi, &st->vol->supers, list) {
+		if (sbi->branch != branch || sbi->dead)
+			continue;
+		if (touched->all) {
+			WRITE_ONCE(sbi->sweep, sbi->sweep + 1);
+		} else if (daxfs_stale_pin(st, sbi)) {
+			for (i = 0; i < touched->count; i++)
+				refresh_ino(st, sbi, touched->ino[i], &branch->layer);
+		}
+		daxfs_view_changed(sbi);
+	}
 }
 
 /* The branch below both, which may be one of them. main lies below all. */

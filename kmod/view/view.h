@@ -289,6 +289,12 @@ bool daxfs_stale_pin(struct daxfs_stale *st, struct daxfs_sb_info *sbi);
 void daxfs_stale_layer(struct daxfs_stale *st, struct daxfs_sb_info *sbi,
 		       const struct dxc_layer *layer, struct dxc_layer *now);
 /* The super block leaves its view for another. */
+/*
+ * Super blocks that show the branch take over what it says of those inodes now. Under tree (any
+ * way), the branch's lock and ops_lock.
+ */
+void daxfs_stale_touched(struct daxfs_stale *st, struct daxfs_loaded_branch *branch,
+			 const struct dxc_touched *touched);
 void daxfs_stale_view(struct daxfs_stale *st, struct daxfs_sb_info *sbi,
 		      struct daxfs_loaded_branch *to);
 /*
@@ -340,5 +346,44 @@ void daxfs_home_move(struct daxfs_stale *st, struct daxfs_sb_info *sbi,
  * frozen) some of it is as it was, and to be tried again. Under ops_lock, inside the backing, tree not held.
  */
 int daxfs_notice(struct daxfs_volume *vol);
+
+/* ---- follow.c ---- */
+
+/*
+ * Has another kernel done something to branches, or to what is shown, that is not shown yet? Two
+ * loads from the region, no locks.
+ */
+static inline bool daxfs_follow_due(struct super_block *sb)
+{
+	const struct daxfs_sb_info *sbi = DAXFS_SB(sb);
+	const struct daxfs_volume *vol = sbi->volume;
+	const struct daxfs_loaded_branch *branch;
+	bool due;
+
+	rcu_read_lock();
+	/* Pairs with daxfs_branch_show(). */
+	branch = smp_load_acquire(&sbi->branch);
+	/* Who writes here needs no telling. One that is freed says that it is main. */
+	due = branch && (dxc_commit_word(&vol->core) != READ_ONCE(vol->left_word) ||
+			 (!READ_ONCE(branch->writer) &&
+			  dxc_branch_tail(&vol->core, branch->layer.owner.branch) !=
+			  READ_ONCE(branch->tail)));
+	rcu_read_unlock();
+	return due;
+}
+
+/*
+ * Takes over what other kernels had done when it was called: for calls that are about to look, with
+ * no locks of ours, outside srcu; i_rwsem may be held. What cannot be taken over is shown as it was.
+ */
+void daxfs_follow(struct super_block *sb);
+static inline void daxfs_catch_up(struct super_block *sb)
+{
+	if (unlikely(daxfs_follow_due(sb)))
+		daxfs_follow(sb);
+}
+
+/* The same of all branches that are shown. Under ops_lock, inside the backing, tree not held. */
+void daxfs_follow_all(struct daxfs_volume *vol);
 
 #endif

@@ -106,6 +106,7 @@ static int load_one(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch
 	branch->layer.salvages = true;
 	branch->layer.frozen_seq = frozen->seq;
 	branch->layer.holder = holder;
+	branch->tail = dxc_branch_tail(&vol->core, id.branch);
 	err = dxc_layer_load(&branch->layer, &br, holder != DXC_HOLDER_NONE, f);
 	if (branch->layer.damaged) {
 		if (f->code)
@@ -161,7 +162,8 @@ void daxfs_branch_free_list(struct list_head *dead)
 
 	list_for_each_entry_safe(branch, next, dead, list) {
 		dxc_layer_free(&branch->layer);
-		kfree(branch);
+		/* See daxfs_follow_due(). */
+		kfree_rcu(branch, rcu);
 	}
 }
 
@@ -209,6 +211,21 @@ static int reload(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch, 
 	return err;
 }
 
+/* Reads on where it was read to. -EAGAIN: it has to be read anew. */
+static int read_on(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch, bool repair)
+{
+	struct dxc_branch br;
+	int err;
+
+	err = dxc_branch_get(&vol->core, branch->layer.owner, &br);
+	if (!err)
+		err = dxc_layer_follow(&branch->layer, &br, NULL);
+	if (!err && repair && !branch->frozen)
+		err = dxc_layer_repair(&branch->layer);
+	branch->settled = 0;
+	return err;
+}
+
 /*
  * Another kernel has written to the branch since we read it. What inodes took
  * over from the layer is brought up to date by the worker.
@@ -216,9 +233,11 @@ static int reload(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch, 
 int daxfs_branch_reload(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch,
 			bool repair)
 {
-	int err = reload(vol, branch, repair);
+	int err = read_on(vol, branch, repair);
 	struct daxfs_sb_info *sbi;
 
+	if (err == -EAGAIN)
+		err = reload(vol, branch, repair);
 	if (err)
 		return err;
 	list_for_each_entry(sbi, &vol->supers, list) {
@@ -235,6 +254,7 @@ int daxfs_branch_reload(struct daxfs_volume *vol, struct daxfs_loaded_branch *br
 static int catch_up(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch, bool repair)
 {
 	struct dxc_frozen frozen = { .id = branch->layer.owner };
+	u64 tail = dxc_branch_tail(&vol->core, frozen.id.branch);
 	unsigned int nofs;
 	int err = 0;
 
@@ -253,6 +273,8 @@ static int catch_up(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch
 	else if (repair && !branch->frozen)
 		err = dxc_layer_repair(&branch->layer);
 	memalloc_nofs_restore(nofs);
+	if (!err)
+		WRITE_ONCE(branch->tail, tail);
 	return err;
 }
 

@@ -107,7 +107,9 @@ static void settle(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch)
 
 	/* The lease is held for no longer than the settling takes. */
 	down_write(&branch->lock);
-	borrowed = sbi && !dxc_owner_is(sbi->op_lease, id) && !daxfs_lease_try(sbi, id, &holder);
+	/* What a writer elsewhere has given up is his to give back. */
+	borrowed = sbi && !branch->layer.follows && !dxc_owner_is(sbi->op_lease, id) &&
+		!daxfs_lease_try(sbi, id, &holder);
 	/*
 	 * What another kernel has written since may be in a chunk that was free. Whoever writes has
 	 * counted up the turn of this word before.

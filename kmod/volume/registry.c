@@ -113,7 +113,7 @@ static int init_branches(struct daxfs_volume *vol, struct fs_context *fc)
 	INIT_LIST_HEAD(&vol->supers);
 	vol->noticed_seq = dxc_commit_seq(&vol->core);
 	vol->seen_seq = vol->noticed_seq;
-	vol->left_seq = vol->noticed_seq;
+	daxfs_set_left(vol, vol->noticed_seq);
 	err = init_srcu_struct(&vol->srcu);
 	if (err)
 		goto fail;

@@ -87,6 +87,12 @@ struct daxfs_loaded_branch {
 	bool got_pages;			/* of a child that was committed, and in use; guarded by tree */
 	u64 compact_at;			/* log bytes after which to try again; by lock */
 	u32 settled;			/* of layer.retired; by settle_lock, or tree for writing */
+	/*
+	 * br_tail when the layer was read, or added to, last: with another one there is something
+	 * new. Guarded by ops_lock, or by tree held for writing; read without, inside RCU.
+	 */
+	u64 tail;
+	struct rcu_head rcu;
 	struct rw_semaphore lock;
 	struct dxc_layer layer;		/* guarded by lock; below: see I-6 */
 	char name[DAXFS_BRANCH_NAME_SIZE]; /* guarded by tree */
@@ -135,6 +141,8 @@ struct daxfs_volume {
 	unsigned long delay_at;		/* see seen_up_to() in reclaim.c; by settle_lock */
 	unsigned int delay_wait;	/* jiffies; likewise */
 	u64 left_seq;			/* up to there what is gone is not shown; by ops_lock */
+	u64 left_word;			/* the word of left_seq; read without locks */
+	struct dxc_touched touched;	/* by what is being followed; guarded by ops_lock */
 	u64 noticed_seq;		/* the worker was told of it; racy on purpose */
 	bool recovered;			/* what others left half done; by ops_lock */
 	bool strayed;			/* a branch in memory has been denied once; stays */
@@ -257,6 +265,13 @@ static inline struct daxfs_volume *daxfs_volume_of(struct inode *inode)
 static inline bool daxfs_has_branches(const struct daxfs_volume *vol)
 {
 	return dxc_volume_is_writable(&vol->core);
+}
+
+/* What others did up to seq is not shown any more. ops_lock is held. */
+static inline void daxfs_set_left(struct daxfs_volume *vol, u64 seq)
+{
+	vol->left_seq = seq;
+	WRITE_ONCE(vol->left_word, dxc_commit_word_of(seq));
 }
 
 /* ---- slot.c ---- */
@@ -489,8 +504,9 @@ int daxfs_branch_make_current(struct daxfs_sb_info *sbi, struct daxfs_loaded_bra
  */
 static inline void daxfs_branch_let_go(struct daxfs_loaded_branch *branch)
 {
-	branch->writer = NULL;
+	WRITE_ONCE(branch->writer, NULL);
 	branch->layer.holder = DXC_HOLDER_NONE;
+	WRITE_ONCE(branch->tail, branch->layer.tail);
 }
 
 /* Gives back a lease that sbi took, unless it is the branch's writer by now. tree is not held. */

@@ -21,7 +21,8 @@ static const struct mutate_member branch_members[] = {
 	POOLED(daxfs_branch, br_winner, POOL_BRANCH),
 	POOLED(daxfs_branch, br_lease, POOL_HOLDER), MEMBER(daxfs_branch, br_first_seq),
 	MEMBER(daxfs_branch, br_limit), MEMBER(daxfs_branch, br_created),
-	MEMBER(daxfs_branch, br_uid), MEMBER(daxfs_branch, br_reserved0),
+	MEMBER(daxfs_branch, br_uid), MEMBER(daxfs_branch, br_tail),
+	MEMBER(daxfs_branch, br_reserved0),
 	MEMBER(daxfs_branch, br_name),
 };
 

@@ -136,6 +136,7 @@ reads_all() {
 	same /tmp/base "$MNT"
 	run daxfs-branch list -m "$MNT"
 	[[ $output == *feature* ]]
+	mkdir -p /mnt/keep
 	run daxfsctl mount -o "rw,branch=nothing" "$DAXFS_PMEM" /mnt/keep
 	[ "$status" -ne 0 ]
 	[[ $output == *nothing* ]]
@@ -231,6 +232,7 @@ sealed() {
 	again branch=main
 	run touch "$MNT/x"
 	[[ $output == *"Read-only file system"* ]]
+	mkdir -p /mnt/keep
 	run daxfsctl mount -o rw,branch=bad "$DAXFS_PMEM" /mnt/keep
 	[ "$status" -ne 0 ]
 	[[ $output == *"entry of branch bad is damaged"* ]]

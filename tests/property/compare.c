@@ -390,6 +390,8 @@ static int load_one(const struct dxc_volume *vol, struct world *w, u32 i,
 	if (err)
 		return err;
 	loaded[i] = true;
+	if (w->far_reads)
+		layers[i].holder = DXC_HOLDER_NONE;
 	err = dxc_layer_load(&layers[i], &br, repair, &f);
 	if (err)
 		fprintf(stderr,

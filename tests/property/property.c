@@ -53,7 +53,7 @@ static const struct mode modes[] = {
 
 static const struct mode *mode;
 static struct image *img;
-static u64 total[OP_KINDS + 2];
+static u64 total[OP_KINDS + 4];
 static u64 *shared; /* totals of the child */
 
 static void make(struct op *ops, u32 count, u64 seed)
@@ -92,12 +92,16 @@ static void run(const struct op *ops, u32 count)
 		world_do(&w, &ops[i]);
 		broken_alloc_at = 0;
 		compare_tally(w.vol);
+		if (ops[i].r[3] & 1)
+			follower_follow(&w);
 	}
 	compare_all(&w);
 	for (i = 0; i < OP_KINDS; i++)
 		shared[i] += w.done[i];
 	shared[OP_KINDS] += w.no_space;
 	shared[OP_KINDS + 1] += w.no_memory;
+	shared[OP_KINDS + 2] += w.far_follows;
+	shared[OP_KINDS + 3] += w.far_reloads;
 	world_close(&w);
 }
 
@@ -187,10 +191,14 @@ int main(int argc, char **argv)
 			if (verbose)
 				printf("# %d: %llu\n", c, (unsigned long long)shared[c]);
 		}
-		tap_end("%s: %llu operations in %u sequences, %llu without space, %llu without memory",
+		/* Else following is not what is tested. */
+		CHECK(sequences || shared[OP_KINDS + 2] > 4 * shared[OP_KINDS + 3]);
+		tap_end("%s: %llu operations in %u sequences, %llu without space, %llu without memory, followed %llu times and %llu read anew",
 			mode->sentence, (unsigned long long)sum, i,
 			(unsigned long long)shared[OP_KINDS],
-			(unsigned long long)shared[OP_KINDS + 1]);
+			(unsigned long long)shared[OP_KINDS + 1],
+			(unsigned long long)shared[OP_KINDS + 2],
+			(unsigned long long)shared[OP_KINDS + 3]);
 		free(ops);
 		image_free(img);
 	}

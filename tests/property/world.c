@@ -157,6 +157,7 @@ void world_close(struct world *w)
 {
 	u32 i;
 
+	follower_leave(w);
 	for (i = WORLD_BRANCHES; i--;)
 		drop_branch(&w->branches[i]);
 	dxc_space_exit(&w->space);
@@ -422,6 +423,8 @@ int world_do(struct world *w, const struct op *op)
 	int err = 0;
 
 	w->now++;
+	if (op->kind == OP_BRANCH || op->kind == OP_COMMIT || op->kind == OP_ABORT)
+		follower_leave(w);
 	switch (op->kind) {
 	case OP_BRANCH:
 		err = do_branch(w, op);
@@ -446,6 +449,7 @@ int world_do(struct world *w, const struct op *op)
 		break;
 	case OP_COMPARE:
 		compare_all(w);
+		follower_compare(w);
 		break;
 	default:
 		err = operation_do(w, b, op);

@@ -65,6 +65,12 @@ struct world {
 	s64 now;
 	u64 blocks_max; /* of a file */
 	bool one_record; /* no write that is not one record */
+	/* follower.c */
+	struct dxc_space far_space;
+	struct dxc_layer far[WORLD_BRANCHES];
+	bool far_there, far_live[WORLD_BRANCHES];
+	bool far_reads; /* who loads branches has no lease of any */
+	u64 far_follows, far_reloads;
 	u64 done[OP_KINDS], no_space, no_memory;
 };
 
@@ -83,6 +89,13 @@ void compare_all(struct world *w);
 /* open: with what has no name any more. */
 void compare_view(const struct model *m, const struct dxc_layer *layer, bool open);
 void compare_space(const struct dxc_layer *layer, bool whole);
+/*
+ * follower.c: another kernel takes in what was logged, and shows what the models say. It leaves
+ * before branches come or go.
+ */
+void follower_follow(struct world *w);
+void follower_compare(struct world *w);
+void follower_leave(struct world *w);
 /* Chunks that were counted along are those of the table. */
 void compare_tally(const struct dxc_volume *vol);
 /* Loads every branch's log into layers of their own, in the order of parents. */

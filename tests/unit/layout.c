@@ -106,7 +106,8 @@ static const struct {
 	MEMBER(daxfs_branch, br_created, 56, 8),
 	MEMBER(daxfs_branch, br_uid, 64, 4),
 	MEMBER(daxfs_branch, br_checksum, 68, 4),
-	MEMBER(daxfs_branch, br_reserved0, 72, 56),
+	MEMBER(daxfs_branch, br_tail, 72, 8),
+	MEMBER(daxfs_branch, br_reserved0, 80, 48),
 	MEMBER(daxfs_branch, br_name, 128, 128),
 
 	MEMBER(daxfs_mount, mt_owner, 0, 8),

@@ -30,6 +30,7 @@ static const struct {
 	{ "races", races_tests },
 	{ "fencing", fencing_tests },
 	{ "takeover", takeover_tests },
+	{ "follow", follow_tests },
 	{ "reuse", reuse_tests },
 	{ "extremes", extremes_tests },
 	{ "proportion", proportion_tests },

@@ -201,8 +201,10 @@ static bool is_cosmetic(const struct dxc_volume *vol, dxc_off at)
 	if (!dxc_range_ok(at, 1, branches->offset, branches->length))
 		return false;
 	in = (at - branches->offset) % sizeof(struct daxfs_branch);
-	return in >= offsetof(struct daxfs_branch, br_created) &&
-	       in < offsetof(struct daxfs_branch, br_uid);
+	return (in >= offsetof(struct daxfs_branch, br_created) &&
+		in < offsetof(struct daxfs_branch, br_uid)) ||
+	       (in >= offsetof(struct daxfs_branch, br_tail) &&
+		in < offsetof(struct daxfs_branch, br_reserved0));
 }
 
 struct flips {

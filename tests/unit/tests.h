@@ -24,6 +24,7 @@ void repair_tests(void);
 void races_tests(void);
 void fencing_tests(void);
 void takeover_tests(void);
+void follow_tests(void);
 void reuse_tests(void);
 void extremes_tests(void);
 void proportion_tests(void);

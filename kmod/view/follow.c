@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What other kernels write to the branches that are shown here, as soon as somebody looks: before
+ * a name, an inode or an end of a file is told.
+ */
+#include <linux/sched/mm.h>
+#include "view.h"
+#include "backing/backing.h"
+
+/* Nobody here writes it, and nothing lies on it. ops_lock and tree are held. */
+static bool may_follow(const struct daxfs_loaded_branch *branch)
+{
+	return !branch->writer && !branch->frozen && !branch->children && !branch->strays;
+}
+
+/* Where the log was read to. -EAGAIN: it has to be read anew. tree is held for reading. */
+static int read_on(struct daxfs_stale *st, struct daxfs_loaded_branch *branch)
+{
+	struct daxfs_volume *vol = st->vol;
+	struct dxc_branch br;
+	unsigned int nofs;
+	u64 tail;
+	int err;
+
+	down_write(&branch->lock);
+	nofs = memalloc_nofs_save();
+	vol->touched.count = 0;
+	vol->touched.all = false;
+	tail = dxc_branch_tail(&vol->core, branch->layer.owner.branch);
+	err = dxc_branch_get(&vol->core, branch->layer.owner, &br);
+	if (!err) {
+		err = dxc_layer_follow(&branch->layer, &br, &vol->touched);
+		/* Also what was taken in before it failed. */
+		daxfs_stale_touched(st, branch, &vol->touched);
+	}
+	if (!err)
+		WRITE_ONCE(branch->tail, tail);
+	memalloc_nofs_restore(nofs);
+	up_write(&branch->lock);
+	return err;
+}
+
+/* The branch may have been left meanwhile, but not freed: ops_lock is held. */
+static void read_anew(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch)
+{
+	int err;
+
+	down_write(&vol->tree);
+	if (may_follow(branch)) {
+		err = daxfs_branch_catch_up(vol, branch);
+		/* To be tried again, rather than not to be read at all. */
+		if (err == -ENOMEM || err == -EINTR)
+			branch->frozen = branch->children;
+	}
+	up_write(&vol->tree);
+}
+
+static void follow(struct daxfs_stale *st, struct daxfs_loaded_branch *branch)
+{
+	struct daxfs_volume *vol = st->vol;
+	int err = 0;
+
+	down_read(&vol->tree);
+	if (may_follow(branch))
+		err = read_on(st, branch);
+	else if (!branch->writer)
+		WRITE_ONCE(branch->tail, dxc_branch_tail(&vol->core, branch->layer.owner.branch));
+	up_read(&vol->tree);
+	if (err == -EAGAIN || err == -ENOMEM)
+		read_anew(vol, branch);
+}
+
+static bool has_new(const struct daxfs_volume *vol, const struct daxfs_loaded_branch *branch)
+{
+	return branch && !branch->writer &&
+		dxc_branch_tail(&vol->core, branch->layer.owner.branch) != branch->tail;
+}
+
+/* One that is shown, or NULL. ops_lock is held. */
+static void follow_shown(struct daxfs_volume *vol, struct daxfs_sb_info *only)
+{
+	struct daxfs_stale st = { .vol = vol };
+	struct daxfs_sb_info *sbi;
+	int srcu;
+
+	INIT_LIST_HEAD(&st.branches);
+	/* Blocks that were given up are mapped until daxfs_stale_settle() has told everybody. */
+	srcu = srcu_read_lock(&vol->srcu);
+	list_for_each_entry(sbi, &vol->supers, list) {
+		if ((!only || sbi == only) && !sbi->dead && has_new(vol, sbi->branch))
+			follow(&st, sbi->branch);
+	}
+	srcu_read_unlock(&vol->srcu, srcu);
+	daxfs_stale_settle(&st);
+}
+
+void daxfs_follow_all(struct daxfs_volume *vol)
+{
+	follow_shown(vol, NULL);
+}
+
+static void follow_here(struct daxfs_sb_info *sbi)
+{
+	struct daxfs_volume *vol = sbi->volume;
+
+	if (dxc_commit_seq(&vol->core) != vol->left_seq) {
+		daxfs_notice(vol);
+		/* What it has left others wait for. */
+		daxfs_tend_soon(vol);
+	}
+	follow_shown(vol, sbi);
+}
+
+void daxfs_follow(struct super_block *sb)
+{
+	struct daxfs_sb_info *sbi = DAXFS_SB(sb);
+	struct daxfs_volume *vol = sbi->volume;
+	int id = daxfs_backing_enter(vol->backing);
+
+	if (id < 0)
+		return;
+	if (!mutex_lock_killable(&vol->ops_lock)) {
+		/* Somebody else may have done it meanwhile. */
+		if (daxfs_follow_due(sb))
+			follow_here(sbi);
+		mutex_unlock(&vol->ops_lock);
+	}
+	if (READ_ONCE(sbi->sweep) != READ_ONCE(sbi->swept))
+		daxfs_super_refresh(sbi);
+	daxfs_backing_exit(vol->backing, id);
+}
