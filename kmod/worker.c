@@ -115,7 +115,7 @@ void daxfs_tend(struct work_struct *work)
 	}
 	if (seq && seq != vol->seen_seq)
 		daxfs_seen_advance(vol, seq);
-	else if (often)
+	else if (xchg(&vol->followed, false) || often)
 		daxfs_retired_settle(vol);
 	if ((seq || often) && vol->backing->writable)
 		daxfs_chunks_reclaim(vol);
@@ -138,5 +138,7 @@ void daxfs_look(struct work_struct *work)
 		return;
 	daxfs_leases_check(vol);
 	daxfs_relations_check(vol);
+	if (daxfs_follow_any(vol))
+		daxfs_tend_soon(vol);
 	daxfs_backing_exit(vol->backing, id);
 }

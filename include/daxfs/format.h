@@ -458,7 +458,12 @@ struct daxfs_branch {
 	 * it is what it was there is nothing new. No word: a wrong one makes them look.
 	 */
 	__le64 br_tail;
-	__u8   br_reserved0[48]; /* 0 */
+	/*
+	 * Counted up by a mount that shows the branch, before it reads the log: the writer looks for
+	 * mounts that do since it was what it is. No word, likewise.
+	 */
+	__le64 br_watch;
+	__u8   br_reserved0[40]; /* 0 */
 	__u8   br_name[128];
 };
 DAXFS_SIZE(daxfs_branch, 256);
@@ -473,7 +478,8 @@ DAXFS_AT(daxfs_branch, br_created, 56);
 DAXFS_AT(daxfs_branch, br_uid, 64);
 DAXFS_AT(daxfs_branch, br_checksum, 68);
 DAXFS_AT(daxfs_branch, br_tail, 72);
-DAXFS_AT(daxfs_branch, br_reserved0, 80);
+DAXFS_AT(daxfs_branch, br_watch, 80);
+DAXFS_AT(daxfs_branch, br_reserved0, 88);
 DAXFS_AT(daxfs_branch, br_name, 128);
 
 /* One mount of the region in any kernel. Written by its owner only, once claimed. */
@@ -486,7 +492,12 @@ struct daxfs_mount {
 	 */
 	__le64 mt_seen_seq;
 	__le64 mt_branch;	/* 0 none, or BRANCH: what it shows */
-	__le64 mt_flags;	/* 1: writable; for people */
+	/*
+	 * NUMBER: bit 0, for people: writable; bit 1: the rest is said, else nothing is; bits 2 to 13 those
+	 * of the owner's epoch, as above; from bit 14 on the low 38 bits of the number of a record of
+	 * mt_branch's log: nothing is read that earlier ones gave up.
+	 */
+	__le64 mt_applied;
 	__u8   mt_host[24];	/* host name, NUL padded, for people */
 };
 DAXFS_SIZE(daxfs_mount, 64);
@@ -494,7 +505,7 @@ DAXFS_AT(daxfs_mount, mt_owner, 0);
 DAXFS_AT(daxfs_mount, mt_heartbeat, 8);
 DAXFS_AT(daxfs_mount, mt_seen_seq, 16);
 DAXFS_AT(daxfs_mount, mt_branch, 24);
-DAXFS_AT(daxfs_mount, mt_flags, 32);
+DAXFS_AT(daxfs_mount, mt_applied, 32);
 DAXFS_AT(daxfs_mount, mt_host, 40);
 
 /*

@@ -296,6 +296,8 @@ struct dxc_mount {
 	u64 seen_seq;
 	struct dxc_owner branch;
 	bool writable;
+	bool follows;			/* it has said that it follows branch, up to */
+	u64 applied;			/* the low bits, DXC_APPLIED_MASK, of the number of a record */
 	char host[25];
 };
 
@@ -329,10 +331,35 @@ bool dxc_mount_beat(const struct dxc_volume *vol, u32 slot, u32 epoch);
 /* The same of what people are told. */
 void dxc_mount_set_branch(const struct dxc_volume *vol, u32 slot, u32 epoch,
 			  struct dxc_owner branch, bool writable);
+/*
+ * What was given up by records of the branch before number seq is not read by it any more.
+ * dxc_mount_set_branch() takes that back.
+ */
+bool dxc_mount_set_applied(const struct dxc_volume *vol, u32 slot, u32 epoch, bool writable,
+			   u64 seq);
+#define DXC_APPLIED_MASK	0x3fffffffffull
 bool dxc_mount_set_seen(const struct dxc_volume *vol, u32 slot, u32 epoch, u64 seq);
 /* The least mt_seen_seq of the claimed slots that dead does not name; ~0 when there are none. */
 u64 dxc_mount_seen(const struct dxc_volume *vol,
 		   bool (*dead)(void *priv, const struct dxc_mount *mt), void *priv);
+
+/* Mounts that may read what a branch has given up. */
+struct dxc_readers {
+	bool any;	/* there are some that show the branch */
+	u64 applied;	/* the least number of a record up to which they have followed it */
+	u64 seen;	/* the least mt_seen_seq of all mounts, also those that show other branches */
+};
+
+/*
+ * The mounts that skip (NULL: none) does not name. seq: of the next record of the branch, as the
+ * caller, who writes it, knows.
+ */
+void dxc_branch_readers(const struct dxc_volume *vol, struct dxc_owner id, u64 seq,
+			bool (*skip)(void *priv, const struct dxc_mount *mt), void *priv,
+			struct dxc_readers *readers);
+/* br_watch; and counts it up, before the log is read by a mount whose slot names the branch. */
+u64 dxc_branch_watch(const struct dxc_volume *vol, u32 index);
+void dxc_branch_watch_up(const struct dxc_volume *vol, u32 index);
 
 /*
  * The lease of a branch, the volume lock: 0, or -EBUSY with the holder in

@@ -474,6 +474,8 @@ int dxc_layer_reload(struct dxc_layer *layer, const struct dxc_branch *br, bool 
 		dxc_layer_free(layer);
 		*layer = fresh;
 		dxc_space_keep(layer, before);
+		if (layer->holder == DXC_HOLDER_NONE)
+			dxc_space_disown(layer);
 	}
 	dxc_free(before);
 	return err;

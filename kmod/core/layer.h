@@ -87,6 +87,8 @@ struct dxc_name;
 struct dxc_retired {
 	dxc_off data;
 	u64 count;
+	u64 seq;		/* of the log's next record when they were given up */
+	u64 freed_seq;		/* the commit sequence then */
 };
 
 struct dxc_layer {
@@ -133,7 +135,12 @@ struct dxc_layer {
 	struct dxc_retired *retired;	/* until dxc_layer_settle() */
 	u32 retired_count, retired_room;
 	u64 retired_blocks;		/* of used_blocks: whoever needs them waits for the settling */
-	bool retires;			/* others may read what is given up */
+	bool retires;			/* others here may read what is given up */
+	/*
+	 * br_watch when no mount elsewhere showed the branch: with another one some may, and read what
+	 * is given up. Set by the caller, who looks for them; 0 at first.
+	 */
+	u64 quiet;
 	bool closed;			/* there may be orphans that nobody has open; racy on purpose */
 	bool torn;			/* half merged, or half followed: to be loaded anew */
 	/*
@@ -241,6 +248,16 @@ int dxc_layer_merge(struct dxc_layer *layer, struct dxc_layer *upper);
  * called: when nobody reads or maps the first count of layer->retired any more.
  */
 void dxc_layer_settle(struct dxc_layer *layer, u32 count);
+/*
+ * How many of them the readers elsewhere are done with. Of a layer that follows the caller's
+ * readers are the only ones: all.
+ */
+u32 dxc_layer_settled(const struct dxc_layer *layer, const struct dxc_readers *readers);
+/*
+ * Of a layer that follows, like dxc_layer_settle(), but for blocks that are busy (see dxc_space.busy). The
+ * number of a record: what those before it gave up is not read here, if the log was followed up to seq.
+ */
+u64 dxc_layer_leave_off(struct dxc_layer *layer, u32 count, u64 seq);
 
 /* Is the log so much longer than what it says that it should be rewritten? */
 bool dxc_layer_wants_compaction(const struct dxc_layer *layer);

@@ -63,6 +63,34 @@ static u64 seen_open(u64 word, u32 epoch)
 	return said >> SEEN_EPOCH_BITS;
 }
 
+/* mt_applied. */
+#define APPLIED_WRITABLE	1u
+#define APPLIED_SAID		2u
+#define APPLIED_EPOCH_SHIFT	2
+#define APPLIED_SEQ_SHIFT	(APPLIED_EPOCH_SHIFT + SEEN_EPOCH_BITS)
+
+static u64 applied_word(u32 epoch, bool writable, bool said, u64 seq)
+{
+	u64 value = writable ? APPLIED_WRITABLE : 0;
+
+	if (said)
+		value |= APPLIED_SAID | (seq & DXC_APPLIED_MASK) << APPLIED_SEQ_SHIFT |
+			(epoch & ((1u << SEEN_EPOCH_BITS) - 1)) << APPLIED_EPOCH_SHIFT;
+	return dxc_number_word(value);
+}
+
+static void applied_open(u64 word, u32 epoch, struct dxc_mount *mt)
+{
+	u64 said;
+
+	if (!dxc_word_is(word, DAXFS_WORD_NUMBER, &said))
+		return;
+	mt->writable = said & APPLIED_WRITABLE;
+	mt->follows = said & APPLIED_SAID &&
+		!((said >> APPLIED_EPOCH_SHIFT ^ epoch) & ((1u << SEEN_EPOCH_BITS) - 1));
+	mt->applied = said >> APPLIED_SEQ_SHIFT;
+}
+
 /* What the owner of a slot says of itself; host: for people, so half of it will do. */
 static void read_slot(const struct dxc_volume *vol, u32 slot, u32 epoch, struct dxc_mount *mt)
 {
@@ -77,7 +105,8 @@ static void read_slot(const struct dxc_volume *vol, u32 slot, u32 epoch, struct 
 	mt->seen_seq = seen_open(dxc_word_load(vol, MT_AT(vol, slot, mt_seen_seq)), epoch);
 	if (!dxc_branch_word_open(branch, &mt->branch))
 		memset(&mt->branch, 0, sizeof(mt->branch));
-	mt->writable = dxc_word_load(vol, MT_AT(vol, slot, mt_flags)) & 1;
+	/* After mt_branch: it is taken back before that is another one. */
+	applied_open(dxc_word_load(vol, MT_AT(vol, slot, mt_applied)), epoch, mt);
 	if (dxc_region_read(&vol->region, MT_AT(vol, slot, mt_host), mt->host,
 			    sizeof(mt->host) - 1))
 		mt->host[0] = 0;
@@ -185,6 +214,7 @@ void dxc_mount_release(const struct dxc_volume *vol, u32 slot, u32 epoch)
 	epoch &= EPOCH_MASK;
 	/* A region at rest has nothing random in it, so two copies of it are the same. */
 	say(vol, slot, epoch, MT_AT(vol, slot, mt_seen_seq), dxc_number_word(0));
+	say(vol, slot, epoch, MT_AT(vol, slot, mt_applied), applied_word(epoch, false, false, 0));
 	/* Not if somebody thought us dead and took it. */
 	dxc_word_exchange(vol, MT_AT(vol, slot, mt_owner), owner_word(slot, epoch), 0);
 }
@@ -268,8 +298,62 @@ void dxc_mount_set_branch(const struct dxc_volume *vol, u32 slot, u32 epoch,
 			  struct dxc_owner branch, bool writable)
 {
 	epoch &= EPOCH_MASK;
+	say(vol, slot, epoch, MT_AT(vol, slot, mt_applied), applied_word(epoch, writable, false, 0));
 	say(vol, slot, epoch, MT_AT(vol, slot, mt_branch), dxc_branch_word(branch));
-	say(vol, slot, epoch, MT_AT(vol, slot, mt_flags), writable);
+}
+
+bool dxc_mount_set_applied(const struct dxc_volume *vol, u32 slot, u32 epoch, bool writable,
+			   u64 seq)
+{
+	epoch &= EPOCH_MASK;
+	return say(vol, slot, epoch, MT_AT(vol, slot, mt_applied),
+		   applied_word(epoch, writable, true, seq));
+}
+
+void dxc_branch_readers(const struct dxc_volume *vol, struct dxc_owner id, u64 seq,
+			bool (*skip)(void *priv, const struct dxc_mount *mt), void *priv,
+			struct dxc_readers *readers)
+{
+	struct dxc_mount mt;
+	u64 behind;
+	u32 i;
+
+	readers->any = false;
+	readers->applied = seq;
+	readers->seen = ~0ull;
+	for (i = 0; i < vol->mount_count; i++) {
+		if (dxc_mount_read(vol, i, &mt) || (skip && skip(priv, &mt)))
+			continue;
+		readers->seen = min_t(u64, readers->seen, mt.seen_seq);
+		if (!dxc_owner_is(mt.branch, id))
+			continue;
+		readers->any = true;
+		/* One that is ahead, or says nothing, has followed nothing. */
+		behind = (seq - mt.applied) & DXC_APPLIED_MASK;
+		if (!mt.follows || behind > DXC_APPLIED_MASK / 2 || behind > seq)
+			behind = seq;
+		readers->applied = min_t(u64, readers->applied, seq - behind);
+	}
+}
+
+u64 dxc_branch_watch(const struct dxc_volume *vol, u32 index)
+{
+	return dxc_word_load(vol, BR_AT(vol, index, br_watch));
+}
+
+void dxc_branch_watch_up(const struct dxc_volume *vol, u32 index)
+{
+	__le64 *word = dxc_word_at(vol, BR_AT(vol, index, br_watch));
+	__le64 old = READ_ONCE(*word), seen;
+	u32 tries;
+
+	/* Orders the slot, which was stored before it, and the log, which is read after it. */
+	for (tries = 0; tries < SAY_TRIES; tries++) {
+		seen = dxc_cmpxchg(word, old, cpu_to_le64(le64_to_cpu(old) + 1));
+		if (seen == old)
+			break;
+		old = seen;
+	}
 }
 
 bool dxc_mount_set_seen(const struct dxc_volume *vol, u32 slot, u32 epoch, u64 seq)

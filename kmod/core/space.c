@@ -504,7 +504,9 @@ static void release(struct dxc_layer *layer, dxc_off data, u64 count)
 
 void dxc_space_free(struct dxc_layer *layer, dxc_off data, u64 count)
 {
-	if (layer->retires)
+	/* Whoever comes after this reads a log that has given them up. */
+	if (layer->retires ||
+	    dxc_branch_watch(layer->vol, layer->owner.branch) != READ_ONCE(layer->quiet))
 		dxc_space_retire(layer, data, count);
 	else
 		release(layer, data, count);
@@ -533,6 +535,8 @@ void dxc_space_retire(struct dxc_layer *layer, dxc_off data, u64 count)
 	}
 	layer->retired[layer->retired_count].data = data;
 	layer->retired[layer->retired_count].count = count;
+	layer->retired[layer->retired_count].seq = layer->log.seq;
+	layer->retired[layer->retired_count].freed_seq = dxc_commit_seq(layer->vol);
 	layer->retired_count++;
 	layer->retired_blocks += count;
 }
@@ -617,6 +621,36 @@ void dxc_layer_settle(struct dxc_layer *layer, u32 count)
 		return;
 	memmove(layer->retired, layer->retired + i,
 		layer->retired_count * sizeof(*layer->retired));
+}
+
+u32 dxc_layer_settled(const struct dxc_layer *layer, const struct dxc_readers *readers)
+{
+	u32 i = 0;
+
+	if (layer->follows)
+		return layer->retired_count;
+	while (i < layer->retired_count && layer->retired[i].seq <= readers->applied &&
+	       layer->retired[i].freed_seq <= readers->seen)
+		i++;
+	return i;
+}
+
+u64 dxc_layer_leave_off(struct dxc_layer *layer, u32 count, u64 seq)
+{
+	const struct dxc_space *space = layer->space;
+	struct dxc_retired *at = layer->retired;
+	u32 i, n = 0;
+
+	for (i = 0; i < layer->retired_count; i++) {
+		if (i < count &&
+		    !(space->busy && space->busy(space->priv, at[i].data, at[i].count)))
+			continue;
+		if (i < count)
+			seq = min_t(u64, seq, at[i].seq - 1);
+		at[n++] = at[i];
+	}
+	layer->retired_count = n;
+	return seq;
 }
 
 bool dxc_space_want(struct dxc_layer *layer, dxc_chunk chunk, u32 kind)

@@ -35,6 +35,8 @@ static int read_on(struct daxfs_stale *st, struct daxfs_loaded_branch *branch)
 	}
 	if (!err)
 		WRITE_ONCE(branch->tail, tail);
+	/* What was given up is others' only when our slots say that it is not read. */
+	WRITE_ONCE(vol->followed, true);
 	memalloc_nofs_restore(nofs);
 	up_write(&branch->lock);
 	return err;
@@ -92,6 +94,20 @@ static void follow_shown(struct daxfs_volume *vol, struct daxfs_sb_info *only)
 	}
 	srcu_read_unlock(&vol->srcu, srcu);
 	daxfs_stale_settle(&st);
+	if (READ_ONCE(vol->followed))
+		daxfs_tend_soon(vol);
+}
+
+bool daxfs_follow_any(struct daxfs_volume *vol)
+{
+	struct daxfs_sb_info *sbi;
+	bool any = false;
+
+	down_read(&vol->tree);
+	list_for_each_entry(sbi, &vol->supers, list)
+		any |= !sbi->dead && has_new(vol, sbi->branch);
+	up_read(&vol->tree);
+	return any;
 }
 
 void daxfs_follow_all(struct daxfs_volume *vol)

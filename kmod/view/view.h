@@ -383,6 +383,8 @@ static inline void daxfs_catch_up(struct super_block *sb)
 		daxfs_follow(sb);
 }
 
+/* Is there something of the branches that are shown? Takes tree. */
+bool daxfs_follow_any(struct daxfs_volume *vol);
 /* The same of all branches that are shown. Under ops_lock, inside the backing, tree not held. */
 void daxfs_follow_all(struct daxfs_volume *vol);
 

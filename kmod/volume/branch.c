@@ -11,6 +11,8 @@
 #include <linux/slab.h>
 #include "volume.h"
 
+#define LOAD_TRIES	16	/* of a log that is written anew while it is read */
+
 struct daxfs_loaded_branch *daxfs_branch_in_memory(struct daxfs_volume *vol,
 						   struct dxc_owner id)
 {
@@ -87,6 +89,12 @@ static int collect_chain(struct daxfs_volume *vol, struct dxc_owner id,
 	}
 }
 
+/* Does the log begin elsewhere since the entry was read? */
+static bool is_rewritten(const struct daxfs_volume *vol, const struct dxc_branch *br)
+{
+	return dxc_head_link(dxc_branch_head_word(&vol->core, br->id.branch)) != br->head;
+}
+
 /* Over parent, which is loaded. Nobody else knows the branch yet. */
 static int load_one(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch,
 		    struct daxfs_loaded_branch *parent, const struct dxc_frozen *frozen,
@@ -94,8 +102,9 @@ static int load_one(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch
 {
 	struct dxc_owner id = branch->layer.owner;
 	struct dxc_branch br;
-	int err;
+	int err, tries = LOAD_TRIES;
 
+again:
 	err = dxc_branch_get(&vol->core, id, &br);
 	if (err)
 		return err;
@@ -108,6 +117,11 @@ static int load_one(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch
 	branch->layer.holder = holder;
 	branch->tail = dxc_branch_tail(&vol->core, id.branch);
 	err = dxc_layer_load(&branch->layer, &br, holder != DXC_HOLDER_NONE, f);
+	/* Its writer may have written it anew, and have given up what was being read. */
+	if ((err == -EUCLEAN || branch->layer.damaged) && is_rewritten(vol, &br) && --tries) {
+		dxc_layer_free(&branch->layer);
+		goto again;
+	}
 	if (branch->layer.damaged) {
 		if (f->code)
 			daxfs_bad(vol, -EUCLEAN, f);
@@ -192,11 +206,14 @@ static int reload(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch, 
 {
 	struct dxc_finding f = {};
 	struct dxc_branch br;
-	int err;
+	int err, tries = LOAD_TRIES;
 
-	err = dxc_branch_get(&vol->core, branch->layer.owner, &br);
-	if (!err)
-		err = dxc_layer_reload(&branch->layer, &br, repair, &f);
+	do {
+		err = dxc_branch_get(&vol->core, branch->layer.owner, &br);
+		if (!err)
+			err = dxc_layer_reload(&branch->layer, &br, repair, &f);
+		/* Its writer may have written it anew, and have given up what was being read. */
+	} while (err == -EUCLEAN && is_rewritten(vol, &br) && --tries);
 	if (!err) {
 		/* Who gave the lease up may have left pages to I/O. */
 		branch->was_mapped = true;
@@ -264,6 +281,8 @@ static int catch_up(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch
 		branch->frozen = true;
 		return 0;
 	}
+	/* What the worker has counted may not be what is retired after this. */
+	branch->settled = 0;
 	nofs = memalloc_nofs_save();
 	dxc_branch_frozen(&vol->core, &frozen);
 	branch->layer.frozen_seq = frozen.seq;

@@ -11,6 +11,7 @@
 #include "trace.h"
 
 #define DELAY_MAX	(4 * HZ)	/* others may be out of space */
+#define OTHERS_STEP	(HZ / 10)
 #define SPACE_PATIENCE	(5 * HZ)	/* with directories locked: not for ever */
 
 /* Has a super block of this kernel the inode open? tree is held. */
@@ -60,6 +61,28 @@ static bool any_unswept(struct daxfs_volume *vol)
 	return false;
 }
 
+/* Not a mount elsewhere that may read what a branch gives up here. */
+static bool is_no_reader(void *priv, const struct dxc_mount *mt)
+{
+	return daxfs_mount_is_ours(priv, mt) || daxfs_mount_is_dead(priv, mt);
+}
+
+/* Of the layer's retired blocks, those that no mount elsewhere reads. Its lock is held. */
+static u32 count_settled(struct daxfs_volume *vol, struct dxc_layer *layer)
+{
+	u64 watch = dxc_branch_watch(&vol->core, layer->owner.branch);
+	struct dxc_readers readers;
+
+	if (layer->follows || (!layer->retired_count && watch == READ_ONCE(layer->quiet)))
+		return layer->retired_count;
+	/* A mount that is not among them yet counts up what was just loaded. */
+	smp_mb();
+	dxc_branch_readers(&vol->core, layer->owner, layer->log.seq, is_no_reader, vol, &readers);
+	if (!readers.any)
+		WRITE_ONCE(layer->quiet, watch);
+	return dxc_layer_settled(layer, &readers);
+}
+
 /*
  * How many blocks that were given up branches may give out again after a grace
  * period: then they are neither read nor mapped, as whoever gave them up was
@@ -70,15 +93,19 @@ static bool count_retired(struct daxfs_volume *vol)
 	struct daxfs_loaded_branch *branch;
 	bool any = false, unswept;
 
+	vol->waits = false;
 	down_read(&vol->tree);
 	unswept = any_unswept(vol);
 	list_for_each_entry(branch, &vol->branches, list) {
 		down_read(&branch->lock);
-		branch->settled = unswept ? 0 : branch->layer.retired_count;
+		branch->settled = unswept ? 0 : count_settled(vol, &branch->layer);
+		branch->counted_seq = unswept ? 0 : branch->layer.log.seq;
 		any |= branch->settled;
+		vol->waits |= branch->settled < branch->layer.retired_count;
 		up_read(&branch->lock);
 	}
 	up_read(&vol->tree);
+	vol->gave = any;
 	return any;
 }
 
@@ -117,7 +144,11 @@ static void settle(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch)
 	if (borrowed && dxc_branch_head_word(&vol->core, id.branch) == branch->layer.log.head_link)
 		branch->layer.holder = daxfs_holder_of(sbi);
 	blocks = branch->layer.retired_blocks;
-	dxc_layer_settle(&branch->layer, branch->settled);
+	if (branch->layer.follows)
+		branch->counted_seq = dxc_layer_leave_off(&branch->layer, branch->settled,
+							  branch->counted_seq);
+	else
+		dxc_layer_settle(&branch->layer, branch->settled);
 	blocks -= branch->layer.retired_blocks;
 	if (borrowed) {
 		branch->layer.holder = DXC_HOLDER_NONE;
@@ -128,6 +159,22 @@ static void settle(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch)
 	branch->settled = 0;
 }
 
+/*
+ * Tells who writes the branches that are shown here, in other kernels, up to where what they gave up is
+ * not read any more. tree is held.
+ */
+static void say_applied(struct daxfs_volume *vol)
+{
+	struct daxfs_sb_info *sbi;
+
+	if (any_unswept(vol))
+		return;
+	list_for_each_entry(sbi, &vol->supers, list) {
+		if (sbi->branch && !sbi->dead && !sbi->branch->writer && sbi->branch->applied)
+			daxfs_slot_say_applied(sbi, sbi->branch->applied);
+	}
+}
+
 static void settle_retired(struct daxfs_volume *vol)
 {
 	struct daxfs_loaded_branch *branch;
@@ -136,7 +183,11 @@ static void settle_retired(struct daxfs_volume *vol)
 	list_for_each_entry(branch, &vol->branches, list) {
 		if (branch->settled)
 			settle(vol, branch);
+		/* What it gave up when it was written here may be read yet. */
+		branch->applied = branch->layer.follows || !branch->layer.retired_count ?
+			branch->counted_seq : 0;
 	}
+	say_applied(vol);
 	up_read(&vol->tree);
 }
 
@@ -296,10 +347,9 @@ void daxfs_retired_settle(struct daxfs_volume *vol)
 {
 	mutex_lock(&vol->settle_lock);
 	forget_closed(vol);
-	if (count_retired(vol)) {
+	if (count_retired(vol))
 		synchronize_srcu(&vol->srcu);
-		settle_retired(vol);
-	}
+	settle_retired(vol);
 	mutex_unlock(&vol->settle_lock);
 }
 
@@ -334,7 +384,18 @@ static int reclaim_now(struct daxfs_volume *vol)
 	/* To notice what others did unmaps files, for which the caller may have the locks. */
 	seq = vol->left_seq;
 	mutex_unlock(&vol->ops_lock);
-	err = advance(vol, seq, &end);
+	for (;;) {
+		err = advance(vol, seq, &end);
+		/* Mounts elsewhere follow within a second or two. */
+		if (err || READ_ONCE(vol->gave) || !READ_ONCE(vol->waits) ||
+		    time_after(jiffies, end))
+			break;
+		schedule_timeout_killable(OTHERS_STEP);
+		if (fatal_signal_pending(current))
+			err = -EINTR;
+		if (err)
+			break;
+	}
 	if (!err)
 		daxfs_chunks_reclaim(vol);
 	daxfs_backing_exit(vol->backing, id);

@@ -124,6 +124,9 @@ static int claim(struct daxfs_sb_info *sbi, struct dxc_owner branch, bool writab
 	if (err)
 		return err;
 	set_pulse(sbi, slot, epoch);
+	/* The slot says so by now, and the log is read after this. */
+	if (branch.generation)
+		dxc_branch_watch_up(&vol->core, branch.branch);
 	if (from.dead.epoch && from.dead.slot == slot)
 		trace_daxfs_slot_takeover(sbi, dxc_id_word(from.dead.branch),
 					  dxc_holder_of(slot, from.dead.epoch), from.dead.host);
@@ -136,6 +139,7 @@ static int claim(struct daxfs_sb_info *sbi, struct dxc_owner branch, bool writab
 	dxc_mount_set_seen(&vol->core, slot, epoch, vol->seen_seq);
 	sbi->slot = slot;
 	sbi->epoch = epoch;
+	sbi->applied = 0;
 	up_write(&vol->tree);
 	return 0;
 }
@@ -190,9 +194,34 @@ void daxfs_slot_release(struct daxfs_sb_info *sbi, bool there)
 
 void daxfs_slot_update(struct daxfs_sb_info *sbi, bool writable)
 {
-	if (daxfs_slot_is_ours(sbi))
-		dxc_mount_set_branch(&sbi->volume->core, sbi->slot, sbi->epoch,
-				     dxc_word_id(READ_ONCE(sbi->shown)), writable);
+	struct dxc_owner branch = dxc_word_id(READ_ONCE(sbi->shown));
+
+	if (!daxfs_slot_is_ours(sbi))
+		return;
+	WRITE_ONCE(sbi->applied, 0);
+	dxc_mount_set_branch(&sbi->volume->core, sbi->slot, sbi->epoch, branch, writable);
+	if (branch.generation)
+		dxc_branch_watch_up(&sbi->volume->core, branch.branch);
+}
+
+void daxfs_slot_say_applied(struct daxfs_sb_info *sbi, u64 seq)
+{
+	if (!sbi->epoch || READ_ONCE(sbi->applied) == seq)
+		return;
+	WRITE_ONCE(sbi->applied, seq);
+	dxc_mount_set_applied(&sbi->volume->core, sbi->slot, sbi->epoch, !sb_rdonly(sbi->sb), seq);
+}
+
+bool daxfs_mount_is_ours(struct daxfs_volume *vol, const struct dxc_mount *mt)
+{
+	struct daxfs_pulse *pulse;
+	bool ours = false;
+
+	spin_lock(&vol->watch_lock);
+	list_for_each_entry(pulse, &vol->pulses, list)
+		ours |= pulse->slot == mt->slot && pulse->epoch == mt->epoch;
+	spin_unlock(&vol->watch_lock);
+	return ours;
 }
 
 /* ---- heartbeats ---- */

@@ -87,6 +87,8 @@ struct daxfs_loaded_branch {
 	bool got_pages;			/* of a child that was committed, and in use; guarded by tree */
 	u64 compact_at;			/* log bytes after which to try again; by lock */
 	u32 settled;			/* of layer.retired; by settle_lock, or tree for writing */
+	u64 counted_seq;		/* of the log, when settled was counted; by settle_lock */
+	u64 applied;			/* what our slots may say, if nobody writes it here; by settle_lock */
 	/*
 	 * br_tail when the layer was read, or added to, last: with another one there is something
 	 * new. Guarded by ops_lock, or by tree held for writing; read without, inside RCU.
@@ -142,6 +144,9 @@ struct daxfs_volume {
 	unsigned int delay_wait;	/* jiffies; likewise */
 	u64 left_seq;			/* up to there what is gone is not shown; by ops_lock */
 	u64 left_word;			/* the word of left_seq; read without locks */
+	bool followed;			/* records were taken in, and others wait for our slots to say so */
+	bool waits;			/* mounts elsewhere may read what a branch gave up; by settle_lock */
+	bool gave;			/* something was given up for good last time; by settle_lock */
 	struct dxc_touched touched;	/* by what is being followed; guarded by ops_lock */
 	u64 noticed_seq;		/* the worker was told of it; racy on purpose */
 	bool recovered;			/* what others left half done; by ops_lock */
@@ -171,6 +176,7 @@ struct daxfs_sb_info {
 	struct list_head list;		/* of the volume; guarded by tree */
 	u32 slot;			/* in the mount table */
 	u32 epoch;			/* 0: no slot */
+	u64 applied;			/* what the slot says of branch; 0: nothing. By tree, and settle_lock */
 	struct daxfs_pulse pulse;	/* guarded by watch_lock */
 	/*
 	 * Grows when names may have changed by other means than this super
@@ -299,6 +305,10 @@ bool daxfs_slot_is_ours(const struct daxfs_sb_info *sbi);
 /* there: of a device that has not gone. */
 void daxfs_slot_release(struct daxfs_sb_info *sbi, bool there);
 void daxfs_slot_update(struct daxfs_sb_info *sbi, bool writable);
+/* The slot says that what its branch gave up before that record is not read. tree is held. */
+void daxfs_slot_say_applied(struct daxfs_sb_info *sbi, u64 seq);
+/* Is the slot one of this kernel's? */
+bool daxfs_mount_is_ours(struct daxfs_volume *vol, const struct dxc_mount *mt);
 /* In all slots of this kernel, see dxc_mount_set_seen(), and those to come. tree is held. */
 void daxfs_slots_say_seen(struct daxfs_volume *vol, u64 seq);
 

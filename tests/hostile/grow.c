@@ -364,7 +364,7 @@ int grow_remains(u8 *base, u64 size, enum grow_remains remains)
 	slot->mt_seen_seq = cpu_to_le64(dxc_word_seal(DAXFS_WORD_NUMBER, 1));
 	slot->mt_branch = cpu_to_le64(dxc_word_seal_pair(
 		DAXFS_WORD_BRANCH, leaf.id.branch, leaf.id.generation));
-	slot->mt_flags = cpu_to_le64(1);
+	slot->mt_applied = cpu_to_le64(dxc_word_seal(DAXFS_WORD_NUMBER, 1));
 	strcpy((char *)slot->mt_host, "gone");
 	switch (remains) {
 	case GROW_COMMIT:

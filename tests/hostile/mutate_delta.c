@@ -21,7 +21,7 @@ static const struct mutate_member branch_members[] = {
 	POOLED(daxfs_branch, br_winner, POOL_BRANCH),
 	POOLED(daxfs_branch, br_lease, POOL_HOLDER), MEMBER(daxfs_branch, br_first_seq),
 	MEMBER(daxfs_branch, br_limit), MEMBER(daxfs_branch, br_created),
-	MEMBER(daxfs_branch, br_uid), MEMBER(daxfs_branch, br_tail),
+	MEMBER(daxfs_branch, br_uid), MEMBER(daxfs_branch, br_tail), MEMBER(daxfs_branch, br_watch),
 	MEMBER(daxfs_branch, br_reserved0),
 	MEMBER(daxfs_branch, br_name),
 };
@@ -29,7 +29,7 @@ static const struct mutate_member branch_members[] = {
 static const struct mutate_member mount_members[] = {
 	MEMBER(daxfs_mount, mt_owner), MEMBER(daxfs_mount, mt_heartbeat),
 	MEMBER(daxfs_mount, mt_seen_seq), POOLED(daxfs_mount, mt_branch, POOL_BRANCH),
-	MEMBER(daxfs_mount, mt_flags), MEMBER(daxfs_mount, mt_host),
+	MEMBER(daxfs_mount, mt_applied), MEMBER(daxfs_mount, mt_host),
 };
 
 static const struct mutate_member chunk_members[] = {

@@ -69,3 +69,30 @@ SH
 	[[ ! -e $SHARED/share/missed ]]
 	fsck.daxfs -n "$SHARED/memory"
 }
+
+# The first one makes and removes files in an area that is small for them, the second one reads them.
+churning_guest() {
+	guest_start
+	cat <<'SH'
+if ((me == 1)); then
+	show main rw
+	reach made
+	await shown
+	build/kernel/churn write /mnt/main 20 >/mnt/share/wrote
+	reach written
+else
+	await made
+	show main ro
+	reach shown
+	build/kernel/churn read /mnt/main 18 >/mnt/share/saw || { cat /mnt/share/saw; false; }
+fi
+umount /mnt/main
+SH
+}
+
+@test "what one kernel gives up is no other file's while another kernel reads it, or has it mapped" {
+	"$TOP/tests/kernel/prepare" programs
+	both churning_guest -w -D 8M -d "$TOP/kmod/core"
+	tail "$SHARED/share/saw" "$SHARED/share/wrote"
+	fsck.daxfs -n "$SHARED/memory"
+}

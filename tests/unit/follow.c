@@ -236,6 +236,107 @@ static void blocks_of_others(void)
 	tap_end("a log that maps another branch's blocks is not followed");
 }
 
+static u32 other;	/* slot of the reader's kernel */
+#define OTHER_EPOCH 99
+
+static bool is_own(void *priv, const struct dxc_mount *mt)
+{
+	return mt->slot != other;
+}
+
+static bool is_dead(void *priv, const struct dxc_mount *mt)
+{
+	return true;
+}
+
+static u32 settled(bool (*skip)(void *priv, const struct dxc_mount *mt))
+{
+	struct dxc_readers readers;
+
+	dxc_branch_readers(stage, main_id, writer.log.seq, skip, NULL, &readers);
+	return dxc_layer_settled(&writer, &readers);
+}
+
+static bool held = true;
+
+static bool is_held(void *priv, dxc_off off, u64 blocks)
+{
+	return held;
+}
+
+/* Blocks come back when the mount elsewhere that may read them says that it does not any more. */
+static void read_elsewhere(void)
+{
+	dxc_ino one, two;
+	dxc_off off;
+	u64 before;
+
+	open_both();
+	CHECK_EQ(dxc_mount_claim(stage, OTHER_EPOCH, main_id, false, "there", NULL, NULL, &other), 0);
+	dxc_mount_set_seen(stage, other, OTHER_EPOCH, dxc_commit_seq(stage));
+	CHECK_EQ(stage_file(&writer, "one", 'x', &one, &off), 0);
+	CHECK_EQ(stage_file(&writer, "two", 'x', &two, &off), 0);
+	CHECK_EQ(reload(), 0);
+	/* Nobody has told the writer of it yet. */
+	CHECK_EQ(stage_remove(&writer, 1, "one", one), 0);
+	CHECK_EQ(writer.retired_count, 0);
+	dxc_branch_watch_up(stage, 0);
+	before = writer.log.seq;
+	CHECK_EQ(stage_remove(&writer, 1, "two", two), 0);
+	CHECK(writer.retired_count > 0);
+	CHECK_EQ(settled(is_own), 0);
+	CHECK_EQ(settled(is_dead), writer.retired_count);
+	CHECK(dxc_mount_set_applied(stage, other, OTHER_EPOCH, false, before));
+	CHECK_EQ(settled(is_own), 0);
+	CHECK(dxc_mount_set_applied(stage, other, OTHER_EPOCH, false, writer.log.seq));
+	CHECK_EQ(settled(is_own), writer.retired_count);
+	/* It is about to show the branch again, maybe from an earlier record on. */
+	dxc_mount_set_branch(stage, other, OTHER_EPOCH, main_id, false);
+	CHECK_EQ(settled(is_own), 0);
+	CHECK(dxc_mount_set_applied(stage, other, OTHER_EPOCH, false, writer.log.seq));
+	/* One that has not seen a commit may read what that gave up, whatever it shows. */
+	dxc_commit_seq_advance(stage);
+	writer.retired[0].freed_seq = dxc_commit_seq(stage);
+	CHECK_EQ(settled(is_own), 0);
+	dxc_mount_set_seen(stage, other, OTHER_EPOCH, dxc_commit_seq(stage));
+	CHECK_EQ(settled(is_own), writer.retired_count);
+	/* Somebody else's slot says nothing late. */
+	dxc_mount_release(stage, other, OTHER_EPOCH);
+	CHECK(!dxc_mount_set_applied(stage, other, OTHER_EPOCH, false, writer.log.seq));
+	close_both();
+	tap_end("what is given up while a mount elsewhere shows the branch comes back when that has followed");
+}
+
+/* A page of it is in a pipe, say: what was given up with it, or later, is not said to be left. */
+static void held_here(void)
+{
+	dxc_ino one, two;
+	u64 before, seq;
+	dxc_off off;
+
+	open_both();
+	CHECK_EQ(stage_file(&writer, "one", 'x', &one, &off), 0);
+	CHECK_EQ(stage_file(&writer, "two", 'x', &two, &off), 0);
+	CHECK_EQ(reload(), 0);
+	before = reader.log.seq;
+	CHECK_EQ(stage_remove(&writer, 1, "two", two), 0);
+	CHECK_EQ(follow(), 0);
+	space.busy = is_held;
+	held = true;
+	seq = dxc_layer_leave_off(&reader, reader.retired_count, reader.log.seq);
+	CHECK_EQ(seq, before);
+	CHECK(reader.retired_count > 0);
+	held = false;
+	/* Only what was counted before the grace period. */
+	CHECK_EQ(dxc_layer_leave_off(&reader, 0, before), before);
+	CHECK(reader.retired_count > 0);
+	CHECK_EQ(dxc_layer_leave_off(&reader, reader.retired_count, reader.log.seq),
+		 reader.log.seq);
+	CHECK_EQ(reader.retired_count, 0);
+	close_both();
+	tap_end("a reader says that it has left what was given up when no page of it is in use");
+}
+
 /* What is read does not grow with what was read before. */
 static void costs_what_is_new(void)
 {
@@ -275,5 +376,7 @@ void follow_tests(void)
 	not_the_same_log();
 	then_writes();
 	blocks_of_others();
+	read_elsewhere();
+	held_here();
 	costs_what_is_new();
 }

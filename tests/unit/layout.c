@@ -107,14 +107,15 @@ static const struct {
 	MEMBER(daxfs_branch, br_uid, 64, 4),
 	MEMBER(daxfs_branch, br_checksum, 68, 4),
 	MEMBER(daxfs_branch, br_tail, 72, 8),
-	MEMBER(daxfs_branch, br_reserved0, 80, 48),
+	MEMBER(daxfs_branch, br_watch, 80, 8),
+	MEMBER(daxfs_branch, br_reserved0, 88, 40),
 	MEMBER(daxfs_branch, br_name, 128, 128),
 
 	MEMBER(daxfs_mount, mt_owner, 0, 8),
 	MEMBER(daxfs_mount, mt_heartbeat, 8, 8),
 	MEMBER(daxfs_mount, mt_seen_seq, 16, 8),
 	MEMBER(daxfs_mount, mt_branch, 24, 8),
-	MEMBER(daxfs_mount, mt_flags, 32, 8),
+	MEMBER(daxfs_mount, mt_applied, 32, 8),
 	MEMBER(daxfs_mount, mt_host, 40, 24),
 
 	MEMBER(daxfs_chunk, ch_magic, 0, 4),

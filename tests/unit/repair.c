@@ -196,7 +196,7 @@ static bool is_cosmetic(const struct dxc_volume *vol, dxc_off at)
 		in = (at - mounts->offset) % sizeof(struct daxfs_mount);
 		return (in >= offsetof(struct daxfs_mount, mt_heartbeat) &&
 			in < offsetof(struct daxfs_mount, mt_seen_seq)) ||
-		       in >= offsetof(struct daxfs_mount, mt_flags);
+		       in >= offsetof(struct daxfs_mount, mt_applied);
 	}
 	if (!dxc_range_ok(at, 1, branches->offset, branches->length))
 		return false;

@@ -239,7 +239,7 @@ DAMAGE(br_flip_free) { LE64(entry(p, 2)->br_state, 1ull << 30); }
 DAMAGE(br_first) { entry(p, 0)->br_first_seq ^= cpu_to_le64(5); }
 DAMAGE(br_limit) { LE64(entry(p, 0)->br_limit, 3); }
 DAMAGE(br_reserved0) { entry(p, 0)->br_reserved0[0] = 1; }
-DAMAGE(br_reserved_end) { child(p, main_id, "a"); entry(p, 1)->br_reserved0[47] = 1; }
+DAMAGE(br_reserved_end) { child(p, main_id, "a"); entry(p, 1)->br_reserved0[39] = 1; }
 DAMAGE(br_twice) { child(p, main_id, "a"); child(p, main_id, "b"); set_name(p, 2, "a"); }
 DAMAGE(br_second_main) { child(p, main_id, "a"); set_name(p, 1, "main"); }
 DAMAGE(br_orphan)
