@@ -13,21 +13,9 @@
 /* Bytes of records that are taken in without a pause. */
 #define PAUSE_BYTES	0x4000u
 
-static dxc_off tail_at(const struct dxc_volume *vol, u32 index)
-{
-	return dxc_branch_head_at(vol, index) - offsetof(struct daxfs_branch, br_head) +
-		offsetof(struct daxfs_branch, br_tail);
-}
-
-u64 dxc_branch_tail(const struct dxc_volume *vol, u32 index)
-{
-	return le64_to_cpu(dxc_load_acquire((__le64 *)(vol->region.base + tail_at(vol, index))));
-}
-
 void dxc_layer_tell(struct dxc_layer *layer)
 {
-	const struct dxc_volume *vol = layer->vol;
-	__le64 *word = (__le64 *)(vol->region.base + tail_at(vol, layer->owner.branch)), is, seen;
+	__le64 *word = dxc_branch_tail_at(layer->vol, layer->owner.branch), is, seen;
 	u32 tries;
 
 	/*

@@ -285,7 +285,18 @@ struct dxc_touched {
  * br_tail: as long as it is what it was before the layer was loaded, or followed, the log has
  * nothing new. One load.
  */
-u64 dxc_branch_tail(const struct dxc_volume *vol, u32 index);
+static inline __le64 *dxc_branch_tail_at(const struct dxc_volume *vol, u32 index)
+{
+	return (__le64 *)(vol->region.base + dxc_branch_head_at(vol, index) -
+			  offsetof(struct daxfs_branch, br_head) +
+			  offsetof(struct daxfs_branch, br_tail));
+}
+
+static inline u64 dxc_branch_tail(const struct dxc_volume *vol, u32 index)
+{
+	return le64_to_cpu(dxc_load_acquire(dxc_branch_tail_at(vol, index)));
+}
+
 /* For who has the lease: followers are told that the log has grown. */
 void dxc_layer_tell(struct dxc_layer *layer);
 /*

@@ -182,11 +182,6 @@ int dxc_next_ino(const struct dxc_volume *vol, dxc_ino *ino)
 				    DXC_INO_LIMIT, ino);
 }
 
-u64 dxc_commit_word(const struct dxc_volume *vol)
-{
-	return dxc_word_load(vol, SS_AT(vol, ss_commit_seq));
-}
-
 u64 dxc_commit_word_of(u64 seq)
 {
 	return dxc_number_word(seq);

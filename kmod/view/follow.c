@@ -5,7 +5,6 @@
  */
 #include <linux/sched/mm.h>
 #include "view.h"
-#include "backing/backing.h"
 
 /* Nobody here writes it, and nothing lies on it. ops_lock and tree are held. */
 static bool may_follow(const struct daxfs_loaded_branch *branch)

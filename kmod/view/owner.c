@@ -8,7 +8,6 @@
  * is told where memory is.
  */
 #include "view.h"
-#include "backing/backing.h"
 
 void daxfs_caller_init(struct daxfs_caller *caller, struct file *file)
 {

@@ -5,7 +5,6 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 #include "view.h"
-#include "backing/backing.h"
 
 #define LOAD_TRIES	4	/* when the lease is taken over before the log is read */
 

@@ -13,7 +13,6 @@
 #include <linux/mm.h>
 #include <linux/rcupdate.h>
 #include "view.h"
-#include "backing/backing.h"
 
 void daxfs_forget_times(struct inode *inode)
 {

@@ -11,6 +11,7 @@
 #define DAXFS_VIEW_H
 
 #include "volume/volume.h"
+#include "backing/backing.h"
 
 /* daxfs_inode_info.state; 0: the base says everything there is to say */
 #define DAXFS_I_TOUCHED	0x1ul	/* a layer says something of it: ask the view */
@@ -358,8 +359,11 @@ static inline bool daxfs_follow_due(struct super_block *sb)
 	const struct daxfs_sb_info *sbi = DAXFS_SB(sb);
 	const struct daxfs_volume *vol = sbi->volume;
 	const struct daxfs_loaded_branch *branch;
+	int id = daxfs_backing_enter(vol->backing);
 	bool due;
 
+	if (unlikely(id < 0))
+		return false;
 	rcu_read_lock();
 	/* Pairs with daxfs_branch_show(). */
 	branch = smp_load_acquire(&sbi->branch);
@@ -369,6 +373,7 @@ static inline bool daxfs_follow_due(struct super_block *sb)
 			  dxc_branch_tail(&vol->core, branch->layer.owner.branch) !=
 			  READ_ONCE(branch->tail)));
 	rcu_read_unlock();
+	daxfs_backing_exit(vol->backing, id);
 	return due;
 }
 

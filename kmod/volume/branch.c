@@ -305,8 +305,14 @@ int daxfs_branch_catch_up(struct daxfs_volume *vol, struct daxfs_loaded_branch *
 /* Children that somebody made before we had the lease are there; none can come now. */
 int daxfs_branch_make_current(struct daxfs_sb_info *sbi, struct daxfs_loaded_branch *branch)
 {
+	struct dxc_readers readers;
+	int err;
+
 	branch->layer.holder = daxfs_holder_of(sbi);
-	return catch_up(sbi->volume, branch, true);
+	err = catch_up(sbi->volume, branch, true);
+	if (!err)
+		daxfs_readers_find(sbi->volume, &branch->layer, &readers);
+	return err;
 }
 
 /*

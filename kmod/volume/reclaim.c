@@ -61,25 +61,14 @@ static bool any_unswept(struct daxfs_volume *vol)
 	return false;
 }
 
-/* Not a mount elsewhere that may read what a branch gives up here. */
-static bool is_no_reader(void *priv, const struct dxc_mount *mt)
-{
-	return daxfs_mount_is_ours(priv, mt) || daxfs_mount_is_dead(priv, mt);
-}
-
 /* Of the layer's retired blocks, those that no mount elsewhere reads. Its lock is held. */
 static u32 count_settled(struct daxfs_volume *vol, struct dxc_layer *layer)
 {
-	u64 watch = dxc_branch_watch(&vol->core, layer->owner.branch);
 	struct dxc_readers readers;
 
-	if (layer->follows || (!layer->retired_count && watch == READ_ONCE(layer->quiet)))
+	if (layer->follows || daxfs_readers_none(vol, layer))
 		return layer->retired_count;
-	/* A mount that is not among them yet counts up what was just loaded. */
-	smp_mb();
-	dxc_branch_readers(&vol->core, layer->owner, layer->log.seq, is_no_reader, vol, &readers);
-	if (!readers.any)
-		WRITE_ONCE(layer->quiet, watch);
+	daxfs_readers_find(vol, layer, &readers);
 	return dxc_layer_settled(layer, &readers);
 }
 

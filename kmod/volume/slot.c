@@ -212,18 +212,6 @@ void daxfs_slot_say_applied(struct daxfs_sb_info *sbi, u64 seq)
 	dxc_mount_set_applied(&sbi->volume->core, sbi->slot, sbi->epoch, !sb_rdonly(sbi->sb), seq);
 }
 
-bool daxfs_mount_is_ours(struct daxfs_volume *vol, const struct dxc_mount *mt)
-{
-	struct daxfs_pulse *pulse;
-	bool ours = false;
-
-	spin_lock(&vol->watch_lock);
-	list_for_each_entry(pulse, &vol->pulses, list)
-		ours |= pulse->slot == mt->slot && pulse->epoch == mt->epoch;
-	spin_unlock(&vol->watch_lock);
-	return ours;
-}
-
 /* ---- heartbeats ---- */
 
 /* false: a slot was lost. Waits for nothing: reading a long log in, with tree held, takes its time. */

@@ -307,8 +307,6 @@ void daxfs_slot_release(struct daxfs_sb_info *sbi, bool there);
 void daxfs_slot_update(struct daxfs_sb_info *sbi, bool writable);
 /* The slot says that what its branch gave up before that record is not read. tree is held. */
 void daxfs_slot_say_applied(struct daxfs_sb_info *sbi, u64 seq);
-/* Is the slot one of this kernel's? */
-bool daxfs_mount_is_ours(struct daxfs_volume *vol, const struct dxc_mount *mt);
 /* In all slots of this kernel, see dxc_mount_set_seen(), and those to come. tree is held. */
 void daxfs_slots_say_seen(struct daxfs_volume *vol, u64 seq);
 
@@ -317,6 +315,17 @@ bool daxfs_mount_is_dead(void *vol, const struct dxc_mount *mt);
 
 /* The worker looks after the volume in a moment, not in a few seconds. */
 void daxfs_tend_soon(struct daxfs_volume *vol);
+
+/* ---- readers.c ---- */
+
+/* Nobody who read a branch when it was looked for them, or came since, and nothing is kept for any. */
+bool daxfs_readers_none(struct daxfs_volume *vol, const struct dxc_layer *layer);
+/*
+ * Mounts of other kernels, that live. If none shows the layer's branch what it gives up is given
+ * out at once from here on, until one comes. Its lock is held, or tree for writing. Walks the slots.
+ */
+void daxfs_readers_find(struct daxfs_volume *vol, struct dxc_layer *layer,
+			struct dxc_readers *readers);
 
 /* ---- tally.c ---- */
 
