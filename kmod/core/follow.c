@@ -9,6 +9,7 @@
  */
 #include "node.h"
 
+#define FOLLOW_MAX	0x1000000u	/* records at once */
 #define TELL_TRIES	64	/* a hostile kernel may store there all the time */
 /* Bytes of records that are taken in without a pause. */
 #define PAUSE_BYTES	0x4000u
@@ -175,13 +176,17 @@ static int list_chunks(struct dxc_layer *layer)
 	return 0;
 }
 
-static int read_on(struct dxc_layer *layer, struct dxc_touched *touched)
+/* Who writes may be faster than this reads: the log's end may never be reached. */
+static int read_on(struct dxc_layer *layer, u64 until, struct dxc_touched *touched)
 {
 	dxc_chunk chunk = layer->log.chunk;
 	u32 size, read = 0;
 	int err;
 
-	for (;;) {
+	/* What is stored there may be anything. */
+	if (until != DXC_NO_SEQ && until - layer->log.seq > FOLLOW_MAX)
+		until = layer->log.seq + FOLLOW_MAX;
+	while (layer->log.seq != until) {
 		err = dxc_log_read(layer->vol, &layer->log, layer->scratch, &size);
 		if (err)
 			return err == -ENODATA ? 0 : err;
@@ -202,6 +207,7 @@ static int read_on(struct dxc_layer *layer, struct dxc_touched *touched)
 				return -EINTR;
 		}
 	}
+	return 0;
 }
 
 /*
@@ -226,7 +232,7 @@ static void begin(struct dxc_layer *layer, struct dxc_touched *touched)
 	}
 }
 
-int dxc_layer_follow(struct dxc_layer *layer, const struct dxc_branch *br,
+int dxc_layer_follow(struct dxc_layer *layer, const struct dxc_branch *br, u64 until,
 		     struct dxc_touched *touched)
 {
 	int err;
@@ -242,7 +248,7 @@ int dxc_layer_follow(struct dxc_layer *layer, const struct dxc_branch *br,
 	layer->log.ours = false;
 	if (!layer->follows)
 		begin(layer, touched);
-	err = read_on(layer, touched);
+	err = read_on(layer, until, touched);
 	if (layer->husk_count > DXC_HUSKS_MAX)
 		drop_husks(layer);
 	dxc_layer_drop_scratch(layer);

@@ -28,7 +28,7 @@ static int read_on(struct daxfs_stale *st, struct daxfs_loaded_branch *branch)
 	tail = dxc_branch_tail(&vol->core, branch->layer.owner.branch);
 	err = dxc_branch_get(&vol->core, branch->layer.owner, &br);
 	if (!err) {
-		err = dxc_layer_follow(&branch->layer, &br, &vol->touched);
+		err = dxc_layer_follow(&branch->layer, &br, tail, &vol->touched);
 		/* Also what was taken in before it failed. */
 		daxfs_stale_touched(st, branch, &vol->touched);
 	}

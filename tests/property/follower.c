@@ -30,7 +30,7 @@ static void follow(struct world *w, u32 i)
 	int err;
 
 	HOLDS(!dxc_branch_get(w->vol, w->branches[i].br.id, &br));
-	err = dxc_layer_follow(&w->far[i], &br, &touched);
+	err = dxc_layer_follow(&w->far[i], &br, DXC_NO_SEQ, &touched);
 	HOLDS(!err || err == -EAGAIN);
 	w->far_reloads += !!err;
 	w->far_follows += !err;

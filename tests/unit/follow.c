@@ -46,7 +46,7 @@ static int follow(void)
 
 	memset(&touched, 0, sizeof(touched));
 	CHECK_EQ(dxc_branch_get(stage, main_id, &br), 0);
-	return dxc_layer_follow(&reader, &br, &touched);
+	return dxc_layer_follow(&reader, &br, DXC_NO_SEQ, &touched);
 }
 
 static int reload(void)
