@@ -256,7 +256,7 @@ int dxc_layer_compact(struct dxc_layer *layer)
 {
 	struct compaction co = { .layer = layer, .chunks_max = layer->log_chunks };
 	struct dxc_log old = layer->log;
-	u32 chunks = layer->log_chunks;
+	u32 chunks = layer->log_chunks, i;
 	int err;
 
 	if (!dxc_layer_look(layer))
@@ -292,6 +292,9 @@ int dxc_layer_compact(struct dxc_layer *layer)
 	layer->log_chunks = co.chunks;
 	layer->compact_chunks = co.chunks;
 	layer->log_bytes = co.bytes;
+	/* A log of nothing begins again where its parent's ends. */
+	for (i = 0; i < layer->retired_count; i++)
+		layer->retired[i].seq = min_t(u64, layer->retired[i].seq, layer->log.seq);
 	dxc_layer_tell(layer);
 	drop_chain(layer, &old);
 	layer->tried_bytes = co.bytes;

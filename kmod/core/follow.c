@@ -17,6 +17,7 @@
 void dxc_layer_tell(struct dxc_layer *layer)
 {
 	__le64 *word = dxc_branch_tail_at(layer->vol, layer->owner.branch), is, seen;
+	u64 new = layer->log.seq;
 	u32 tries;
 
 	/*
@@ -25,14 +26,17 @@ void dxc_layer_tell(struct dxc_layer *layer)
 	 */
 	is = cpu_to_le64(layer->tail);
 	for (tries = 0; tries < TELL_TRIES; tries++) {
-		seen = dxc_cmpxchg(word, is, cpu_to_le64(layer->log.seq));
+		/* Told by him, of another record of that number. */
+		if (unlikely(is == cpu_to_le64(new)))
+			new ^= 1ull << 63;
+		seen = dxc_cmpxchg(word, is, cpu_to_le64(new));
 		if (likely(seen == is))
 			break;
 		if (!dxc_layer_is_held(layer))
 			return;
 		is = seen;
 	}
-	layer->tail = layer->log.seq;
+	layer->tail = new;
 }
 
 /* ---- inodes without a name ---- */
@@ -84,6 +88,7 @@ static void drop_husks(struct dxc_layer *layer)
 				continue;
 			node->husk = false;
 			layer->husk_count--;
+			layer->lost_husks = true;
 			dxc_node_drop(layer, node);
 		}
 	}
@@ -138,8 +143,24 @@ static int look_at_names(struct dxc_layer *layer, const struct dxc_apply *ap)
 	return err;
 }
 
+/* An inode that was known once: where its blocks are is in the log. */
+static bool has_lost(const struct dxc_layer *layer, const struct dxc_apply *ap, dxc_ino last)
+{
+	const struct dxc_item *item = layer->items;
+	u32 i;
+
+	if (likely(!layer->lost_husks))
+		return false;
+	for (i = 0; i < ap->items; i++, item++)
+		if (item->type == DAXFS_ITEM_INODE && item->ino <= last &&
+		    item->node->is_new && !item->node->has_attr)
+			return true;
+	return false;
+}
+
 static int take_in(struct dxc_layer *layer, u32 size, struct dxc_touched *touched)
 {
+	dxc_ino last = layer->last_ino;
 	struct dxc_apply ap;
 	u32 i;
 	int err;
@@ -147,6 +168,10 @@ static int take_in(struct dxc_layer *layer, u32 size, struct dxc_touched *touche
 	err = dxc_apply_prepare(layer, layer->scratch, size, 0, true, &ap, NULL);
 	if (err)
 		return err;
+	if (has_lost(layer, &ap, last)) {
+		dxc_apply_cancel(layer, layer->scratch, size, &ap);
+		return -EAGAIN;
+	}
 	ap.follow = true;
 	for (i = 0; touched && i < ap.items && !touched->all; i++) {
 		touch(touched, layer->items[i].ino);
@@ -237,7 +262,9 @@ int dxc_layer_follow(struct dxc_layer *layer, const struct dxc_branch *br, u64 u
 {
 	int err;
 
-	if (layer->torn || layer->fenced || layer->damaged || layer->behind || layer->unread ||
+	/* Records that do not count may have been taken in before that was known. */
+	if (layer->log.seq > layer->frozen_seq ||
+	    layer->torn || layer->fenced || layer->damaged || layer->behind || layer->unread ||
 	    layer->space->survey || !dxc_log_goes_on(layer->vol, &layer->log, br->head_word))
 		return -EAGAIN;
 	err = dxc_layer_scratch(layer);
@@ -254,6 +281,8 @@ int dxc_layer_follow(struct dxc_layer *layer, const struct dxc_branch *br, u64 u
 	dxc_layer_drop_scratch(layer);
 	if (!err)
 		layer->log.head_link = br->head_word;
+	if (layer->torn && !err)
+		err = -EAGAIN;
 	if (!layer->torn)
 		dxc_space_reserve(layer);
 	return err == -EUCLEAN || err == -EIO ? -EAGAIN : err;

@@ -276,6 +276,12 @@ static void clear_end(struct dxc_layer *layer)
 		layer->unread = dxc_log_clear_end(layer->vol, &layer->log, layer->scratch);
 }
 
+static void lose_orphan(struct dxc_layer *layer, struct dxc_node *node)
+{
+	layer->lost_husks = layer->holder == DXC_HOLDER_NONE;
+	dxc_node_drop(layer, node);
+}
+
 /* Inodes without a name were open when the kernel that made them went. */
 static int drop_orphans(struct dxc_layer *layer, struct dxc_finding *f)
 {
@@ -295,7 +301,7 @@ static int drop_orphans(struct dxc_layer *layer, struct dxc_finding *f)
 			if (layer->holder == DXC_HOLDER_NONE && layer->husk_count < DXC_HUSKS_MAX)
 				dxc_node_make_husk(layer, node);
 			else
-				dxc_node_drop(layer, node);
+				lose_orphan(layer, node);
 		}
 	}
 	return 0;
@@ -337,6 +343,8 @@ static void drop_unused(struct dxc_layer *layer)
 	struct dxc_chunk_use use;
 	u32 i;
 
+	if (layer->wary)
+		dxc_space_keep_free(layer);
 	for (i = 0; i < layer->chunk_count; i++) {
 		if (!dxc_space_chunk_is_idle(layer, layer->chunks[i]) ||
 		    dxc_chunk_read(layer->vol, layer->chunks[i], &use) ||
@@ -360,7 +368,8 @@ static int claim(struct dxc_layer *layer)
 
 	if (err == -ESTALE)
 		layer->fenced = true;
-	layer->tail = dxc_branch_tail(layer->vol, layer->owner.branch);
+	/* Else there is something new, whatever the word is. */
+	layer->tail = err ? ~0ull : dxc_branch_tail(layer->vol, layer->owner.branch);
 	return err == -ESTALE || (!err && !dxc_layer_look(layer)) ? -EAGAIN : err;
 }
 
@@ -436,13 +445,25 @@ int dxc_layer_load(struct dxc_layer *layer, const struct dxc_branch *br, bool re
 	return err;
 }
 
+static u64 least_retired(const struct dxc_layer *layer)
+{
+	u64 least = DXC_NO_SEQ;
+	u32 i;
+
+	for (i = 0; i < layer->retired_count; i++)
+		least = min_t(u64, least, layer->retired[i].seq);
+	return least;
+}
+
 int dxc_layer_reload(struct dxc_layer *layer, const struct dxc_branch *br, bool repair,
 		     struct dxc_finding *f)
 {
 	struct dxc_space *space = layer->space;
 	struct dxc_layer fresh;
+	u64 least;
 	u8 *before;
 	int err;
+	u32 i;
 
 	err = dxc_layer_init(&fresh, layer->vol, space, layer->lower, br);
 	if (err)
@@ -452,6 +473,7 @@ int dxc_layer_reload(struct dxc_layer *layer, const struct dxc_branch *br, bool 
 		dxc_layer_free(&fresh);
 		return -ENOMEM;
 	}
+	least = least_retired(layer);
 	/* What who reads here may still read is in use, if it is not given out again. */
 	if (layer->follows)
 		dxc_space_adopt(layer);
@@ -461,6 +483,7 @@ int dxc_layer_reload(struct dxc_layer *layer, const struct dxc_branch *br, bool 
 	fresh.salvages = layer->salvages;
 	fresh.frozen_seq = layer->frozen_seq;
 	fresh.holder = layer->holder;
+	fresh.wary = layer->wary;
 	err = dxc_layer_load(&fresh, br, repair, f);
 	/* What is lost of the log is in memory yet. */
 	if (!err && fresh.damaged && !layer->damaged)
@@ -474,8 +497,12 @@ int dxc_layer_reload(struct dxc_layer *layer, const struct dxc_branch *br, bool 
 		dxc_layer_free(layer);
 		*layer = fresh;
 		dxc_space_keep(layer, before);
-		if (layer->holder == DXC_HOLDER_NONE)
+		if (layer->holder == DXC_HOLDER_NONE) {
 			dxc_space_disown(layer);
+			/* Others are not told that these are left for having been read anew. */
+			for (i = 0; i < layer->retired_count; i++)
+				layer->retired[i].seq = min_t(u64, layer->retired[i].seq, least);
+		}
 	}
 	dxc_free(before);
 	return err;

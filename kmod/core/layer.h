@@ -138,9 +138,10 @@ struct dxc_layer {
 	bool retires;			/* others here may read what is given up */
 	/*
 	 * br_watch when no mount elsewhere showed the branch: with another one some may, and read what
-	 * is given up. Set by the caller, who looks for them; 0 at first.
+	 * is given up. quiet_word: dxc_commit_word() then; later one may show a child that is gone, and
+	 * not know it yet. Set by the caller, who looks for them; 0 at first.
 	 */
-	u64 quiet;
+	u64 quiet, quiet_word;
 	bool closed;			/* there may be orphans that nobody has open; racy on purpose */
 	bool torn;			/* half merged, or half followed: to be loaded anew */
 	/*
@@ -149,6 +150,7 @@ struct dxc_layer {
 	 */
 	bool follows;
 	u32 husk_count;			/* nodes that are husks */
+	bool lost_husks;		/* there were too many: some are not known any more */
 	u64 tail;			/* of the writer: what br_tail was when it was stored or read last */
 	/*
 	 * Somebody else has written the log while holder did, or has the lease: nothing is added, or
@@ -168,6 +170,11 @@ struct dxc_layer {
 	 */
 	u64 holder;
 	bool salvages;			/* loading keeps what comes before damage in the log */
+	/*
+	 * Mounts elsewhere may read what a former writer has given up: whoever takes the log over keeps
+	 * what is free as if he had given it up himself. Set before loading, or dxc_layer_repair().
+	 */
+	bool wary;
 	/*
 	 * Records of the log are lost: what the layer says is older than what was
 	 * written, and nothing is added to it, or given back that it has no use for.
@@ -309,6 +316,12 @@ void dxc_layer_tell(struct dxc_layer *layer);
  */
 int dxc_layer_follow(struct dxc_layer *layer, const struct dxc_branch *br, u64 until,
 		     struct dxc_touched *touched);
+/*
+ * For who has just got the lease: the layer, which is current, knows which blocks are free.
+ * dxc_layer_repair() does it, too.
+ */
+void dxc_layer_end_following(struct dxc_layer *layer);
+
 /* ---- views ---- */
 
 /* An inode as a view shows it. */

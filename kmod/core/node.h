@@ -319,6 +319,14 @@ void dxc_space_leave(struct dxc_layer *layer, dxc_off data, u64 count);
 /* What is in layer->retired is free from here on (dxc_layer.follows), or in use. */
 void dxc_space_disown(struct dxc_layer *layer);
 void dxc_space_adopt(struct dxc_layer *layer);
+/* All that is free in the layer's chunks is retired: somebody may read it. */
+void dxc_space_keep_free(struct dxc_layer *layer);
+/* Did nobody elsewhere show the branch, or a child of it, when that was looked for, and did nobody come since? */
+static inline bool dxc_layer_is_quiet(const struct dxc_layer *layer)
+{
+	return dxc_branch_watch(layer->vol, layer->owner.branch) == READ_ONCE(layer->quiet) &&
+		dxc_commit_word(layer->vol) == READ_ONCE(layer->quiet_word);
+}
 /*
  * After replay: the blocks of a run are in use. -EUCLEAN when they are not in
  * a data chunk of the layer, or another file's.
@@ -358,8 +366,6 @@ int dxc_layer_note_segment(struct dxc_layer *layer, struct dxc_finding *f);
 
 /* An inode has no name any more: from here on its blocks are nobody's. */
 void dxc_node_make_husk(struct dxc_layer *layer, struct dxc_node *node);
-/* For who has just got the lease: the layer, which is current, knows which blocks are free. */
-void dxc_layer_end_following(struct dxc_layer *layer);
 
 /* ---- compact.c ---- */
 

@@ -208,7 +208,9 @@ u64 dxc_space_told(const struct dxc_layer *layer)
 	logs = tally_of(vol, &vol->tally->logs);
 	reserve = reserved_for(layer, DXC_GROWS, 0, logs - min_t(u64, own, logs));
 	n -= min_t(u64, n, reserve);
-	return n * layer->space->chunk_blocks + layer->free_blocks + layer->retired_blocks;
+	n *= layer->space->chunk_blocks;
+	/* What is free in its chunks, who writes it elsewhere knows. */
+	return layer->follows ? n : n + layer->free_blocks + layer->retired_blocks;
 }
 
 /* Counts anew when half of what there was for it is taken. */

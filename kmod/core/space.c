@@ -477,11 +477,22 @@ int dxc_blocks_take(struct dxc_layer *layer, dxc_off near, u64 want, dxc_off *of
 static void release(struct dxc_layer *layer, dxc_off data, u64 count)
 {
 	dxc_chunk chunk;
-	u32 block;
+	u32 block, n;
 	u8 *bits;
 
 	while (count) {
 		chunk = chunk_of(layer, data, &block);
+		/*
+		 * Who writes it elsewhere has given it back, as if nobody read it here, and another layer
+		 * here may have it.
+		 */
+		if (layer->follows && !is_ours(layer, chunk, DAXFS_CHUNK_DATA)) {
+			layer->torn = true;
+			n = min_t(u64, count, layer->space->chunk_blocks - block);
+			data += (u64)n * DAXFS_BLOCK_SIZE;
+			count -= n;
+			continue;
+		}
 		bits = bits_of(layer, chunk);
 		for (; count && block < layer->space->chunk_blocks; count--, block++) {
 			if (is_used(bits, block)) {
@@ -505,8 +516,7 @@ static void release(struct dxc_layer *layer, dxc_off data, u64 count)
 void dxc_space_free(struct dxc_layer *layer, dxc_off data, u64 count)
 {
 	/* Whoever comes after this reads a log that has given them up. */
-	if (layer->retires ||
-	    dxc_branch_watch(layer->vol, layer->owner.branch) != READ_ONCE(layer->quiet))
+	if (layer->retires || !dxc_layer_is_quiet(layer))
 		dxc_space_retire(layer, data, count);
 	else
 		release(layer, data, count);
@@ -621,6 +631,26 @@ void dxc_layer_settle(struct dxc_layer *layer, u32 count)
 		return;
 	memmove(layer->retired, layer->retired + i,
 		layer->retired_count * sizeof(*layer->retired));
+}
+
+void dxc_space_keep_free(struct dxc_layer *layer)
+{
+	u32 blocks = layer->space->chunk_blocks, i, first, n;
+	dxc_chunk chunk;
+
+	for (i = 0; i < layer->chunk_count; i++) {
+		chunk = layer->chunks[i];
+		if (!is_ours(layer, chunk, DAXFS_CHUNK_DATA))
+			continue;
+		for (first = 0; first < blocks; first += n ? n : 1) {
+			n = retake(layer, chunk, first, blocks - first);
+			if (!n)
+				continue;
+			layer->free_blocks -= n;
+			dxc_space_retire(layer, dxc_chunk_offset(layer->vol, chunk) +
+					 (u64)first * DAXFS_BLOCK_SIZE, n);
+		}
+	}
 }
 
 u32 dxc_layer_settled(const struct dxc_layer *layer, const struct dxc_readers *readers)

@@ -6,6 +6,8 @@
 #include <linux/sched/mm.h>
 #include "view.h"
 
+#define PATIENCE	HZ	/* for an operation on branches that is under way here */
+
 /* Nobody here writes it, and nothing lies on it. ops_lock and tree are held. */
 static bool may_follow(const struct daxfs_loaded_branch *branch)
 {
@@ -32,7 +34,8 @@ static int read_on(struct daxfs_stale *st, struct daxfs_loaded_branch *branch)
 		/* Also what was taken in before it failed. */
 		daxfs_stale_touched(st, branch, &vol->touched);
 	}
-	if (!err)
+	/* Of one that is gone, or whose entry says nothing, there is no more to come. */
+	if (!err || err == -ESTALE || err == -EUCLEAN)
 		WRITE_ONCE(branch->tail, tail);
 	/* What was given up is others' only when our slots say that it is not read. */
 	WRITE_ONCE(vol->followed, true);
@@ -56,17 +59,23 @@ static void read_anew(struct daxfs_volume *vol, struct daxfs_loaded_branch *bran
 	up_write(&vol->tree);
 }
 
-static void follow(struct daxfs_stale *st, struct daxfs_loaded_branch *branch)
+/* Each inode is told once: none may be in the list of a daxfs_stale already. */
+static void follow(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch)
 {
-	struct daxfs_volume *vol = st->vol;
-	int err = 0;
+	struct daxfs_stale st = { .vol = vol };
+	int err = 0, srcu;
 
+	INIT_LIST_HEAD(&st.branches);
+	/* Blocks that were given up are mapped until daxfs_stale_settle() has told everybody. */
+	srcu = srcu_read_lock(&vol->srcu);
 	down_read(&vol->tree);
 	if (may_follow(branch))
-		err = read_on(st, branch);
+		err = read_on(&st, branch);
 	else if (!branch->writer)
 		WRITE_ONCE(branch->tail, dxc_branch_tail(&vol->core, branch->layer.owner.branch));
 	up_read(&vol->tree);
+	srcu_read_unlock(&vol->srcu, srcu);
+	daxfs_stale_settle(&st);
 	if (err == -EAGAIN || err == -ENOMEM)
 		read_anew(vol, branch);
 }
@@ -77,22 +86,15 @@ static bool has_new(const struct daxfs_volume *vol, const struct daxfs_loaded_br
 		dxc_branch_tail(&vol->core, branch->layer.owner.branch) != branch->tail;
 }
 
-/* One that is shown, or NULL. ops_lock is held. */
+/* only: of what it shows; NULL: of whatever is shown. ops_lock is held. */
 static void follow_shown(struct daxfs_volume *vol, struct daxfs_sb_info *only)
 {
-	struct daxfs_stale st = { .vol = vol };
 	struct daxfs_sb_info *sbi;
-	int srcu;
 
-	INIT_LIST_HEAD(&st.branches);
-	/* Blocks that were given up are mapped until daxfs_stale_settle() has told everybody. */
-	srcu = srcu_read_lock(&vol->srcu);
 	list_for_each_entry(sbi, &vol->supers, list) {
 		if ((!only || sbi == only) && !sbi->dead && has_new(vol, sbi->branch))
-			follow(&st, sbi->branch);
+			follow(vol, sbi->branch);
 	}
-	srcu_read_unlock(&vol->srcu, srcu);
-	daxfs_stale_settle(&st);
 	if (READ_ONCE(vol->followed))
 		daxfs_tend_soon(vol);
 }
@@ -119,11 +121,29 @@ static void follow_here(struct daxfs_sb_info *sbi)
 	struct daxfs_volume *vol = sbi->volume;
 
 	if (dxc_commit_seq(&vol->core) != vol->left_seq) {
-		daxfs_notice(vol);
+		/* While a mount is frozen nothing is left: the worker looks when it is not any more. */
+		if (daxfs_notice(vol) == -EBUSY)
+			WRITE_ONCE(vol->left_word, dxc_commit_word(&vol->core));
 		/* What it has left others wait for. */
 		daxfs_tend_soon(vol);
+	} else {
+		/* The same number in another word: a bit of it is flipped. */
+		WRITE_ONCE(vol->left_word, dxc_commit_word(&vol->core));
 	}
 	follow_shown(vol, sbi);
+}
+
+/* An operation of this kernel may be waiting for another one, for long: nobody else waits with it. */
+static bool lock_for_a_while(struct mutex *lock)
+{
+	unsigned long end = jiffies + PATIENCE;
+
+	while (!mutex_trylock(lock)) {
+		if (fatal_signal_pending(current) || time_after(jiffies, end))
+			return false;
+		schedule_timeout_killable(1);
+	}
+	return true;
 }
 
 void daxfs_follow(struct super_block *sb)
@@ -134,7 +154,7 @@ void daxfs_follow(struct super_block *sb)
 
 	if (id < 0)
 		return;
-	if (!mutex_lock_killable(&vol->ops_lock)) {
+	if (lock_for_a_while(&vol->ops_lock)) {
 		/* Somebody else may have done it meanwhile. */
 		if (daxfs_follow_due(sb))
 			follow_here(sbi);

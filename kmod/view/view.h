@@ -367,9 +367,13 @@ static inline bool daxfs_follow_due(struct super_block *sb)
 	rcu_read_lock();
 	/* Pairs with daxfs_branch_show(). */
 	branch = smp_load_acquire(&sbi->branch);
-	/* Who writes here needs no telling. One that is freed says that it is main. */
+	/*
+	 * Who writes here needs no telling. One that is freed says that it is main. Until sbi is
+	 * swept its inodes do not know what the branch says.
+	 */
 	due = branch && (dxc_commit_word(&vol->core) != READ_ONCE(vol->left_word) ||
-			 (!READ_ONCE(branch->writer) &&
+			 READ_ONCE(sbi->sweep) != READ_ONCE(sbi->swept) ||
+			 (!READ_ONCE(branch->writer) && !READ_ONCE(sbi->dead) &&
 			  dxc_branch_tail(&vol->core, branch->layer.owner.branch) !=
 			  READ_ONCE(branch->tail)));
 	rcu_read_unlock();

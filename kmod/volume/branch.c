@@ -101,6 +101,7 @@ static int load_one(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch
 		    dxc_holder holder, struct dxc_finding *f)
 {
 	struct dxc_owner id = branch->layer.owner;
+	struct dxc_readers readers;
 	struct dxc_branch br;
 	int err, tries = LOAD_TRIES;
 
@@ -115,6 +116,10 @@ again:
 	branch->layer.salvages = true;
 	branch->layer.frozen_seq = frozen->seq;
 	branch->layer.holder = holder;
+	if (holder != DXC_HOLDER_NONE) {
+		daxfs_readers_find(vol, &branch->layer, &readers);
+		branch->layer.wary = readers.any;
+	}
 	branch->tail = dxc_branch_tail(&vol->core, id.branch);
 	err = dxc_layer_load(&branch->layer, &br, holder != DXC_HOLDER_NONE, f);
 	/* Its writer may have written it anew, and have given up what was being read. */
@@ -219,6 +224,7 @@ static int reload(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch, 
 		branch->was_mapped = true;
 		/* What the worker has counted is not what is retired now. */
 		branch->settled = 0;
+		branch->counted_seq = 0;
 		return 0;
 	}
 	if (f.code)
@@ -240,7 +246,6 @@ static int read_on(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch,
 		err = dxc_layer_follow(&branch->layer, &br, until, NULL);
 	if (!err && repair && !branch->frozen)
 		err = dxc_layer_repair(&branch->layer);
-	branch->settled = 0;
 	return err;
 }
 
@@ -284,6 +289,7 @@ static int catch_up(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch
 	}
 	/* What the worker has counted may not be what is retired after this. */
 	branch->settled = 0;
+	branch->counted_seq = 0;
 	nofs = memalloc_nofs_save();
 	dxc_branch_frozen(&vol->core, &frozen);
 	branch->layer.frozen_seq = frozen.seq;
@@ -310,9 +316,12 @@ int daxfs_branch_make_current(struct daxfs_sb_info *sbi, struct daxfs_loaded_bra
 	int err;
 
 	branch->layer.holder = daxfs_holder_of(sbi);
+	daxfs_readers_find(sbi->volume, &branch->layer, &readers);
+	branch->layer.wary = readers.any;
 	err = catch_up(sbi->volume, branch, true);
+	/* One that is frozen was not repaired. */
 	if (!err)
-		daxfs_readers_find(sbi->volume, &branch->layer, &readers);
+		dxc_layer_end_following(&branch->layer);
 	return err;
 }
 

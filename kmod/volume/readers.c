@@ -25,17 +25,21 @@ static bool is_none(void *priv, const struct dxc_mount *mt)
 bool daxfs_readers_none(struct daxfs_volume *vol, const struct dxc_layer *layer)
 {
 	return !layer->retired_count &&
-		dxc_branch_watch(&vol->core, layer->owner.branch) == READ_ONCE(layer->quiet);
+		dxc_branch_watch(&vol->core, layer->owner.branch) == READ_ONCE(layer->quiet) &&
+		dxc_commit_word(&vol->core) == READ_ONCE(layer->quiet_word);
 }
 
 void daxfs_readers_find(struct daxfs_volume *vol, struct dxc_layer *layer,
 			struct dxc_readers *readers)
 {
 	u64 watch = dxc_branch_watch(&vol->core, layer->owner.branch);
+	u64 word = dxc_commit_word(&vol->core), seq = dxc_commit_seq(&vol->core);
 
 	/* A mount that is not among them yet counts up what was just loaded. */
 	smp_mb();
 	dxc_branch_readers(&vol->core, layer->owner, layer->log.seq, is_none, vol, readers);
-	if (!readers->any)
+	if (!readers->any && readers->seen >= seq) {
+		WRITE_ONCE(layer->quiet_word, word);
 		WRITE_ONCE(layer->quiet, watch);
+	}
 }

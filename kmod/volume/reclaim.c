@@ -83,6 +83,7 @@ static bool count_retired(struct daxfs_volume *vol)
 	bool any = false, unswept;
 
 	vol->waits = false;
+	vol->gave = 0;
 	down_read(&vol->tree);
 	unswept = any_unswept(vol);
 	list_for_each_entry(branch, &vol->branches, list) {
@@ -90,11 +91,11 @@ static bool count_retired(struct daxfs_volume *vol)
 		branch->settled = unswept ? 0 : count_settled(vol, &branch->layer);
 		branch->counted_seq = unswept ? 0 : branch->layer.log.seq;
 		any |= branch->settled;
-		vol->waits |= branch->settled < branch->layer.retired_count;
+		if (!branch->layer.follows)
+			vol->waits |= branch->settled < branch->layer.retired_count;
 		up_read(&branch->lock);
 	}
 	up_read(&vol->tree);
-	vol->gave = any;
 	return any;
 }
 
@@ -139,6 +140,7 @@ static void settle(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch)
 	else
 		dxc_layer_settle(&branch->layer, branch->settled);
 	blocks -= branch->layer.retired_blocks;
+	WRITE_ONCE(vol->gave, vol->gave + blocks);
 	if (borrowed) {
 		branch->layer.holder = DXC_HOLDER_NONE;
 		daxfs_lease_drop(sbi, id);
@@ -159,7 +161,9 @@ static void say_applied(struct daxfs_volume *vol)
 	if (any_unswept(vol))
 		return;
 	list_for_each_entry(sbi, &vol->supers, list) {
-		if (sbi->branch && !sbi->dead && !sbi->branch->writer && sbi->branch->applied)
+		/* The slot may name the one that it is about to leave. */
+		if (sbi->branch && !sbi->dead && !sbi->branch->writer && sbi->branch->applied &&
+		    READ_ONCE(sbi->slot_shows) == dxc_id_word(sbi->branch->layer.owner))
 			daxfs_slot_say_applied(sbi, sbi->branch->applied);
 	}
 }
@@ -376,8 +380,8 @@ static int reclaim_now(struct daxfs_volume *vol)
 	for (;;) {
 		err = advance(vol, seq, &end);
 		/* Mounts elsewhere follow within a second or two. */
-		if (err || READ_ONCE(vol->gave) || !READ_ONCE(vol->waits) ||
-		    time_after(jiffies, end))
+		if (err || !READ_ONCE(vol->waits) || time_after(jiffies, end) ||
+		    READ_ONCE(vol->gave) >= vol->space.chunk_blocks)
 			break;
 		schedule_timeout_killable(OTHERS_STEP);
 		if (fatal_signal_pending(current))

@@ -140,6 +140,7 @@ static int claim(struct daxfs_sb_info *sbi, struct dxc_owner branch, bool writab
 	sbi->slot = slot;
 	sbi->epoch = epoch;
 	sbi->applied = 0;
+	sbi->slot_shows = branch.generation ? dxc_id_word(branch) : 0;
 	up_write(&vol->tree);
 	return 0;
 }
@@ -198,10 +199,13 @@ void daxfs_slot_update(struct daxfs_sb_info *sbi, bool writable)
 
 	if (!daxfs_slot_is_ours(sbi))
 		return;
+	WRITE_ONCE(sbi->slot_shows, 0);
 	WRITE_ONCE(sbi->applied, 0);
 	dxc_mount_set_branch(&sbi->volume->core, sbi->slot, sbi->epoch, branch, writable);
-	if (branch.generation)
-		dxc_branch_watch_up(&sbi->volume->core, branch.branch);
+	if (!branch.generation)
+		return;
+	dxc_branch_watch_up(&sbi->volume->core, branch.branch);
+	WRITE_ONCE(sbi->slot_shows, dxc_id_word(branch));
 }
 
 void daxfs_slot_say_applied(struct daxfs_sb_info *sbi, u64 seq)

@@ -146,7 +146,7 @@ struct daxfs_volume {
 	u64 left_word;			/* the word of left_seq; read without locks */
 	bool followed;			/* records were taken in, and others wait for our slots to say so */
 	bool waits;			/* mounts elsewhere may read what a branch gave up; by settle_lock */
-	bool gave;			/* something was given up for good last time; by settle_lock */
+	u64 gave;			/* blocks that came back when that was looked at last; by settle_lock */
 	struct dxc_touched touched;	/* by what is being followed; guarded by ops_lock */
 	u64 noticed_seq;		/* the worker was told of it; racy on purpose */
 	bool recovered;			/* what others left half done; by ops_lock */
@@ -176,7 +176,8 @@ struct daxfs_sb_info {
 	struct list_head list;		/* of the volume; guarded by tree */
 	u32 slot;			/* in the mount table */
 	u32 epoch;			/* 0: no slot */
-	u64 applied;			/* what the slot says of branch; 0: nothing. By tree, and settle_lock */
+	u64 slot_shows;			/* id of the branch that the slot names; racy on purpose */
+	u64 applied;			/* what the slot says of that; 0: nothing. By tree, and settle_lock */
 	struct daxfs_pulse pulse;	/* guarded by watch_lock */
 	/*
 	 * Grows when names may have changed by other means than this super

@@ -422,7 +422,12 @@ int world_do(struct world *w, const struct op *op)
 	struct world_branch *b = branch_pick(w, op->r[0], true);
 	int err = 0;
 
+	u32 i;
+
 	w->now++;
+	/* The follower has looked before it compares: nobody else reads what is given up. */
+	for (i = 0; i < WORLD_BRANCHES; i++)
+		w->branches[i].layer.quiet_word = w->branches[i].live ? dxc_commit_word(w->vol) : 0;
 	if (op->kind == OP_BRANCH || op->kind == OP_COMMIT || op->kind == OP_ABORT)
 		follower_leave(w);
 	switch (op->kind) {

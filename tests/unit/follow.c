@@ -24,6 +24,7 @@ static void reader_opens(void)
 	CHECK_EQ(dxc_branch_get(stage, main_id, &br), 0);
 	CHECK_EQ(dxc_layer_init(&reader, stage, &space, NULL, &br), 0);
 	reader.holder = DXC_HOLDER_NONE;
+	dxc_branch_watch_up(stage, 0);
 	CHECK_EQ(dxc_layer_load(&reader, &br, false, NULL), 0);
 }
 
@@ -277,7 +278,8 @@ static void read_elsewhere(void)
 	CHECK_EQ(stage_file(&writer, "one", 'x', &one, &off), 0);
 	CHECK_EQ(stage_file(&writer, "two", 'x', &two, &off), 0);
 	CHECK_EQ(reload(), 0);
-	/* Nobody has told the writer of it yet. */
+	/* As the writer has found before that one came. */
+	writer.quiet = dxc_branch_watch(stage, 0);
 	CHECK_EQ(stage_remove(&writer, 1, "one", one), 0);
 	CHECK_EQ(writer.retired_count, 0);
 	dxc_branch_watch_up(stage, 0);

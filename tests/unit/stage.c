@@ -19,6 +19,7 @@ int stage_load(struct dxc_layer *layer, const char *name, struct dxc_layer *lowe
 
 	CHECK_EQ(dxc_branch_find(stage, name, &br), 0);
 	CHECK_EQ(dxc_layer_init(layer, stage, space, lower, &br), 0);
+	layer->quiet_word = dxc_commit_word(stage);
 	frozen.id = br.id;
 	dxc_branch_frozen(stage, &frozen);
 	layer->frozen_seq = frozen.seq;
@@ -31,6 +32,7 @@ void stage_load_to_write(struct dxc_layer *main_layer)
 
 	CHECK_EQ(dxc_branch_find(stage, "main", &br), 0);
 	CHECK_EQ(dxc_layer_init(main_layer, stage, &stage_space, NULL, &br), 0);
+	main_layer->quiet_word = dxc_commit_word(stage);
 	CHECK_EQ(dxc_layer_load(main_layer, &br, true, NULL), 0);
 }
 
