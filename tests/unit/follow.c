@@ -339,6 +339,83 @@ static void held_here(void)
 	tap_end("a reader says that it has left what was given up when no page of it is in use");
 }
 
+/* Whoever has the lease next, of the same kernel or another one, keeps what may be read elsewhere. */
+static void kept_by_the_next(void)
+{
+	struct dxc_layer next;
+	struct dxc_branch br;
+	dxc_ino one, two;
+	dxc_off off, got;
+
+	open_both();
+	CHECK_EQ(stage_file(&writer, "one", 'x', &one, &off), 0);
+	CHECK_EQ(stage_remove(&writer, 1, "one", one), 0);
+	dxc_layer_free(&writer);
+	CHECK_EQ(dxc_branch_get(stage, main_id, &br), 0);
+	CHECK_EQ(dxc_layer_init(&next, stage, &stage_space, NULL, &br), 0);
+	next.wary = true;
+	CHECK_EQ(dxc_layer_load(&next, &br, true, NULL), 0);
+	CHECK(next.retired_count > 0);
+	CHECK_EQ(next.free_blocks, 0);
+	CHECK_EQ(stage_file(&next, "two", 'y', &two, &got), 0);
+	CHECK(got != off);
+	dxc_layer_settle(&next, ~0u);
+	CHECK_EQ(next.retired_blocks, 0);
+	writer = next;
+	close_both();
+	tap_end("who writes a branch next keeps what mounts elsewhere may read of what was given up before");
+}
+
+/* More files without a name than are kept: of one that gets a name the bytes are known all the same. */
+static void too_many_without_a_name(void)
+{
+	struct dxc_attr attr = { .mode = S_IFREG | 0600 }, more = attr, dir;
+	dxc_ino first, found;
+	u32 i;
+
+	stage_chunk_size = 65536;
+	open_both();
+	CHECK_EQ(stage_make(&writer, 1, "first", S_IFREG | 0600, &first), 0);
+	CHECK_EQ(reload(), 0);
+	CHECK_EQ(dxc_next_ino(stage, &attr.ino), 0);
+	CHECK_EQ(dxc_op_create(&writer, NULL, NULL, 0, &attr, NULL, NULL, 0), 0);
+	CHECK_EQ(stage_write(&writer, &attr, 0), 0);
+	for (i = 0; i < 4200; i++) {
+		CHECK_EQ(dxc_next_ino(stage, &more.ino), 0);
+		CHECK_EQ(dxc_op_create(&writer, NULL, NULL, 0, &more, NULL, NULL, 0), 0);
+	}
+	CHECK_EQ(follow(), 0);
+	CHECK_EQ(reader.husk_count, 0);
+	dir = stage_attr(&writer, 1);
+	CHECK_EQ(dxc_op_link(&writer, &dir, "named", 5, &attr), 0);
+	CHECK_EQ(follow(), -EAGAIN);
+	CHECK_EQ(reload(), 0);
+	CHECK_EQ(has(&reader, "named", &found), 0);
+	CHECK_EQ(where(&reader, found), where(&writer, found));
+	stage_chunk_size = 0;
+	close_both();
+	tap_end("of files without a name that were too many to keep, the log is read anew when they get one");
+}
+
+/* A late writer says the number that the next one says, too: of another record. */
+static void told_twice(void)
+{
+	dxc_ino ino;
+	u64 tail;
+
+	open_both();
+	CHECK_EQ(stage_make(&writer, 1, "first", S_IFREG | 0600, &ino), 0);
+	tail = writer.log.seq + 1;
+	*dxc_branch_tail_at(stage, 0) = cpu_to_le64(tail);
+	CHECK_EQ(stage_make(&writer, 1, "second", S_IFREG | 0600, &ino), 0);
+	CHECK_EQ(writer.log.seq, tail);
+	CHECK(dxc_branch_tail(stage, 0) != tail);
+	CHECK_EQ(stage_make(&writer, 1, "third", S_IFREG | 0600, &ino), 0);
+	CHECK_EQ(dxc_branch_tail(stage, 0), tail + 1);
+	close_both();
+	tap_end("who follows is told of each record, also when somebody late has told its number");
+}
+
 /* What is read does not grow with what was read before. */
 static void costs_what_is_new(void)
 {
@@ -380,5 +457,8 @@ void follow_tests(void)
 	blocks_of_others();
 	read_elsewhere();
 	held_here();
+	kept_by_the_next();
+	too_many_without_a_name();
+	told_twice();
 	costs_what_is_new();
 }
