@@ -298,7 +298,8 @@ void dxc_mount_set_branch(const struct dxc_volume *vol, u32 slot, u32 epoch,
 			  struct dxc_owner branch, bool writable)
 {
 	epoch &= EPOCH_MASK;
-	say(vol, slot, epoch, MT_AT(vol, slot, mt_applied), applied_word(epoch, writable, false, 0));
+	say(vol, slot, epoch, MT_AT(vol, slot, mt_applied),
+	    applied_word(epoch, writable, false, 0));
 	say(vol, slot, epoch, MT_AT(vol, slot, mt_branch), dxc_branch_word(branch));
 }
 
