@@ -168,10 +168,11 @@ static int daxfs_revalidate(DAXFS_REVALIDATE_ARGS struct dentry *dentry, unsigne
 	struct inode *inode = d_inode_rcu(dentry);
 	unsigned long view;
 
-	if (unlikely(daxfs_follow_due(dentry->d_sb))) {
-		if (flags & LOOKUP_RCU)
+	if (flags & LOOKUP_RCU) {
+		if (unlikely(daxfs_news(dentry->d_sb)))
 			return -ECHILD;
-		daxfs_follow(dentry->d_sb);
+	} else {
+		daxfs_catch_up(dentry->d_sb);
 	}
 	view = daxfs_view_number(dentry->d_sb);
 	if (likely(READ_ONCE(dentry->d_time) == view &&

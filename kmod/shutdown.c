@@ -32,7 +32,11 @@ static bool is_of(const struct loss *loss, const struct daxfs_volume *vol)
 
 static void mark_down(struct daxfs_volume *vol, const char *why)
 {
-	if (!xchg(&vol->backing->down, true) && vol->name[0])
+	bool was_down = xchg(&vol->backing->down, true);
+
+	/* Nothing more is looked at: see shut_down(). */
+	WRITE_ONCE(vol->commit_at, &vol->left_raw);
+	if (!was_down && vol->name[0])
 		pr_warn("%s: %s: all of it says EIO until it is unmounted\n", vol->name, why);
 }
 
@@ -60,6 +64,8 @@ static void unmap_one(struct super_block *sb, void *arg)
 static void shut_down(struct loss *loss)
 {
 	daxfs_volumes_walk(mark_one, loss);
+	/* Who looks for news of branches does so inside RCU. */
+	synchronize_rcu();
 	if (loss->dax)
 		daxfs_export_revoke(loss->dax);
 	iterate_supers_type(&daxfs_type, unmap_one, loss);
@@ -135,6 +141,7 @@ void daxfs_device_removed(struct dax_device *dax)
 void daxfs_super_shutdown(struct super_block *sb)
 {
 	mark_down(DAXFS_SB(sb)->volume, "its device is gone");
+	synchronize_rcu();
 	unmap_all(sb);
 }
 

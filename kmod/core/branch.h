@@ -92,12 +92,15 @@ int dxc_branch_still(const struct dxc_volume *vol, struct dxc_owner id,
  * ss_commit_seq as it lies there, to be compared with what it was: one load, for those who ask
  * often whether anything was done to branches.
  */
+static inline __le64 *dxc_commit_at(const struct dxc_volume *vol)
+{
+	return (__le64 *)(vol->region.base + vol->area[DAXFS_AREA_SHARED].offset +
+			  offsetof(struct daxfs_shared, ss_commit_seq));
+}
+
 static inline u64 dxc_commit_word(const struct dxc_volume *vol)
 {
-	return le64_to_cpu(dxc_load_acquire((__le64 *)(vol->region.base +
-						      vol->area[DAXFS_AREA_SHARED].offset +
-						      offsetof(struct daxfs_shared,
-							       ss_commit_seq))));
+	return le64_to_cpu(dxc_load_acquire(dxc_commit_at(vol)));
 }
 
 /* What it is at a commit sequence. */

@@ -9,7 +9,7 @@
  */
 #include "node.h"
 
-#define FOLLOW_MAX	0x1000000u	/* records at once */
+#define FOLLOW_MAX	0x100000000ull	/* records: more than are new in any log */
 #define TELL_TRIES	64	/* a hostile kernel may store there all the time */
 /* Bytes of records that are taken in without a pause. */
 #define PAUSE_BYTES	0x4000u
@@ -208,9 +208,9 @@ static int read_on(struct dxc_layer *layer, u64 until, struct dxc_touched *touch
 	u32 size, read = 0;
 	int err;
 
-	/* What is stored there may be anything. */
-	if (until != DXC_NO_SEQ && until - layer->log.seq > FOLLOW_MAX)
-		until = layer->log.seq + FOLLOW_MAX;
+	/* What is stored there may be anything. The area, and so the log, has an end in any case. */
+	if (until - layer->log.seq > FOLLOW_MAX)
+		until = DXC_NO_SEQ;
 	while (layer->log.seq != until) {
 		err = dxc_log_read(layer->vol, &layer->log, layer->scratch, &size);
 		if (err)

@@ -309,7 +309,7 @@ void dxc_layer_tell(struct dxc_layer *layer);
 /*
  * Takes in the records that were added to the log of a branch that nobody writes here: of each
  * all, or nothing. br: as the entry is now. until: up to that record at least, which br_tail named;
- * DXC_NO_SEQ: to the end, of a log to which nobody adds meanwhile. Blocks that they give up go to layer->retired, until
+ * DXC_NO_SEQ, or what can be none: to the end. Blocks that they give up go to layer->retired, until
  * dxc_layer_settle(); nobody may take these before. Inodes that lost their last name are gone.
  * *touched: of whose inodes, added to what it says; NULL: any. 0; -EAGAIN: the layer has to be loaded anew, as the log
  * was written anew, say; -EINTR: not all was taken in, as somebody wants to kill the task; -ENOMEM.

@@ -8,6 +8,23 @@
 
 #define PATIENCE	HZ	/* for an operation on branches that is under way here */
 
+/* For daxfs_news(): a branch that nobody writes here, or a super block that is to be swept. */
+bool daxfs_news_far(const struct daxfs_sb_info *sbi, const struct daxfs_loaded_branch *branch)
+{
+	const struct daxfs_volume *vol = sbi->volume;
+	int id = daxfs_backing_enter(vol->backing);
+	bool any;
+
+	if (id < 0)
+		return false;
+	/* Until it is swept its inodes do not know what the branch says. A branch that is freed is main. */
+	any = READ_ONCE(sbi->sweep) != READ_ONCE(sbi->swept) ||
+		(!READ_ONCE(branch->writer) && !READ_ONCE(sbi->dead) &&
+		 dxc_branch_tail(&vol->core, branch->layer.owner.branch) != READ_ONCE(branch->tail));
+	daxfs_backing_exit(vol->backing, id);
+	return any;
+}
+
 /* Nobody here writes it, and nothing lies on it. ops_lock and tree are held. */
 static bool may_follow(const struct daxfs_loaded_branch *branch)
 {
@@ -123,12 +140,12 @@ static void follow_here(struct daxfs_sb_info *sbi)
 	if (dxc_commit_seq(&vol->core) != vol->left_seq) {
 		/* While a mount is frozen nothing is left: the worker looks when it is not any more. */
 		if (daxfs_notice(vol) == -EBUSY)
-			WRITE_ONCE(vol->left_word, dxc_commit_word(&vol->core));
+			WRITE_ONCE(vol->left_raw, cpu_to_le64(dxc_commit_word(&vol->core)));
 		/* What it has left others wait for. */
 		daxfs_tend_soon(vol);
 	} else {
 		/* The same number in another word: a bit of it is flipped. */
-		WRITE_ONCE(vol->left_word, dxc_commit_word(&vol->core));
+		WRITE_ONCE(vol->left_raw, cpu_to_le64(dxc_commit_word(&vol->core)));
 	}
 	follow_shown(vol, sbi);
 }

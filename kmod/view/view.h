@@ -350,34 +350,35 @@ int daxfs_notice(struct daxfs_volume *vol);
 
 /* ---- follow.c ---- */
 
+bool daxfs_news_far(const struct daxfs_sb_info *sbi, const struct daxfs_loaded_branch *branch);
+
 /*
- * Has another kernel done something to branches, or to what is shown, that is not shown yet? Two
- * loads from the region, no locks.
+ * Has another kernel done something to branches, or to what is shown, that is not shown yet? Inside
+ * RCU. A load from the region for who writes what he shows, else two; no locks.
  */
-static inline bool daxfs_follow_due(struct super_block *sb)
+static inline bool daxfs_news(const struct super_block *sb)
 {
-	const struct daxfs_sb_info *sbi = DAXFS_SB(sb);
+	const struct daxfs_sb_info *sbi = sb->s_fs_info;
 	const struct daxfs_volume *vol = sbi->volume;
 	const struct daxfs_loaded_branch *branch;
-	int id = daxfs_backing_enter(vol->backing);
-	bool due;
 
-	if (unlikely(id < 0))
-		return false;
-	rcu_read_lock();
+	if (smp_load_acquire(READ_ONCE(vol->commit_at)) != READ_ONCE(vol->left_raw))
+		return true;
 	/* Pairs with daxfs_branch_show(). */
 	branch = smp_load_acquire(&sbi->branch);
-	/*
-	 * Who writes here needs no telling. One that is freed says that it is main. Until sbi is
-	 * swept its inodes do not know what the branch says.
-	 */
-	due = branch && (dxc_commit_word(&vol->core) != READ_ONCE(vol->left_word) ||
-			 READ_ONCE(sbi->sweep) != READ_ONCE(sbi->swept) ||
-			 (!READ_ONCE(branch->writer) && !READ_ONCE(sbi->dead) &&
-			  dxc_branch_tail(&vol->core, branch->layer.owner.branch) !=
-			  READ_ONCE(branch->tail)));
+	if (likely(!branch || (READ_ONCE(branch->writer) &&
+			       READ_ONCE(sbi->sweep) == READ_ONCE(sbi->swept))))
+		return false;
+	return daxfs_news_far(sbi, branch);
+}
+
+static inline bool daxfs_follow_due(const struct super_block *sb)
+{
+	bool due;
+
+	rcu_read_lock();
+	due = daxfs_news(sb);
 	rcu_read_unlock();
-	daxfs_backing_exit(vol->backing, id);
 	return due;
 }
 

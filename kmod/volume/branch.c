@@ -237,13 +237,13 @@ static int reload(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch, 
 /* Reads on where it was read to. -EAGAIN: it has to be read anew. */
 static int read_on(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch, bool repair)
 {
-	u64 until = repair ? DXC_NO_SEQ : dxc_branch_tail(&vol->core, branch->layer.owner.branch);
 	struct dxc_branch br;
 	int err;
 
 	err = dxc_branch_get(&vol->core, branch->layer.owner, &br);
+	/* Of what a commit added to the log br_tail does not say. */
 	if (!err)
-		err = dxc_layer_follow(&branch->layer, &br, until, NULL);
+		err = dxc_layer_follow(&branch->layer, &br, DXC_NO_SEQ, NULL);
 	if (!err && repair && !branch->frozen)
 		err = dxc_layer_repair(&branch->layer);
 	return err;

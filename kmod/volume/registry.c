@@ -114,6 +114,11 @@ static int init_branches(struct daxfs_volume *vol, struct fs_context *fc)
 	vol->noticed_seq = dxc_commit_seq(&vol->core);
 	vol->seen_seq = vol->noticed_seq;
 	daxfs_set_left(vol, vol->noticed_seq);
+	vol->commit_at = dxc_commit_at(&vol->core);
+	/* Of a device that goes at this moment; whoever says that it does stores there after that. */
+	smp_mb();
+	if (READ_ONCE(vol->backing->down))
+		WRITE_ONCE(vol->commit_at, &vol->left_raw);
 	err = init_srcu_struct(&vol->srcu);
 	if (err)
 		goto fail;
@@ -162,6 +167,7 @@ static struct daxfs_volume *open_volume(struct fs_context *fc,
 	if (!vol)
 		return ERR_PTR(-ENOMEM);
 	kref_init(&vol->ref);
+	vol->commit_at = &vol->left_raw;
 	mutex_init(&vol->validate_lock);
 	vol->backing = open_backing(fc, opt, device);
 	if (IS_ERR(vol->backing)) {

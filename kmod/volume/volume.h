@@ -143,7 +143,12 @@ struct daxfs_volume {
 	unsigned long delay_at;		/* see seen_up_to() in reclaim.c; by settle_lock */
 	unsigned int delay_wait;	/* jiffies; likewise */
 	u64 left_seq;			/* up to there what is gone is not shown; by ops_lock */
-	u64 left_word;			/* the word of left_seq; read without locks */
+	/*
+	 * ss_commit_seq, to be looked at inside RCU; left_raw, when the backing is down, or there are no
+	 * branches. While it is left_raw nothing was done to branches that is not shown.
+	 */
+	const __le64 *commit_at;
+	__le64 left_raw;
 	bool followed;			/* records were taken in, and others wait for our slots to say so */
 	bool waits;			/* mounts elsewhere may read what a branch gave up; by settle_lock */
 	u64 gave;			/* blocks that came back when that was looked at last; by settle_lock */
@@ -278,7 +283,7 @@ static inline bool daxfs_has_branches(const struct daxfs_volume *vol)
 static inline void daxfs_set_left(struct daxfs_volume *vol, u64 seq)
 {
 	vol->left_seq = seq;
-	WRITE_ONCE(vol->left_word, dxc_commit_word_of(seq));
+	WRITE_ONCE(vol->left_raw, cpu_to_le64(dxc_commit_word_of(seq)));
 }
 
 /* ---- slot.c ---- */
