@@ -558,6 +558,7 @@ static struct daxfs_sb_info *make_sbi(struct fs_context *fc)
 	INIT_LIST_HEAD(&sbi->pulse.list);
 	INIT_LIST_HEAD(&sbi->dirty);
 	spin_lock_init(&sbi->dirty_lock);
+	mutex_init(&sbi->sweep_lock);
 	INIT_WORK(&sbi->put_work, daxfs_put_super_work);
 	sbi->volume = daxfs_volume_get(fc, opt);
 	if (IS_ERR(sbi->volume)) {

@@ -277,6 +277,9 @@ int dxc_layer_compact(struct dxc_layer *layer)
 	layer->log_chunks = chunks;
 	if (err)
 		return give_up(&co, err);
+	/* Who follows the log elsewhere would take its numbers, which begin anew, for those before. */
+	if (co.log.head == DXC_NO_CHUNK && !dxc_layer_is_quiet(layer))
+		return give_up(&co, -ENOSPC);
 	/* As it is read anew. */
 	if (co.log.head == DXC_NO_CHUNK)
 		co.log.seq = co.log.base_seq;

@@ -447,7 +447,8 @@ int dxc_layer_load(struct dxc_layer *layer, const struct dxc_branch *br, bool re
 
 static u64 least_retired(const struct dxc_layer *layer)
 {
-	u64 least = DXC_NO_SEQ;
+	/* What is found to be given up came after what is known. */
+	u64 least = layer->log.seq + 1;
 	u32 i;
 
 	for (i = 0; i < layer->retired_count; i++)
@@ -484,6 +485,8 @@ int dxc_layer_reload(struct dxc_layer *layer, const struct dxc_branch *br, bool 
 	fresh.frozen_seq = layer->frozen_seq;
 	fresh.holder = layer->holder;
 	fresh.wary = layer->wary;
+	fresh.quiet = layer->quiet;
+	fresh.quiet_word = layer->quiet_word;
 	err = dxc_layer_load(&fresh, br, repair, f);
 	/* What is lost of the log is in memory yet. */
 	if (!err && fresh.damaged && !layer->damaged)

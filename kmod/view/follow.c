@@ -20,7 +20,8 @@ bool daxfs_news_far(const struct daxfs_sb_info *sbi, const struct daxfs_loaded_b
 	/* Until it is swept its inodes do not know what the branch says. A branch that is freed is main. */
 	any = READ_ONCE(sbi->sweep) != READ_ONCE(sbi->swept) ||
 		(!READ_ONCE(branch->writer) && !READ_ONCE(sbi->dead) &&
-		 dxc_branch_tail(&vol->core, branch->layer.owner.branch) != READ_ONCE(branch->tail));
+		 dxc_branch_tail(&vol->core, branch->layer.owner.branch) !=
+		 READ_ONCE(branch->tail));
 	daxfs_backing_exit(vol->backing, id);
 	return any;
 }
@@ -136,16 +137,18 @@ void daxfs_follow_all(struct daxfs_volume *vol)
 static void follow_here(struct daxfs_sb_info *sbi)
 {
 	struct daxfs_volume *vol = sbi->volume;
+	/* First: what is done after this is looked for again. */
+	__le64 raw = cpu_to_le64(dxc_commit_word(&vol->core));
 
 	if (dxc_commit_seq(&vol->core) != vol->left_seq) {
 		/* While a mount is frozen nothing is left: the worker looks when it is not any more. */
 		if (daxfs_notice(vol) == -EBUSY)
-			WRITE_ONCE(vol->left_raw, cpu_to_le64(dxc_commit_word(&vol->core)));
+			WRITE_ONCE(vol->left_raw, raw);
 		/* What it has left others wait for. */
 		daxfs_tend_soon(vol);
 	} else {
 		/* The same number in another word: a bit of it is flipped. */
-		WRITE_ONCE(vol->left_raw, cpu_to_le64(dxc_commit_word(&vol->core)));
+		WRITE_ONCE(vol->left_raw, raw);
 	}
 	follow_shown(vol, sbi);
 }

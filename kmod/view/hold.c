@@ -503,11 +503,17 @@ static void refresh_one(struct inode *inode)
 void daxfs_super_refresh(struct daxfs_sb_info *sbi)
 {
 	struct daxfs_volume *vol = sbi->volume;
-	unsigned int until = READ_ONCE(sbi->sweep);
+	unsigned int until;
 
-	daxfs_sweep(sbi->sb, 0, refresh_one);
-	down_write(&vol->tree);
-	WRITE_ONCE(sbi->swept, until);
-	daxfs_view_changed(sbi);
-	up_write(&vol->tree);
+	mutex_lock(&sbi->sweep_lock);
+	until = READ_ONCE(sbi->sweep);
+	/* Somebody else may have done it while this waited. */
+	if (until != READ_ONCE(sbi->swept)) {
+		daxfs_sweep(sbi->sb, 0, refresh_one);
+		down_write(&vol->tree);
+		WRITE_ONCE(sbi->swept, until);
+		daxfs_view_changed(sbi);
+		up_write(&vol->tree);
+	}
+	mutex_unlock(&sbi->sweep_lock);
 }

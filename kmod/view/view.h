@@ -362,6 +362,7 @@ static inline bool daxfs_news(const struct super_block *sb)
 	const struct daxfs_volume *vol = sbi->volume;
 	const struct daxfs_loaded_branch *branch;
 
+	/* Pairs with whoever did something, and counted the sequence up after it. */
 	if (smp_load_acquire(READ_ONCE(vol->commit_at)) != READ_ONCE(vol->left_raw))
 		return true;
 	/* Pairs with daxfs_branch_show(). */

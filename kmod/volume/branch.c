@@ -116,10 +116,8 @@ again:
 	branch->layer.salvages = true;
 	branch->layer.frozen_seq = frozen->seq;
 	branch->layer.holder = holder;
-	if (holder != DXC_HOLDER_NONE) {
-		daxfs_readers_find(vol, &branch->layer, &readers);
-		branch->layer.wary = readers.any;
-	}
+	if (holder != DXC_HOLDER_NONE)
+		branch->layer.wary = daxfs_readers_find(vol, &branch->layer, &readers);
 	branch->tail = dxc_branch_tail(&vol->core, id.branch);
 	err = dxc_layer_load(&branch->layer, &br, holder != DXC_HOLDER_NONE, f);
 	/* Its writer may have written it anew, and have given up what was being read. */
@@ -240,6 +238,9 @@ static int read_on(struct daxfs_volume *vol, struct daxfs_loaded_branch *branch,
 	struct dxc_branch br;
 	int err;
 
+	/* Who writes here has what he gave up, and what is open without a name, in the layer. */
+	if (branch->writer)
+		return -EAGAIN;
 	err = dxc_branch_get(&vol->core, branch->layer.owner, &br);
 	/* Of what a commit added to the log br_tail does not say. */
 	if (!err)
@@ -316,8 +317,7 @@ int daxfs_branch_make_current(struct daxfs_sb_info *sbi, struct daxfs_loaded_bra
 	int err;
 
 	branch->layer.holder = daxfs_holder_of(sbi);
-	daxfs_readers_find(sbi->volume, &branch->layer, &readers);
-	branch->layer.wary = readers.any;
+	branch->layer.wary = daxfs_readers_find(sbi->volume, &branch->layer, &readers);
 	err = catch_up(sbi->volume, branch, true);
 	/* One that is frozen was not repaired. */
 	if (!err)

@@ -29,7 +29,7 @@ bool daxfs_readers_none(struct daxfs_volume *vol, const struct dxc_layer *layer)
 		dxc_commit_word(&vol->core) == READ_ONCE(layer->quiet_word);
 }
 
-void daxfs_readers_find(struct daxfs_volume *vol, struct dxc_layer *layer,
+bool daxfs_readers_find(struct daxfs_volume *vol, struct dxc_layer *layer,
 			struct dxc_readers *readers)
 {
 	u64 watch = dxc_branch_watch(&vol->core, layer->owner.branch);
@@ -38,8 +38,9 @@ void daxfs_readers_find(struct daxfs_volume *vol, struct dxc_layer *layer,
 	/* A mount that is not among them yet counts up what was just loaded. */
 	smp_mb();
 	dxc_branch_readers(&vol->core, layer->owner, layer->log.seq, is_none, vol, readers);
-	if (!readers->any && readers->seen >= seq) {
-		WRITE_ONCE(layer->quiet_word, word);
-		WRITE_ONCE(layer->quiet, watch);
-	}
+	if (readers->any || readers->seen < seq)
+		return true;
+	WRITE_ONCE(layer->quiet_word, word);
+	WRITE_ONCE(layer->quiet, watch);
+	return false;
 }

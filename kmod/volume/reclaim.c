@@ -232,18 +232,19 @@ static bool is_busy(struct daxfs_volume *vol, dxc_chunk chunk)
 				 vol->space.chunk_blocks);
 }
 
-/* Are there chunks that wait for us, although no page of them is in use here, and some that have one? */
-static void survey_waiting(struct daxfs_volume *vol, u64 seq, bool *idle, bool *busy)
+/* Are there chunks that wait for us, and that have a page which is in use here? */
+static bool any_busy(struct daxfs_volume *vol, u64 seq)
 {
 	u32 count = dxc_chunk_count(&vol->core), i;
 	struct dxc_chunk_use use;
+	bool busy = false;
 
-	for (i = 0; i < count && !(*idle && *busy); i++) {
-		if (is_waiting(vol, i, seq, &use))
-			*(is_busy(vol, i) ? busy : idle) = true;
+	for (i = 0; i < count && !busy; i++) {
+		busy = is_waiting(vol, i, seq, &use) && is_busy(vol, i);
 		if (i % 256 == 255)
 			cond_resched();
 	}
+	return busy;
 }
 
 static void delay_busy(struct daxfs_volume *vol, u64 seq)
@@ -270,18 +271,15 @@ static void delay_busy(struct daxfs_volume *vol, u64 seq)
  */
 static u64 seen_up_to(struct daxfs_volume *vol, u64 seq, bool urgent)
 {
-	bool idle = false, busy = false;
-
 	/* A page is held only by way of a mapping, and stays so when that is gone. */
 	if (!vol->backing->has_pages || !READ_ONCE(vol->was_mapped))
 		return seq;
-	survey_waiting(vol, seq, &idle, &busy);
-	if (!busy) {
+	if (!any_busy(vol, seq)) {
 		vol->delay_wait = 0;
 		return seq;
 	}
-	/* With none besides nobody waits for what could be said. */
-	if (!idle || (!urgent && vol->delay_wait && time_before(jiffies, vol->delay_at)))
+	/* Whoever gives up blocks of a branch that lives waits for what can be said, too. */
+	if (!urgent && vol->delay_wait && time_before(jiffies, vol->delay_at))
 		return vol->seen_seq;
 	delay_busy(vol, seq);
 	vol->delay_wait = clamp_t(unsigned int, 2 * vol->delay_wait, HZ, DELAY_MAX);

@@ -12,6 +12,7 @@
  *	i_rwsem			the VFS's; writing, truncating, namespace operations
  *	mmap_lock		the kernel's
  *	volume->ops_lock	one branch operation at a time in this kernel
+ *	sbi->sweep_lock		one sweep over the inodes at a time; outside invalidate_lock
  *	invalidate_lock		of a mapping: shared while a fault maps what it found,
  *				exclusive while blocks are replaced and unmapped, and
  *				for huge entries; one at a time, see
@@ -204,7 +205,8 @@ struct daxfs_sb_info {
 	char lost[DAXFS_BRANCH_NAME_SIZE];	/* dead: what the branch was called */
 	bool mapped;			/* set with DAXFS_I_MAPPED of any inode, stays */
 	unsigned int sweep;		/* grows when everything cached may be old; by tree */
-	unsigned int swept;		/* until then the worker has seen to it; by tree */
+	unsigned int swept;		/* until then it was seen to; by tree */
+	struct mutex sweep_lock;	/* one sweep at a time; outside tree and invalidate_lock */
 	bool pinned;			/* by the branch operation; guarded by ops_lock */
 	/*
 	 * The branch whose lease the operation under way has borrowed, by tree; generation 0: none.
@@ -327,10 +329,10 @@ void daxfs_tend_soon(struct daxfs_volume *vol);
 /* Nobody who read a branch when it was looked for them, or came since, and nothing is kept for any. */
 bool daxfs_readers_none(struct daxfs_volume *vol, const struct dxc_layer *layer);
 /*
- * Mounts of other kernels, that live. If none shows the layer's branch what it gives up is given
- * out at once from here on, until one comes. Its lock is held, or tree for writing. Walks the slots.
+ * Mounts of other kernels, that live: true. If none shows the layer's branch, or one that is gone,
+ * false, and what the branch gives up is given out at once from here on, until one comes. Its lock is held, or tree for writing. Walks the slots.
  */
-void daxfs_readers_find(struct daxfs_volume *vol, struct dxc_layer *layer,
+bool daxfs_readers_find(struct daxfs_volume *vol, struct dxc_layer *layer,
 			struct dxc_readers *readers);
 
 /* ---- tally.c ---- */
