@@ -253,15 +253,19 @@ static int replay(struct dxc_layer *layer, const struct dxc_branch *br, struct d
 /* Memory that is broken is not written to either; who only reads does not need it. */
 static void look_behind(struct dxc_layer *layer)
 {
+	struct dxc_log next = layer->log;
+	u32 size;
 	int err;
 
 	/* It is known where the log ends. */
 	if (layer->log.seq == layer->log.limit_seq)
 		return;
 	err = dxc_log_look_behind(layer->vol, &layer->log, layer->scratch, &layer->behind);
-
 	if (err)
 		layer->unread = err;
+	/* Who writes the branch may have added it, and the ones before it, since the end was found. */
+	if (layer->behind && !dxc_log_read(layer->vol, &next, layer->scratch, &size))
+		layer->behind = 0;
 }
 
 /*

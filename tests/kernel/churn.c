@@ -35,11 +35,14 @@ static double now(void)
 
 static int churn_write(const char *dir, double end)
 {
+	double longest = 0, last = now(), t;
 	unsigned int n = 0, full = 0;
 	uint32_t size, i;
 	int fd;
 
-	for (; now() < end; n++) {
+	for (; (t = now()) < end; n++) {
+		longest = t - last > longest ? t - last : longest;
+		last = t;
 		size = 1 + (n * 2654435761u >> 8) % WORDS;
 		for (i = 0; i < size; i++)
 			words[i] = n;
@@ -63,7 +66,7 @@ static int churn_write(const char *dir, double end)
 		}
 		close(fd);
 	}
-	printf("%u files, %u without space\n", n, full);
+	printf("%u files, %u without space; %.1f s at most for one\n", n, full, longest);
 	return 0;
 }
 
@@ -87,7 +90,7 @@ static bool is_whole(const volatile uint32_t *at, size_t count)
 static int churn_read(const char *dir, double end)
 {
 	/* Whatever siglongjmp() does. */
-	static unsigned int reads, maps, ends, bad, n;
+	static unsigned int reads, maps, ends, bad, absent, stale, n;
 	struct sigaction act = { .sa_handler = on_bus };
 	struct stat st;
 	static void *at;
@@ -101,6 +104,8 @@ static int churn_read(const char *dir, double end)
 		if (fd < 0) {
 			if (errno != ENOENT && errno != ESTALE)
 				fail("%s: open: %s", path, strerror(errno));
+			absent += errno == ENOENT;
+			stale += errno == ESTALE;
 			continue;
 		}
 		if (n % 3) {
@@ -136,7 +141,8 @@ static int churn_read(const char *dir, double end)
 		}
 		close(fd);
 	}
-	printf("%u reads, %u mappings and %u that ended, %u with other bytes\n", reads, maps, ends, bad);
+	printf("%u tries: %u files were not there, %u gone meanwhile; %u reads, %u mappings and %u that ended, %u with other bytes\n",
+	       n, absent, stale, reads, maps, ends, bad);
 	return bad || !reads || !(maps + ends);
 }
 
