@@ -174,7 +174,7 @@ stubborn() {
 	poke image "$(at shared) + 10" 01
 	repaired -p "shared state that must be zero"
 	fresh
-	poke image "$(at branches 1 256) + 72" 01
+	poke image "$(at branches 1 256) + 88" 01
 	repaired -p "reserved member of a branch"
 }
 
