@@ -9,7 +9,7 @@ int dxc_holder_take(const struct dxc_volume *vol, dxc_off at, dxc_holder me, dxc
 {
 	u64 seen = dxc_word_exchange(vol, at, *holder, me);
 
-	/* He was there after all, and is gone now. */
+	/* The holder was alive, and has dropped the word since the caller read it. */
 	if (seen != *holder && !seen)
 		seen = dxc_word_exchange(vol, at, *holder = 0, me);
 	if (seen == *holder)

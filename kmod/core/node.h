@@ -319,7 +319,7 @@ void dxc_space_leave(struct dxc_layer *layer, dxc_off data, u64 count);
 /* What is in layer->retired is free from here on (dxc_layer.follows), or in use. */
 void dxc_space_disown(struct dxc_layer *layer);
 void dxc_space_adopt(struct dxc_layer *layer);
-/* All that is free in the layer's chunks is retired: somebody may read it. */
+/* Retires the free blocks of the layer's data chunks, which mounts of other kernels may still read. */
 void dxc_space_keep_free(struct dxc_layer *layer);
 /* Did nobody elsewhere show the branch, or a child of it, when that was looked for, and did nobody come since? */
 static inline bool dxc_layer_is_quiet(const struct dxc_layer *layer)

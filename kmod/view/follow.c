@@ -175,7 +175,7 @@ void daxfs_follow(struct super_block *sb)
 	if (id < 0)
 		return;
 	if (lock_for_a_while(&vol->ops_lock)) {
-		/* Somebody else may have done it meanwhile. */
+		/* Another task may have followed while this one waited for ops_lock. */
 		if (daxfs_follow_due(sb))
 			follow_here(sbi);
 		mutex_unlock(&vol->ops_lock);

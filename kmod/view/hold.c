@@ -507,7 +507,7 @@ void daxfs_super_refresh(struct daxfs_sb_info *sbi)
 
 	mutex_lock(&sbi->sweep_lock);
 	until = READ_ONCE(sbi->sweep);
-	/* Somebody else may have done it while this waited. */
+	/* Another task may have swept while this one waited for the lock. */
 	if (until != READ_ONCE(sbi->swept)) {
 		daxfs_sweep(sbi->sb, 0, refresh_one);
 		down_write(&vol->tree);

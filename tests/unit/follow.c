@@ -180,7 +180,7 @@ static void not_the_same_log(void)
 	tap_end("a log that was written anew is read anew, and followed from there");
 }
 
-/* Blocks that somebody here may still read are given out by nobody here who takes the branch over. */
+/* A follower that becomes the writer gives out no block that readers of its kernel may still read. */
 static void then_writes(void)
 {
 	struct dxc_branch br;
@@ -302,7 +302,7 @@ static void read_elsewhere(void)
 	CHECK_EQ(settled(is_own), 0);
 	dxc_mount_set_seen(stage, other, OTHER_EPOCH, dxc_commit_seq(stage));
 	CHECK_EQ(settled(is_own), writer.retired_count);
-	/* Somebody else's slot says nothing late. */
+	/* A mount that has released its slot stores nothing there any more. */
 	dxc_mount_release(stage, other, OTHER_EPOCH);
 	CHECK(!dxc_mount_set_applied(stage, other, OTHER_EPOCH, false, writer.log.seq));
 	close_both();
